@@ -1,0 +1,2 @@
+//! RMCP's domain library. Under construction.
+#![forbid(unsafe_code)]
