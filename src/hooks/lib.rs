@@ -1,1 +1,137 @@
-//! Under construction.
+//! The table of every function that RMCP interposes, and the few C types and flags that it needs.
+//!
+//! One line of [`hooks!`] adds a hook: the gate's exports, the core's slots, the stub drivers and the
+//! coverage page all derive from it. To read the table in another crate, name a macro that takes its rows:
+//!
+//! ```
+//! macro_rules! count {
+//!     ($( $lib:ident fn $name:ident ( $($arg:ident : $ty:ty),* ) -> $ret:ty => $policy:ident; )*) => {
+//!         [$(stringify!($name)),*].len()
+//!     };
+//! }
+//! assert_eq!(rmcp_hooks::hooks!(count), rmcp_hooks::Hook::ALL.len());
+//! ```
+#![no_std]
+#![forbid(unsafe_code)]
+
+pub mod flags;
+mod table;
+
+use core::ffi::CStr;
+
+/// `hipError_t`: 0 is success. (hip_runtime_api.h)
+pub type HipError = i32;
+/// `hsa_status_t`: 0 is success. (hsa.h)
+pub type HsaStatus = u32;
+/// `hsa_amd_memory_pool_t`: a struct of one 64-bit handle, which the ABI passes like the handle. (hsa_ext_amd.h)
+pub type HsaPool = u64;
+
+/// The C library that a hooked function belongs to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Library {
+    /// libamdhip64, the HIP runtime.
+    Hip,
+    /// libhsa-runtime64, ROCr.
+    Hsa,
+}
+
+impl Library {
+    /// How the file name of every copy of the library begins: wheels rename it (`libamdhip64-1a2b.so`), releases
+    /// number it (`libamdhip64.so.6`).
+    pub const fn file_prefix(self) -> &'static str {
+        match self {
+            Library::Hip => "libamdhip64",
+            Library::Hsa => "libhsa-runtime64",
+        }
+    }
+
+    /// What a call returns when no loaded library has the function: `hipErrorSharedObjectSymbolNotFound` or
+    /// `HSA_STATUS_ERROR`.
+    pub const fn missing(self) -> i32 {
+        match self {
+            Library::Hip => 302,
+            Library::Hsa => 0x1000,
+        }
+    }
+}
+
+/// How RMCP treats a hooked function; `docs/coherence.md` explains each, `rmcp::policy` decides.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(non_camel_case_types)] // named as in the table
+pub enum Policy {
+    /// Counted and forwarded: the call has no flag to rewrite.
+    count,
+    /// Pinned host memory: hipHostMalloc's flags.
+    host,
+    /// Pinned host memory through hipHostAlloc, which ends at hipHostMalloc.
+    host_alloc,
+    /// Pinned host memory through hipMemAllocHost, which has no flags.
+    mem_alloc_host,
+    /// Managed memory: flags, and the coarse-grain advice after success.
+    managed,
+    /// hipExtMallocWithFlags.
+    ext,
+    /// hipEventCreateWithFlags: the system fence.
+    event,
+    /// hsa_amd_memory_pool_allocate: the pool.
+    pool,
+}
+
+/// What the table says of one hook.
+#[derive(Clone, Copy, Debug)]
+pub struct HookInfo {
+    /// The exported symbol.
+    pub name: &'static str,
+    /// The same, for dlsym.
+    pub symbol: &'static CStr,
+    /// The library that the real function lives in.
+    pub library: Library,
+    /// The C signature, in Rust's spelling.
+    pub signature: &'static str,
+    /// How RMCP treats it.
+    pub policy: Policy,
+}
+
+macro_rules! describe {
+    ($( $lib:ident fn $name:ident ( $($arg:ident : $ty:ty),* ) -> $ret:ty => $policy:ident; )*) => {
+        /// Every hook, in table order; the discriminant is the index of its slot.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        #[repr(usize)]
+        #[allow(non_camel_case_types, missing_docs)] // named as the C functions are
+        pub enum Hook { $($name),* }
+
+        impl Hook {
+            /// Every hook, in table order.
+            pub const ALL: &'static [Hook] = &[$(Hook::$name),*];
+
+            /// The hook's row of the table.
+            pub const fn info(self) -> &'static HookInfo {
+                &HOOKS[self as usize]
+            }
+        }
+
+        /// The table as data, in the order of [`Hook`].
+        pub static HOOKS: [HookInfo; Hook::ALL.len()] = [$(HookInfo {
+            name: stringify!($name),
+            symbol: match CStr::from_bytes_with_nul(concat!(stringify!($name), "\0").as_bytes()) {
+                Ok(symbol) => symbol,
+                Err(_) => panic!("a symbol has no NUL inside"),
+            },
+            library: Library::$lib,
+            signature: stringify!(($($arg: $ty),*) -> $ret),
+            policy: Policy::$policy,
+        }),*];
+    };
+}
+hooks!(describe);
+
+/// The functions of `include/rmcp.h`, which the gate exports beside the hooks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(usize)]
+#[allow(non_camel_case_types, missing_docs)] // named as the C functions are
+pub enum Api {
+    rmcp_version,
+    rmcp_status,
+    rmcp_counters,
+    rmcp_disable,
+}
