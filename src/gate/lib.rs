@@ -1,2 +1,204 @@
-//! Under construction.
+//! librmcp.so: the gate that a preloaded process maps.
+//!
+//! Every export is one jump through a slot. A slot first leads to the binder, which loads `librmcp_core.so` from the
+//! gate's own folder and asks it where the slot shall lead from now on: to the core's hook, or straight to the real
+//! function. Nothing runs before the first call: no constructor, no thread-local, no allocation; `libc.so.6` is the
+//! only library needed. Whatever goes wrong, the call reaches the real function unchanged.
 #![no_std]
+#![allow(non_upper_case_globals, non_snake_case)] // slots and stubs are named after their functions
+
+mod resolve;
+
+use core::arch::naked_asm;
+use core::ffi::{CStr, c_char, c_int, c_void};
+use core::ptr::null_mut;
+use core::sync::atomic::{AtomicPtr, Ordering};
+use rmcp_hooks::Library;
+use rmcp_hooks::gate::{CORE_BIND, CORE_FILE, CoreBind, Gate};
+
+/// An export, its slot, and the stub that the slot leads to until it is bound.
+macro_rules! trampoline {
+    ($name:ident, $library:expr) => {
+        mod $name {
+            use super::*;
+
+            static EXPORT: Export =
+                Export { slot: AtomicPtr::new(unbound as *mut c_void), symbol: SYMBOL, library: $library };
+
+            const SYMBOL: &CStr = match CStr::from_bytes_with_nul(concat!(stringify!($name), "\0").as_bytes()) {
+                Ok(symbol) => symbol,
+                Err(_) => panic!("a symbol has no NUL inside"),
+            };
+
+            #[unsafe(no_mangle)]
+            #[unsafe(naked)]
+            extern "C" fn $name() {
+                // The slot is the export's first field.
+                naked_asm!("jmp [rip + {export}]", export = sym EXPORT)
+            }
+
+            #[unsafe(naked)]
+            extern "C" fn unbound() {
+                naked_asm!(
+                    "lea r11, [rip + {export}]",
+                    "jmp {bind}",
+                    export = sym EXPORT,
+                    bind = sym bind_and_jump,
+                )
+            }
+        }
+    };
+}
+
+macro_rules! hook_exports {
+    ($( $library:ident fn $name:ident $arguments:tt -> $result:ty => $policy:ident; )*) => {
+        $( trampoline!($name, Some(Library::$library)); )*
+    };
+}
+rmcp_hooks::hooks!(hook_exports);
+
+macro_rules! api_exports {
+    ($( $name:ident; )*) => { $( trampoline!($name, None); )* };
+}
+rmcp_hooks::api!(api_exports);
+
+/// One exported function. The assembly reads `slot` at offset 0.
+#[repr(C)]
+struct Export {
+    slot: AtomicPtr<c_void>,
+    symbol: &'static CStr,
+    /// None: a function of rmcp.h, which has no real one behind it.
+    library: Option<Library>,
+}
+
+/// Saves what a call carries (six integer registers, eight vector ones, and the count in al), asks [`bind`] with the
+/// export in r11 and the caller's return address, and jumps where it says as if nothing had happened.
+#[unsafe(naked)]
+extern "C" fn bind_and_jump() {
+    naked_asm!(
+        "push rdi", "push rsi", "push rdx", "push rcx", "push r8", "push r9", "push rax",
+        "sub rsp, 128",
+        "movups [rsp], xmm0", "movups [rsp + 16], xmm1", "movups [rsp + 32], xmm2", "movups [rsp + 48], xmm3",
+        "movups [rsp + 64], xmm4", "movups [rsp + 80], xmm5", "movups [rsp + 96], xmm6", "movups [rsp + 112], xmm7",
+        "mov rdi, r11",
+        "mov rsi, [rsp + 184]", // the return address: above 128 + 7 * 8 bytes
+        "call {bind}",
+        "mov r11, rax",
+        "movups xmm0, [rsp]", "movups xmm1, [rsp + 16]", "movups xmm2, [rsp + 32]", "movups xmm3, [rsp + 48]",
+        "movups xmm4, [rsp + 64]", "movups xmm5, [rsp + 80]", "movups xmm6, [rsp + 96]", "movups xmm7, [rsp + 112]",
+        "add rsp, 128",
+        "pop rax", "pop r9", "pop r8", "pop rcx", "pop rdx", "pop rsi", "pop rdi",
+        "jmp r11",
+        bind = sym bind,
+    )
+}
+
+/// Where this call goes, and, when that holds for every call, the slot from now on. Never null; errno is kept.
+extern "C" fn bind(export: &Export, caller: usize) -> *mut c_void {
+    // SAFETY: the C library's errno of this thread.
+    let errno = unsafe { libc::__errno_location() };
+    // SAFETY: as above.
+    let saved = unsafe { *errno };
+    let (target, keep) = ask_core(export, caller)
+        .or_else(|| without_core(export, caller))
+        .unwrap_or_else(|| {
+            let answer: extern "C" fn() -> c_int = match export.library {
+                Some(Library::Hip) => missing_hip,
+                Some(Library::Hsa) => missing_hsa,
+                None => missing_api,
+            };
+            // Not kept: the library may be loaded later.
+            (answer as *mut c_void, false)
+        });
+    if keep {
+        export.slot.store(target, Ordering::Relaxed);
+    }
+    // SAFETY: as above.
+    unsafe { *errno = saved };
+    target
+}
+
+fn ask_core(export: &Export, caller: usize) -> Option<(*mut c_void, bool)> {
+    static GATE: Gate = Gate {
+        size: size_of::<Gate>(),
+        next,
+    };
+    let bind = core_bind()?;
+    let mut keep = false;
+    // SAFETY: `bind` is the core's export of this type; the arguments live for the call.
+    let target = unsafe { bind(&GATE, export.symbol.as_ptr(), caller, &mut keep) };
+    (!target.is_null()).then_some((target, keep))
+}
+
+/// The core's entry, loaded on first use. None in a setuid program, and when the core cannot be loaded.
+fn core_bind() -> Option<CoreBind> {
+    /// Null until tried; its own address when there is none to be had.
+    static CORE: AtomicPtr<c_void> = AtomicPtr::new(null_mut());
+    let none = (&raw const CORE).cast_mut().cast();
+
+    let mut core = CORE.load(Ordering::Acquire);
+    if core.is_null() {
+        core = load_core();
+        if core.is_null() {
+            core = none;
+        }
+        CORE.store(core, Ordering::Release);
+    }
+    // SAFETY: anything but `none` is what dlsym found for CORE_BIND, whose type this is.
+    (core != none).then(|| unsafe { core::mem::transmute::<*mut c_void, CoreBind>(core) })
+}
+
+fn load_core() -> *mut c_void {
+    // SAFETY: plain loader calls with NUL-terminated names; threads that meet here load the same object.
+    unsafe {
+        if libc::getauxval(libc::AT_SECURE) != 0 {
+            return null_mut();
+        }
+        let core = libc::dlopen(
+            CORE_FILE.as_ptr(),
+            libc::RTLD_NOW | libc::RTLD_LOCAL | libc::RTLD_NODELETE,
+        );
+        if core.is_null() {
+            null_mut()
+        } else {
+            libc::dlsym(core, CORE_BIND.as_ptr())
+        }
+    }
+}
+
+/// The real function, found by the gate alone: kept while there is but one copy of the library to choose from.
+fn without_core(export: &Export, caller: usize) -> Option<(*mut c_void, bool)> {
+    let prefix = export.library?.file_prefix();
+    // SAFETY: the symbol is NUL-terminated.
+    let behind = unsafe { next(export.symbol.as_ptr()) };
+    let target = resolve::real(export.symbol, prefix, caller, behind);
+    (!target.is_null()).then(|| (target, resolve::copies(prefix).1 <= 1))
+}
+
+/// The definition behind the gate in the global scope. dlsym tells the scope from the caller, so this must be here.
+unsafe extern "C" fn next(symbol: *const c_char) -> *mut c_void {
+    // SAFETY: the core and the gate pass NUL-terminated names.
+    unsafe { libc::dlsym(libc::RTLD_NEXT, symbol) }
+}
+
+extern "C" fn missing_hip() -> c_int {
+    Library::Hip.missing()
+}
+
+extern "C" fn missing_hsa() -> c_int {
+    Library::Hsa.missing()
+}
+
+extern "C" fn missing_api() -> c_int {
+    0
+}
+
+/// A panic would end the process. This symbol exists nowhere, so a gate that could panic does not link.
+#[panic_handler]
+fn panic(_: &core::panic::PanicInfo) -> ! {
+    unsafe extern "C" {
+        fn the_gate_must_not_panic() -> !;
+    }
+    // SAFETY: never linked.
+    unsafe { the_gate_must_not_panic() }
+}

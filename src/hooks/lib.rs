@@ -15,6 +15,7 @@
 #![forbid(unsafe_code)]
 
 pub mod flags;
+pub mod gate;
 mod table;
 
 use core::ffi::CStr;
@@ -125,13 +126,11 @@ macro_rules! describe {
 }
 hooks!(describe);
 
-/// The functions of `include/rmcp.h`, which the gate exports beside the hooks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(usize)]
-#[allow(non_camel_case_types, missing_docs)] // named as the C functions are
-pub enum Api {
-    rmcp_version,
-    rmcp_status,
-    rmcp_counters,
-    rmcp_disable,
+/// Calls the macro `$with` with the name of every function of `include/rmcp.h`, which the gate exports beside the hooks.
+/// Each answers 0 (or NULL) when there is no core to ask.
+#[macro_export]
+macro_rules! api {
+    ($with:ident) => {
+        $with! { rmcp_version; rmcp_status; rmcp_counters; rmcp_disable; }
+    };
 }

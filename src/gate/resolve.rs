@@ -1,0 +1,165 @@
+//! Finding the real function behind a hook, without ever loading a library.
+//!
+//! The core compiles this file too. The rules are those of `docs/how-it-works.md`: the copy of the runtime that the
+//! caller itself links against, another interposer before it, and never a function of our own.
+
+use core::ffi::{CStr, c_char, c_int, c_void};
+use core::ptr::null_mut;
+
+/// One object of the process, as the loader names it.
+#[derive(Clone, Copy)]
+pub struct Module {
+    /// The loader's name for it; empty for the program itself. Lives as long as the object is loaded.
+    pub name: *const c_char,
+    /// First address of its lowest segment.
+    pub start: usize,
+    /// One past its highest segment.
+    pub end: usize,
+}
+
+impl Module {
+    /// The file's name without its folder.
+    pub fn file_name(&self) -> &[u8] {
+        // SAFETY: the loader's names are NUL-terminated and live while the object is loaded; every caller of this
+        // module works on objects that are on the call stack or pinned.
+        let path = unsafe { CStr::from_ptr(self.name) }.to_bytes();
+        match path.iter().rposition(|&byte| byte == b'/') {
+            Some(slash) => path.get(slash + 1..).unwrap_or(path),
+            None => path,
+        }
+    }
+
+    /// Whether it is a copy of the library whose file names begin with `prefix`.
+    pub fn is(&self, prefix: &str) -> bool {
+        self.file_name().starts_with(prefix.as_bytes())
+    }
+
+    /// Whether it is the gate or the core.
+    fn is_ours(&self) -> bool {
+        self.is("librmcp.") || self.is("librmcp_core.")
+    }
+
+    /// A handle on the loaded object, which `close` gives back; null for the program itself.
+    fn open(&self, mode: c_int) -> *mut c_void {
+        // SAFETY: the name is NUL-terminated. RTLD_NOLOAD only finds what is loaded.
+        unsafe {
+            if *self.name == 0 {
+                return null_mut();
+            }
+            libc::dlopen(self.name, libc::RTLD_NOLOAD | libc::RTLD_LAZY | mode)
+        }
+    }
+
+    /// What this object, and then its dependencies in order, define as `symbol`.
+    pub fn lookup(&self, symbol: &CStr) -> *mut c_void {
+        let handle = self.open(0);
+        // A null handle means RTLD_DEFAULT to dlsym: the gate would find itself.
+        if handle.is_null() {
+            return null_mut();
+        }
+        // SAFETY: the handle is open until dlclose, which only drops the reference that `open` took.
+        unsafe {
+            let found = libc::dlsym(handle, symbol.as_ptr());
+            libc::dlclose(handle);
+            found
+        }
+    }
+
+    /// Keeps the object mapped for the life of the process: a bound function must not vanish under its slot.
+    fn pin(&self) {
+        let handle = self.open(libc::RTLD_NODELETE);
+        if !handle.is_null() {
+            // SAFETY: drops the reference just taken; NODELETE stays.
+            unsafe { libc::dlclose(handle) };
+        }
+    }
+}
+
+/// Calls `visit` with each loaded object, in load order, until it returns true.
+fn each_module<F: FnMut(Module) -> bool>(mut visit: F) {
+    unsafe extern "C" fn step<F: FnMut(Module) -> bool>(
+        info: *mut libc::dl_phdr_info,
+        _size: usize,
+        data: *mut c_void,
+    ) -> c_int {
+        // SAFETY: the loader passes a valid description, and `data` is the closure that `each_module` holds.
+        let (info, visit) = unsafe { (&*info, &mut *data.cast::<F>()) };
+        let mut module = Module {
+            name: info.dlpi_name,
+            start: usize::MAX,
+            end: 0,
+        };
+        for i in 0..usize::from(info.dlpi_phnum) {
+            // SAFETY: the loader says that there are dlpi_phnum headers.
+            let header = unsafe { &*info.dlpi_phdr.add(i) };
+            if header.p_type == libc::PT_LOAD {
+                let start = (info.dlpi_addr as usize).wrapping_add(header.p_vaddr as usize);
+                module.start = module.start.min(start);
+                module.end = module.end.max(start.wrapping_add(header.p_memsz as usize));
+            }
+        }
+        c_int::from(!module.name.is_null() && visit(module))
+    }
+    // SAFETY: `step` is given the closure for the time of the call.
+    unsafe { libc::dl_iterate_phdr(Some(step::<F>), (&raw mut visit).cast()) };
+}
+
+/// The object that holds `address`.
+pub fn module_of(address: usize) -> Option<Module> {
+    let mut found = None;
+    each_module(|module| {
+        let inside = (module.start..module.end).contains(&address);
+        if inside {
+            found = Some(module);
+        }
+        inside
+    });
+    found
+}
+
+/// The first loaded copy of the library with this file prefix, and how many copies there are.
+pub fn copies(prefix: &str) -> (Option<Module>, usize) {
+    let (mut first, mut count) = (None, 0);
+    each_module(|module| {
+        if module.is(prefix) {
+            first = first.or(Some(module));
+            count += 1;
+        }
+        false
+    });
+    (first, count)
+}
+
+/// The function that `symbol` means to the code at `caller`, pinned; null when no loaded object has it.
+///
+/// `next` is what `dlsym(RTLD_NEXT)` says to the gate: the global scope behind it.
+pub fn real(symbol: &CStr, prefix: &str, caller: usize, next: *mut c_void) -> *mut c_void {
+    let foreign = |found: *mut c_void| {
+        module_of(found as usize).filter(|module| !found.is_null() && !module.is_ours())
+    };
+    // Another interposer in the global scope comes before any runtime: it forwards to one itself.
+    let next_module = foreign(next);
+    let interposer = next_module
+        .filter(|module| !module.is(prefix))
+        .map(|module| (next, module));
+
+    let callers_own = || {
+        let found = module_of(caller)?.lookup(symbol);
+        foreign(found).map(|module| (found, module))
+    };
+    let first_copy = || {
+        let found = copies(prefix).0?.lookup(symbol);
+        foreign(found).map(|module| (found, module))
+    };
+    let answer = interposer
+        .or_else(callers_own)
+        .or_else(|| next_module.map(|module| (next, module)))
+        .or_else(first_copy);
+    match answer {
+        Some((function, module)) => {
+            module.pin();
+            function
+        }
+        None => null_mut(),
+    }
+}
