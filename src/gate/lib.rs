@@ -99,17 +99,15 @@ extern "C" fn bind(export: &Export, caller: usize) -> *mut c_void {
     let errno = unsafe { libc::__errno_location() };
     // SAFETY: as above.
     let saved = unsafe { *errno };
-    let (target, keep) = ask_core(export, caller)
-        .or_else(|| without_core(export, caller))
-        .unwrap_or_else(|| {
-            let answer: extern "C" fn() -> c_int = match export.library {
-                Some(Library::Hip) => missing_hip,
-                Some(Library::Hsa) => missing_hsa,
-                None => missing_api,
-            };
-            // Not kept: the library may be loaded later.
-            (answer as *mut c_void, false)
-        });
+    let (target, keep) = ask_core(export, caller).or_else(|| without_core(export, caller)).unwrap_or_else(|| {
+        let answer: extern "C" fn() -> c_int = match export.library {
+            Some(Library::Hip) => missing_hip,
+            Some(Library::Hsa) => missing_hsa,
+            None => missing_api,
+        };
+        // Not kept: the library may be loaded later.
+        (answer as *mut c_void, false)
+    });
     if keep {
         export.slot.store(target, Ordering::Relaxed);
     }
@@ -119,10 +117,7 @@ extern "C" fn bind(export: &Export, caller: usize) -> *mut c_void {
 }
 
 fn ask_core(export: &Export, caller: usize) -> Option<(*mut c_void, bool)> {
-    static GATE: Gate = Gate {
-        size: size_of::<Gate>(),
-        next,
-    };
+    static GATE: Gate = Gate { size: size_of::<Gate>(), next };
     let bind = core_bind()?;
     let mut keep = false;
     // SAFETY: `bind` is the core's export of this type; the arguments live for the call.
@@ -154,15 +149,8 @@ fn load_core() -> *mut c_void {
         if libc::getauxval(libc::AT_SECURE) != 0 {
             return null_mut();
         }
-        let core = libc::dlopen(
-            CORE_FILE.as_ptr(),
-            libc::RTLD_NOW | libc::RTLD_LOCAL | libc::RTLD_NODELETE,
-        );
-        if core.is_null() {
-            null_mut()
-        } else {
-            libc::dlsym(core, CORE_BIND.as_ptr())
-        }
+        let core = libc::dlopen(CORE_FILE.as_ptr(), libc::RTLD_NOW | libc::RTLD_LOCAL | libc::RTLD_NODELETE);
+        if core.is_null() { null_mut() } else { libc::dlsym(core, CORE_BIND.as_ptr()) }
     }
 }
 

@@ -84,11 +84,7 @@ fn each_module<F: FnMut(Module) -> bool>(mut visit: F) {
     ) -> c_int {
         // SAFETY: the loader passes a valid description, and `data` is the closure that `each_module` holds.
         let (info, visit) = unsafe { (&*info, &mut *data.cast::<F>()) };
-        let mut module = Module {
-            name: info.dlpi_name,
-            start: usize::MAX,
-            end: 0,
-        };
+        let mut module = Module { name: info.dlpi_name, start: usize::MAX, end: 0 };
         for i in 0..usize::from(info.dlpi_phnum) {
             // SAFETY: the loader says that there are dlpi_phnum headers.
             let header = unsafe { &*info.dlpi_phdr.add(i) };
@@ -134,14 +130,10 @@ pub fn copies(prefix: &str) -> (Option<Module>, usize) {
 ///
 /// `next` is what `dlsym(RTLD_NEXT)` says to the gate: the global scope behind it.
 pub fn real(symbol: &CStr, prefix: &str, caller: usize, next: *mut c_void) -> *mut c_void {
-    let foreign = |found: *mut c_void| {
-        module_of(found as usize).filter(|module| !found.is_null() && !module.is_ours())
-    };
+    let foreign = |found: *mut c_void| module_of(found as usize).filter(|module| !found.is_null() && !module.is_ours());
     // Another interposer in the global scope comes before any runtime: it forwards to one itself.
     let next_module = foreign(next);
-    let interposer = next_module
-        .filter(|module| !module.is(prefix))
-        .map(|module| (next, module));
+    let interposer = next_module.filter(|module| !module.is(prefix)).map(|module| (next, module));
 
     let callers_own = || {
         let found = module_of(caller)?.lookup(symbol);
@@ -151,10 +143,8 @@ pub fn real(symbol: &CStr, prefix: &str, caller: usize, next: *mut c_void) -> *m
         let found = copies(prefix).0?.lookup(symbol);
         foreign(found).map(|module| (found, module))
     };
-    let answer = interposer
-        .or_else(callers_own)
-        .or_else(|| next_module.map(|module| (next, module)))
-        .or_else(first_copy);
+    let answer =
+        interposer.or_else(callers_own).or_else(|| next_module.map(|module| (next, module))).or_else(first_copy);
     match answer {
         Some((function, module)) => {
             module.pin();

@@ -19,9 +19,5 @@ pub struct Gate {
 
 /// Asks for the function that calls of `symbol` shall go to; `caller` is the address that the present call returns
 /// to. Writes whether the answer holds for every later call. Null: the core cannot tell.
-pub type CoreBind = unsafe extern "C" fn(
-    gate: *const Gate,
-    symbol: *const c_char,
-    caller: usize,
-    keep: *mut bool,
-) -> *mut c_void;
+pub type CoreBind =
+    unsafe extern "C" fn(gate: *const Gate, symbol: *const c_char, caller: usize, keep: *mut bool) -> *mut c_void;
