@@ -1,2 +1,118 @@
-//! Under construction.
-fn main() {}
+//! `rocm-stack`: fetch ROCm user-mode stacks from Debian and run programs in them.
+#![forbid(unsafe_code)]
+
+use anyhow::{Result, anyhow};
+use clap::{Parser, Subcommand};
+use rmcp_stacks::{Release, Stack};
+use std::ffi::OsString;
+use std::os::unix::process::CommandExt;
+
+/// ROCm user-mode stacks from Debian, without root, cached in ~/.cache/rmcp.
+#[derive(Parser)]
+#[command(name = "rocm-stack", version)]
+struct Cli {
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Subcommand)]
+enum Action {
+    /// Show the releases, and which of them the cache has.
+    List,
+    /// Download releases into the cache.
+    Fetch {
+        /// Versions as `list` prints them, or `all`.
+        #[arg(required = true)]
+        releases: Vec<String>,
+        /// More packages of the same suite, in an overlay.
+        #[arg(long = "with", value_name = "PACKAGE")]
+        packages: Vec<String>,
+    },
+    /// Print where a release is unpacked, downloading it first if need be.
+    Path {
+        /// The version.
+        release: Release,
+    },
+    /// Run a program with a release's libraries, downloading them first if need be.
+    Run {
+        /// The version.
+        release: Release,
+        /// More packages of the same suite, in an overlay.
+        #[arg(long = "with", value_name = "PACKAGE")]
+        packages: Vec<String>,
+        /// A program of the stack by name, or a path; and its arguments.
+        #[arg(last = true, required = true)]
+        command: Vec<OsString>,
+    },
+}
+
+fn main() -> Result<()> {
+    match Cli::parse().action {
+        Action::List => list(),
+        Action::Fetch { releases, packages } => {
+            for release in parse(&releases)? {
+                let stack = with(Stack::fetch(release)?, &packages)?;
+                println!("{}", describe(&stack));
+            }
+            Ok(())
+        }
+        Action::Path { release } => {
+            println!("{}", Stack::fetch(release)?.prefix().display());
+            Ok(())
+        }
+        Action::Run {
+            release,
+            packages,
+            command,
+        } => {
+            let stack = with(Stack::fetch(release)?, &packages)?;
+            let error = stack.command(&command[0])?.args(&command[1..]).exec();
+            Err(anyhow!(error).context(format!("run {}", command[0].display())))
+        }
+    }
+}
+
+fn with(stack: Stack, packages: &[String]) -> Result<Stack> {
+    if packages.is_empty() {
+        return Ok(stack);
+    }
+    let names: Vec<&str> = packages.iter().map(String::as_str).collect();
+    stack.with_packages(&names)
+}
+
+fn parse(names: &[String]) -> Result<Vec<Release>> {
+    if names.iter().any(|name| name == "all") {
+        return Ok(Release::ALL.to_vec());
+    }
+    let releases = names
+        .iter()
+        .map(|name| name.parse().map_err(|e: String| anyhow!(e)));
+    releases.collect()
+}
+
+fn list() -> Result<()> {
+    for release in Release::ALL {
+        match Stack::cached(release)? {
+            Some(stack) => println!("{}", describe(&stack)),
+            None => println!("{release}  Debian {}, not fetched", release.suite()),
+        }
+    }
+    Ok(())
+}
+
+fn describe(stack: &Stack) -> String {
+    let versions: Vec<String> = stack
+        .packages()
+        .iter()
+        .filter(|p| p.name.starts_with("libamdhip64-") || p.name.starts_with("libhsa-runtime64"))
+        .filter(|p| p.name != "libamdhip64-dev")
+        .map(|p| format!("{} {}", p.name, p.version))
+        .collect();
+    format!(
+        "{}  Debian {}, {}, in {}",
+        stack.release(),
+        stack.release().suite(),
+        versions.join(", "),
+        stack.prefix().display()
+    )
+}

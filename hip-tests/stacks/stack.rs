@@ -1,0 +1,304 @@
+//! A fetched stack: its files, and how to run programs in it.
+
+use crate::apt::Apt;
+use crate::prefix::{self, Package, Stamp};
+use crate::progress::Progress;
+use crate::release::{ALONE, RUNTIME, Release};
+use anyhow::{Context, Result, bail};
+use std::ffi::{OsStr, OsString};
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// Debian's name for the directory of 64-bit x86 libraries. ROCm exists for no other here.
+const MULTIARCH: &str = "x86_64-linux-gnu";
+
+/// A ROCm user-mode stack in the cache.
+#[derive(Clone, Debug)]
+pub struct Stack {
+    release: Release,
+    /// The stack itself first, then what was added to it.
+    prefixes: Vec<PathBuf>,
+    packages: Vec<Package>,
+}
+
+/// The cache of this crate: `$RMCP_CACHE`, `$XDG_CACHE_HOME/rmcp` or `~/.cache/rmcp`.
+///
+/// # Errors
+/// When none of the three variables (the last is `HOME`) is set.
+pub fn cache_dir() -> Result<PathBuf> {
+    let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
+    let path = if let Some(cache) = set("RMCP_CACHE") {
+        PathBuf::from(cache)
+    } else if let Some(cache) = set("XDG_CACHE_HOME") {
+        Path::new(&cache).join("rmcp")
+    } else if let Some(home) = set("HOME") {
+        Path::new(&home).join(".cache/rmcp")
+    } else {
+        bail!("no place for a cache: set RMCP_CACHE to a directory")
+    };
+    std::path::absolute(&path).with_context(|| format!("make {} absolute", path.display()))
+}
+
+impl Stack {
+    /// The stack of `release`, downloaded unless the cache has it. Progress goes to stderr.
+    ///
+    /// # Errors
+    /// Without a Debian mirror (see [`crate::Mirror::find`]), network, disk, apt or dpkg.
+    pub fn fetch(release: Release) -> Result<Stack> {
+        let prefix = stacks_dir()?.join(release.version());
+        let wanted: Vec<&str> = std::iter::once(release.runtime_package())
+            .chain(RUNTIME)
+            .chain(ALONE)
+            .collect();
+        let stamp = provide(
+            release,
+            &prefix,
+            &wanted,
+            &release.to_string(),
+            |apt, progress| {
+                let runtime = runtime_package(apt, release, progress)?;
+                let mut names = vec![runtime.as_str()];
+                names.extend(RUNTIME);
+                let mut packages = apt.resolve(&names)?;
+                for package in apt.alone(&ALONE)? {
+                    if !packages.iter().any(|known| known.name == package.name) {
+                        packages.push(package);
+                    }
+                }
+                Ok(packages)
+            },
+        )?;
+        Ok(Stack {
+            release,
+            prefixes: vec![prefix],
+            packages: stamp.packages,
+        })
+    }
+
+    /// The stack of `release` if the cache has it.
+    ///
+    /// # Errors
+    /// When there is no place for a cache.
+    pub fn cached(release: Release) -> Result<Option<Stack>> {
+        let prefix = stacks_dir()?.join(release.version());
+        Ok(Stamp::read(&prefix).map(|stamp| Stack {
+            release,
+            prefixes: vec![prefix],
+            packages: stamp.packages,
+        }))
+    }
+
+    /// This stack with more packages of its suite (and what they need beyond the stack) in a
+    /// prefix of their own.
+    ///
+    /// # Errors
+    /// As [`Stack::fetch`]; also when the suite has no such package.
+    pub fn with_packages(mut self, names: &[&str]) -> Result<Stack> {
+        let label = format!("{}+{}", self.release, names.join("+"));
+        let prefix = stacks_dir()?.join(&label);
+        let stamp = provide(self.release, &prefix, names, &label, |apt, _| {
+            let mut packages = apt.resolve(names)?;
+            packages.retain(|new| !self.packages.iter().any(|known| known.name == new.name));
+            Ok(packages)
+        })?;
+        self.prefixes.push(prefix);
+        self.packages.extend(stamp.packages);
+        Ok(self)
+    }
+
+    /// The release that was asked for.
+    pub fn release(&self) -> Release {
+        self.release
+    }
+
+    /// The directory the stack is unpacked in.
+    pub fn prefix(&self) -> &Path {
+        &self.prefixes[0]
+    }
+
+    /// All packages, those added by [`Stack::with_packages`] last.
+    pub fn packages(&self) -> &[Package] {
+        &self.packages
+    }
+
+    /// Debian's version of a package in this stack.
+    pub fn version_of(&self, package: &str) -> Option<&str> {
+        let found = self.packages.iter().find(|known| known.name == package)?;
+        Some(&found.version)
+    }
+
+    /// The directory that holds `hip/hip_runtime_api.h` and `hsa/hsa.h`.
+    pub fn include_dir(&self) -> PathBuf {
+        self.prefix().join("usr/include")
+    }
+
+    /// The directory that holds `libamdhip64.so`.
+    pub fn library_dir(&self) -> PathBuf {
+        self.prefix().join("usr/lib").join(MULTIARCH)
+    }
+
+    /// Every directory the stack's loader searches, in order. Packages from before the merge of
+    /// `/lib` into `/usr/lib` still use both.
+    pub fn library_dirs(&self) -> Vec<PathBuf> {
+        let dirs = self
+            .prefixes
+            .iter()
+            .flat_map(|prefix| ["usr/lib", "lib"].map(|lib| prefix.join(lib).join(MULTIARCH)));
+        dirs.filter(|dir| dir.is_dir()).collect()
+    }
+
+    /// The file that `lib<name>.so` or its SONAME links to: `find_library("libamdhip64")`.
+    ///
+    /// # Errors
+    /// When the stack has no such library.
+    pub fn find_library(&self, name: &str) -> Result<PathBuf> {
+        let starts = format!("{name}.so");
+        let mut found: Vec<PathBuf> = Vec::new();
+        for dir in self.library_dirs() {
+            let entries = dir
+                .read_dir()
+                .with_context(|| format!("list {}", dir.display()))?;
+            found.extend(entries.flatten().map(|entry| entry.path()).filter(|path| {
+                let file = path.file_name().and_then(OsStr::to_str).unwrap_or_default();
+                file == starts || file.starts_with(&format!("{starts}."))
+            }));
+        }
+        found.sort();
+        let first = found.into_iter().find(|path| path.exists());
+        first
+            .with_context(|| format!("no {starts} in the ROCm {} stack", self.release))?
+            .canonicalize()
+            .with_context(|| format!("resolve {starts}"))
+    }
+
+    /// The stack's own `ld-linux-x86-64.so.2`.
+    ///
+    /// # Errors
+    /// When the stack has none.
+    pub fn loader(&self) -> Result<PathBuf> {
+        self.library_dirs()
+            .into_iter()
+            .map(|dir| dir.join("ld-linux-x86-64.so.2"))
+            .find(|path| path.exists())
+            .with_context(|| format!("no dynamic loader in {}", self.prefix().display()))
+    }
+
+    /// A command that runs `program` with the stack's libraries: a path, or the name of a program
+    /// of the stack. `LD_PRELOAD` works as ever; children of the program use the host's libraries.
+    ///
+    /// # Errors
+    /// When there is no such program.
+    pub fn command(&self, program: impl AsRef<OsStr>) -> Result<Command> {
+        let mut path = OsString::new();
+        for dir in self.library_dirs() {
+            if !path.is_empty() {
+                path.push(":");
+            }
+            path.push(dir);
+        }
+        let mut command = Command::new(self.loader()?);
+        command
+            .arg("--inhibit-cache")
+            .arg("--library-path")
+            .arg(path)
+            .arg(self.find_program(program.as_ref())?);
+        Ok(command)
+    }
+
+    fn find_program(&self, program: &OsStr) -> Result<PathBuf> {
+        if Path::new(program).components().count() > 1 {
+            return Ok(program.into());
+        }
+        let candidates = self.prefixes.iter().flat_map(|prefix| {
+            ["usr/bin", "usr/sbin", "bin"].map(|bin| prefix.join(bin).join(program))
+        });
+        candidates
+            .into_iter()
+            .find(|path| path.is_file())
+            .with_context(|| {
+                format!(
+                    "the ROCm {} stack has no program `{}`; give a path to run one of your own",
+                    self.release,
+                    program.display()
+                )
+            })
+    }
+}
+
+fn stacks_dir() -> Result<PathBuf> {
+    Ok(cache_dir()?.join("stacks"))
+}
+
+/// The stamp of `prefix`, which is downloaded and unpacked first unless it is there.
+fn provide(
+    release: Release,
+    prefix: &Path,
+    wanted: &[&str],
+    label: &str,
+    resolve: impl FnOnce(&Apt, &mut Progress) -> Result<Vec<Package>>,
+) -> Result<Stamp> {
+    if let Some(stamp) = Stamp::fresh(prefix, wanted) {
+        return Ok(stamp);
+    }
+    // One lock a release: its overlays share the apt root.
+    let stacks = stacks_dir()?;
+    std::fs::create_dir_all(&stacks).with_context(|| format!("create {}", stacks.display()))?;
+    let lock_path = stacks.join(format!("{release}.lock"));
+    let lock =
+        File::create(&lock_path).with_context(|| format!("create {}", lock_path.display()))?;
+    lock.lock()
+        .with_context(|| format!("lock {}", lock_path.display()))?;
+    if let Some(stamp) = Stamp::fresh(prefix, wanted) {
+        return Ok(stamp);
+    }
+
+    let mut progress = Progress::new(&format!("ROCm {label}"));
+    let root = stacks.join(format!("{release}.apt"));
+    let whole_stack = prefix.file_name() == Some(OsStr::new(release.version()));
+    let apt = Apt::open(root, release, whole_stack, &mut progress)?;
+    let packages = resolve(&apt, &mut progress)?;
+    let stamp = Stamp {
+        wanted: wanted.iter().map(|&name| name.to_owned()).collect(),
+        packages,
+    };
+    let bytes: u64 = stamp.packages.iter().map(|package| package.bytes).sum();
+    prefix::build(prefix, &stamp, |directory| {
+        progress.step(&format!(
+            "downloading {} packages, {} MB, from Debian {}",
+            stamp.packages.len(),
+            bytes.div_ceil(1_000_000),
+            release.suite()
+        ));
+        apt.download(&stamp.packages, directory, &mut progress)?;
+        progress.step("unpacking");
+        Ok(())
+    })
+    .with_context(|| format!("fetch ROCm {label}"))?;
+    Ok(stamp)
+}
+
+/// The HIP runtime's package; the newest there is, with a note, once the suite has moved on.
+fn runtime_package(apt: &Apt, release: Release, progress: &Progress) -> Result<String> {
+    let expected = release.runtime_package();
+    let names = apt.names("libamdhip64-")?;
+    let number = |name: &str| name.strip_prefix("libamdhip64-")?.parse::<u32>().ok();
+    let name = if names.iter().any(|name| name == expected) {
+        expected.to_owned()
+    } else {
+        let newest = names.into_iter().max_by_key(|name| number(name));
+        newest
+            .filter(|name| number(name).is_some())
+            .with_context(|| format!("Debian {} has no libamdhip64 any more", release.suite()))?
+    };
+    let package = apt.alone(&[&name])?.into_iter().next();
+    let version = package.map(|package| package.version).unwrap_or_default();
+    if !version.starts_with(release.version()) {
+        progress.note(&format!(
+            "Debian {} now holds {name} {version}; continuing with that. RMCP_DEBIAN_MIRROR can \
+             name a snapshot that still has {release}",
+            release.suite()
+        ));
+    }
+    Ok(name)
+}
