@@ -1,2 +1,22 @@
-//! RMCP's domain library. Under construction.
+//! RMCP's domain: what is on the machine, what the user wants, and what follows for each HIP or HSA call.
+//!
+//! Safe code only; nothing here touches a foreign pointer. `librmcp_core.so` asks [`policy`] at every hooked call,
+//! the commands show the same facts to people.
+//!
+//! | module | question |
+//! |---|---|
+//! | [`gfx`] | what is a gfx target, and which family is it of |
+//! | [`topology`] | which GPUs does the KFD list, and which of them does HIP see |
+//! | [`options`] | what did the user set, where, and what is wrong with it |
+//! | [`policy`] | what becomes of this call's flags |
 #![forbid(unsafe_code)]
+
+pub mod gfx;
+pub mod options;
+pub mod policy;
+pub mod topology;
+
+#[cfg(feature = "cli")]
+pub mod cli;
+
+mod bounded;

@@ -1,0 +1,12 @@
+//! What the user may set. [`TABLE`] is the one place that knows it: parsing of files and environment, `--help`,
+//! `docs/options.md` and `config/rmcp.toml` all come from it.
+
+mod docs;
+mod load;
+mod table;
+mod values;
+
+pub use docs::{config_file, markdown, usage};
+pub use load::{Complaint, Loaded, Origin, Place, Program, Sources, is_disabled};
+pub use table::{Choice, Kind, Options, Row, TABLE, row};
+pub use values::{Apu, DeviceFinegrained, DeviceUncached, EventFence, Host, HsaPool, Level, Managed, Mode, Raw};

@@ -1,0 +1,351 @@
+//! Finding the options of a process: files, program sections, environment.
+//!
+//! From weak to strong: the defaults; the files in order; their sections for this program in order; the environment.
+//! What is wrong falls to the layer below it and leaves one complaint.
+
+use super::table::{Kind, Options, Row, TABLE};
+use super::values::Raw;
+use crate::bounded::read_text;
+use std::env;
+use std::ffi::OsString;
+use std::fmt;
+use std::io::ErrorKind;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use toml::de::{DeTable, DeValue};
+
+/// More than anybody writes by hand.
+const FILE_LIMIT: u64 = 1024 * 1024;
+
+/// Everything that options come from.
+#[derive(Clone, Debug, Default)]
+pub struct Sources {
+    /// TOML files, the strongest last. One that does not exist is passed over.
+    pub files: Vec<PathBuf>,
+    /// The environment.
+    pub environment: Vec<(OsString, OsString)>,
+    /// The program, for its sections.
+    pub program: Program,
+}
+
+/// The running program, under the names by which a section may call it.
+#[derive(Clone, Debug, Default)]
+pub struct Program {
+    /// The executable, all links resolved: /usr/bin/python3.11.
+    pub exe: PathBuf,
+    /// How it was called: python3.
+    pub called: PathBuf,
+}
+
+/// Options with what is known about them.
+#[derive(Clone, Debug)]
+pub struct Loaded {
+    /// The options.
+    pub options: Options,
+    /// What was wrong, one line each.
+    pub complaints: Vec<Complaint>,
+    /// The entry of `exclude` that names this program.
+    pub excluded: Option<String>,
+    origins: Vec<Origin>,
+}
+
+/// Where a value came from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// The table.
+    Default,
+    /// A file or the environment.
+    Set(Place),
+}
+
+/// A place where an option is set.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// A line of a file, from 1; 0 is the file as a whole.
+    File(Arc<Path>, usize),
+    /// An environment variable.
+    Environment(String),
+}
+
+/// Something wrong in the configuration: where, what, and what would be right.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{place}: {problem}")]
+pub struct Complaint {
+    /// Where.
+    pub place: Place,
+    /// What, and what would be right.
+    pub problem: String,
+}
+
+/// One value of a file or of the environment.
+struct Entry {
+    row: &'static Row,
+    raw: Raw,
+    place: Place,
+}
+
+/// A file, read: the general entries and those of the program's sections, weak to strong.
+#[derive(Default)]
+struct Layers {
+    general: Vec<Entry>,
+    program: Vec<Entry>,
+}
+
+impl Options {
+    /// The options that `sources` give.
+    pub fn load(sources: &Sources) -> Loaded {
+        let mut reader = Reader { program: &sources.program, layers: Layers::default(), complaints: Vec::new() };
+        for file in &sources.files {
+            reader.file(file);
+        }
+        let environment = reader.environment(&sources.environment);
+        let Layers { general, program } = reader.layers;
+
+        let mut options = Self::default();
+        let mut origins = vec![Origin::Default; TABLE.len()];
+        for entry in general.into_iter().chain(program).chain(environment) {
+            let index = TABLE.iter().position(|row| std::ptr::eq(row, entry.row)).expect("a row of the table");
+            if entry.row.set(&mut options, &entry.raw) {
+                origins[index] = Origin::Set(entry.place);
+            }
+        }
+        let excluded = options.exclude.iter().find(|name| sources.program.is(name)).cloned();
+        Loaded { options, complaints: reader.complaints, excluded, origins }
+    }
+}
+
+impl Loaded {
+    /// Where the option of that name got its value.
+    pub fn origin(&self, name: &str) -> Option<&Origin> {
+        TABLE.iter().position(|row| row.name == name).map(|index| &self.origins[index])
+    }
+}
+
+impl Sources {
+    /// Those of this process: RMCP_CONFIG alone when it is set, else /etc/rmcp.toml and the user's file; then the
+    /// environment. Not for a process with AT_SECURE, which must trust none of them.
+    pub fn from_process() -> Self {
+        let environment: Vec<_> =
+            env::vars_os().filter(|(name, _)| name.as_encoded_bytes().starts_with(b"RMCP_")).collect();
+        let program = Program {
+            exe: env::current_exe().unwrap_or_default(),
+            called: env::args_os().next().unwrap_or_default().into(),
+        };
+        Self { files: files(env::var_os), environment, program }
+    }
+}
+
+/// The files to read, given the environment. RMCP_CONFIG replaces the search, so that a run can be made independent of
+/// the machine's files; set but empty it means no file at all.
+fn files(var: impl Fn(&'static str) -> Option<OsString>) -> Vec<PathBuf> {
+    if let Some(only) = var("RMCP_CONFIG") {
+        return if only.is_empty() { Vec::new() } else { vec![only.into()] };
+    }
+    // The XDG specification has a relative XDG_CONFIG_HOME ignored.
+    let absolute = |name| var(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    let config = absolute("XDG_CONFIG_HOME").or_else(|| absolute("HOME").map(|home| home.join(".config")));
+    let mut files = vec![PathBuf::from("/etc/rmcp.toml")];
+    files.extend(config.map(|dir| dir.join("rmcp/config.toml")));
+    files
+}
+
+/// Whether the value of RMCP_DISABLE switches RMCP off: anything but unset, empty and 0.
+pub fn is_disabled(value: Option<&[u8]>) -> bool {
+    !matches!(value, None | Some(b"" | b"0"))
+}
+
+impl Program {
+    /// Whether a section of that name is meant for this program: a full path is the executable's or the one it was
+    /// called by, anything else is the file name of either.
+    pub fn is(&self, name: &str) -> bool {
+        [&self.exe, &self.called].into_iter().any(|path| {
+            if name.contains('/') { path == Path::new(name) } else { path.file_name().is_some_and(|file| file == name) }
+        })
+    }
+}
+
+struct Reader<'a> {
+    program: &'a Program,
+    layers: Layers,
+    complaints: Vec<Complaint>,
+}
+
+impl Reader<'_> {
+    fn complain(&mut self, place: Place, problem: String) {
+        self.complaints.push(Complaint { place, problem });
+    }
+
+    fn file(&mut self, path: &Path) {
+        let path: Arc<Path> = path.into();
+        let whole = Place::File(path.clone(), 0);
+        let text = match read_text(&path, FILE_LIMIT) {
+            Ok(text) => text,
+            Err(error) if error.kind() == ErrorKind::NotFound => return,
+            Err(error) => return self.complain(whole, format!("cannot be read ({error}); all of it is ignored")),
+        };
+        // Not the recovering parser: after a broken section header the keys that follow would count for every program.
+        match DeTable::parse(&text) {
+            Ok(table) => self.table(table.into_inner(), &File { path, text: &text }),
+            Err(error) => {
+                let line = error.span().map_or(0, |span| line_of(&text, span));
+                let message = error.message().lines().collect::<Vec<_>>().join(", ");
+                self.complain(Place::File(path, line), format!("{message}; all of the file is ignored"));
+            }
+        }
+    }
+
+    fn table(&mut self, table: DeTable<'_>, file: &File<'_>) {
+        for (key, value) in table {
+            let place = file.place(key.span());
+            match value.into_inner() {
+                DeValue::Table(programs) if key.get_ref() == "program" => self.programs(programs, file),
+                value => {
+                    let entry = self.entry(key.get_ref(), value, place);
+                    self.layers.general.extend(entry);
+                }
+            }
+        }
+    }
+
+    /// `[program.NAME]`. The section of a path is stronger than that of a name.
+    fn programs(&mut self, programs: DeTable<'_>, file: &File<'_>) {
+        let mut by_name = Vec::new();
+        let mut by_path = Vec::new();
+        for (name, section) in programs {
+            let place = file.place(name.span());
+            let DeValue::Table(section) = section.into_inner() else {
+                let problem =
+                    format!("program.{0} is no section; write [program.{0:?}] and options below it", name.get_ref());
+                self.complain(place, problem);
+                continue;
+            };
+            let mine = self.program.is(name.get_ref());
+            let layer = if name.get_ref().contains('/') { &mut by_path } else { &mut by_name };
+            for (key, value) in section {
+                let place = file.place(key.span());
+                let entry = self.entry(key.get_ref(), value.into_inner(), place);
+                layer.extend(entry.filter(|_| mine));
+            }
+        }
+        self.layers.program.extend(by_name.into_iter().chain(by_path));
+    }
+
+    fn entry(&mut self, key: &str, value: DeValue<'_>, place: Place) -> Option<Entry> {
+        let Some(row) = super::row(key) else {
+            let names = TABLE.iter().map(|row| row.name).chain(["program"]);
+            let problem = format!("there is no option {key:?}{}; the line is ignored", similar(key, names));
+            self.complain(place, problem);
+            return None;
+        };
+        match raw(value) {
+            Some(raw) => self.check(Entry { row, raw, place }),
+            None => {
+                self.complain(place, format!("{key} takes {}; the line is ignored", row.allowed()));
+                None
+            }
+        }
+    }
+
+    fn environment(&mut self, environment: &[(OsString, OsString)]) -> Vec<Entry> {
+        let mut entries = Vec::new();
+        for (name, value) in environment {
+            let Some(name) = name.to_str() else { continue };
+            if let Some(row) = TABLE.iter().find(|row| row.env() == name) {
+                let raw = Raw::Text(value.to_string_lossy().into_owned());
+                entries.extend(self.check(Entry { row, raw, place: Place::Environment(name.into()) }));
+            } else if name.starts_with("RMCP_") && !KNOWN.contains(&name) {
+                // Others may have variables of this prefix; only what looks like a slip is worth a line.
+                let names: Vec<_> = TABLE.iter().map(Row::env).collect();
+                let hint = similar(name, names.iter().map(String::as_str).chain(KNOWN));
+                if !hint.is_empty() {
+                    self.complain(Place::Environment(name.into()), format!("is no variable of RMCP{hint}"));
+                }
+            }
+        }
+        entries
+    }
+
+    /// The entry, when its value is one.
+    fn check(&mut self, entry: Entry) -> Option<Entry> {
+        if entry.row.set(&mut Options::default(), &entry.raw) {
+            return Some(entry);
+        }
+        let given = match &entry.raw {
+            Raw::Text(text) => format!("{text:?}"),
+            Raw::List(list) => format!("{list:?}"),
+        };
+        let hint = match (&entry.row.kind, &entry.raw) {
+            (Kind::Word(choices), Raw::Text(text)) => similar(text, choices.iter().map(|choice| choice.word)),
+            _ => String::new(),
+        };
+        let Row { name, .. } = entry.row;
+        let problem = format!("{name} = {given} is not one of: {}{hint}; it is ignored", entry.row.allowed());
+        self.complain(entry.place, problem);
+        None
+    }
+}
+
+/// Variables of RMCP that are no options.
+const KNOWN: [&str; 3] = ["RMCP_CONFIG", "RMCP_DISABLE", "RMCP_LIBRARY"];
+
+struct File<'a> {
+    path: Arc<Path>,
+    text: &'a str,
+}
+
+impl File<'_> {
+    fn place(&self, span: Range<usize>) -> Place {
+        Place::File(self.path.clone(), line_of(self.text, span))
+    }
+}
+
+fn line_of(text: &str, span: Range<usize>) -> usize {
+    let before = text.as_bytes().get(..span.start).unwrap_or(text.as_bytes());
+    before.iter().filter(|&&byte| byte == b'\n').count() + 1
+}
+
+/// None for what no option takes.
+fn raw(value: DeValue<'_>) -> Option<Raw> {
+    Some(match value {
+        DeValue::Array(items) => Raw::List(
+            items.into_iter().map(|item| item.into_inner().as_str().map(String::from)).collect::<Option<_>>()?,
+        ),
+        DeValue::Table(_) => return None,
+        DeValue::String(text) => Raw::Text(text.into_owned()),
+        DeValue::Integer(number) => Raw::Text(number.to_string()),
+        DeValue::Float(number) => Raw::Text(number.to_string()),
+        DeValue::Boolean(truth) => Raw::Text(truth.to_string()),
+        DeValue::Datetime(time) => Raw::Text(time.to_string()),
+    })
+}
+
+/// "; did you mean X?" for a slip of the pen, else nothing.
+fn similar<'a>(given: &str, names: impl Iterator<Item = &'a str>) -> String {
+    let near = names.map(|name| (strsim::osa_distance(given, name), name)).min();
+    match near {
+        Some((distance, name)) if distance > 0 && distance <= (name.len() / 3).clamp(1, 3) => {
+            format!(" (did you mean {name}?)")
+        }
+        _ => String::new(),
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File(path, 0) => write!(f, "{}", path.display()),
+            Self::File(path, line) => write!(f, "{}:{line}", path.display()),
+            Self::Environment(name) => write!(f, "environment variable {name}"),
+        }
+    }
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Default => f.write_str("default"),
+            Self::Set(place) => place.fmt(f),
+        }
+    }
+}

@@ -1,0 +1,190 @@
+//! The values that options take.
+
+use super::table::{Choice, Kind};
+use std::path::PathBuf;
+
+/// A value as the user wrote it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Raw {
+    /// One word, number or text.
+    Text(String),
+    /// A list, from a TOML array.
+    List(Vec<String>),
+}
+
+/// A type that an option can have.
+pub(super) trait Value: Sized {
+    const KIND: Kind;
+    /// None when `raw` is no such value.
+    fn read(raw: &Raw) -> Option<Self>;
+    /// As it would be written in the TOML file.
+    fn toml(&self) -> String;
+}
+
+/// Enums whose variants are words. The doc comments of the variants reach the docs page through [`Choice`].
+macro_rules! words {
+    ($( $(#[doc = $doc:literal])* $name:ident { $( $(#[doc = $what:literal])* $variant:ident = $word:literal, )* } )*) => { $(
+        $(#[doc = $doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        pub enum $name { $( $(#[doc = $what])* $variant, )* }
+
+        impl $name {
+            /// The word that selects this value.
+            pub const fn word(self) -> &'static str {
+                match self { $( Self::$variant => $word, )* }
+            }
+        }
+
+        impl Value for $name {
+            const KIND: Kind = Kind::Word(&[$( Choice { word: $word, what: concat!($($what),*).trim_ascii() }, )*]);
+
+            fn read(raw: &Raw) -> Option<Self> {
+                match raw {
+                    Raw::Text(text) => match text.as_str() { $( $word => Some(Self::$variant), )* _ => None },
+                    Raw::List(_) => None,
+                }
+            }
+
+            fn toml(&self) -> String {
+                quoted(self.word())
+            }
+        }
+    )* };
+}
+
+words! {
+    /// The option `policy`.
+    Mode {
+        /// Rewrite as the other options say.
+        Auto = "auto",
+        /// Forward every call unchanged.
+        Keep = "keep",
+    }
+
+    /// The option `host`.
+    Host {
+        /// Leave the flags alone.
+        Keep = "keep",
+        /// Make memory coarse-grained whose flags ask for no explicit Coherent, NonCoherent or Uncached.
+        Noncoherent = "noncoherent",
+        /// As `noncoherent`, and replace an explicit Coherent too.
+        Force = "force",
+    }
+
+    /// The option `managed`.
+    Managed {
+        /// Leave managed memory alone.
+        Keep = "keep",
+        /// Advise SetCoarseGrain on the range once it is allocated.
+        Coarse = "coarse",
+        /// Turn the flag hipMemAttachGlobal into hipMemAttachHost.
+        AttachHost = "attach-host",
+    }
+
+    /// The option `device_finegrained`.
+    DeviceFinegrained {
+        /// Ask for default memory where the runtime would refuse fine-grained memory.
+        Auto = "auto",
+        /// Leave the flag alone.
+        Keep = "keep",
+    }
+
+    /// The option `device_uncached`.
+    DeviceUncached {
+        /// Leave the flags alone.
+        Keep = "keep",
+        /// Ask for default memory instead of Uncached or Contiguous.
+        Default = "default",
+    }
+
+    /// The option `hsa_pool`.
+    HsaPool {
+        /// Leave the pool alone.
+        Keep = "keep",
+        /// Take the coarse-grained pool of the same agent instead of its fine-grained one.
+        Coarse = "coarse",
+    }
+
+    /// The option `event_fence`.
+    EventFence {
+        /// Keep the system-scope release once memory was made non-coherent in this process.
+        System = "system",
+        /// Leave the flags alone.
+        Keep = "keep",
+    }
+
+    /// The option `apu`.
+    Apu {
+        /// Forward every call of an APU unchanged.
+        Keep = "keep",
+        /// Treat a gfx10 APU like a card.
+        Patch = "patch",
+    }
+
+    /// The option `log`.
+    Level {
+        /// Nothing.
+        Off = "off",
+        /// What stops RMCP from working.
+        Error = "error",
+        /// And what is wrong with the configuration or the machine.
+        Warn = "warn",
+        /// And one line on what was detected and which policy is active.
+        Info = "info",
+        /// And every rewrite, with call, size, flags before and after, and reason.
+        Debug = "debug",
+        /// And every hooked call.
+        Trace = "trace",
+    }
+}
+
+impl Value for PathBuf {
+    const KIND: Kind = Kind::Path;
+
+    fn read(raw: &Raw) -> Option<Self> {
+        match raw {
+            Raw::Text(text) if !text.is_empty() => Some(text.into()),
+            _ => None,
+        }
+    }
+
+    fn toml(&self) -> String {
+        quoted(&self.to_string_lossy())
+    }
+}
+
+/// A path that may be empty: none.
+impl Value for Option<PathBuf> {
+    const KIND: Kind = Kind::Path;
+
+    fn read(raw: &Raw) -> Option<Self> {
+        match raw {
+            Raw::Text(text) => Some((!text.is_empty()).then(|| text.into())),
+            Raw::List(_) => None,
+        }
+    }
+
+    fn toml(&self) -> String {
+        self.as_ref().map_or_else(|| quoted(""), Value::toml)
+    }
+}
+
+impl Value for Vec<String> {
+    const KIND: Kind = Kind::List;
+
+    fn read(raw: &Raw) -> Option<Self> {
+        Some(match raw {
+            Raw::List(list) => list.clone(),
+            Raw::Text(text) => text.split(':').filter(|item| !item.is_empty()).map(String::from).collect(),
+        })
+    }
+
+    fn toml(&self) -> String {
+        format!("[{}]", self.iter().map(|item| quoted(item)).collect::<Vec<_>>().join(", "))
+    }
+}
+
+/// A TOML string. Debug escapes like TOML for all that a program name or a path holds.
+fn quoted(text: &str) -> String {
+    format!("{text:?}")
+}

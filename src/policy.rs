@@ -1,0 +1,212 @@
+//! What becomes of a call's flags. Pure decisions, each a handful of comparisons: the core asks at every hooked call.
+//!
+//! Fine-grained is coherent and, on gfx10, uncached for the GPU (MTYPE_UC); coarse-grained is non-coherent and cached
+//! (MTYPE_NC). `docs/coherence.md` says which call gives which, and how that was observed.
+
+use crate::gfx::{Family, GfxTarget};
+use crate::options::{Apu, DeviceFinegrained, DeviceUncached, EventFence, Host, HsaPool, Managed, Mode, Options};
+use rmcp_hooks::flags::{
+    ATTACH_GLOBAL, ATTACH_HOST, DEVICE_CONTIGUOUS, DEVICE_DEFAULT, DEVICE_FINEGRAINED, DEVICE_UNCACHED,
+    EVENT_DISABLE_SYSTEM_FENCE, EVENT_RELEASE_TO_DEVICE, EVENT_RELEASE_TO_SYSTEM, HOST_COHERENT, HOST_MAPPED,
+    HOST_NON_COHERENT, HOST_NUMA_USER, HOST_PORTABLE, HOST_UNCACHED, HOST_WRITE_COMBINED,
+};
+
+/// The options as they apply to one GPU.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rules {
+    host: Host,
+    managed: Managed,
+    device_finegrained: DeviceFinegrained,
+    device_uncached: DeviceUncached,
+    hsa_pool: HsaPool,
+    event_fence: EventFence,
+}
+
+/// What to do with a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Decision<T> {
+    /// As the program asked.
+    Forward,
+    /// With `to` in place of what the program asked for.
+    Rewrite {
+        /// The new value.
+        to: T,
+        /// Why.
+        reason: Reason,
+    },
+}
+
+/// What to do with a hipMallocManaged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ManagedDecision {
+    /// As the program asked.
+    Forward,
+    /// As the program asked, and after success advise SetCoarseGrain on the range.
+    AdviseCoarse(Reason),
+    /// With these flags.
+    Attach(u32, Reason),
+}
+
+/// Why a call was rewritten.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Reason {
+    /// `host = "noncoherent"`.
+    HostDefault,
+    /// `host = "force"` on an explicit Coherent.
+    HostForced,
+    /// `managed = "coarse"`.
+    ManagedCoarse,
+    /// `managed = "attach-host"`.
+    ManagedAttachHost,
+    /// `device_finegrained = "auto"`.
+    FinegrainedRefused,
+    /// `device_uncached = "default"`.
+    UncachedDropped,
+    /// `hsa_pool = "coarse"`.
+    PoolCoarse,
+    /// `event_fence = "system"`.
+    FenceKept,
+}
+
+impl Reason {
+    /// The option and the fact behind it, for logs and `rmcp explain`.
+    pub const fn text(self) -> &'static str {
+        match self {
+            Self::HostDefault => {
+                "host=noncoherent: default pinned memory is coherent, which is uncached on gfx10; ROCm/clr#285"
+            }
+            Self::HostForced => "host=force: coherent pinned memory was asked for and is uncached on gfx10",
+            Self::ManagedCoarse => "managed=coarse: managed memory is uncached on gfx10 unless advised coarse-grained",
+            Self::ManagedAttachHost => "managed=attach-host: hipMemAttachGlobal became hipMemAttachHost",
+            Self::FinegrainedRefused => {
+                "device_finegrained=auto: this runtime has no fine-grained device memory on gfx10 and would refuse"
+            }
+            Self::UncachedDropped => "device_uncached=default: uncached device memory was asked for",
+            Self::PoolCoarse => "hsa_pool=coarse: a fine-grained pool was asked for",
+            Self::FenceKept => {
+                "event_fence=system: without a system-scope release the CPU may read stale non-coherent memory"
+            }
+        }
+    }
+}
+
+impl Rules {
+    /// Forwards everything.
+    pub const KEEP: Self = Self {
+        host: Host::Keep,
+        managed: Managed::Keep,
+        device_finegrained: DeviceFinegrained::Keep,
+        device_uncached: DeviceUncached::Keep,
+        hsa_pool: HsaPool::Keep,
+        event_fence: EventFence::Keep,
+    };
+
+    /// The rules for a GPU; `apu` as in [`crate::topology::Gpu::apu`]. Only RDNA1 and RDNA2 have any.
+    pub fn for_gpu(target: GfxTarget, apu: bool, options: &Options) -> Self {
+        let mine = matches!(target.family(), Family::Rdna1 | Family::Rdna2);
+        if !mine || options.policy == Mode::Keep || (apu && options.apu == Apu::Keep) {
+            return Self::KEEP;
+        }
+        Self {
+            host: options.host,
+            managed: options.managed,
+            device_finegrained: options.device_finegrained,
+            device_uncached: options.device_uncached,
+            hsa_pool: options.hsa_pool,
+            event_fence: options.event_fence,
+        }
+    }
+
+    /// Whether any call could be rewritten.
+    pub fn active(&self) -> bool {
+        *self != Self { event_fence: self.event_fence, ..Self::KEEP }
+    }
+}
+
+/// The flags with which hipHostMalloc makes memory fine-grained although nobody asked for coherence in so many words.
+/// Flags 0 does so too; Portable and WriteCombined alone do not. (clr hip_memory.cpp, ihipHostMalloc)
+const IMPLICITLY_COHERENT: u32 = HOST_MAPPED | HOST_NUMA_USER;
+const EXPLICIT: u32 = HOST_COHERENT | HOST_NON_COHERENT | HOST_UNCACHED;
+const HOST_KNOWN: u32 = EXPLICIT | IMPLICITLY_COHERENT | HOST_PORTABLE | HOST_WRITE_COMBINED;
+
+/// hipHostMalloc and hipMallocHost, the flags they pass.
+///
+/// Flags that the runtime refuses (Coherent with NonCoherent) or that RMCP does not know are forwarded.
+pub const fn host_flags(flags: u32, rules: &Rules) -> Decision<u32> {
+    let reason = match rules.host {
+        _ if flags & !HOST_KNOWN != 0 => return Decision::Forward,
+        Host::Keep => return Decision::Forward,
+        Host::Force if flags & EXPLICIT == HOST_COHERENT => Reason::HostForced,
+        _ if flags & EXPLICIT != 0 => return Decision::Forward,
+        _ if flags != 0 && flags & IMPLICITLY_COHERENT == 0 => return Decision::Forward,
+        _ => Reason::HostDefault,
+    };
+    // Mapping is implicit on AMD, and Mapped would make the memory fine-grained again.
+    Decision::Rewrite { to: flags & !(HOST_MAPPED | HOST_COHERENT) | HOST_NON_COHERENT, reason }
+}
+
+/// hipHostAlloc. The rewritten flags are for hipHostMalloc: hipHostAlloc itself refuses NonCoherent from ROCm 6.4.3
+/// on, and earlier releases read it as a flag of something else. Flags above 7 are the runtime's to refuse.
+pub const fn host_alloc(flags: u32, rules: &Rules) -> Decision<u32> {
+    if flags > HOST_PORTABLE | HOST_MAPPED | HOST_WRITE_COMBINED {
+        return Decision::Forward;
+    }
+    host_flags(flags, rules)
+}
+
+/// hipMemAllocHost, which has no flags and acts as hipHostMalloc with 0. The rewritten flags are for hipHostMalloc.
+pub const fn mem_alloc_host(rules: &Rules) -> Decision<u32> {
+    host_flags(0, rules)
+}
+
+/// hipMallocManaged.
+pub const fn managed(flags: u32, rules: &Rules) -> ManagedDecision {
+    match rules.managed {
+        Managed::Coarse => ManagedDecision::AdviseCoarse(Reason::ManagedCoarse),
+        Managed::AttachHost if flags == ATTACH_GLOBAL => {
+            ManagedDecision::Attach(ATTACH_HOST, Reason::ManagedAttachHost)
+        }
+        Managed::AttachHost | Managed::Keep => ManagedDecision::Forward,
+    }
+}
+
+/// hipExtMallocWithFlags. `refuses_finegrained`: the runtime is one that answers OutOfMemory to Finegrained on gfx10,
+/// which is every release up to 6.2.2.
+pub const fn ext_flags(flags: u32, refuses_finegrained: bool, rules: &Rules) -> Decision<u32> {
+    let reason = match flags {
+        DEVICE_FINEGRAINED if refuses_finegrained && matches!(rules.device_finegrained, DeviceFinegrained::Auto) => {
+            Reason::FinegrainedRefused
+        }
+        DEVICE_UNCACHED | DEVICE_CONTIGUOUS if matches!(rules.device_uncached, DeviceUncached::Default) => {
+            Reason::UncachedDropped
+        }
+        _ => return Decision::Forward,
+    };
+    Decision::Rewrite { to: DEVICE_DEFAULT, reason }
+}
+
+/// hipEventCreateWithFlags. `noncoherent_in_use`: memory was made non-coherent in this process before.
+///
+/// More than one release flag is the runtime's to refuse, so that is forwarded.
+pub const fn event_flags(flags: u32, noncoherent_in_use: bool, rules: &Rules) -> Decision<u32> {
+    let release = flags & (EVENT_DISABLE_SYSTEM_FENCE | EVENT_RELEASE_TO_DEVICE | EVENT_RELEASE_TO_SYSTEM);
+    match (rules.event_fence, release) {
+        (EventFence::System, EVENT_DISABLE_SYSTEM_FENCE | EVENT_RELEASE_TO_DEVICE) if noncoherent_in_use => {
+            Decision::Rewrite { to: flags & !release, reason: Reason::FenceKept }
+        }
+        _ => Decision::Forward,
+    }
+}
+
+/// hsa_amd_memory_pool_allocate as called by a program, not by libamdhip64. `fine`: the pool is fine-grained;
+/// `kernarg`: it is one for kernel arguments, which the packet processor reads and which therefore stays.
+/// A rewrite is to the coarse-grained pool of the same agent.
+pub const fn hsa_pool(fine: bool, kernarg: bool, rules: &Rules) -> Decision<()> {
+    match rules.hsa_pool {
+        HsaPool::Coarse if fine && !kernarg => Decision::Rewrite { to: (), reason: Reason::PoolCoarse },
+        _ => Decision::Forward,
+    }
+}
+
+#[cfg(test)]
+mod tests;
