@@ -1,0 +1,49 @@
+//! Where a slot of the gate leads.
+
+use crate::{api, caller, hooks, machine, resolve};
+use rmcp_hooks::Hook;
+use rmcp_hooks::gate::{CoreBind, Gate};
+use std::ffi::{CStr, c_char, c_void};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::ptr::null_mut;
+
+/// The core's one export. See [`CoreBind`].
+///
+/// # Safety
+/// `gate` lives as long as the process, `symbol` is NUL-terminated, `keep` can be written.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn rmcp_core_bind(
+    gate: *const Gate,
+    symbol: *const c_char,
+    caller: usize,
+    keep: *mut bool,
+) -> *mut c_void {
+    const _: CoreBind = rmcp_core_bind;
+    // SAFETY: the caller's promise.
+    let (gate, symbol, keep) = unsafe { (&*gate, CStr::from_ptr(symbol), &mut *keep) };
+    if gate.size < size_of::<Gate>() {
+        return null_mut();
+    }
+    let _ = caller::GATE.set(gate);
+    let answer = catch_unwind(AssertUnwindSafe(|| target(symbol, caller)));
+    let (target, for_ever) = answer.unwrap_or((null_mut(), false));
+    *keep = for_ever;
+    target
+}
+
+/// The function that a call of `symbol` from `address` goes to, and whether every later call goes there too.
+fn target(symbol: &CStr, address: usize) -> (*mut c_void, bool) {
+    if let Some(function) = api::function(symbol) {
+        return (function, true);
+    }
+    let Some(&hook) = Hook::ALL.iter().find(|hook| hook.info().symbol == symbol) else { return (null_mut(), false) };
+    let caller = caller::of(address);
+    // The runtime can call while it holds locks of its own: nothing may be asked of it then.
+    let machine = machine::detect(!caller.is_runtime);
+    if machine.is_some_and(|machine| machine.active()) {
+        return (hooks::entry(hook), true);
+    }
+    // Inactive: straight to the real function, as long as that is the same one for every caller.
+    let only_copy = resolve::copies(hook.info().library.file_prefix()).1 == 1;
+    (caller.real(hook), machine.is_some() && only_copy)
+}

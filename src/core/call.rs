@@ -1,0 +1,77 @@
+//! One call of a hooked function on its way to the real one.
+
+use crate::caller::{self, Caller};
+use crate::counters::{Outcome, count};
+use crate::machine;
+use rmcp::policy::Rules;
+use rmcp_hooks::Hook;
+use std::cell::Cell;
+use std::ffi::c_void;
+use std::mem::transmute_copy;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+/// A call that has a real function to go to. `F` is that function's type, `R` what it returns.
+pub struct Call<F, R> {
+    /// Which function was called.
+    pub hook: Hook,
+    /// Who called it.
+    pub caller: &'static Caller,
+    real: F,
+    /// What the real function returned, once it was called.
+    result: Cell<Option<R>>,
+}
+
+impl<F: Copy, R: Copy> Call<F, R> {
+    /// The call of `hook` that returns to `address`; None when no loaded library has the real function.
+    #[inline]
+    pub fn enter(hook: Hook, address: usize) -> Option<Self> {
+        const { assert!(size_of::<F>() == size_of::<*mut c_void>()) };
+        let caller = caller::of(address);
+        let real = caller.real(hook);
+        // SAFETY: the hook table gives each function its type.
+        (!real.is_null()).then(|| Self {
+            hook,
+            caller,
+            real: unsafe { transmute_copy(&real) },
+            result: Cell::new(None),
+        })
+    }
+
+    /// Runs `policy` for a call of the program, and forwards one of the runtime itself. A panic of the policy's ends
+    /// here: the program gets the real function's answer, as if RMCP were not there.
+    #[inline]
+    pub fn run(self, policy: impl FnOnce(&Self) -> R, forward: impl Fn(F) -> R) -> R {
+        if self.caller.is_runtime {
+            count(self.hook, Outcome::Runtime);
+            return forward(self.real);
+        }
+        let answer = catch_unwind(AssertUnwindSafe(|| policy(&self)));
+        answer.unwrap_or_else(|_| self.result.get().unwrap_or_else(|| forward(self.real)))
+    }
+
+    /// The rules of the GPU that this call is for.
+    #[inline]
+    pub fn rules(&self) -> &'static Rules {
+        machine::rules(self.caller)
+    }
+
+    /// Calls the real function as the program asked.
+    #[inline]
+    pub fn forward(&self, call: impl FnOnce(F) -> R) -> R {
+        self.finish(Outcome::Forwarded, call)
+    }
+
+    /// Calls the real function with other arguments.
+    #[inline]
+    pub fn rewrite(&self, call: impl FnOnce(F) -> R) -> R {
+        self.finish(Outcome::Rewritten, call)
+    }
+
+    #[inline]
+    fn finish(&self, outcome: Outcome, call: impl FnOnce(F) -> R) -> R {
+        count(self.hook, outcome);
+        let result = call(self.real);
+        self.result.set(Some(result));
+        result
+    }
+}

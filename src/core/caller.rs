@@ -1,0 +1,124 @@
+//! Who calls: the loaded object that holds the return address, and the real functions as that object means them.
+//!
+//! Two copies of a runtime can live in one process (a wheel's and the system's), and each program must reach the one it
+//! links against. And a call that comes from a runtime itself is never the program's wish.
+
+use crate::pools::{self, Pool};
+use crate::resolve;
+use crate::runtime::Runtime;
+use once_cell::race::{OnceBox, OnceRef};
+use rmcp_hooks::gate::Gate;
+use rmcp_hooks::{Hook, Library};
+use std::ffi::{CStr, c_void};
+use std::mem::transmute_copy;
+use std::ptr::null_mut;
+use std::sync::atomic::{AtomicPtr, Ordering};
+
+/// One object that calls hooked functions. Never freed: hooks hold on to it without counting.
+pub struct Caller {
+    start: usize,
+    end: usize,
+    /// Whether it is a HIP or HSA runtime: its calls are its own allocations.
+    pub is_runtime: bool,
+    real: [AtomicPtr<c_void>; Hook::ALL.len()],
+    runtime: OnceBox<Runtime>,
+    pools: OnceBox<Vec<Pool>>,
+    next: AtomicPtr<Caller>,
+}
+
+/// The callers met so far, newest first; they are only ever added.
+static CALLERS: AtomicPtr<Caller> = AtomicPtr::new(null_mut());
+
+/// Stands for code outside every loaded object, such as generated code: the program's.
+static OUTSIDE: Caller = Caller::new(0, 0, false);
+
+/// The gate of this process, which lends its place in the global scope.
+pub static GATE: OnceRef<'static, Gate> = OnceRef::new();
+
+/// The caller that `address` belongs to. Takes no lock and, after its first call, allocates nothing.
+#[inline]
+pub fn of(address: usize) -> &'static Caller {
+    let mut entry = &CALLERS;
+    // SAFETY: only `remember` adds entries, and never frees one.
+    while let Some(caller) = unsafe { entry.load(Ordering::Acquire).as_ref() } {
+        if (caller.start..caller.end).contains(&address) {
+            return caller;
+        }
+        entry = &caller.next;
+    }
+    remember(address)
+}
+
+#[cold]
+fn remember(address: usize) -> &'static Caller {
+    let Some(module) = resolve::module_of(address) else { return &OUTSIDE };
+    let is_runtime = [Library::Hip, Library::Hsa].iter().any(|library| module.is(library.file_prefix()));
+    let caller = Box::leak(Box::new(Caller::new(module.start, module.end, is_runtime)));
+    // Two threads may remember the same object at once: either entry serves.
+    let mut head = CALLERS.load(Ordering::Acquire);
+    loop {
+        caller.next.store(head, Ordering::Relaxed);
+        match CALLERS.compare_exchange(head, caller, Ordering::AcqRel, Ordering::Acquire) {
+            Ok(_) => return caller,
+            Err(newer) => head = newer,
+        }
+    }
+}
+
+impl Caller {
+    const fn new(start: usize, end: usize, is_runtime: bool) -> Self {
+        let real = [const { AtomicPtr::new(null_mut()) }; Hook::ALL.len()];
+        Self {
+            start,
+            end,
+            is_runtime,
+            real,
+            runtime: OnceBox::new(),
+            pools: OnceBox::new(),
+            next: AtomicPtr::new(null_mut()),
+        }
+    }
+
+    /// The real function behind `hook`, or null when no loaded library has it.
+    #[inline]
+    pub fn real(&self, hook: Hook) -> *mut c_void {
+        let known = self.real[hook as usize].load(Ordering::Acquire);
+        if known.is_null() { self.find(hook) } else { known }
+    }
+
+    #[cold]
+    fn find(&self, hook: Hook) -> *mut c_void {
+        let info = hook.info();
+        let found = self.lookup(info.library, info.symbol);
+        self.real[hook as usize].store(found, Ordering::Release);
+        found
+    }
+
+    /// Any function of a runtime, as this caller means it; null when no loaded library has it.
+    pub fn lookup(&self, library: Library, symbol: &CStr) -> *mut c_void {
+        // SAFETY: the gate's function takes a NUL-terminated name.
+        let next = GATE.get().map_or(null_mut(), |gate| unsafe { (gate.next)(symbol.as_ptr()) });
+        resolve::real(symbol, library.file_prefix(), self.start, next)
+    }
+
+    /// The same as a typed function.
+    ///
+    /// # Safety
+    /// `F` is the function pointer type of `symbol`.
+    pub unsafe fn function<F>(&self, library: Library, symbol: &CStr) -> Option<F> {
+        const { assert!(size_of::<F>() == size_of::<*mut c_void>()) };
+        let found = self.lookup(library, symbol);
+        // SAFETY: the caller's promise.
+        (!found.is_null()).then(|| unsafe { transmute_copy(&found) })
+    }
+
+    /// The HIP runtime that this caller uses.
+    pub fn runtime(&self) -> &Runtime {
+        self.runtime.get_or_init(|| Box::new(Runtime::of(self)))
+    }
+
+    /// The memory pools of the ROCr that this caller uses.
+    pub fn pools(&self) -> &[Pool] {
+        self.pools.get_or_init(|| Box::new(pools::list(self)))
+    }
+}

@@ -1,0 +1,54 @@
+//! The C interface of librmcp.so. `include/rmcp.h` is generated from this file: `cargo xtask header`.
+
+use core::ffi::{c_char, c_int};
+
+/// rmcp_status: librmcp.so is loaded, but its core is not (a setuid program, or the file is missing).
+pub const RMCP_UNAVAILABLE: c_int = 0;
+/// rmcp_status: every call goes straight to the runtime; `reason` says why.
+pub const RMCP_INACTIVE: c_int = 1;
+/// rmcp_status: calls are hooked.
+pub const RMCP_ACTIVE: c_int = 2;
+
+/// What RMCP does in this process.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct rmcp_status_t {
+    /// RMCP_INACTIVE or RMCP_ACTIVE.
+    pub state: c_int,
+    /// How many GPUs HIP sees.
+    pub gpus: u32,
+    /// Their real gfx targets by HIP ordinal, such as "gfx1010, gfx1036". Lives as long as the process.
+    pub targets: *const c_char,
+    /// Why RMCP is inactive; NULL while it is active. Lives as long as the process.
+    pub reason: *const c_char,
+}
+
+/// How often a hooked function was called in this process, and what became of the calls.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct rmcp_counter_t {
+    /// The function. Lives as long as the process.
+    pub name: *const c_char,
+    /// Calls of the program that went to the runtime as they were.
+    pub forwarded: u64,
+    /// Calls of the program that were changed.
+    pub rewritten: u64,
+    /// Calls of the runtime itself, which are never changed.
+    pub runtime: u64,
+}
+
+unsafe extern "C" {
+    /// The version of RMCP, such as "0.1.0"; NULL when its core cannot be loaded.
+    pub safe fn rmcp_version() -> *const c_char;
+
+    /// Returns RMCP_UNAVAILABLE, RMCP_INACTIVE or RMCP_ACTIVE. Unless it is the first, fills `status`, of which `size`
+    /// is the size in bytes that the caller was compiled with; `status` may be NULL. The first call detects the GPUs.
+    pub fn rmcp_status(status: *mut rmcp_status_t, size: usize) -> c_int;
+
+    /// Returns the number of hooked functions, 0 without a core, and fills at most `capacity` of `counters`, which may
+    /// be NULL if that is 0. Calls that went past RMCP while it was inactive are not counted.
+    pub fn rmcp_counters(counters: *mut rmcp_counter_t, capacity: usize) -> usize;
+
+    /// Forwards every later call of this process unchanged. Returns 1, or 0 when there is no core to tell.
+    pub safe fn rmcp_disable() -> c_int;
+}

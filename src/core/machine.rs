@@ -1,0 +1,166 @@
+//! What RMCP found on this machine and decided for this process, once, at the first call.
+//!
+//! No lock: threads that meet here each detect, and the first answer stays. A thread can therefore never wait for
+//! another one that a fork has left behind.
+
+use crate::caller::Caller;
+use crate::{log, probe};
+use once_cell::race::OnceBox;
+use rmcp::gfx::GfxTarget;
+use rmcp::options::{self, Loaded, Options, Sources};
+use rmcp::policy::Rules;
+use rmcp::topology::{DEFAULT_ROOT, Masks, Topology};
+use std::path::Path;
+use std::ptr::null_mut;
+use std::sync::atomic::{AtomicPtr, Ordering};
+use tracing::{info, warn};
+
+/// The answer.
+pub struct Machine {
+    /// Why nothing is hooked; None: RMCP is active.
+    pub inactive: Option<String>,
+    /// The GPUs that HIP numbers 0, 1, ..., each with its rules.
+    pub gpus: Vec<(GfxTarget, Rules)>,
+}
+
+static MACHINE: OnceBox<Machine> = OnceBox::new();
+
+/// The rules that hold whatever the current device is; null while the GPUs differ or none is known.
+static COMMON: AtomicPtr<Rules> = AtomicPtr::new(null_mut());
+
+static KEEP: Rules = Rules::KEEP;
+
+impl Machine {
+    /// Whether calls are hooked.
+    pub fn active(&self) -> bool {
+        self.inactive.is_none()
+    }
+
+    /// The real gfx targets, by HIP ordinal.
+    pub fn targets(&self) -> String {
+        self.gpus.iter().map(|(target, _)| target.to_string()).collect::<Vec<_>>().join(", ")
+    }
+
+    fn inactive(why: impl Into<String>) -> Self {
+        Self { inactive: Some(why.into()), gpus: Vec::new() }
+    }
+}
+
+/// What is known already.
+pub fn known() -> Option<&'static Machine> {
+    MACHINE.get()
+}
+
+/// Detects, unless that was done. None: only the runtime could tell, and `may_probe` forbids to ask it.
+pub fn detect(may_probe: bool) -> Option<&'static Machine> {
+    if let Some(machine) = known() {
+        return Some(machine);
+    }
+    let (found, loaded) = look(may_probe)?;
+    let mut won = false;
+    let machine = MACHINE.get_or_init(|| {
+        won = true;
+        Box::new(found)
+    });
+    if won {
+        share(machine);
+        announce(machine, loaded.as_ref());
+    }
+    Some(machine)
+}
+
+/// The rules for a call of `caller`: those of its current device.
+#[inline]
+pub fn rules(caller: &Caller) -> &'static Rules {
+    // SAFETY: only `share` and `disable` set it, to what lives for ever.
+    match unsafe { COMMON.load(Ordering::Acquire).as_ref() } {
+        Some(common) => common,
+        None => rules_of_device(caller),
+    }
+}
+
+#[cold]
+fn rules_of_device(caller: &Caller) -> &'static Rules {
+    let Some(machine) = known() else { return &KEEP };
+    let device = caller.runtime().device().and_then(|device| usize::try_from(device).ok());
+    device.and_then(|device| machine.gpus.get(device)).map_or(&KEEP, |(_, rules)| rules)
+}
+
+/// Forwards every later call unchanged.
+pub fn disable() {
+    COMMON.store((&raw const KEEP).cast_mut(), Ordering::Release);
+}
+
+/// Whether [`disable`] was called.
+pub fn disabled() -> bool {
+    std::ptr::eq(COMMON.load(Ordering::Acquire), &KEEP)
+}
+
+/// Sets the common rules, unless somebody has disabled them.
+fn share(machine: &'static Machine) {
+    if let Some(((_, first), rest)) = machine.gpus.split_first()
+        && rest.iter().all(|(_, rules)| rules == first)
+    {
+        let common = (&raw const *first).cast_mut();
+        let _ = COMMON.compare_exchange(null_mut(), common, Ordering::AcqRel, Ordering::Acquire);
+    }
+}
+
+/// The machine and the options that led to it; no options where none were read.
+fn look(may_probe: bool) -> Option<(Machine, Option<Loaded>)> {
+    let disabled = std::env::var_os("RMCP_DISABLE");
+    if options::is_disabled(disabled.as_ref().map(|value| value.as_encoded_bytes())) {
+        return Some((Machine::inactive("RMCP_DISABLE is set"), None));
+    }
+    let loaded = Options::load(&Sources::from_process());
+    let machine = match &loaded.excluded {
+        Some(entry) => Machine::inactive(format!("this program is excluded by {entry:?}")),
+        None => with_gpus(&loaded.options, may_probe)?,
+    };
+    Some((machine, Some(loaded)))
+}
+
+fn with_gpus(options: &Options, may_probe: bool) -> Option<Machine> {
+    let visible: Vec<(GfxTarget, bool)> = match Topology::read(&options.topology) {
+        Ok(mut topology) => {
+            if options.topology == Path::new(DEFAULT_ROOT) {
+                topology.drop_without_render_node(Path::new("/dev/dri"));
+            }
+            topology.visible(&Masks::from_process()).iter().map(|gpu| (gpu.target, gpu.apu)).collect()
+        }
+        Err(_) if !may_probe => return None,
+        Err(why) => match probe::targets() {
+            Some(targets) => targets.into_iter().map(|target| (target, target.integrated())).collect(),
+            None => return Some(Machine::inactive(why.to_string())),
+        },
+    };
+    let gpus: Vec<_> =
+        visible.into_iter().map(|(target, apu)| (target, Rules::for_gpu(target, apu, options))).collect();
+    let ours = gpus.iter().any(|(target, _)| target.family() != rmcp::gfx::Family::Other);
+    let inactive = match (ours, gpus.is_empty()) {
+        (true, _) => None,
+        (false, true) => Some("no GPU is visible".into()),
+        (false, false) => Some("no visible GPU is RDNA1 or RDNA2".into()),
+    };
+    Some(Machine { inactive, gpus })
+}
+
+/// Starts the log and writes what there is to say: one line on the machine, one for each thing wrong in the options.
+fn announce(machine: &Machine, loaded: Option<&Loaded>) {
+    let Some(Loaded { options, complaints, .. }) = loaded else { return };
+    log::start(options.log, options.log_file.as_deref());
+    for complaint in complaints {
+        warn!("{complaint}");
+    }
+    let gpus = if machine.gpus.is_empty() { "none".into() } else { machine.targets() };
+    match &machine.inactive {
+        Some(why) => info!("inactive: {why}; GPUs: {gpus}"),
+        None => info!("active; GPUs: {gpus}; {}", in_force(options)),
+    }
+}
+
+/// The options that decide about calls, as `name=value`.
+fn in_force(options: &Options) -> String {
+    let rows = options::TABLE.iter().take_while(|row| row.name != "exclude");
+    rows.map(|row| format!("{}={}", row.name, row.get(options).trim_matches('"'))).collect::<Vec<_>>().join(" ")
+}
