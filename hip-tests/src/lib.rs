@@ -1,1 +1,24 @@
-//! Under construction.
+//! Runs HIP programs on real ROCm stacks over an emulated card, with and without RMCP, and reads what reached the
+//! kernel boundary.
+//!
+//! ```no_run
+//! use rmcp_hip_tests::{Client, Scene, Release};
+//! let run = Scene::new(Release::Rocm643, "gfx1010").with_rmcp().run(Client::Allocations)?;
+//! assert!(run.log.allocation("hipHostMalloc(0)").has("USERPTR"));
+//! # anyhow::Ok(())
+//! ```
+#![forbid(unsafe_code)]
+
+mod build;
+mod client;
+mod log;
+mod prerequisite;
+mod scene;
+mod wheel;
+
+pub use build::Build;
+pub use client::{Client, compile_only};
+pub use log::{Event, Log};
+pub use prerequisite::require;
+pub use rmcp_stacks::{Release, Stack};
+pub use scene::{Call, Run, Scene};

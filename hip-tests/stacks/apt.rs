@@ -18,12 +18,7 @@ pub(crate) struct Apt {
 impl Apt {
     /// Opens the root, writing its configuration, and downloads the suite's lists when it has none
     /// or `refresh` asks for new ones.
-    pub(crate) fn open(
-        root: PathBuf,
-        release: Release,
-        refresh: bool,
-        progress: &mut Progress,
-    ) -> Result<Apt> {
+    pub(crate) fn open(root: PathBuf, release: Release, refresh: bool, progress: &mut Progress) -> Result<Apt> {
         let apt = Apt { root, release };
         let mirror = Mirror::find()?;
         for directory in ["lists/partial", "cache/archives/partial"] {
@@ -57,35 +52,21 @@ impl Apt {
 
     /// `names` alone, without what they depend on.
     pub(crate) fn alone(&self, names: &[&str]) -> Result<Vec<Package>> {
-        let mut args = vec![
-            "-qq",
-            "--print-uris",
-            "-t",
-            self.release.suite(),
-            "download",
-        ];
+        let mut args = vec!["-qq", "--print-uris", "-t", self.release.suite(), "download"];
         args.extend(names);
         Ok(packages(&self.run(&args)?))
     }
 
     /// Every package name in the suite that starts with `prefix`.
     pub(crate) fn names(&self, prefix: &str) -> Result<Vec<String>> {
-        let output = self
-            .command("apt-cache")
-            .args(["pkgnames", prefix])
-            .output();
+        let output = self.command("apt-cache").args(["pkgnames", prefix]).output();
         let output = output.context("run apt-cache")?;
         let names = String::from_utf8_lossy(&output.stdout);
         Ok(names.lines().map(str::to_owned).collect())
     }
 
     /// Downloads exactly these packages into `directory`; apt checks each against the signed lists.
-    pub(crate) fn download(
-        &self,
-        packages: &[Package],
-        directory: &Path,
-        progress: &mut Progress,
-    ) -> Result<()> {
+    pub(crate) fn download(&self, packages: &[Package], directory: &Path, progress: &mut Progress) -> Result<()> {
         if packages.is_empty() {
             return Ok(());
         }
@@ -113,15 +94,10 @@ impl Apt {
         }
         let mut errors = String::new();
         if let Some(mut stderr) = child.stderr.take() {
-            stderr
-                .read_to_string(&mut errors)
-                .context("read apt-get's errors")?;
+            stderr.read_to_string(&mut errors).context("read apt-get's errors")?;
         }
         if !child.wait().context("wait for apt-get")?.success() {
-            bail!(
-                "apt-get download from Debian {} failed:\n{errors}",
-                self.release.suite()
-            );
+            bail!("apt-get download from Debian {} failed:\n{errors}", self.release.suite());
         }
         Ok(())
     }
@@ -131,21 +107,14 @@ impl Apt {
         let output = output.context("run apt-get (is this a Debian or Ubuntu machine?)")?;
         if !output.status.success() {
             let errors = String::from_utf8_lossy(&output.stderr);
-            bail!(
-                "apt-get on Debian {} failed:\n{}",
-                self.release.suite(),
-                errors.trim()
-            );
+            bail!("apt-get on Debian {} failed:\n{}", self.release.suite(), errors.trim());
         }
         Ok(String::from_utf8_lossy(&output.stdout).into_owned())
     }
 
     fn command(&self, program: &str) -> Command {
         let mut command = Command::new(program);
-        command
-            .arg("-c")
-            .arg(self.root.join("apt.conf"))
-            .env("LC_ALL", "C");
+        command.arg("-c").arg(self.root.join("apt.conf")).env("LC_ALL", "C");
         // A preload meant for what runs in the stack is none of apt's business.
         command.env_remove("LD_PRELOAD");
         command
@@ -215,15 +184,7 @@ mod tests {
 
     #[test]
     fn a_uri_line_gives_name_version_and_size() {
-        let line =
-            "'http://m.test/pool/libllvm15.deb' libllvm15_1%3a15.0.6-4+b1_amd64.deb 42 MD5:0";
-        assert_eq!(
-            packages(line),
-            [Package {
-                name: "libllvm15".into(),
-                version: "1:15.0.6-4+b1".into(),
-                bytes: 42
-            }]
-        );
+        let line = "'http://m.test/pool/libllvm15.deb' libllvm15_1%3a15.0.6-4+b1_amd64.deb 42 MD5:0";
+        assert_eq!(packages(line), [Package { name: "libllvm15".into(), version: "1:15.0.6-4+b1".into(), bytes: 42 }]);
     }
 }

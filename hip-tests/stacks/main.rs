@@ -60,11 +60,7 @@ fn main() -> Result<()> {
             println!("{}", Stack::fetch(release)?.prefix().display());
             Ok(())
         }
-        Action::Run {
-            release,
-            packages,
-            command,
-        } => {
+        Action::Run { release, packages, command } => {
             let stack = with(Stack::fetch(release)?, &packages)?;
             let error = stack.command(&command[0])?.args(&command[1..]).exec();
             Err(anyhow!(error).context(format!("run {}", command[0].display())))
@@ -84,9 +80,7 @@ fn parse(names: &[String]) -> Result<Vec<Release>> {
     if names.iter().any(|name| name == "all") {
         return Ok(Release::ALL.to_vec());
     }
-    let releases = names
-        .iter()
-        .map(|name| name.parse().map_err(|e: String| anyhow!(e)));
+    let releases = names.iter().map(|name| name.parse().map_err(|e: String| anyhow!(e)));
     releases.collect()
 }
 

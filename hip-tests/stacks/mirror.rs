@@ -7,10 +7,8 @@ use std::path::{Path, PathBuf};
 const OVERRIDE: &str = "RMCP_DEBIAN_MIRROR";
 
 /// Debian's archive keys as the package `debian-archive-keyring` installs them.
-const KEYRINGS: [&str; 2] = [
-    "/usr/share/keyrings/debian-archive-keyring.pgp",
-    "/usr/share/keyrings/debian-archive-keyring.gpg",
-];
+const KEYRINGS: [&str; 2] =
+    ["/usr/share/keyrings/debian-archive-keyring.pgp", "/usr/share/keyrings/debian-archive-keyring.gpg"];
 
 /// Suites of the Debian archive proper. Security, updates and backports live beside them and
 /// carry no ROCm.
@@ -112,10 +110,7 @@ impl Mirror {
     }
 
     fn likeness(&self) -> u8 {
-        let keyring = self
-            .signed_by
-            .as_deref()
-            .is_some_and(|keys| keys.contains("debian-archive"));
+        let keyring = self.signed_by.as_deref().is_some_and(|keys| keys.contains("debian-archive"));
         let path = self.uri.split(['/', '.']).any(|part| part == "debian");
         u8::from(keyring) * 2 + u8::from(path)
     }
@@ -145,14 +140,8 @@ fn one_line_entry(line: &str) -> Option<Mirror> {
     };
     let mut words = rest.split_whitespace();
     let (uri, suite) = (words.next()?, words.next()?);
-    let signed_by = options
-        .split_whitespace()
-        .find_map(|option| option.strip_prefix("signed-by="))
-        .map(str::to_owned);
-    is_debian_main(std::iter::once(suite), words).then(|| Mirror {
-        uri: uri.to_owned(),
-        signed_by,
-    })
+    let signed_by = options.split_whitespace().find_map(|option| option.strip_prefix("signed-by=")).map(str::to_owned);
+    is_debian_main(std::iter::once(suite), words).then(|| Mirror { uri: uri.to_owned(), signed_by })
 }
 
 /// The deb822 format: stanzas of `Field: value`, continued on indented lines.
@@ -166,11 +155,9 @@ fn deb822(text: &str) -> Vec<Mirror> {
 
 fn stanza(text: &str) -> Option<Mirror> {
     let field = |name: &str| {
-        let mut lines = text.lines().skip_while(|line| {
-            !line
-                .split_once(':')
-                .is_some_and(|(key, _)| key.eq_ignore_ascii_case(name))
-        });
+        let mut lines = text
+            .lines()
+            .skip_while(|line| !line.split_once(':').is_some_and(|(key, _)| key.eq_ignore_ascii_case(name)));
         let first = lines.next()?.split_once(':')?.1.trim();
         let continued = lines.take_while(|line| line.starts_with([' ', '\t']));
         Some(continued.fold(first.to_owned(), |all, line| all + "\n" + line))
@@ -179,12 +166,8 @@ fn stanza(text: &str) -> Option<Mirror> {
         ["Types", "URIs", "Suites", "Components"].map(|name| field(name).unwrap_or_default());
     let enabled = field("Enabled").is_none_or(|value| !value.eq_ignore_ascii_case("no"));
     let binary = types.split_whitespace().any(|kind| kind == "deb");
-    (enabled && binary && is_debian_main(suites.split_whitespace(), components.split_whitespace()))
-        .then_some(())?;
-    Some(Mirror {
-        uri: uris.split_whitespace().next()?.to_owned(),
-        signed_by: field("Signed-By"),
-    })
+    (enabled && binary && is_debian_main(suites.split_whitespace(), components.split_whitespace())).then_some(())?;
+    Some(Mirror { uri: uris.split_whitespace().next()?.to_owned(), signed_by: field("Signed-By") })
 }
 
 #[cfg(test)]
@@ -231,10 +214,7 @@ mod tests {
                     deb [arch=amd64 signed-by=/k.gpg] http://m.test/debian bookworm main # x\n";
         assert_eq!(
             configured(&[("sources.list", text)]),
-            Ok(Mirror {
-                uri: "http://m.test/debian".into(),
-                signed_by: Some("/k.gpg".into()),
-            })
+            Ok(Mirror { uri: "http://m.test/debian".into(), signed_by: Some("/k.gpg".into()) })
         );
     }
 

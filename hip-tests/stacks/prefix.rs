@@ -43,40 +43,29 @@ impl Stamp {
 
 /// Unpacks what `download` puts into the directory it is given, and lets the result appear at
 /// `prefix` in one step. The caller holds the lock.
-pub(crate) fn build(
-    prefix: &Path,
-    stamp: &Stamp,
-    download: impl FnOnce(&Path) -> Result<()>,
-) -> Result<()> {
+pub(crate) fn build(prefix: &Path, stamp: &Stamp, download: impl FnOnce(&Path) -> Result<()>) -> Result<()> {
     let mut partial = prefix.as_os_str().to_owned();
     partial.push(".partial");
     let partial = PathBuf::from(partial);
     let (debs, tree) = (partial.join("debs"), partial.join("tree"));
     remove(&partial)?;
     for directory in [&debs, &tree] {
-        std::fs::create_dir_all(directory)
-            .with_context(|| format!("create {}", directory.display()))?;
+        std::fs::create_dir_all(directory).with_context(|| format!("create {}", directory.display()))?;
     }
     download(&debs)?;
     for deb in files(&debs)? {
         unpack(&deb, &tree)?;
     }
     let path = tree.join(STAMP);
-    std::fs::write(&path, serde_json::to_vec_pretty(stamp)?)
-        .with_context(|| format!("write {}", path.display()))?;
+    std::fs::write(&path, serde_json::to_vec_pretty(stamp)?).with_context(|| format!("write {}", path.display()))?;
     remove(prefix)?;
-    std::fs::rename(&tree, prefix)
-        .with_context(|| format!("rename {} to {}", tree.display(), prefix.display()))?;
+    std::fs::rename(&tree, prefix).with_context(|| format!("rename {} to {}", tree.display(), prefix.display()))?;
     remove(&partial)
 }
 
 fn unpack(deb: &Path, tree: &Path) -> Result<()> {
-    let output = Command::new("dpkg")
-        .arg("-x")
-        .args([deb, tree])
-        .env_remove("LD_PRELOAD")
-        .output()
-        .context("run dpkg")?;
+    let output =
+        Command::new("dpkg").arg("-x").args([deb, tree]).env_remove("LD_PRELOAD").output().context("run dpkg")?;
     if !output.status.success() {
         let errors = String::from_utf8_lossy(&output.stderr);
         bail!("unpack {}: {}", deb.display(), errors.trim());
@@ -85,9 +74,7 @@ fn unpack(deb: &Path, tree: &Path) -> Result<()> {
 }
 
 fn files(directory: &Path) -> Result<Vec<PathBuf>> {
-    let entries = directory
-        .read_dir()
-        .with_context(|| format!("list {}", directory.display()))?;
+    let entries = directory.read_dir().with_context(|| format!("list {}", directory.display()))?;
     entries.map(|entry| Ok(entry?.path())).collect()
 }
 
@@ -108,10 +95,7 @@ mod tests {
     fn an_interrupted_build_leaves_no_prefix() {
         let cache = tempfile::tempdir().unwrap();
         let prefix = cache.path().join("6.4.3");
-        let stamp = Stamp {
-            wanted: vec!["a".into()],
-            packages: Vec::new(),
-        };
+        let stamp = Stamp { wanted: vec!["a".into()], packages: Vec::new() };
         assert!(build(&prefix, &stamp, |_| bail!("cable pulled")).is_err());
         assert!(!prefix.exists());
         build(&prefix, &stamp, |_| Ok(())).unwrap();
@@ -123,10 +107,7 @@ mod tests {
     fn a_failed_rebuild_keeps_the_prefix_that_was_there() {
         let cache = tempfile::tempdir().unwrap();
         let prefix = cache.path().join("6.4.3");
-        let stamp = Stamp {
-            wanted: Vec::new(),
-            packages: Vec::new(),
-        };
+        let stamp = Stamp { wanted: Vec::new(), packages: Vec::new() };
         build(&prefix, &stamp, |_| Ok(())).unwrap();
         assert!(build(&prefix, &stamp, |_| bail!("mirror gone")).is_err());
         assert!(Stamp::fresh(&prefix, &[]).is_some());

@@ -19,11 +19,7 @@ impl Progress {
             bar.set_prefix(name.to_owned());
             bar
         });
-        Progress {
-            name: name.to_owned(),
-            bar,
-            last: 0,
-        }
+        Progress { name: name.to_owned(), bar, last: 0 }
     }
 
     /// Announces the next step.

@@ -18,12 +18,7 @@ pub enum Release {
 
 impl Release {
     /// Every release, oldest first.
-    pub const ALL: [Release; 4] = [
-        Release::Rocm523,
-        Release::Rocm571,
-        Release::Rocm643,
-        Release::Rocm724,
-    ];
+    pub const ALL: [Release; 4] = [Release::Rocm523, Release::Rocm571, Release::Rocm643, Release::Rocm724];
 
     /// The version of libamdhip64, which names the release: `"6.4.3"`.
     pub fn version(self) -> &'static str {
@@ -79,12 +74,9 @@ impl FromStr for Release {
     type Err = String;
 
     fn from_str(name: &str) -> Result<Self, Self::Err> {
-        Release::ALL
-            .into_iter()
-            .find(|release| release.version() == name)
-            .ok_or_else(|| {
-                let known = Release::ALL.map(Release::version).join(", ");
-                format!("no ROCm release `{name}` here; known are {known}")
-            })
+        Release::ALL.into_iter().find(|release| release.version() == name).ok_or_else(|| {
+            let known = Release::ALL.map(Release::version).join(", ");
+            format!("no ROCm release `{name}` here; known are {known}")
+        })
     }
 }

@@ -47,33 +47,20 @@ impl Stack {
     /// Without a Debian mirror (see [`crate::Mirror::find`]), network, disk, apt or dpkg.
     pub fn fetch(release: Release) -> Result<Stack> {
         let prefix = stacks_dir()?.join(release.version());
-        let wanted: Vec<&str> = std::iter::once(release.runtime_package())
-            .chain(RUNTIME)
-            .chain(ALONE)
-            .collect();
-        let stamp = provide(
-            release,
-            &prefix,
-            &wanted,
-            &release.to_string(),
-            |apt, progress| {
-                let runtime = runtime_package(apt, release, progress)?;
-                let mut names = vec![runtime.as_str()];
-                names.extend(RUNTIME);
-                let mut packages = apt.resolve(&names)?;
-                for package in apt.alone(&ALONE)? {
-                    if !packages.iter().any(|known| known.name == package.name) {
-                        packages.push(package);
-                    }
+        let wanted: Vec<&str> = std::iter::once(release.runtime_package()).chain(RUNTIME).chain(ALONE).collect();
+        let stamp = provide(release, &prefix, &wanted, &release.to_string(), |apt, progress| {
+            let runtime = runtime_package(apt, release, progress)?;
+            let mut names = vec![runtime.as_str()];
+            names.extend(RUNTIME);
+            let mut packages = apt.resolve(&names)?;
+            for package in apt.alone(&ALONE)? {
+                if !packages.iter().any(|known| known.name == package.name) {
+                    packages.push(package);
                 }
-                Ok(packages)
-            },
-        )?;
-        Ok(Stack {
-            release,
-            prefixes: vec![prefix],
-            packages: stamp.packages,
-        })
+            }
+            Ok(packages)
+        })?;
+        Ok(Stack { release, prefixes: vec![prefix], packages: stamp.packages })
     }
 
     /// The stack of `release` if the cache has it.
@@ -82,11 +69,7 @@ impl Stack {
     /// When there is no place for a cache.
     pub fn cached(release: Release) -> Result<Option<Stack>> {
         let prefix = stacks_dir()?.join(release.version());
-        Ok(Stamp::read(&prefix).map(|stamp| Stack {
-            release,
-            prefixes: vec![prefix],
-            packages: stamp.packages,
-        }))
+        Ok(Stamp::read(&prefix).map(|stamp| Stack { release, prefixes: vec![prefix], packages: stamp.packages }))
     }
 
     /// This stack with more packages of its suite (and what they need beyond the stack) in a
@@ -141,10 +124,8 @@ impl Stack {
     /// Every directory the stack's loader searches, in order. Packages from before the merge of
     /// `/lib` into `/usr/lib` still use both.
     pub fn library_dirs(&self) -> Vec<PathBuf> {
-        let dirs = self
-            .prefixes
-            .iter()
-            .flat_map(|prefix| ["usr/lib", "lib"].map(|lib| prefix.join(lib).join(MULTIARCH)));
+        let dirs =
+            self.prefixes.iter().flat_map(|prefix| ["usr/lib", "lib"].map(|lib| prefix.join(lib).join(MULTIARCH)));
         dirs.filter(|dir| dir.is_dir()).collect()
     }
 
@@ -156,9 +137,7 @@ impl Stack {
         let starts = format!("{name}.so");
         let mut found: Vec<PathBuf> = Vec::new();
         for dir in self.library_dirs() {
-            let entries = dir
-                .read_dir()
-                .with_context(|| format!("list {}", dir.display()))?;
+            let entries = dir.read_dir().with_context(|| format!("list {}", dir.display()))?;
             found.extend(entries.flatten().map(|entry| entry.path()).filter(|path| {
                 let file = path.file_name().and_then(OsStr::to_str).unwrap_or_default();
                 file == starts || file.starts_with(&format!("{starts}."))
@@ -198,31 +177,29 @@ impl Stack {
             path.push(dir);
         }
         let mut command = Command::new(self.loader()?);
-        command
-            .arg("--inhibit-cache")
-            .arg("--library-path")
-            .arg(path)
-            .arg(self.find_program(program.as_ref())?);
+        command.arg("--inhibit-cache").arg("--library-path").arg(path).arg(self.find_program(program.as_ref())?);
         Ok(command)
     }
 
-    fn find_program(&self, program: &OsStr) -> Result<PathBuf> {
+    /// The file that [`Stack::command`] runs for `program`.
+    ///
+    /// # Errors
+    /// When the stack has no program of that name.
+    pub fn find_program(&self, program: &OsStr) -> Result<PathBuf> {
         if Path::new(program).components().count() > 1 {
             return Ok(program.into());
         }
-        let candidates = self.prefixes.iter().flat_map(|prefix| {
-            ["usr/bin", "usr/sbin", "bin"].map(|bin| prefix.join(bin).join(program))
-        });
-        candidates
-            .into_iter()
-            .find(|path| path.is_file())
-            .with_context(|| {
-                format!(
-                    "the ROCm {} stack has no program `{}`; give a path to run one of your own",
-                    self.release,
-                    program.display()
-                )
-            })
+        let candidates = self
+            .prefixes
+            .iter()
+            .flat_map(|prefix| ["usr/bin", "usr/sbin", "bin"].map(|bin| prefix.join(bin).join(program)));
+        candidates.into_iter().find(|path| path.is_file()).with_context(|| {
+            format!(
+                "the ROCm {} stack has no program `{}`; give a path to run one of your own",
+                self.release,
+                program.display()
+            )
+        })
     }
 }
 
@@ -245,10 +222,8 @@ fn provide(
     let stacks = stacks_dir()?;
     std::fs::create_dir_all(&stacks).with_context(|| format!("create {}", stacks.display()))?;
     let lock_path = stacks.join(format!("{release}.lock"));
-    let lock =
-        File::create(&lock_path).with_context(|| format!("create {}", lock_path.display()))?;
-    lock.lock()
-        .with_context(|| format!("lock {}", lock_path.display()))?;
+    let lock = File::create(&lock_path).with_context(|| format!("create {}", lock_path.display()))?;
+    lock.lock().with_context(|| format!("lock {}", lock_path.display()))?;
     if let Some(stamp) = Stamp::fresh(prefix, wanted) {
         return Ok(stamp);
     }
@@ -258,10 +233,7 @@ fn provide(
     let whole_stack = prefix.file_name() == Some(OsStr::new(release.version()));
     let apt = Apt::open(root, release, whole_stack, &mut progress)?;
     let packages = resolve(&apt, &mut progress)?;
-    let stamp = Stamp {
-        wanted: wanted.iter().map(|&name| name.to_owned()).collect(),
-        packages,
-    };
+    let stamp = Stamp { wanted: wanted.iter().map(|&name| name.to_owned()).collect(), packages };
     let bytes: u64 = stamp.packages.iter().map(|package| package.bytes).sum();
     prefix::build(prefix, &stamp, |directory| {
         progress.step(&format!(

@@ -1,0 +1,36 @@
+// Events with each flag that bears on the fence behind them: created and recorded before and after the first pinned
+// memory, and each must complete.
+#include "client.h"
+
+static void event(const char* when, const char* name, unsigned int flags) {
+    char label[96];
+    snprintf(label, sizeof label, "%s %s", name, when);
+    mark(label);
+    hipEvent_t event = nullptr;
+    hipError_t error = hipEventCreateWithFlags(&event, flags);
+    if (error == hipSuccess) error = hipEventRecord(event, nullptr);
+    if (error == hipSuccess) error = hipEventSynchronize(event);
+    report(label, error, -1);
+    if (event) (void)hipEventDestroy(event);
+}
+
+static void events(const char* when) {
+    event(when, "Default", hipEventDefault);
+    event(when, "DisableTiming", hipEventDisableTiming);
+    event(when, "ReleaseToDevice", hipEventReleaseToDevice);
+    event(when, "ReleaseToSystem", hipEventReleaseToSystem);
+    event(when, "DisableSystemFence", 0x20000000);
+}
+
+int main() {
+    mark("start");
+    (void)hipFree(nullptr);
+    events("before");
+    void* memory = nullptr;
+    mark("hipHostMalloc(0)");
+    report("hipHostMalloc(0)", hipHostMalloc(&memory, 0x410000, 0), -1);
+    events("after");
+    mark("exit");
+    (void)hipHostFree(memory);
+    return 0;
+}

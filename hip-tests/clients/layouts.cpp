@@ -1,0 +1,53 @@
+// Never linked: compiled against each stack's headers, this states the layouts and constants that RMCP relies on.
+// The RMCP_ macros are the values in its hook table.
+#include <hip/hip_runtime_api.h>
+#include <hsa/hsa_ext_amd.h>
+
+#include <stddef.h>
+
+#define SAME(theirs, ours) static_assert((unsigned)(theirs) == (unsigned)(ours), #theirs " differs from " #ours)
+#define AT_LEAST(major, minor) (HIP_VERSION_MAJOR > (major) || (HIP_VERSION_MAJOR == (major) && HIP_VERSION_MINOR >= (minor)))
+
+SAME(hipHostMallocPortable, RMCP_HOST_PORTABLE);
+SAME(hipHostMallocMapped, RMCP_HOST_MAPPED);
+SAME(hipHostMallocWriteCombined, RMCP_HOST_WRITE_COMBINED);
+SAME(hipHostMallocNumaUser, RMCP_HOST_NUMA_USER);
+SAME(hipHostMallocCoherent, RMCP_HOST_COHERENT);
+SAME(hipHostMallocNonCoherent, RMCP_HOST_NON_COHERENT);
+SAME(hipDeviceMallocDefault, RMCP_DEVICE_DEFAULT);
+SAME(hipDeviceMallocFinegrained, RMCP_DEVICE_FINEGRAINED);
+SAME(hipMallocSignalMemory, RMCP_DEVICE_SIGNAL);
+SAME(hipMemAttachGlobal, RMCP_ATTACH_GLOBAL);
+SAME(hipMemAttachHost, RMCP_ATTACH_HOST);
+SAME(hipEventReleaseToDevice, RMCP_EVENT_RELEASE_TO_DEVICE);
+SAME(hipEventReleaseToSystem, RMCP_EVENT_RELEASE_TO_SYSTEM);
+SAME(hipMemAdviseSetCoarseGrain, RMCP_ADVISE_SET_COARSE_GRAIN);
+SAME(hipErrorSharedObjectSymbolNotFound, RMCP_HIP_MISSING);
+SAME(HSA_STATUS_ERROR, RMCP_HSA_MISSING);
+#if AT_LEAST(5, 7)
+SAME(hipDeviceMallocUncached, RMCP_DEVICE_UNCACHED);
+#endif
+#ifdef hipEventDisableSystemFence
+SAME(hipEventDisableSystemFence, RMCP_EVENT_DISABLE_SYSTEM_FENCE);
+#endif
+#ifdef hipDeviceMallocContiguous
+SAME(hipDeviceMallocContiguous, RMCP_DEVICE_CONTIGUOUS);
+#endif
+#ifdef hipHostMallocUncached
+SAME(hipHostMallocUncached, RMCP_HOST_UNCACHED);
+#endif
+
+static_assert(sizeof(hsa_amd_memory_pool_t) == 8 && alignof(hsa_amd_memory_pool_t) == 8, "a pool is a 64-bit handle");
+static_assert(sizeof(hipError_t) == 4 && sizeof(hsa_status_t) == 4, "errors are 32-bit");
+
+#if AT_LEAST(6, 0)
+#include <hip/hip_deprecated.h>
+typedef hipDeviceProp_tR0000 R0000;
+typedef hipDeviceProp_tR0600 R0600;
+static_assert(sizeof(R0600) == 1472 && offsetof(R0600, name) == 0 && offsetof(R0600, gcnArchName) == 1160, "R0600");
+#else
+typedef hipDeviceProp_t R0000;
+#endif
+static_assert(sizeof(R0000) == 792 && offsetof(R0000, name) == 0 && offsetof(R0000, gcnArch) == 392 &&
+                  offsetof(R0000, gcnArchName) == 396,
+              "R0000");

@@ -1,0 +1,131 @@
+//! The HIP programs under `clients/`, compiled by this machine's compiler against a stack's real headers.
+
+use crate::build::target_dir;
+use anyhow::{Context, Result, bail};
+use rmcp_stacks::Stack;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::Mutex;
+
+/// A program to run on a stack.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Client {
+    /// `allocations.cpp`: every allocation call, one mark each.
+    Allocations,
+    /// `copies.cpp`: copies there and back; within the device too if `device`.
+    Copies {
+        /// Whether to copy within the device as well.
+        device: bool,
+    },
+    /// `events.cpp`: events with each flag, before and after the first pinned memory.
+    Events,
+    /// `hsa_pools.cpp`: one allocation from each pool, without HIP.
+    HsaPools,
+    /// `wheel/client.py`: Python on a wheel that bundles the runtime.
+    Wheel,
+    /// A program of the stack, or of Debian packages laid over it.
+    Debian {
+        /// The packages that bring it, beyond the stack.
+        packages: Vec<&'static str>,
+        /// Its name.
+        program: &'static str,
+        /// Its arguments.
+        args: Vec<&'static str>,
+    },
+}
+
+/// The folder of the clients' sources.
+pub(crate) fn sources() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("clients")
+}
+
+/// Where what is made for a stack is kept between runs.
+pub(crate) fn workshop(stack: &Stack) -> Result<PathBuf> {
+    let path = target_dir()?.join("hip-clients").join(stack.release().version());
+    fs::create_dir_all(&path).with_context(|| format!("create {}", path.display()))?;
+    Ok(path)
+}
+
+/// Compiles `clients/<source>` for `stack` with more arguments for the linker, unless that was done before.
+pub(crate) fn compile(stack: &Stack, source: &str, output: &Path, linker: &[&str]) -> Result<()> {
+    // Tests run in parallel and want the same client.
+    static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+    let _guard = ONE_AT_A_TIME.lock().unwrap_or_else(|broken| broken.into_inner());
+
+    let source = sources().join(source);
+    let inputs = [source.clone(), sources().join("client.h"), stack.prefix().to_owned()];
+    if let Ok(built) = fs::metadata(output).and_then(|file| file.modified())
+        && inputs.iter().all(|input| fs::metadata(input).and_then(|i| i.modified()).is_ok_and(|time| time < built))
+    {
+        return Ok(());
+    }
+    let partial = output.with_extension("partial");
+    let mut command = compiler(stack);
+    command.arg("-O1").arg(&source).arg("-o").arg(&partial);
+    // No libstdc++: a new host's would not do on an old stack. The runtime finds its own libraries at run time.
+    command.args(["-nodefaultlibs", "-Wl,--as-needed,--allow-shlib-undefined"]);
+    command.arg("-L").arg(stack.library_dir()).args(["-lamdhip64", "-lhsa-runtime64", "-lc"]);
+    finish(command.args(linker), &source)?;
+    fs::rename(&partial, output).with_context(|| format!("rename {}", partial.display()))
+}
+
+/// Compiles `clients/<source>` for its static assertions alone, with these macros.
+///
+/// # Errors
+/// With the compiler's messages.
+pub fn compile_only(stack: &Stack, source: &str, macros: &[(String, i64)]) -> Result<()> {
+    let source = sources().join(source);
+    let mut command = compiler(stack);
+    command.arg("-fsyntax-only").args(macros.iter().map(|(name, value)| format!("-D{name}={value}")));
+    finish(command.arg(&source), &source)
+}
+
+fn compiler(stack: &Stack) -> Command {
+    let mut command = Command::new(std::env::var_os("CXX").unwrap_or_else(|| "c++".into()));
+    command.args(["-std=c++17", "-Wall", "-Wextra", "-Werror", "-Wno-deprecated-declarations"]);
+    command.arg("-D__HIP_PLATFORM_AMD__").arg("-isystem").arg(stack.include_dir());
+    command
+}
+
+fn finish(command: &mut Command, source: &Path) -> Result<()> {
+    let output = command.output().context("run the C++ compiler (install g++ or set CXX)")?;
+    if !output.status.success() {
+        bail!("compile {}:\n{}", source.display(), String::from_utf8_lossy(&output.stderr));
+    }
+    Ok(())
+}
+
+impl Client {
+    /// A command that runs this client on `stack`, built first if need be.
+    ///
+    /// # Errors
+    /// Without compiler, or without a Debian mirror for the packages it needs.
+    pub fn command(&self, stack: &Stack) -> Result<Command> {
+        let native = |name: &str| {
+            let program = workshop(stack)?.join(name);
+            compile(stack, &format!("{name}.cpp"), &program, &[])?;
+            stack.command(program)
+        };
+        match self {
+            Client::Allocations => native("allocations"),
+            Client::Copies { device } => {
+                let mut command = native("copies")?;
+                command.args(device.then_some("device"));
+                Ok(command)
+            }
+            Client::Events => native("events"),
+            Client::HsaPools => native("hsa_pools"),
+            Client::Wheel => crate::wheel::command(stack),
+            Client::Debian { packages, program, args } => {
+                let stack = match packages.as_slice() {
+                    [] => stack.clone(),
+                    packages => stack.clone().with_packages(packages)?,
+                };
+                let mut command = stack.command(program)?;
+                command.args(args);
+                Ok(command)
+            }
+        }
+    }
+}

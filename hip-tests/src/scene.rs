@@ -1,0 +1,191 @@
+//! One run of one client: which stack, which card, with RMCP or without, under which environment.
+
+use crate::build::Build;
+use crate::client::Client;
+use crate::log::Log;
+use anyhow::{Context, Result, bail, ensure};
+use rmcp_stacks::{Release, Stack};
+use serde::Deserialize;
+use std::collections::{BTreeMap, HashMap};
+use std::ffi::OsString;
+use std::os::unix::process::ExitStatusExt;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::sync::{Arc, LazyLock, Mutex, OnceLock};
+
+/// How RMCP gets into the program.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Way {
+    Absent,
+    Preloaded,
+    RmcpRun,
+}
+
+/// The surroundings of a run.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Scene {
+    release: Release,
+    machine: String,
+    way: Way,
+    environment: BTreeMap<String, String>,
+}
+
+/// What one call of a client returned.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct Call {
+    /// The call with its flags, as in `hipHostMalloc(Mapped)`; also the mark in the log.
+    pub label: String,
+    /// Its hipError_t or hsa_status_t; 0 is success.
+    pub code: i32,
+    /// The name of the error.
+    #[serde(default)]
+    pub error: String,
+    /// The flags that the runtime says the memory has.
+    #[serde(default)]
+    pub flags: i64,
+    /// What hipGetLastError said afterwards.
+    #[serde(default)]
+    pub last: i32,
+    /// Bytes that came back wrong from a copy.
+    #[serde(default)]
+    pub wrong: u64,
+    /// The architecture by which the device names itself.
+    #[serde(default)]
+    pub arch: String,
+    /// The runtimes that the process has mapped.
+    #[serde(default)]
+    pub runtimes: Vec<String>,
+}
+
+/// What a run left behind.
+#[derive(Clone, Debug)]
+pub struct Run {
+    /// The client's calls, in order.
+    pub calls: Vec<Call>,
+    /// What reached the kernel boundary.
+    pub log: Log,
+    /// Everything the client printed.
+    pub stdout: String,
+    /// The runtime's and RMCP's complaints.
+    pub stderr: String,
+}
+
+impl Run {
+    /// The call with this label.
+    ///
+    /// # Panics
+    /// When the client made none.
+    pub fn call(&self, label: &str) -> &Call {
+        self.calls
+            .iter()
+            .find(|call| call.label == label)
+            .unwrap_or_else(|| panic!("the client made no call {label}:\n{}", self.stdout))
+    }
+}
+
+impl Scene {
+    /// A card on a stack, without RMCP. `machine` is what `RMCP_KFD_MACHINE` takes.
+    pub fn new(release: Release, machine: &str) -> Scene {
+        Scene { release, machine: machine.into(), way: Way::Absent, environment: BTreeMap::new() }
+    }
+
+    /// The same with RMCP preloaded.
+    pub fn with_rmcp(mut self) -> Scene {
+        self.way = Way::Preloaded;
+        self
+    }
+
+    /// The same started by `rmcp-run`.
+    pub fn by_rmcp_run(mut self) -> Scene {
+        self.way = Way::RmcpRun;
+        self
+    }
+
+    /// The same with a variable of the environment.
+    pub fn env(mut self, name: &str, value: &str) -> Scene {
+        self.environment.insert(name.into(), value.into());
+        self
+    }
+
+    /// The stack of this scene.
+    pub fn release(&self) -> Release {
+        self.release
+    }
+
+    /// Runs `client` here; once a process, however many tests ask.
+    ///
+    /// # Errors
+    /// When a prerequisite is missing.
+    ///
+    /// # Panics
+    /// When RMCP was not built, or the client dies or prints what is no report.
+    pub fn run(&self, client: Client) -> Result<Arc<Run>> {
+        type Cell = Arc<OnceLock<Result<Arc<Run>, String>>>;
+        static RUNS: LazyLock<Mutex<HashMap<(Scene, Client), Cell>>> = LazyLock::new(Mutex::default);
+        let cell = {
+            let mut runs = RUNS.lock().unwrap_or_else(|broken| broken.into_inner());
+            Arc::clone(runs.entry((self.clone(), client.clone())).or_default())
+        };
+        // A missing prerequisite is an error to report; a client that fails is a failed test.
+        let run = cell.get_or_init(|| {
+            let stack = Stack::fetch(self.release).map_err(|error| format!("{error:#}"))?;
+            let command = client.command(&stack).map_err(|error| format!("{error:#}"))?;
+            Ok(Arc::new(self.start(command).unwrap_or_else(|error| panic!("{client:?} in {self:?}: {error:#}"))))
+        });
+        run.clone().map_err(anyhow::Error::msg)
+    }
+
+    fn start(&self, command: Command) -> Result<Run> {
+        let build = Build::find()?;
+        let scratch = tempfile::tempdir().context("make a scratch directory")?;
+        let log_file = scratch.path().join("kfd.log");
+        let output = self
+            .prepare(command, &build, scratch.path(), &log_file)
+            .stdin(Stdio::null())
+            .output()
+            .context("start the client")?;
+        let stdout = String::from_utf8_lossy(&output.stdout).into_owned();
+        let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+        if !output.status.success() {
+            let how = output.status.signal().map(|signal| format!("signal {signal}"));
+            bail!("the client ended with {}:\n{stdout}{stderr}", how.unwrap_or_else(|| output.status.to_string()));
+        }
+        let text = std::fs::read_to_string(&log_file).context("read the emulator's log")?;
+        ensure!(!text.is_empty(), "the emulator logged nothing:\n{stderr}");
+        let reports = stdout.lines().filter(|line| line.starts_with('{'));
+        let calls = reports.map(|line| serde_json::from_str(line).with_context(|| format!("the report `{line}`")));
+        Ok(Run { calls: calls.collect::<Result<_>>()?, log: Log::parse(&text)?, stdout, stderr })
+    }
+
+    /// The client's command in this scene. Nothing of the caller's environment reaches it.
+    fn prepare(&self, client: Command, build: &Build, scratch: &Path, log_file: &Path) -> Command {
+        let mut command = match self.way {
+            Way::RmcpRun => {
+                let mut command = Command::new(build.rmcp_run());
+                command.arg(client.get_program());
+                command
+            }
+            Way::Absent | Way::Preloaded => Command::new(client.get_program()),
+        };
+        let mut preload = OsString::new();
+        if self.way == Way::Preloaded {
+            preload.push(build.gate());
+            preload.push(":");
+        }
+        preload.push(build.kfd());
+        command
+            .args(client.get_args())
+            .current_dir(scratch)
+            .env_clear()
+            .env("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin")
+            .env("HOME", scratch)
+            .env("LD_PRELOAD", preload)
+            .env("RMCP_KFD_MACHINE", &self.machine)
+            .env("RMCP_KFD_LOG", log_file)
+            // Small copies go through SDMA like large ones, and through no kernel.
+            .env("GPU_FORCE_BLIT_COPY_SIZE", "0")
+            .envs(client.get_envs().filter_map(|(name, value)| Some((name, value?))))
+            .envs(&self.environment);
+        command
+    }
+}

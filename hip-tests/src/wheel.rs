@@ -1,0 +1,52 @@
+//! A Python package as a wheel installs it: an extension beside the HIP runtime that it bundles.
+
+use crate::client::{compile, sources, workshop};
+use anyhow::{Context, Result};
+use rmcp_stacks::Stack;
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+use std::sync::Mutex;
+
+/// The command that runs `wheel/client.py` by the suite's own Python. The host's would need a libc as old as the
+/// stack's.
+pub(crate) fn command(stack: &Stack) -> Result<Command> {
+    let site = workshop(stack)?.join("site");
+    lay_out(stack, &site)?;
+    let stack = stack.clone().with_packages(&["python3"])?;
+    let python = stack.find_program("python3".as_ref())?;
+    let home = python.ancestors().nth(2).context("Python outside a prefix")?;
+    let mut command = stack.command(&python)?;
+    command.arg(sources().join("wheel/client.py")).arg(&site);
+    command.env("PYTHONHOME", home).env("PYTHONDONTWRITEBYTECODE", "1");
+    Ok(command)
+}
+
+/// `pkg/__init__.py`, `pkg/_C.so` with RUNPATH `$ORIGIN/lib`, and copies of the runtime in `pkg/lib`.
+fn lay_out(stack: &Stack, site: &Path) -> Result<()> {
+    static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+    let _guard = ONE_AT_A_TIME.lock().unwrap_or_else(|broken| broken.into_inner());
+
+    let package = site.join("pkg");
+    fs::create_dir_all(package.join("lib")).with_context(|| format!("create {}", package.display()))?;
+    for name in ["libamdhip64", "libhsa-runtime64"] {
+        let library = stack.find_library(name)?;
+        let copy = package.join("lib").join(soname(&library)?);
+        let size = |path: &Path| fs::metadata(path).map(|file| file.len()).ok();
+        if size(&copy) != size(&library) {
+            fs::copy(&library, &copy).with_context(|| format!("copy {}", library.display()))?;
+        }
+    }
+    let module = sources().join("wheel/pkg/__init__.py");
+    fs::copy(&module, package.join("__init__.py")).with_context(|| format!("copy {}", module.display()))?;
+    let flags = ["-shared", "-fPIC", "-Wl,-rpath,$ORIGIN/lib"];
+    compile(stack, "wheel/extension.cpp", &package.join("_C.so"), &flags)
+}
+
+/// `libamdhip64.so.6.4.43484` is loaded as `libamdhip64.so.6`.
+fn soname(library: &Path) -> Result<String> {
+    let file = library.file_name().and_then(|name| name.to_str()).context("a library without a name")?;
+    let (name, version) = file.split_once(".so.").context("a library without a version")?;
+    let major = version.split('.').next().unwrap_or(version);
+    Ok(format!("{name}.so.{major}"))
+}
