@@ -39,7 +39,7 @@ pub struct rmcp_counter_t {
 
 unsafe extern "C" {
     /// The version of RMCP, such as "0.1.0"; NULL when its core cannot be loaded.
-    pub safe fn rmcp_version() -> *const c_char;
+    pub fn rmcp_version() -> *const c_char;
 
     /// Returns RMCP_UNAVAILABLE, RMCP_INACTIVE or RMCP_ACTIVE. Unless it is the first, fills `status`, of which `size`
     /// is the size in bytes that the caller was compiled with; `status` may be NULL. The first call detects the GPUs.
@@ -50,5 +50,5 @@ unsafe extern "C" {
     pub fn rmcp_counters(counters: *mut rmcp_counter_t, capacity: usize) -> usize;
 
     /// Forwards every later call of this process unchanged. Returns 1, or 0 when there is no core to tell.
-    pub safe fn rmcp_disable() -> c_int;
+    pub fn rmcp_disable() -> c_int;
 }

@@ -1,2 +1,32 @@
-//! Under construction.
-fn main() {}
+//! The commands of this repository: `cargo xtask help`.
+
+mod build;
+mod check;
+mod generate;
+mod run;
+
+use anyhow::{Result, bail};
+
+const USAGE: &str = "\
+usage: cargo xtask COMMAND
+
+  build      build everything into <target>/rmcp, laid out as installed
+  demo       build, then run `rmcp demo`
+  generate   write the generated files anew: include/rmcp.h, docs/options.md, config/rmcp.toml, ...
+  test       install what is missing (as root), build, and run every check and test
+";
+
+fn main() -> Result<()> {
+    let mut arguments = std::env::args().skip(1);
+    let command = arguments.next().unwrap_or_default();
+    let rest: Vec<String> = arguments.collect();
+    match command.as_str() {
+        "build" => println!("built {}", build::everything()?.display()),
+        "demo" => run::program(build::everything()?.join("bin/rmcp")).arg("demo").args(rest).go()?,
+        "generate" => generate::write_all()?,
+        "test" => check::everything()?,
+        "help" | "--help" | "-h" | "" => print!("{USAGE}"),
+        other => bail!("there is no command {other:?}\n{USAGE}"),
+    }
+    Ok(())
+}

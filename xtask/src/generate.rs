@@ -1,0 +1,62 @@
+//! `cargo xtask generate`: the files that derive from the code. `cargo xtask test` fails when one is out of date.
+
+use crate::run::root;
+use anyhow::{Context, Result, bail};
+use std::fs;
+
+/// Every generated file and its text.
+fn files() -> Result<Vec<(&'static str, String)>> {
+    Ok(vec![
+        ("include/rmcp.h", header()?),
+        ("docs/options.md", rmcp::options::markdown()),
+        ("config/rmcp.toml", rmcp::options::config_file()),
+    ])
+}
+
+/// Writes them.
+pub fn write_all() -> Result<()> {
+    for (path, text) in files()? {
+        fs::write(root().join(path), text).with_context(|| format!("cannot write {path}"))?;
+    }
+    Ok(())
+}
+
+/// Fails when one is not what its source gives.
+pub fn check_all() -> Result<()> {
+    for (path, text) in files()? {
+        if fs::read_to_string(root().join(path)).unwrap_or_default() != text {
+            bail!("{path} is older than its source: run `cargo xtask generate`");
+        }
+    }
+    Ok(())
+}
+
+/// The C header, from src/core/header.rs.
+fn header() -> Result<String> {
+    let config = cbindgen::Config {
+        language: cbindgen::Language::C,
+        include_guard: Some("RMCP_H".into()),
+        cpp_compat: true,
+        style: cbindgen::Style::Type,
+        documentation_style: cbindgen::DocumentationStyle::C,
+        sys_includes: vec!["stddef.h".into(), "stdint.h".into()],
+        no_includes: true,
+        usize_is_size_t: true,
+        header: Some(HEAD.into()),
+        ..cbindgen::Config::default()
+    };
+    let bindings = cbindgen::Builder::new()
+        .with_config(config)
+        .with_src(root().join("src/core/header.rs"))
+        .generate()
+        .context("src/core/header.rs")?;
+    let mut text = Vec::new();
+    bindings.write(&mut text);
+    Ok(String::from_utf8(text)?)
+}
+
+const HEAD: &str = "\
+/* RMCP's C interface. Generated from src/core/header.rs by `cargo xtask generate`.
+ *
+ * librmcp.so exports these functions when it is preloaded. A program that must also run without it declares them weak
+ * and tests their addresses. */";

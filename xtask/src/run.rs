@@ -1,0 +1,61 @@
+//! Running programs: each is shown before it runs, and its failure ends the task.
+
+use anyhow::{Context, Result, ensure};
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// The repository's root.
+pub fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("xtask lies in the root")
+}
+
+/// Where cargo builds.
+pub fn target() -> PathBuf {
+    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from)
+}
+
+/// A program about to run in the root.
+pub struct Run(Command);
+
+/// `program`, without arguments so far.
+pub fn program(program: impl AsRef<OsStr>) -> Run {
+    let mut command = Command::new(program);
+    command.current_dir(root());
+    Run(command)
+}
+
+/// `cargo` with arguments separated by blanks.
+pub fn cargo(arguments: &str) -> Run {
+    program(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into())).args(arguments.split(' '))
+}
+
+impl Run {
+    /// One more argument.
+    pub fn arg(mut self, argument: impl AsRef<OsStr>) -> Self {
+        self.0.arg(argument);
+        self
+    }
+
+    /// More arguments.
+    pub fn args(mut self, arguments: impl IntoIterator<Item: AsRef<OsStr>>) -> Self {
+        self.0.args(arguments);
+        self
+    }
+
+    /// Sets an environment variable.
+    pub fn env(mut self, name: &str, value: impl AsRef<OsStr>) -> Self {
+        self.0.env(name, value);
+        self
+    }
+
+    /// Runs it.
+    pub fn go(mut self) -> Result<()> {
+        let shown = std::iter::once(self.0.get_program()).chain(self.0.get_args());
+        let shown = shown.map(|word| word.to_string_lossy()).collect::<Vec<_>>().join(" ");
+        println!("+ {shown}");
+        let status = self.0.status().with_context(|| format!("cannot run {shown}"))?;
+        ensure!(status.success(), "{shown} failed: {status}");
+        Ok(())
+    }
+}
