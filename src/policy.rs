@@ -10,6 +10,7 @@ use rmcp_hooks::flags::{
     EVENT_DISABLE_SYSTEM_FENCE, EVENT_RELEASE_TO_DEVICE, EVENT_RELEASE_TO_SYSTEM, HOST_COHERENT, HOST_MAPPED,
     HOST_NON_COHERENT, HOST_NUMA_USER, HOST_PORTABLE, HOST_UNCACHED, HOST_WRITE_COMBINED,
 };
+use std::fmt;
 
 /// The options as they apply to one GPU.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -119,7 +120,32 @@ impl Rules {
 
     /// Whether any call could be rewritten.
     pub fn active(&self) -> bool {
+        // The fence matters only after another rule has made memory non-coherent.
         *self != Self { event_fence: self.event_fence, ..Self::KEEP }
+    }
+
+    /// Whether [`hsa_pool`] could rewrite anything, before the core looks up what kind of pool it is.
+    pub const fn may_change_pools(&self) -> bool {
+        matches!(self.hsa_pool, HsaPool::Coarse)
+    }
+}
+
+impl fmt::Display for Rules {
+    /// The options that could change something, as in "host=noncoherent managed=coarse"; "keep" for none.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if !self.active() {
+            return f.write_str("keep");
+        }
+        let words = [
+            ("host", self.host.word()),
+            ("managed", self.managed.word()),
+            ("device_finegrained", self.device_finegrained.word()),
+            ("device_uncached", self.device_uncached.word()),
+            ("hsa_pool", self.hsa_pool.word()),
+            ("event_fence", self.event_fence.word()),
+        ];
+        let acting = words.into_iter().filter(|(_, word)| *word != "keep");
+        f.write_str(&acting.map(|(name, word)| format!("{name}={word}")).collect::<Vec<_>>().join(" "))
     }
 }
 
@@ -129,7 +155,7 @@ const IMPLICITLY_COHERENT: u32 = HOST_MAPPED | HOST_NUMA_USER;
 const EXPLICIT: u32 = HOST_COHERENT | HOST_NON_COHERENT | HOST_UNCACHED;
 const HOST_KNOWN: u32 = EXPLICIT | IMPLICITLY_COHERENT | HOST_PORTABLE | HOST_WRITE_COMBINED;
 
-/// hipHostMalloc and hipMallocHost, the flags they pass.
+/// hipHostMalloc. (hipMallocHost needs no rule: its memory is non-coherent already.)
 ///
 /// Flags that the runtime refuses (Coherent with NonCoherent) or that RMCP does not know are forwarded.
 pub const fn host_flags(flags: u32, rules: &Rules) -> Decision<u32> {

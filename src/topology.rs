@@ -3,13 +3,16 @@
 //! Under HSA_OVERRIDE_GFX_VERSION every answer of user space is changed; this one is not.
 
 mod masks;
+mod pci;
 mod read;
+#[cfg(test)]
+mod tests;
 
 pub use masks::Masks;
+pub use pci::{NotAPciAddress, PciAddress};
 pub use read::DEFAULT_ROOT;
 
 use crate::gfx::GfxTarget;
-use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -56,19 +59,6 @@ pub struct Gpu {
     pub memory: Vec<MemoryBank>,
     /// Its links to other nodes.
     pub links: Vec<IoLink>,
-}
-
-/// A PCI address, printed as 0000:03:00.0.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct PciAddress {
-    /// The domain.
-    pub domain: u32,
-    /// The bus.
-    pub bus: u8,
-    /// The device, 0 to 31.
-    pub device: u8,
-    /// The function, 0 to 7.
-    pub function: u8,
 }
 
 /// A memory bank of a GPU.
@@ -192,19 +182,5 @@ impl IoLink {
     /// The same for 64-bit atomics.
     pub const fn no_atomics_64(self) -> bool {
         self.flags_valid() && self.flags & 8 != 0
-    }
-}
-
-impl PciAddress {
-    /// From the KFD's properties `domain` and `location_id`, which holds bus, device and function as PCI does.
-    pub const fn from_kfd(domain: u32, location_id: u32) -> Self {
-        let [_, _, bus, devfn] = location_id.to_be_bytes();
-        Self { domain, bus, device: devfn >> 3, function: devfn & 7 }
-    }
-}
-
-impl fmt::Display for PciAddress {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:04x}:{:02x}:{:02x}.{}", self.domain, self.bus, self.device, self.function)
     }
 }

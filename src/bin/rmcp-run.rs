@@ -1,2 +1,4 @@
-//! Under construction.
-fn main() {}
+//! `rmcp-run PROGRAM ARGS...`: the program with RMCP.
+fn main() -> std::process::ExitCode {
+    rmcp::cli::run::main()
+}

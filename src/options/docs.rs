@@ -1,16 +1,123 @@
 //! The table as text: the documentation page, the commented file, the help.
 
+use super::table::{Kind, Options, Row, TABLE};
+use std::fmt::Write;
+
 /// `docs/options.md`.
 pub fn markdown() -> String {
-    String::new()
+    let defaults = Options::default();
+    let mut page = String::from(PAGE_HEAD);
+    for row in TABLE {
+        // Writing to a String cannot fail.
+        let _ = write!(page, "\n## {}\n\n{}\n\n", row.name, row.help());
+        match row.kind {
+            Kind::Word(choices) => {
+                for choice in choices {
+                    let default = if row.get(&defaults) == quoted(choice.word) { " (default)" } else { "" };
+                    let _ = writeln!(page, "- `{}`{default}: {}", choice.word, choice.what);
+                }
+            }
+            Kind::Path | Kind::List => {
+                let _ = writeln!(page, "Takes {}. Default: `{}`.", row.allowed(), row.get(&defaults));
+            }
+        }
+        let _ = writeln!(page, "\nIn a file: `{} = {}`. In the environment: `{}`.", row.name, example(row), row.env());
+        let more = &row.doc[1..];
+        if !more.is_empty() {
+            page.push('\n');
+            more.iter().skip_while(|line| line.is_empty()).for_each(|line| page.extend([unindented(line), "\n"]));
+        }
+    }
+    page
 }
 
-/// `config/rmcp.toml`.
+/// `config/rmcp.toml`: every option at its default, commented out.
 pub fn config_file() -> String {
-    String::new()
+    let defaults = Options::default();
+    let mut file = String::from(FILE_HEAD);
+    for row in TABLE {
+        let _ = write!(file, "\n# {}\n# Takes: {}\n", row.help(), row.allowed());
+        let _ = writeln!(file, "#{} = {}", row.name, row.get(&defaults));
+    }
+    file.push_str(FILE_TAIL);
+    file
 }
 
-/// The options for `--help`.
+/// The options for `--help`, one per line.
 pub fn usage() -> String {
-    String::new()
+    let defaults = Options::default();
+    let width = TABLE.iter().map(|row| row.name.len()).max().unwrap_or(0);
+    let mut text = String::new();
+    for row in TABLE {
+        let _ = writeln!(text, "  {:width$}  {}", row.name, row.help());
+        let _ = writeln!(text, "  {:width$}  {} [default: {}]", "", row.allowed(), row.get(&defaults));
+    }
+    text
 }
+
+/// A value to show where the syntax matters.
+fn example(row: &Row) -> String {
+    match row.kind {
+        Kind::Word(choices) => quoted(choices[0].word),
+        Kind::Path => quoted("/path"),
+        Kind::List => format!("[{}, {}]", quoted("Xorg"), quoted("/usr/bin/blender")),
+    }
+}
+
+fn quoted(text: &str) -> String {
+    format!("{text:?}")
+}
+
+/// Doc comments begin with one space.
+fn unindented(line: &'static str) -> &'static str {
+    line.strip_prefix(' ').unwrap_or(line)
+}
+
+const PAGE_HEAD: &str = "\
+<!-- Generated from src/options/table.rs. To change it, change the table and run
+     RMCP_WRITE=1 cargo test -p rmcp --test options_docs -->
+# Options
+
+Every option can be set in a file and in the environment. From weak to strong:
+
+1. the defaults below;
+2. `/etc/rmcp.toml`;
+3. `$XDG_CONFIG_HOME/rmcp/config.toml`, usually `~/.config/rmcp/config.toml`;
+4. the sections of these files that name the running program, in the same order;
+5. environment variables: `RMCP_` and the option's name in capitals.
+
+`RMCP_CONFIG=/some/file.toml` takes the place of both files; `RMCP_CONFIG=` (empty) means no file at all.
+`RMCP_DISABLE=1` switches RMCP off before any file is read. Processes with elevated privileges (setuid) read neither
+files nor environment, and RMCP is inactive in them.
+
+A section is for one program:
+
+```toml
+host = \"noncoherent\"
+
+[program.\"python3\"]
+log = \"info\"
+
+[program.\"/opt/app/bin/solver\"]
+host = \"keep\"
+```
+
+A name with a slash is the full path of the executable, or the path by which it was called. Any other name is the file
+name of either: a script started by `python3` runs in `/usr/bin/python3.11` and is met by `python3` and by
+`python3.11`. Where several sections meet a program, a full path is stronger than a name.
+
+What cannot be read falls to the layer below: an unknown key or value is ignored by itself, a file with a syntax error
+as a whole. Each leaves one line in the log (`RMCP_LOG=warn`) that names file, line, key and the allowed values.
+";
+
+const FILE_HEAD: &str = "\
+# RMCP's options and their defaults. Remove the # to change one; docs/options.md explains each.
+# This file belongs at /etc/rmcp.toml or ~/.config/rmcp/config.toml.
+# The environment is stronger than any file: RMCP_HOST=keep.
+";
+
+const FILE_TAIL: &str = "
+# Options for one program, by file name or full path:
+#[program.\"python3\"]
+#host = \"keep\"
+";

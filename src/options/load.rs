@@ -7,10 +7,11 @@ use super::table::{Kind, Options, Row, TABLE};
 use super::values::Raw;
 use crate::bounded::read_text;
 use std::env;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fmt;
 use std::io::ErrorKind;
 use std::ops::Range;
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use toml::de::{DeTable, DeValue};
@@ -128,17 +129,18 @@ impl Sources {
     pub fn from_process() -> Self {
         let environment: Vec<_> =
             env::vars_os().filter(|(name, _)| name.as_encoded_bytes().starts_with(b"RMCP_")).collect();
-        let program = Program {
-            exe: env::current_exe().unwrap_or_default(),
-            called: env::args_os().next().unwrap_or_default().into(),
-        };
+        let exe = env::current_exe().unwrap_or_default();
+        // An executable that was replaced since it started is shown by the kernel with this mark.
+        let kept =
+            exe.as_os_str().as_encoded_bytes().strip_suffix(b" (deleted)").map(|path| OsStr::from_bytes(path).into());
+        let program = Program { exe: kept.unwrap_or(exe), called: env::args_os().next().unwrap_or_default().into() };
         Self { files: files(env::var_os), environment, program }
     }
 }
 
 /// The files to read, given the environment. RMCP_CONFIG replaces the search, so that a run can be made independent of
 /// the machine's files; set but empty it means no file at all.
-fn files(var: impl Fn(&'static str) -> Option<OsString>) -> Vec<PathBuf> {
+pub(super) fn files(var: impl Fn(&'static str) -> Option<OsString>) -> Vec<PathBuf> {
     if let Some(only) = var("RMCP_CONFIG") {
         return if only.is_empty() { Vec::new() } else { vec![only.into()] };
     }
@@ -198,9 +200,10 @@ impl Reader<'_> {
     fn table(&mut self, table: DeTable<'_>, file: &File<'_>) {
         for (key, value) in table {
             let place = file.place(key.span());
-            match value.into_inner() {
-                DeValue::Table(programs) if key.get_ref() == "program" => self.programs(programs, file),
-                value => {
+            match (key.get_ref().as_ref(), value.into_inner()) {
+                ("program", DeValue::Table(programs)) => self.programs(programs, file),
+                ("program", _) => self.complain(place, NOT_A_SECTION.into()),
+                (_, value) => {
                     let entry = self.entry(key.get_ref(), value, place);
                     self.layers.general.extend(entry);
                 }
@@ -234,14 +237,13 @@ impl Reader<'_> {
     fn entry(&mut self, key: &str, value: DeValue<'_>, place: Place) -> Option<Entry> {
         let Some(row) = super::row(key) else {
             let names = TABLE.iter().map(|row| row.name).chain(["program"]);
-            let problem = format!("there is no option {key:?}{}; the line is ignored", similar(key, names));
-            self.complain(place, problem);
+            self.complain(place, format!("{}; it is ignored", unknown(key, names)));
             return None;
         };
         match raw(value) {
             Some(raw) => self.check(Entry { row, raw, place }),
             None => {
-                self.complain(place, format!("{key} takes {}; the line is ignored", row.allowed()));
+                self.complain(place, format!("{key} takes {}; it is ignored", row.allowed()));
                 None
             }
         }
@@ -268,23 +270,41 @@ impl Reader<'_> {
 
     /// The entry, when its value is one.
     fn check(&mut self, entry: Entry) -> Option<Entry> {
-        if entry.row.set(&mut Options::default(), &entry.raw) {
-            return Some(entry);
+        match fault(entry.row, &entry.raw) {
+            None => Some(entry),
+            Some(problem) => {
+                self.complain(entry.place, format!("{problem}; it is ignored"));
+                None
+            }
         }
-        let given = match &entry.raw {
-            Raw::Text(text) => format!("{text:?}"),
-            Raw::List(list) => format!("{list:?}"),
-        };
-        let hint = match (&entry.row.kind, &entry.raw) {
-            (Kind::Word(choices), Raw::Text(text)) => similar(text, choices.iter().map(|choice| choice.word)),
-            _ => String::new(),
-        };
-        let Row { name, .. } = entry.row;
-        let problem = format!("{name} = {given} is not one of: {}{hint}; it is ignored", entry.row.allowed());
-        self.complain(entry.place, problem);
-        None
     }
 }
+
+/// Reads "host=keep", as a command line has it.
+pub fn assignment(text: &str) -> Result<(&'static Row, String), String> {
+    let (key, value) = text.split_once('=').ok_or("write it as option=value")?;
+    let row = super::row(key).ok_or_else(|| unknown(key, TABLE.iter().map(|row| row.name)))?;
+    fault(row, &Raw::Text(value.into())).map_or_else(|| Ok((row, value.into())), Err)
+}
+
+/// What is wrong with a value.
+fn fault(row: &Row, raw: &Raw) -> Option<String> {
+    if row.set(&mut Options::default(), raw) {
+        return None;
+    }
+    let (given, hint) = match (raw, row.kind) {
+        (Raw::Text(text), Kind::Word(choices)) => (format!("{text:?}"), similar(text, choices.iter().map(|c| c.word))),
+        (Raw::Text(text), _) => (format!("{text:?}"), String::new()),
+        (Raw::List(list), _) => (format!("{list:?}"), String::new()),
+    };
+    Some(format!("{} takes {}, not {given}{hint}", row.name, row.allowed()))
+}
+
+fn unknown<'a>(key: &str, names: impl Iterator<Item = &'a str>) -> String {
+    format!("there is no option {key:?}{}", similar(key, names))
+}
+
+const NOT_A_SECTION: &str = "program is a section: write [program.\"name\"] and options below it; this is ignored";
 
 /// Variables of RMCP that are no options.
 const KNOWN: [&str; 3] = ["RMCP_CONFIG", "RMCP_DISABLE", "RMCP_LIBRARY"];
@@ -305,7 +325,7 @@ fn line_of(text: &str, span: Range<usize>) -> usize {
     before.iter().filter(|&&byte| byte == b'\n').count() + 1
 }
 
-/// None for what no option takes.
+/// None for tables and for lists of anything but text, which no option takes.
 fn raw(value: DeValue<'_>) -> Option<Raw> {
     Some(match value {
         DeValue::Array(items) => Raw::List(
@@ -320,7 +340,7 @@ fn raw(value: DeValue<'_>) -> Option<Raw> {
     })
 }
 
-/// "; did you mean X?" for a slip of the pen, else nothing.
+/// " (did you mean X?)" for a slip of the pen, else nothing.
 fn similar<'a>(given: &str, names: impl Iterator<Item = &'a str>) -> String {
     let near = names.map(|name| (strsim::osa_distance(given, name), name)).min();
     match near {

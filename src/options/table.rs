@@ -104,7 +104,7 @@ options! {
     /// the environment, which is looked at before any file.
     policy: Mode = Mode::Auto;
 
-    /// Pinned host memory: hipHostMalloc, hipHostAlloc, hipMallocHost, hipMemAllocHost.
+    /// Pinned host memory: hipHostMalloc, hipHostAlloc, hipMemAllocHost.
     ///
     /// On gfx10 default pinned memory is fine-grained, which means uncached for the GPU, and GPU atomics other than
     /// add, swap and compare-and-swap on it are reported lost on the bus (ROCm/clr#285). No environment variable of
@@ -126,8 +126,8 @@ options! {
 
     /// hipExtMallocWithFlags with Finegrained.
     ///
-    /// ROCm up to 6.2.2 answers hipErrorOutOfMemory on gfx10, because the cards have no fine-grained pool; later
-    /// releases hand out the same memory as hipMalloc. `auto` gives the older ones the behaviour of the later.
+    /// ROCm up to 6.2.2 answers hipErrorOutOfMemory on gfx10; later releases hand out the same memory as hipMalloc.
+    /// `auto` gives the older ones the behaviour of the later.
     device_finegrained: DeviceFinegrained = DeviceFinegrained::Auto;
 
     /// hipExtMallocWithFlags with Uncached or Contiguous.

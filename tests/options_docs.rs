@@ -1,0 +1,61 @@
+//! The checked-in texts that are generated from the table of options. `RMCP_WRITE=1 cargo test -p rmcp --test
+//! options_docs` writes them.
+
+use rmcp::options::{Options, Program, Sources, TABLE, config_file, markdown, usage};
+use std::fs;
+use std::path::Path;
+
+fn assert_written(path: &str, text: &str) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
+    if std::env::var_os("RMCP_WRITE").is_some() {
+        fs::write(&path, text).unwrap();
+    }
+    let written = fs::read_to_string(&path).unwrap_or_default();
+    assert!(written == text, "{} is older than the table of options; run this test with RMCP_WRITE=1", path.display());
+}
+
+#[test]
+fn the_docs_page_says_what_the_table_says() {
+    assert_written("docs/options.md", &markdown());
+}
+
+#[test]
+fn the_default_file_says_what_the_table_says() {
+    assert_written("config/rmcp.toml", &config_file());
+}
+
+#[test]
+fn the_help_names_every_option() {
+    for row in TABLE {
+        assert!(usage().contains(row.name) && usage().contains(row.help()), "{}", row.name);
+    }
+}
+
+#[test]
+fn the_default_file_uncommented_is_valid_and_changes_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("rmcp.toml");
+    // The lines that are prose have a blank after the mark.
+    let uncommented: String = config_file()
+        .lines()
+        .map(|line| line.strip_prefix('#').filter(|rest| !rest.starts_with(' ')).unwrap_or(line).to_owned() + "\n")
+        .collect();
+    fs::write(&file, &uncommented).unwrap();
+    let program = Program { exe: "/usr/bin/true".into(), called: "true".into() };
+    let loaded = Options::load(&Sources { files: vec![file], environment: vec![], program });
+    assert_eq!(loaded.complaints, []);
+    assert_eq!(loaded.options, Options::default());
+    for row in TABLE {
+        assert_ne!(loaded.origin(row.name).unwrap().to_string(), "default", "{} is not in the file", row.name);
+    }
+}
+
+#[test]
+fn every_option_is_documented_by_a_line_and_every_word_by_a_sentence() {
+    for row in TABLE {
+        assert!(row.help().ends_with('.'), "{}", row.name);
+        if let rmcp::options::Kind::Word(choices) = row.kind {
+            assert!(choices.iter().all(|choice| choice.what.ends_with('.')), "{}", row.name);
+        }
+    }
+}
