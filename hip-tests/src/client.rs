@@ -1,7 +1,7 @@
 //! The HIP programs under `clients/`, compiled by this machine's compiler against a stack's real headers.
 
 use crate::build::target_dir;
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use rmcp_stacks::Stack;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -73,7 +73,10 @@ pub(crate) fn compile(stack: &Stack, source: &str, output: &Path, linker: &[&str
 /// Compiles `clients/<source>` for its static assertions alone, with these macros.
 ///
 /// # Errors
-/// With the compiler's messages.
+/// Without a compiler.
+///
+/// # Panics
+/// With the compiler's messages, when an assertion does not hold.
 pub fn compile_only(stack: &Stack, source: &str, macros: &[(String, i64)]) -> Result<()> {
     let source = sources().join(source);
     let mut command = compiler(stack);
@@ -88,11 +91,11 @@ fn compiler(stack: &Stack) -> Command {
     command
 }
 
+/// No compiler is a missing prerequisite; a program that it refuses is a failed test.
 fn finish(command: &mut Command, source: &Path) -> Result<()> {
     let output = command.output().context("run the C++ compiler (install g++ or set CXX)")?;
-    if !output.status.success() {
-        bail!("compile {}:\n{}", source.display(), String::from_utf8_lossy(&output.stderr));
-    }
+    let messages = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{} does not compile:\n{messages}", source.display());
     Ok(())
 }
 

@@ -12,7 +12,7 @@ pub struct Event {
     pub kind: String,
     /// The mark it came under; empty before the first.
     pub mark: String,
-    /// Everything the emulator wrote of it. Addresses are replaced by names, so that runs compare.
+    /// Everything else that the emulator wrote of it; hip-tests/kfd/README.md lists the fields.
     pub fields: Map<String, Value>,
 }
 
@@ -38,11 +38,21 @@ impl Event {
     pub fn size(&self) -> u64 {
         self.fields.get("size").and_then(Value::as_u64).unwrap_or(0)
     }
+
+    /// Whether it is an SVM call that sets (`SET_FLAGS`) or clears (`CLR_FLAGS`) this flag.
+    pub fn svm(&self, attribute: &str, flag: &str) -> bool {
+        let attributes = self.fields.get("attrs").and_then(Value::as_array);
+        attributes.into_iter().flatten().any(|found| {
+            let flags = found.get("flags").and_then(Value::as_array);
+            found["type"] == attribute && flags.into_iter().flatten().any(|name| name == flag)
+        })
+    }
 }
 
 impl fmt::Display for Event {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "[{}] {} {}", self.mark, self.kind, Value::Object(self.fields.clone()))
+        let fields = serde_json::to_string(&self.fields).map_err(|_| fmt::Error)?;
+        write!(f, "[{}] {} {fields}", self.mark, self.kind)
     }
 }
 
@@ -60,9 +70,8 @@ impl Log {
     pub fn parse(text: &str) -> Result<Log> {
         let mut events = Vec::new();
         let mut mark = String::new();
-        let mut names = Names::default();
         for line in text.lines() {
-            let fields: Map<String, Value> =
+            let mut fields: Map<String, Value> =
                 serde_json::from_str(line).with_context(|| format!("the emulator's log line `{line}`"))?;
             let text = |key: &str| fields.get(key).and_then(Value::as_str).map(str::to_owned);
             let kind = text("event").with_context(|| format!("no event in `{line}`"))?;
@@ -70,9 +79,7 @@ impl Log {
                 mark = text("label").unwrap_or_default();
                 continue;
             }
-            let mut fields = fields;
             fields.remove("event");
-            fields.iter_mut().for_each(|(key, value)| names.replace(key, value));
             events.push(Event { kind, mark: mark.clone(), fields });
         }
         Ok(Log { events })
@@ -81,6 +88,11 @@ impl Log {
     /// The events under a mark.
     pub fn under(&self, mark: &str) -> Vec<&Event> {
         self.events.iter().filter(|event| event.mark == mark).collect()
+    }
+
+    /// The part of the log under a mark.
+    pub fn only(&self, mark: &str) -> Log {
+        Log { events: self.under(mark).into_iter().cloned().collect() }
     }
 
     /// The allocations under a mark.
@@ -98,29 +110,48 @@ impl Log {
             other => panic!("{} allocations under {mark}, expected one:\n{self}", other.len()),
         }
     }
-}
 
-/// Addresses by order of appearance: they differ from run to run, what they name does not.
-#[derive(Default)]
-struct Names {
-    seen: HashMap<u64, usize>,
-}
-
-impl Names {
-    fn replace(&mut self, key: &str, value: &mut Value) {
-        match value {
-            Value::Number(number) if ADDRESSES.contains(&key) => {
-                let address = number.as_u64().unwrap_or_default();
-                let next = self.seen.len();
-                let name = self.seen.entry(address).or_insert(next);
-                *value = Value::String(format!("#{name}"));
+    /// The log in a form in which two runs compare: one line an event, addresses blotted out because they differ from
+    /// run to run, handles numbered in order of appearance because they link the events.
+    pub fn shape(&self) -> Vec<String> {
+        let mut handles = Handles::default();
+        let shape = |event: &Event| {
+            let mut event = event.clone();
+            event.fields.remove("pid");
+            event.fields.iter_mut().for_each(|(key, value)| blot(key, value));
+            if let Some(Value::String(handle)) = event.fields.get_mut("handle") {
+                let freed = event.kind == "free";
+                *handle = handles.name(handle, freed);
             }
-            Value::Array(values) => values.iter_mut().for_each(|value| self.replace(key, value)),
-            Value::Object(fields) => fields.iter_mut().for_each(|(key, value)| self.replace(key, value)),
-            _ => {}
-        }
+            event.to_string()
+        };
+        self.events.iter().map(shape).collect()
     }
 }
 
-/// The fields that hold an address or a handle.
-const ADDRESSES: [&str; 6] = ["va", "address", "start", "handle", "offset", "mmap_offset"];
+fn blot(key: &str, value: &mut Value) {
+    if let Value::String(text) = value
+        && text.starts_with("0x")
+        && !["raw", "handle"].contains(&key)
+    {
+        *text = "address".into();
+    }
+}
+
+#[derive(Default)]
+struct Handles {
+    live: HashMap<String, usize>,
+    count: usize,
+}
+
+impl Handles {
+    fn name(&mut self, handle: &str, freed: bool) -> String {
+        let next = self.count;
+        let number = *self.live.entry(handle.to_owned()).or_insert(next);
+        self.count += usize::from(number == next);
+        if freed {
+            self.live.remove(handle);
+        }
+        format!("#{number}")
+    }
+}

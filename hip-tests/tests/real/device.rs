@@ -1,0 +1,46 @@
+//! Device memory under RMCP's defaults.
+
+use crate::{RDNA, both, run, scenes};
+use rmcp_hip_tests::{Client, Release, Scene};
+
+#[test]
+fn device_memory_arrives_as_without_rmcp() {
+    for scene in scenes(&RDNA) {
+        let Some((without, with)) = both(&scene, Client::Allocations) else { return };
+        let device = without.calls.iter().map(|call| call.label.as_str()).filter(|label| {
+            ["hipMalloc", "hipMemAllocPitch", "hipExtMalloc"].iter().any(|start| label.starts_with(start))
+                && !label.starts_with("hipMallocManaged")
+                && *label != "hipMallocHost"
+                && *label != "hipExtMallocWithFlags(Finegrained)"
+        });
+        let mut seen = 0;
+        for mark in device {
+            assert_eq!(with.log.only(mark).shape(), without.log.only(mark).shape(), "{mark} in {scene:?}");
+            seen += 1;
+        }
+        assert!(seen >= 8, "{seen} calls in {scene:?}");
+    }
+}
+
+#[test]
+fn fine_grained_device_memory_that_the_old_runtime_refuses_succeeds() {
+    for machine in RDNA {
+        let scene = Scene::new(Release::Rocm523, machine);
+        let Some((without, with)) = both(&scene, Client::Allocations) else { return };
+        let label = "hipExtMallocWithFlags(Finegrained)";
+        assert_eq!(without.call(label).error, "hipErrorOutOfMemory", "{scene:?}");
+        assert_eq!(with.call(label).error, "hipSuccess", "{scene:?}");
+        let (event, plain) = (with.log.allocation(label), with.log.allocation("hipMalloc"));
+        assert_eq!(event.flags().collect::<Vec<_>>(), plain.flags().collect::<Vec<_>>(), "{scene:?}");
+    }
+}
+
+#[test]
+fn uncached_device_memory_stays_uncached() {
+    for machine in RDNA {
+        let scene = Scene::new(Release::Rocm643, machine).with_rmcp();
+        let Some(run) = run(&scene, Client::Allocations) else { return };
+        let event = run.log.allocation("hipExtMallocWithFlags(Uncached)");
+        assert!(event.has("VRAM") && event.has("COHERENT") && event.has("EXT_COHERENT"), "{event}");
+    }
+}

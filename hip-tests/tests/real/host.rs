@@ -1,0 +1,92 @@
+//! Pinned host memory under RMCP's defaults.
+
+use crate::{RDNA, both, run, scenes};
+use rmcp_hip_tests::Client;
+
+/// Calls whose flags ask for no kind of coherence.
+const UNDECIDED: [&str; 6] = [
+    "the first hipHostMalloc(0)",
+    "hipHostMalloc(0)",
+    "hipHostMalloc(Mapped)",
+    "hipHostMalloc(Portable|Mapped)",
+    "hipHostMalloc(Mapped|WriteCombined)",
+    "hipMemAllocHost",
+];
+
+#[test]
+fn default_pinned_memory_reaches_the_kernel_without_coherent() {
+    for scene in scenes(&RDNA) {
+        let Some((without, with)) = both(&scene, Client::Allocations) else { return };
+        for label in UNDECIDED {
+            let pinned = |run: &rmcp_hip_tests::Run| {
+                let events = run.log.allocations(label);
+                let own = events.into_iter().find(|event| event.size() == crate::SIZE && event.has("USERPTR"));
+                own.unwrap_or_else(|| panic!("nothing pinned by {label} in {scene:?}:\n{}", run.log)).clone()
+            };
+            assert!(pinned(&without).has("COHERENT"), "{label} without RMCP in {scene:?}");
+            assert!(!pinned(&with).has("COHERENT"), "{label} with RMCP in {scene:?}");
+            assert_eq!(with.call(label).code, 0, "{label} in {scene:?}");
+        }
+    }
+}
+
+#[test]
+fn the_rest_of_a_rewritten_allocation_is_as_it_was() {
+    for scene in scenes(&RDNA) {
+        let Some((without, with)) = both(&scene, Client::Allocations) else { return };
+        for label in ["hipHostMalloc(0)", "hipHostMalloc(Mapped)", "hipMemAllocHost"] {
+            let (before, after) = (without.log.allocation(label), with.log.allocation(label));
+            let kept: Vec<&str> = before.flags().filter(|flag| *flag != "COHERENT").collect();
+            assert_eq!(after.flags().collect::<Vec<_>>(), kept, "{label} in {scene:?}");
+            assert_eq!(after.size(), before.size(), "{label} in {scene:?}");
+        }
+    }
+}
+
+#[test]
+fn memory_that_is_asked_to_be_coherent_stays_coherent() {
+    for scene in scenes(&RDNA) {
+        let Some(run) = run(&scene.clone().with_rmcp(), Client::Allocations) else { return };
+        for label in ["hipHostMalloc(Coherent)", "hipHostMalloc(Mapped|Coherent)"] {
+            let event = run.log.allocation(label);
+            assert!(event.has("USERPTR") && event.has("COHERENT"), "{event} in {scene:?}");
+        }
+    }
+}
+
+#[test]
+fn numa_user_memory_keeps_its_flag_and_loses_coherence() {
+    for scene in scenes(&RDNA) {
+        let Some((without, with)) = both(&scene, Client::Allocations) else { return };
+        let label = "hipHostMalloc(NumaUser)";
+        assert!(without.log.allocation(label).has("COHERENT"), "{scene:?}");
+        assert!(!with.log.allocation(label).has("COHERENT"), "{scene:?}");
+    }
+}
+
+#[test]
+fn every_call_returns_what_it_returned_without_rmcp() {
+    for scene in scenes(&RDNA) {
+        let Some((without, with)) = both(&scene, Client::Allocations) else { return };
+        for (before, after) in without.calls.iter().zip(&with.calls) {
+            // Turned into success on purpose: see the tests of device memory.
+            if before.label != "hipExtMallocWithFlags(Finegrained)" && !before.label.starts_with("hipHostAlloc") {
+                assert_eq!((&after.label, after.code), (&before.label, before.code), "{scene:?}");
+            }
+            assert_eq!(after.last, before.last, "hipGetLastError after {} in {scene:?}", after.label);
+        }
+        assert_eq!(with.calls.len(), without.calls.len(), "{scene:?}");
+    }
+}
+
+#[test]
+fn registered_memory_arrives_as_without_rmcp() {
+    for scene in scenes(&RDNA) {
+        let Some((without, with)) = both(&scene, Client::Allocations) else { return };
+        for flags in ["0", "Portable", "Mapped", "CoarseGrained"] {
+            let mark = format!("hipHostRegister({flags})");
+            assert_eq!(with.log.only(&mark).shape(), without.log.only(&mark).shape(), "{mark} in {scene:?}");
+            assert!(!with.log.under(&mark).is_empty(), "{mark} in {scene:?}");
+        }
+    }
+}

@@ -1,0 +1,53 @@
+//! What RMCP promises, on the real ROCm runtime over an emulated card.
+//!
+//! A run of a client is shared by all tests that ask about it; see `Scene::run`.
+#![forbid(unsafe_code)]
+
+mod cards;
+mod copies;
+mod device;
+mod headers;
+mod host;
+mod managed;
+mod options;
+mod strangers;
+mod untouched;
+mod ways;
+mod without;
+
+use rmcp_hip_tests::{Client, Release, Run, Scene, require};
+use std::sync::Arc;
+
+/// The oldest and the newest stack of Debian's stable numbering, with different HIP and KFD interfaces.
+const RELEASES: [Release; 2] = [Release::Rocm523, Release::Rocm643];
+/// Cards that RMCP is for.
+const RDNA: [&str; 2] = ["gfx1010", "gfx1030"];
+/// Cards that it leaves alone.
+const OTHERS: [&str; 2] = ["gfx1100", "gfx90a"];
+/// What every client asks for at once, in bytes; the runtime allocates nothing of that size for itself.
+const SIZE: u64 = 0x41_0000;
+
+/// Each release on each of these cards, without RMCP.
+fn scenes(machines: &[&str]) -> Vec<Scene> {
+    RELEASES.iter().flat_map(|&release| machines.iter().map(move |machine| Scene::new(release, machine))).collect()
+}
+
+/// The run, or `None` where this machine cannot have a stack.
+fn run(scene: &Scene, client: Client) -> Option<Arc<Run>> {
+    require("a ROCm stack", scene.run(client))
+}
+
+/// The run without RMCP and the run with it.
+fn both(scene: &Scene, client: Client) -> Option<(Arc<Run>, Arc<Run>)> {
+    Some((run(scene, client.clone())?, run(&scene.clone().with_rmcp(), client)?))
+}
+
+/// Fails with the first difference rather than with two whole logs.
+#[track_caller]
+fn assert_same_log(scene: &Scene, one: &Run, other: &Run) {
+    let (one, other) = (one.log.shape(), other.log.shape());
+    for (index, (one, other)) in one.iter().zip(&other).enumerate() {
+        assert_eq!(one, other, "event {index} in {scene:?}");
+    }
+    assert_eq!(one.len(), other.len(), "number of events in {scene:?}");
+}

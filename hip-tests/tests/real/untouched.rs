@@ -1,0 +1,61 @@
+//! What RMCP must not change.
+
+use crate::{OTHERS, RDNA, RELEASES, SIZE, assert_same_log, both, run, scenes};
+use rmcp_hip_tests::{Client, Run, Scene};
+
+#[test]
+fn the_runtimes_own_allocations_are_the_same_with_and_without_rmcp() {
+    for scene in scenes(&RDNA) {
+        let Some((without, with)) = both(&scene, Client::Allocations) else { return };
+        let own = |run: &Run| -> Vec<(u64, Vec<String>)> {
+            let events = run.log.events.iter().filter(|event| event.kind == "alloc" && event.size() != SIZE);
+            events.map(|event| (event.size(), event.flags().map(str::to_owned).collect())).collect()
+        };
+        assert_eq!(own(&with), own(&without), "{scene:?}");
+        let coherent = own(&with).iter().filter(|(_, flags)| flags.iter().any(|flag| flag == "COHERENT")).count();
+        assert!(coherent > 0, "no queue, signal or kernarg memory seen in {scene:?}");
+    }
+}
+
+#[test]
+fn on_other_cards_the_whole_log_is_the_same_with_and_without_rmcp() {
+    for scene in scenes(&OTHERS) {
+        for client in [Client::Allocations, Client::Copies { device: false }, Client::HsaPools] {
+            let Some((without, with)) = both(&scene, client) else { return };
+            assert_same_log(&scene, &without, &with);
+            assert_eq!(with.calls, without.calls, "{scene:?}");
+        }
+    }
+}
+
+#[test]
+fn switched_off_rmcp_leaves_the_log_as_it_is() {
+    for scene in scenes(&["gfx1010"]) {
+        for (name, value) in [("RMCP_POLICY", "keep"), ("RMCP_DISABLE", "1")] {
+            let Some(without) = run(&scene, Client::Allocations) else { return };
+            let Some(with) = run(&scene.clone().with_rmcp().env(name, value), Client::Allocations) else { return };
+            assert_same_log(&scene, &without, &with);
+            assert_eq!(with.calls, without.calls, "{name}={value} in {scene:?}");
+        }
+    }
+}
+
+#[test]
+fn a_program_on_hsa_alone_keeps_the_pools_it_chose() {
+    for scene in scenes(&RDNA) {
+        let Some((without, with)) = both(&scene, Client::HsaPools) else { return };
+        assert_same_log(&scene, &without, &with);
+    }
+}
+
+#[test]
+fn rmcp_says_nothing_unless_asked() {
+    for release in RELEASES {
+        let scene = Scene::new(release, "gfx1010");
+        let Some((without, with)) = both(&scene, Client::Allocations) else { return };
+        assert_eq!(with.stderr, without.stderr);
+        let told = scene.with_rmcp().env("RMCP_LOG", "info");
+        let Some(told) = run(&told, Client::Allocations) else { return };
+        assert!(told.stderr.contains("gfx1010"), "{}", told.stderr);
+    }
+}

@@ -1,0 +1,41 @@
+//! The ways in which RMCP and the runtime get into a process.
+
+use crate::{RDNA, RELEASES, assert_same_log, both, run, scenes};
+use rmcp_hip_tests::{Client, Scene};
+
+#[test]
+fn rmcp_run_gives_the_program_what_preloading_gives_it() {
+    for scene in scenes(&RDNA) {
+        let Some(preloaded) = run(&scene.clone().with_rmcp(), Client::Allocations) else { return };
+        let Some(started) = run(&scene.clone().by_rmcp_run(), Client::Allocations) else { return };
+        assert_same_log(&scene, &preloaded, &started);
+        assert!(!started.log.allocation("hipHostMalloc(0)").has("COHERENT"), "{scene:?}");
+    }
+}
+
+#[test]
+fn python_with_a_runtime_bundled_in_a_wheel_gets_noncoherent_memory() {
+    for release in RELEASES {
+        let scene = Scene::new(release, "gfx1010");
+        let Some((without, with)) = both(&scene, Client::Wheel) else { return };
+        for run in [&without, &with] {
+            let [runtime] = run.call("first").runtimes.as_slice() else {
+                panic!("not one runtime but {:?}", run.call("first").runtimes)
+            };
+            assert!(runtime.contains("/site/pkg/lib/libamdhip64.so"), "{runtime}");
+            assert!(run.calls.iter().all(|call| call.code == 0), "{}", run.stdout);
+            assert!(run.log.allocation("hipHostMalloc(Coherent)").has("COHERENT"), "{scene:?}");
+        }
+        assert!(without.log.allocation("hipHostMalloc(0)").has("COHERENT"), "{scene:?}");
+        assert!(!with.log.allocation("hipHostMalloc(0)").has("COHERENT"), "{scene:?}");
+    }
+}
+
+#[test]
+fn a_function_looked_up_in_the_runtime_itself_is_missed_and_still_works() {
+    for release in RELEASES {
+        let Some(run) = run(&Scene::new(release, "gfx1010").with_rmcp(), Client::Wheel) else { return };
+        assert_eq!(run.call("by dlsym").code, 0);
+        assert!(run.log.allocation("by dlsym").has("COHERENT"), "docs/ call this a miss");
+    }
+}
