@@ -1,2 +1,4 @@
-//! Under construction.
-fn main() {}
+//! `rmcp COMMAND`: what RMCP does, shown and explained.
+fn main() -> std::process::ExitCode {
+    rmcp::cli::main()
+}
