@@ -56,26 +56,42 @@ impl Library {
     }
 }
 
-/// How RMCP treats a hooked function; `docs/coherence.md` explains each, `rmcp::policy` decides.
+/// How RMCP treats a hooked function; `rmcp::policy` decides call by call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[allow(non_camel_case_types)] // named as in the table
 pub enum Policy {
-    /// Counted and forwarded: the call has no flag to rewrite.
+    /// The call has nothing to rewrite.
     count,
-    /// Pinned host memory: hipHostMalloc's flags.
+    /// hipHostMalloc's flags.
     host,
-    /// Pinned host memory through hipHostAlloc, which ends at hipHostMalloc.
+    /// hipHostAlloc, served by hipHostMalloc.
     host_alloc,
-    /// Pinned host memory through hipMemAllocHost, which has no flags.
+    /// hipMemAllocHost, served by hipHostMalloc.
     mem_alloc_host,
-    /// Managed memory: flags, and the coarse-grain advice after success.
+    /// hipMallocManaged's flags, and an advice after success.
     managed,
-    /// hipExtMallocWithFlags.
+    /// hipExtMallocWithFlags' flags.
     ext,
-    /// hipEventCreateWithFlags: the system fence.
+    /// hipEventCreateWithFlags' flags.
     event,
-    /// hsa_amd_memory_pool_allocate: the pool.
+    /// The pool of hsa_amd_memory_pool_allocate.
     pool,
+}
+
+impl Policy {
+    /// What a user may expect, for `docs/hooks.md`. Options in code marks are those of `docs/options.md`.
+    pub const fn text(self) -> &'static str {
+        match self {
+            Policy::count => "counted and forwarded as it is: its memory is non-coherent already",
+            Policy::host => "`host`: implicitly coherent flags become NonCoherent",
+            Policy::host_alloc => "`host`: served by hipHostMalloc with NonCoherent; flags above 7 are forwarded",
+            Policy::mem_alloc_host => "`host`: served by hipHostMalloc with NonCoherent",
+            Policy::managed => "`managed`: SetCoarseGrain is advised after success, or the attach flag changes",
+            Policy::ext => "`device_finegrained`, `device_uncached`: the flag becomes Default",
+            Policy::event => "`event_fence`: the system-scope release is kept once memory was made non-coherent",
+            Policy::pool => "`hsa_pool`: the coarse-grained pool of the same agent; never for calls of libamdhip64",
+        }
+    }
 }
 
 /// What the table says of one hook.

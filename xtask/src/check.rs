@@ -23,7 +23,8 @@ pub fn everything() -> Result<()> {
 
 /// As root installs the programs that are missing; otherwise names them.
 fn install_prerequisites() -> Result<()> {
-    let missing: Vec<_> = PROGRAMS.iter().filter(|(name, _)| find(name).is_none()).map(|(_, package)| *package).collect();
+    let missing: Vec<_> =
+        PROGRAMS.iter().filter(|(name, _)| find(name).is_none()).map(|(_, package)| *package).collect();
     if missing.is_empty() {
         return Ok(());
     }

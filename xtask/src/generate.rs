@@ -8,6 +8,7 @@ use std::fs;
 fn files() -> Result<Vec<(&'static str, String)>> {
     Ok(vec![
         ("include/rmcp.h", header()?),
+        ("docs/hooks.md", hooks()),
         ("docs/options.md", rmcp::options::markdown()),
         ("config/rmcp.toml", rmcp::options::config_file()),
     ])
@@ -54,6 +55,27 @@ fn header() -> Result<String> {
     bindings.write(&mut text);
     Ok(String::from_utf8(text)?)
 }
+
+/// The page of hooked functions, from the hook table.
+fn hooks() -> String {
+    let mut page = String::from(HOOKS_HEAD);
+    for hook in &rmcp_hooks::HOOKS {
+        let library = hook.library.file_prefix();
+        page += &format!("| `{}` | {library} | {} |\n", hook.name, hook.policy.text());
+    }
+    page
+}
+
+const HOOKS_HEAD: &str = "\
+<!-- Generated from src/hooks/table.rs by `cargo xtask generate`. -->
+# Hooked functions
+
+librmcp.so exports these functions in front of the real ones. On a GPU that is neither RDNA1 nor RDNA2 each is one jump
+to the real function.
+
+| function | library | what RMCP does |
+|---|---|---|
+";
 
 const HEAD: &str = "\
 /* RMCP's C interface. Generated from src/core/header.rs by `cargo xtask generate`.
