@@ -11,14 +11,13 @@
 
 mod build;
 mod client;
-mod log;
 mod prerequisite;
 mod scene;
 mod wheel;
 
 pub use build::Build;
 pub use client::{Client, compile_only};
-pub use log::{Event, Log};
 pub use prerequisite::require;
+pub use rmcp_kfd_log::{Event, Log};
 pub use rmcp_stacks::{Release, Stack};
 pub use scene::{Call, Run, Scene};

@@ -2,8 +2,8 @@
 
 use crate::build::Build;
 use crate::client::Client;
-use crate::log::Log;
 use anyhow::{Context, Result, bail, ensure};
+use rmcp_kfd_log::Log;
 use rmcp_stacks::{Release, Stack};
 use serde::Deserialize;
 use std::collections::{BTreeMap, HashMap};
