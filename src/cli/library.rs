@@ -38,13 +38,14 @@ pub enum LibraryError {
     Unspeakable(PathBuf),
 }
 
-/// The absolute path of librmcp.so: RMCP_LIBRARY, else ../lib/rmcp from the folder `beside` of the command, that
+/// The absolute path of librmcp.so: RMCP_LIBRARY, else ../lib/rmcp from the real folder `bin` of the command, that
 /// folder itself, then the installed places.
-pub fn find(rmcp_library: Option<OsString>, beside: Option<&Path>) -> Result<PathBuf, LibraryError> {
+pub fn find(rmcp_library: Option<OsString>, bin: Option<&Path>) -> Result<PathBuf, LibraryError> {
     let library = match rmcp_library.filter(|path| !path.is_empty()) {
         Some(path) => absolute(Path::new(&path)).ok_or(LibraryError::NoSuchLibrary(path.into()))?,
         None => {
-            let around = beside.into_iter().flat_map(|dir| [dir.join("../lib/rmcp"), dir.into()]);
+            let tree = bin.and_then(Path::parent).map(|tree| tree.join("lib/rmcp"));
+            let around = tree.into_iter().chain(bin.map(PathBuf::from));
             let searched: Vec<_> = around.chain(INSTALLED.map(PathBuf::from)).collect();
             let found = searched.iter().find_map(|dir| absolute(&dir.join(GATE)));
             found.ok_or(LibraryError::NotFound { searched })?

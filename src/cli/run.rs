@@ -1,21 +1,26 @@
 //! `rmcp-run`: one program with RMCP.
 //!
-//! It replaces itself by the program, so exit status, signals, process id and open files are the program's.
+//! It replaces itself by the program, so exit status, process id, open files and the treatment of signals are the
+//! program's. The standard library would not do: its start-up ignores SIGPIPE and opens closed descriptors, and its
+//! exec resets SIGPIPE, so that a service which systemd started with SIGPIPE ignored would die of it. Therefore the
+//! binary has a C `main`, and exec is called directly.
 
 use super::library;
 use crate::options::{self, Row};
 use clap::Parser;
+use std::collections::BTreeMap;
 use std::env;
-use std::ffi::{OsStr, OsString};
+use std::ffi::{CString, OsStr, OsString};
 use std::io::{self, ErrorKind, Write};
-use std::os::unix::process::CommandExt;
-use std::process::{Command, ExitCode};
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
 
 /// Runs a program with non-coherent GPU memory on RDNA1 and RDNA2 cards.
 ///
 /// Puts librmcp.so first into LD_PRELOAD and becomes the program. On other GPUs the program runs as ever.
 #[derive(Parser)]
 #[command(name = "rmcp-run", version, after_help = after_help())]
+#[command(override_usage = "rmcp-run [OPTIONS] PROGRAM [ARGUMENT]...")]
 struct Arguments {
     /// Sets an option for this run, such as host=keep; repeatable.
     #[arg(short, long, value_name = "OPTION=VALUE", value_parser = options::assignment)]
@@ -46,14 +51,14 @@ fn after_help() -> String {
     )
 }
 
-/// The command. Returns only when no program was started.
-pub fn main() -> ExitCode {
+/// The command. Returns only when no program was started, with the exit status.
+pub fn main() -> u8 {
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
         Err(message) => {
             // A closed terminal is no reason to panic.
             let _ = message.print();
-            return if message.use_stderr() { ExitCode::from(FAILED) } else { ExitCode::SUCCESS };
+            return if message.use_stderr() { FAILED } else { 0 };
         }
     };
     let changes = match changes(&arguments.set) {
@@ -62,12 +67,12 @@ pub fn main() -> ExitCode {
     };
     if arguments.dry_run {
         return match print(&changes) {
-            Ok(()) => ExitCode::SUCCESS,
+            Ok(()) => 0,
             Err(error) => fail(FAILED, error),
         };
     }
     let [program, rest @ ..] = &arguments.command[..] else { unreachable!("clap requires it") };
-    let error = Command::new(program).args(rest).envs(changes).exec();
+    let error = execute(program, rest, changes);
     let status = if error.kind() == ErrorKind::NotFound { NOT_FOUND } else { NOT_EXECUTABLE };
     fail(status, format_args!("{}: {}", program.display(), reason(program, &error)))
 }
@@ -81,6 +86,20 @@ fn changes(set: &[(&'static Row, String)]) -> Result<Vec<(OsString, OsString)>, 
     Ok(std::iter::once(("LD_PRELOAD".into(), preload)).chain(set).collect())
 }
 
+/// Becomes the program. Returns only with the error that prevented it.
+fn execute(program: &OsStr, arguments: &[OsString], changes: Vec<(OsString, OsString)>) -> io::Error {
+    // No argument and no variable of a process can hold a NUL.
+    let c_string = |text: &OsStr| CString::new(text.as_bytes()).unwrap_or_default();
+    let command: Vec<_> =
+        std::iter::once(program).chain(arguments.iter().map(OsString::as_os_str)).map(c_string).collect();
+    let mut environment: BTreeMap<_, _> = env::vars_os().collect();
+    environment.extend(changes);
+    let environment: Vec<_> =
+        environment.into_iter().map(|(name, value)| c_string(&[name, value].join("=".as_ref()))).collect();
+    let Err(error) = nix::unistd::execvpe(&command[0], &command, &environment);
+    error.into()
+}
+
 fn print(changes: &[(OsString, OsString)]) -> io::Result<()> {
     let mut out = io::stdout().lock();
     for (name, value) in changes {
@@ -91,22 +110,26 @@ fn print(changes: &[(OsString, OsString)]) -> io::Result<()> {
     Ok(())
 }
 
-/// exec(3) says the same of a missing program and of a script whose interpreter is missing.
+/// exec(3) says the same of a missing program and of one whose interpreter is missing.
 fn reason(program: &OsStr, error: &io::Error) -> String {
-    let has_slash = program.as_encoded_bytes().contains(&b'/');
+    let by_path = program.as_encoded_bytes().contains(&b'/');
+    let path = env::var_os("PATH").unwrap_or_default();
+    let exists = if by_path {
+        Path::new(program).exists()
+    } else {
+        env::split_paths(&path).any(|dir| dir.join(program).is_file())
+    };
     match error.kind() {
-        ErrorKind::NotFound if !has_slash => "not found in PATH".into(),
-        ErrorKind::NotFound if std::path::Path::new(program).exists() => {
-            "cannot be run: its interpreter or loader does not exist".into()
-        }
-        ErrorKind::NotFound => "no such file".into(),
+        ErrorKind::NotFound if exists => "its interpreter or loader does not exist".into(),
+        ErrorKind::NotFound if by_path => "no such file".into(),
+        ErrorKind::NotFound => "not found in PATH".into(),
         ErrorKind::PermissionDenied => "not executable".into(),
         _ => error.to_string(),
     }
 }
 
-fn fail(status: u8, message: impl std::fmt::Display) -> ExitCode {
+fn fail(status: u8, message: impl std::fmt::Display) -> u8 {
     // Nothing is left to tell when standard error is closed.
     let _ = writeln!(io::stderr(), "rmcp-run: {message}");
-    ExitCode::from(status)
+    status
 }

@@ -1,0 +1,251 @@
+//! rmcp-run as a command, with empty libraries in place of RMCP's.
+
+use std::ffi::OsStr;
+use std::fs;
+use std::io::Write;
+use std::os::unix::process::ExitStatusExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use tempfile::TempDir;
+
+/// rmcp-run in bin/ and two empty libraries in lib/rmcp/, as installed.
+struct Installed(TempDir);
+
+impl Installed {
+    fn new() -> Self {
+        let installed = Self(tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap());
+        let library = installed.library();
+        fs::create_dir_all(library.parent().unwrap()).unwrap();
+        fs::create_dir(installed.root().join("bin")).unwrap();
+        // A copy could be "busy": another test's child holds the descriptor that wrote it until it executes.
+        fs::hard_link(env!("CARGO_BIN_EXE_rmcp-run"), installed.bin()).unwrap();
+        let cc = ["-shared", "-nostdlib", "-x", "c", "/dev/null", "-o"];
+        assert!(Command::new("cc").args(cc).arg(&library).status().unwrap().success());
+        fs::copy(&library, library.with_file_name("librmcp_core.so")).unwrap();
+        installed
+    }
+
+    fn root(&self) -> PathBuf {
+        self.0.path().canonicalize().unwrap()
+    }
+
+    fn bin(&self) -> PathBuf {
+        self.root().join("bin/rmcp-run")
+    }
+
+    fn library(&self) -> PathBuf {
+        self.root().join("lib/rmcp/librmcp.so")
+    }
+
+    /// rmcp-run with these arguments and no variable of RMCP.
+    fn command(&self, args: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Command {
+        let mut command = Command::new(self.bin());
+        command.args(args).env_remove("LD_PRELOAD");
+        for (name, _) in std::env::vars_os().filter(|(name, _)| name.as_encoded_bytes().starts_with(b"RMCP_")) {
+            command.env_remove(name);
+        }
+        command
+    }
+
+    fn run(&self, args: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Output {
+        self.command(args).output().unwrap()
+    }
+}
+
+fn stdout(output: &Output) -> String {
+    assert!(output.status.success(), "{output:?}");
+    String::from_utf8(output.stdout.clone()).unwrap()
+}
+
+/// The one line of a failure that ends with this status.
+fn failure(output: &Output, status: i32) -> String {
+    assert_eq!(output.status.code(), Some(status), "{output:?}");
+    assert_eq!(output.stdout, b"");
+    let line = String::from_utf8(output.stderr.clone()).unwrap();
+    assert_eq!(line.lines().count(), 1, "{line}");
+    line
+}
+
+#[test]
+fn the_program_runs_with_the_library_mapped_and_first_in_ld_preload() {
+    let installed = Installed::new();
+    let library = installed.library().display().to_string();
+    assert_eq!(stdout(&installed.run(["sh", "-c", "echo $LD_PRELOAD"])), format!("{library}\n"));
+    assert!(stdout(&installed.run(["cat", "/proc/self/maps"])).contains(&library));
+}
+
+#[test]
+fn other_preloads_stay_and_a_second_rmcp_run_adds_nothing() {
+    let installed = Installed::new();
+    let library = installed.library().display().to_string();
+    let other = installed.root().join("lib/other.so");
+    fs::copy(installed.library(), &other).unwrap();
+    let mut command =
+        installed.command([installed.bin().as_os_str(), "sh".as_ref(), "-c".as_ref(), "echo $LD_PRELOAD".as_ref()]);
+    let output = command.env("LD_PRELOAD", format!("{} {library}", other.display())).output().unwrap();
+    assert_eq!(stdout(&output), format!("{library}:{}\n", other.display()));
+}
+
+#[test]
+fn the_command_may_be_reached_through_a_link() {
+    let installed = Installed::new();
+    let link = installed.root().join("elsewhere");
+    std::os::unix::fs::symlink(installed.bin(), &link).unwrap();
+    let output =
+        Command::new(link).arg("--dry-run").env_remove("RMCP_LIBRARY").env_remove("LD_PRELOAD").output().unwrap();
+    assert_eq!(stdout(&output), format!("LD_PRELOAD={}\n", installed.library().display()));
+}
+
+#[test]
+fn exit_status_and_signal_are_the_programs() {
+    let installed = Installed::new();
+    for code in [0, 1, 42, 127, 255] {
+        let status = installed.run(["sh", "-c", &format!("exit {code}")]).status;
+        assert_eq!(status.code(), Some(code));
+    }
+    assert_eq!(installed.run(["sh", "-c", "kill -TERM $$"]).status.signal(), Some(15));
+}
+
+#[test]
+fn process_id_and_standard_input_are_the_programs() {
+    let installed = Installed::new();
+    let mut command = installed.command(["sh", "-c", "echo $$; cat"]);
+    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    child.stdin.take().unwrap().write_all(b"from outside").unwrap();
+    let id = child.id();
+    assert_eq!(stdout(&child.wait_with_output().unwrap()), format!("{id}\nfrom outside"));
+}
+
+#[test]
+fn ignored_signals_stay_ignored_and_others_do_not() {
+    // As under systemd, which starts services with SIGPIPE ignored.
+    let installed = Installed::new();
+    let signals = "grep -E 'Sig(Blk|Ign|Cgt)' /proc/self/status";
+    for ignored in ["", "trap '' PIPE;", "trap '' PIPE HUP INT;"] {
+        let script = format!("{ignored} {signals}; {} {signals}", installed.bin().display());
+        let output = stdout(&Command::new("sh").args(["-c", &script]).output().unwrap());
+        let lines: Vec<_> = output.lines().collect();
+        assert_eq!(lines.len(), 6);
+        assert_eq!(lines[..3], lines[3..], "{ignored}");
+    }
+}
+
+#[test]
+fn closed_descriptors_stay_closed() {
+    let installed = Installed::new();
+    let script = format!("{} sh -c 'ls -l /proc/$$/fd >&2' <&-", installed.bin().display());
+    let output = Command::new("sh").args(["-c", &script]).output().unwrap();
+    let listing = String::from_utf8(output.stderr).unwrap();
+    assert!(listing.contains(" 2 -> "), "{listing}");
+    assert!(!listing.contains(" 0 -> "), "{listing}");
+}
+
+#[test]
+fn what_follows_the_program_is_the_programs() {
+    let installed = Installed::new();
+    let output = installed.run(["printf", "%s,", "--dry-run", "-n", "--set", "host", "--", "--help"]);
+    assert_eq!(stdout(&output), "--dry-run,-n,--set,host,--,--help,");
+}
+
+#[test]
+fn options_reach_the_program_as_its_environment() {
+    let installed = Installed::new();
+    let script = "echo $RMCP_HOST $RMCP_LOG_FILE";
+    let output = installed.run(["--set", "host=keep", "-s", "log_file=/tmp/x", "sh", "-c", script]);
+    assert_eq!(stdout(&output), "keep /tmp/x\n");
+}
+
+#[test]
+fn a_wrong_option_runs_nothing_and_says_what_is_allowed() {
+    let installed = Installed::new();
+    let output = installed.run(["--set", "host=nocoherent", "echo", "ran"]);
+    assert_eq!(output.status.code(), Some(125));
+    assert_eq!(output.stdout, b"");
+    let message = String::from_utf8(output.stderr).unwrap();
+    assert!(message.contains("host takes keep, noncoherent, force"), "{message}");
+}
+
+#[test]
+fn dry_run_prints_the_changes_and_runs_nothing() {
+    let installed = Installed::new();
+    let output = installed.run(["--dry-run", "--set", "managed=keep", "echo", "ran"]);
+    let expected = format!("LD_PRELOAD={}\nRMCP_MANAGED=keep\n", installed.library().display());
+    assert_eq!(stdout(&output), expected);
+}
+
+#[test]
+fn a_missing_program_is_127_and_one_line() {
+    let installed = Installed::new();
+    let line = failure(&installed.run(["no-such-program", "x"]), 127);
+    assert_eq!(line, "rmcp-run: no-such-program: not found in PATH\n");
+    let line = failure(&installed.run(["/nonexistent/program"]), 127);
+    assert_eq!(line, "rmcp-run: /nonexistent/program: no such file\n");
+}
+
+#[test]
+fn a_script_without_its_interpreter_is_127_and_says_so() {
+    let installed = Installed::new();
+    let script = installed.root().join("script");
+    let write = "echo '#!/nonexistent/interpreter' >script && chmod +x script";
+    assert!(Command::new("sh").args(["-c", write]).current_dir(installed.root()).status().unwrap().success());
+    let message = "its interpreter or loader does not exist";
+    assert!(failure(&installed.run([&script]), 127).contains(message));
+    let output = installed.command(["script"]).env("PATH", installed.root()).output().unwrap();
+    assert!(failure(&output, 127).contains(message));
+}
+
+#[test]
+fn a_program_that_is_not_executable_is_126() {
+    let installed = Installed::new();
+    let file = installed.root().join("file");
+    fs::write(&file, "").unwrap();
+    assert!(failure(&installed.run([&file]), 126).ends_with("file: not executable\n"));
+}
+
+#[test]
+fn without_its_library_it_runs_nothing_and_says_what_to_do() {
+    let installed = Installed::new();
+    fs::remove_file(installed.library().with_file_name("librmcp_core.so")).unwrap();
+    let line = failure(&installed.run(["echo", "ran"]), 125);
+    assert!(line.contains("librmcp_core.so is missing beside"), "{line}");
+    let output = installed.command(["echo", "ran"]).env("RMCP_LIBRARY", "/nonexistent/librmcp.so").output().unwrap();
+    let line = failure(&output, 125);
+    assert!(line.contains("RMCP_LIBRARY is /nonexistent/librmcp.so, which is no file"), "{line}");
+}
+
+#[test]
+fn rmcp_library_is_used_before_any_other() {
+    let installed = Installed::new();
+    let own = Installed::new().0.keep();
+    let library = own.join("lib/rmcp/librmcp.so");
+    let output = installed.command(["-n"]).env("RMCP_LIBRARY", &library).output().unwrap();
+    fs::remove_dir_all(&own).unwrap();
+    assert_eq!(stdout(&output), format!("LD_PRELOAD={}\n", library.display()));
+}
+
+#[test]
+fn a_library_below_a_folder_with_a_blank_is_refused() {
+    let installed = Installed::new();
+    let blank = installed.root().join("with blank");
+    fs::rename(installed.root().join("lib"), &blank).unwrap();
+    let library = Path::new(&blank).join("rmcp/librmcp.so");
+    let output = installed.command(["echo", "ran"]).env("RMCP_LIBRARY", library).output().unwrap();
+    assert!(failure(&output, 125).contains("which LD_PRELOAD cannot express"));
+}
+
+#[test]
+fn help_names_every_option_and_version_is_the_packages() {
+    let installed = Installed::new();
+    let help = stdout(&installed.run(["--help"]));
+    for row in rmcp::options::TABLE {
+        assert!(help.contains(row.help()), "{}", row.name);
+    }
+    assert_eq!(stdout(&installed.run(["--version"])), format!("rmcp-run {}\n", env!("CARGO_PKG_VERSION")));
+}
+
+#[test]
+fn without_a_program_it_says_how_it_is_used() {
+    let output = Installed::new().run([""; 0]);
+    assert_eq!(output.status.code(), Some(125));
+    assert!(String::from_utf8(output.stderr).unwrap().contains("rmcp-run [OPTIONS] PROGRAM [ARGUMENT]..."));
+}
