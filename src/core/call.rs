@@ -28,13 +28,12 @@ impl<F: Copy, R: Copy> Call<F, R> {
         const { assert!(size_of::<F>() == size_of::<*mut c_void>()) };
         let caller = caller::of(address);
         let real = caller.real(hook);
+        if real.is_null() {
+            return None;
+        }
         // SAFETY: the hook table gives each function its type.
-        (!real.is_null()).then(|| Self {
-            hook,
-            caller,
-            real: unsafe { transmute_copy(&real) },
-            result: Cell::new(None),
-        })
+        let real = unsafe { transmute_copy(&real) };
+        Some(Self { hook, caller, real, result: Cell::new(None) })
     }
 
     /// Runs `policy` for a call of the program, and forwards one of the runtime itself. A panic of the policy's ends
@@ -73,5 +72,41 @@ impl<F: Copy, R: Copy> Call<F, R> {
         let result = call(self.real);
         self.result.set(Some(result));
         result
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    type Real = extern "C" fn(&AtomicU32) -> i32;
+
+    extern "C" fn allocate(calls: &AtomicU32) -> i32 {
+        calls.fetch_add(1, Ordering::Relaxed);
+        7
+    }
+
+    fn call() -> Call<Real, i32> {
+        let caller = caller::of(allocate as *const () as usize);
+        Call { hook: Hook::hipMalloc, caller, real: allocate, result: Cell::new(None) }
+    }
+
+    #[test]
+    fn a_panic_before_the_real_call_forwards_it_unchanged() {
+        let calls = AtomicU32::new(0);
+        let answer = call().run(|_| panic!("a mistake in a policy"), |real| real(&calls));
+        assert_eq!((answer, calls.into_inner()), (7, 1));
+    }
+
+    #[test]
+    fn a_panic_after_the_real_call_keeps_its_answer_and_does_not_call_again() {
+        let calls = AtomicU32::new(0);
+        let policy = |call: &Call<Real, i32>| {
+            call.rewrite(|real| real(&calls));
+            panic!("a mistake in a report");
+        };
+        assert_eq!(call().run(policy, |real| real(&calls)), 7);
+        assert_eq!(calls.into_inner(), 1);
     }
 }

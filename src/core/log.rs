@@ -15,6 +15,11 @@ use tracing_subscriber::fmt::time::{FormatTime, SystemTime};
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields, MakeWriter};
 use tracing_subscriber::registry::LookupSpan;
 
+/// Sends what a panic says to the log: the program's standard error is not RMCP's.
+pub fn catch_panics() {
+    std::panic::set_hook(Box::new(|panic| tracing::error!("a mistake in RMCP, the call is forwarded: {panic}")));
+}
+
 /// Sends every event of `level` and above to `file`, or to stderr. A file that cannot be written: stderr, and why.
 pub fn start(level: Level, file: Option<&Path>) {
     let level = match level {

@@ -63,6 +63,7 @@ pub fn detect(may_probe: bool) -> Option<&'static Machine> {
         Box::new(found)
     });
     if won {
+        log::catch_panics();
         share(machine);
         announce(machine, loaded.as_ref());
     }
