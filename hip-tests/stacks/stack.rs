@@ -213,7 +213,7 @@ fn provide(
     prefix: &Path,
     wanted: &[&str],
     label: &str,
-    resolve: impl FnOnce(&Apt, &mut Progress) -> Result<Vec<Package>>,
+    resolve: impl Fn(&Apt, &mut Progress) -> Result<Vec<Package>>,
 ) -> Result<Stamp> {
     if let Some(stamp) = Stamp::fresh(prefix, wanted) {
         return Ok(stamp);
@@ -229,25 +229,46 @@ fn provide(
     }
 
     let mut progress = Progress::new(&format!("ROCm {label}"));
-    let root = stacks.join(format!("{release}.apt"));
-    let whole_stack = prefix.file_name() == Some(OsStr::new(release.version()));
-    let apt = Apt::open(root, release, whole_stack, &mut progress)?;
-    let packages = resolve(&apt, &mut progress)?;
-    let stamp = Stamp { wanted: wanted.iter().map(|&name| name.to_owned()).collect(), packages };
-    let bytes: u64 = stamp.packages.iter().map(|package| package.bytes).sum();
-    prefix::build(prefix, &stamp, |directory| {
-        progress.step(&format!(
-            "downloading {} packages, {} MB, from Debian {}",
-            stamp.packages.len(),
-            bytes.div_ceil(1_000_000),
-            release.suite()
-        ));
-        apt.download(&stamp.packages, directory, &mut progress)?;
-        progress.step("unpacking");
-        Ok(())
-    })
-    .with_context(|| format!("fetch ROCm {label}"))?;
-    Ok(stamp)
+    let mut attempt = |new_lists| -> Result<Stamp> {
+        let root = stacks.join(format!("{release}.apt"));
+        let apt = Apt::open(root, release, new_lists, &mut progress)?;
+        let packages = resolve(&apt, &mut progress)?;
+        let stamp = Stamp { wanted: wanted.iter().map(|&name| name.to_owned()).collect(), packages };
+        let bytes: u64 = stamp.packages.iter().map(|package| package.bytes).sum();
+        prefix::build(prefix, &stamp, |directory| {
+            progress.step(&format!(
+                "downloading {} packages, {} MB, from Debian {}",
+                stamp.packages.len(),
+                bytes.div_ceil(1_000_000),
+                release.suite()
+            ));
+            apt.download(&stamp.packages, directory, &mut progress)?;
+            progress.step("unpacking");
+            Ok(())
+        })?;
+        Ok(stamp)
+    };
+    let stamp = if prefix.file_name() == Some(OsStr::new(release.version())) {
+        let stamp = attempt(true);
+        remove_overlays(&stacks, release)?;
+        stamp
+    } else {
+        // An overlay best fits the stack by the lists that the stack came from, as long as the mirror serves them.
+        attempt(false).or_else(|_| attempt(true))
+    };
+    stamp.with_context(|| format!("fetch ROCm {label}"))
+}
+
+/// What was laid over an older stack lacks what only that stack had.
+fn remove_overlays(stacks: &Path, release: Release) -> Result<()> {
+    for entry in stacks.read_dir().with_context(|| format!("list {}", stacks.display()))? {
+        let path = entry?.path();
+        let name = path.file_name().and_then(OsStr::to_str).unwrap_or_default();
+        if name.starts_with(&format!("{release}+")) {
+            std::fs::remove_dir_all(&path).with_context(|| format!("remove {}", path.display()))?;
+        }
+    }
+    Ok(())
 }
 
 /// The HIP runtime's package; the newest there is, with a note, once the suite has moved on.
