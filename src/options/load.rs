@@ -344,7 +344,7 @@ fn raw(value: DeValue<'_>) -> Option<Raw> {
 fn similar<'a>(given: &str, names: impl Iterator<Item = &'a str>) -> String {
     let near = names.map(|name| (strsim::osa_distance(given, name), name)).min();
     match near {
-        Some((distance, name)) if distance > 0 && distance <= (name.len() / 3).clamp(1, 3) => {
+        Some((distance, name)) if distance <= (name.len() / 3).clamp(1, 3) => {
             format!(" (did you mean {name}?)")
         }
         _ => String::new(),

@@ -37,7 +37,7 @@ impl Masks {
 /// or a prefix of exactly one UUID; the first token that is neither, or that names a GPU again, ends the list.
 fn by_rocr<'a>(gpus: &[&'a Gpu], mask: &str) -> Vec<&'a Gpu> {
     let mut chosen: Vec<&Gpu> = Vec::new();
-    for token in mask.split(',').take(gpus.len()) {
+    for token in mask.split(',') {
         let token = token.trim().to_ascii_uppercase();
         let found = if token.starts_with('G') { uuid_prefix(gpus, &token) } else { c_number(&token) };
         match found.and_then(|index| gpus.get(index)) {

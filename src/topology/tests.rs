@@ -107,7 +107,7 @@ fn nodes_are_in_the_order_of_their_numbers() {
 fn a_gpu_is_an_apu_by_its_target_or_by_cpu_cores_in_its_node() {
     let fake = Fake::new();
     fake.card(1, &[("gfx_target_version", "100303")]);
-    fake.card(2, &[("cpu_cores_count", "8"), ("gfx_target_version", "90002")]);
+    fake.card(2, &[("cpu_cores_count", "8"), ("gfx_target_version", "70000")]);
     fake.card(3, &[("gfx_target_version", "100302")]);
     assert_eq!(fake.read().gpus.iter().map(|gpu| gpu.apu).collect::<Vec<_>>(), [true, true, false]);
 }
