@@ -153,15 +153,10 @@ fn announce(machine: &Machine, loaded: Option<&Loaded>) {
     for complaint in complaints {
         warn!("{complaint}");
     }
-    let gpus = if machine.gpus.is_empty() { "none".into() } else { machine.targets() };
+    let gpu = |(index, (target, rules)): (usize, &(GfxTarget, Rules))| format!("GPU {index} {target}: {rules}");
+    let gpus = machine.gpus.iter().enumerate().map(gpu).collect::<Vec<_>>().join("; ");
     match &machine.inactive {
-        Some(why) => info!("inactive: {why}; GPUs: {gpus}"),
-        None => info!("active; GPUs: {gpus}; {}", in_force(options)),
+        Some(why) => info!("inactive: {why}"),
+        None => info!("active; {gpus}"),
     }
-}
-
-/// The options that decide about calls, as `name=value`.
-fn in_force(options: &Options) -> String {
-    let rows = options::TABLE.iter().take_while(|row| row.name != "exclude");
-    rows.map(|row| format!("{}={}", row.name, row.get(options).trim_matches('"'))).collect::<Vec<_>>().join(" ")
 }

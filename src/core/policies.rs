@@ -136,7 +136,7 @@ pub fn event(call: &HipCall<EventCreate>, event: Address, flags: u32) -> HipErro
 pub fn pool(call: &Call<PoolAllocate, HsaStatus>, pool: HsaPool, size: usize, flags: u32, ptr: Address) -> HsaStatus {
     let rules = call.rules();
     // Listing the pools is dear; where no pool would be changed it is not done.
-    if policy::hsa_pool(true, false, rules) != Decision::Forward
+    if rules.may_change_pools()
         && let Some(kind) = pools::kind(call.caller, pool)
         && let Decision::Rewrite { to: (), reason } = policy::hsa_pool(kind.fine, kind.kernarg, rules)
         && let Some(coarse) = kind.coarse_sibling
