@@ -1,28 +1,14 @@
 //! One entry per row of the hook table.
 //!
 //! The gate jumps here with the program's arguments in place. The entry adds the return address as one more argument,
-//! in the register after the last one, so that the hook knows its caller.
+//! in the integer register after the last one in use, so that the hook knows its caller.
 #![allow(non_snake_case)] // modules are named after their functions
 
 use crate::call::Call;
 use crate::policies;
-use rmcp_hooks::{HipError, Hook, HsaPool, HsaStatus};
+use rmcp_hooks::{Argument, HipError, Hook, HsaPool, HsaStatus};
 use std::arch::naked_asm;
 use std::ffi::c_void;
-
-/// Loads the return address into the integer register behind `$arg`s (System V ABI; every type of the table is one
-/// integer register wide).
-macro_rules! load_caller {
-    ($a:ident $b:ident) => {
-        "mov rdx, [rsp]"
-    };
-    ($a:ident $b:ident $c:ident) => {
-        "mov rcx, [rsp]"
-    };
-    ($a:ident $b:ident $c:ident $d:ident) => {
-        "mov r8, [rsp]"
-    };
-}
 
 macro_rules! apply {
     (count, $call:expr, ($($arg:ident),*)) => {
@@ -52,7 +38,19 @@ macro_rules! entries {
 
                 #[unsafe(naked)]
                 pub extern "C" fn entry() {
-                    naked_asm!(load_caller!($($arg)*), "jmp {hook}", hook = sym hook)
+                    naked_asm!(
+                        ".if {registers} == 0", "mov rdi, [rsp]",
+                        ".elseif {registers} == 1", "mov rsi, [rsp]",
+                        ".elseif {registers} == 2", "mov rdx, [rsp]",
+                        ".elseif {registers} == 3", "mov rcx, [rsp]",
+                        ".elseif {registers} == 4", "mov r8, [rsp]",
+                        ".elseif {registers} == 5", "mov r9, [rsp]",
+                        ".else", ".error \"no register is left for the caller\"",
+                        ".endif",
+                        "jmp {hook}",
+                        registers = const { 0 $( + <$ty as Argument>::REGISTERS )* },
+                        hook = sym hook,
+                    )
                 }
             }
         )*

@@ -27,6 +27,18 @@ pub type HsaStatus = u32;
 /// `hsa_amd_memory_pool_t`: a struct of one 64-bit handle, which the ABI passes like the handle. (hsa_ext_amd.h)
 pub type HsaPool = u64;
 
+/// A type that the table's functions take.
+pub trait Argument {
+    /// How many integer registers it travels in (System V ABI, x86-64).
+    const REGISTERS: usize = 1;
+}
+impl Argument for i32 {}
+impl Argument for u32 {}
+impl Argument for u64 {}
+impl Argument for usize {}
+impl<T> Argument for *const T {}
+impl<T> Argument for *mut T {}
+
 /// The C library that a hooked function belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Library {
