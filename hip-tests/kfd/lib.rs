@@ -1,1 +1,75 @@
-//! Under construction.
+//! `librmcp_kfd.so`: an emulated AMD KFD and render node, preloaded into the unmodified ROCm user mode.
+//!
+//! - [`hooks`] interposes libc; [`tree`] and [`topology`] are the files a machine with cards shows
+//! - [`machine`] is what to show
+//! - [`session`] is what a process has open; [`kfd`] and [`drm`] answer ioctls
+//! - [`memory`], [`range`], [`svm`], [`events`] are the state behind them
+//! - [`queue`] runs [`aql`] and [`sdma`] packets; [`transfer`] moves bytes; [`dispatch`] is where kernels would run
+//! - [`log`] tells what reached the kernel
+#![allow(missing_docs, reason = "one small crate: what a name says is not said twice")]
+
+mod aql;
+mod dispatch;
+mod drm;
+mod events;
+mod hooks;
+mod kfd;
+mod log;
+mod machine;
+mod memory;
+mod queue;
+mod range;
+mod sdma;
+mod session;
+mod svm;
+mod topology;
+mod transfer;
+mod tree;
+mod uapi;
+
+use std::ffi::{CStr, c_char};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicI32, Ordering};
+
+use machine::Machine;
+use tree::Tree;
+
+/// The emulated machine; none in observe mode, where `RMCP_KFD_MACHINE` is not set and everything goes
+/// to the real kernel.
+fn machine() -> Option<&'static Tree> {
+    static TREE: OnceLock<Option<Tree>> = OnceLock::new();
+    // Loading opens files itself (std looks below /sys for the number of processors): no machine for it.
+    static LOADER: AtomicI32 = AtomicI32::new(0);
+    if let Some(tree) = TREE.get() {
+        return tree.as_ref();
+    }
+    // SAFETY: gettid has no precondition.
+    let thread = unsafe { libc::gettid() };
+    if LOADER.load(Ordering::Relaxed) == thread {
+        return None;
+    }
+    let load = || {
+        LOADER.store(thread, Ordering::Relaxed);
+        let name = std::env::var("RMCP_KFD_MACHINE").ok().filter(|name| !name.is_empty())?;
+        let tree = Machine::load(&name)
+            .and_then(|machine| Tree::create(machine).map_err(|error| format!("{name}: the machine's files: {error}")));
+        Some(tree.unwrap_or_else(|error| {
+            eprintln!("rmcp-kfd: {error}");
+            Tree::without_card()
+        }))
+    };
+    TREE.get_or_init(load).as_ref()
+}
+
+/// Writes a `mark` event, so that a reader of the log can tell what a program was doing.
+///
+/// # Safety
+/// `label` must be a terminated string or null.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn rmcp_kfd_mark(label: *const c_char) {
+    if !label.is_null() {
+        // SAFETY: the caller's promise.
+        let label = unsafe { CStr::from_ptr(label) }.to_string_lossy();
+        log::event("mark", serde_json::json!({ "label": label }));
+    }
+}

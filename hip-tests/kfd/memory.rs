@@ -1,0 +1,270 @@
+//! Buffers, and what the cards see at an address.
+
+use std::collections::{BTreeMap, HashMap};
+
+use crate::range::Ranges;
+use crate::svm::Svm;
+
+/// System memory that the kernel may hand to the cards (GTT).
+pub const GTT_BYTES: u64 = 16 << 30;
+/// Where VRAM starts in a card's file: 0 would mean "no offset" to the callers of mmap.
+const VRAM_START: u64 = 2 << 20;
+
+/// Bits of `KFD_IOC_ALLOC_MEM_FLAGS_*` (linux/kfd_ioctl.h) that say where memory is.
+pub mod flag {
+    pub const VRAM: u32 = 1 << 0;
+    pub const GTT: u32 = 1 << 1;
+    pub const USERPTR: u32 = 1 << 2;
+    pub const DOORBELL: u32 = 1 << 3;
+    pub const MMIO_REMAP: u32 = 1 << 4;
+}
+
+/// Where the bytes of a buffer are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Place {
+    /// At an offset of the file of card `gpu`.
+    File {
+        /// Index of the card.
+        gpu: usize,
+        /// Offset in its file.
+        offset: u64,
+        /// Whether it counts as VRAM.
+        vram: bool,
+    },
+    /// At an address of this process.
+    Host(u64),
+}
+
+/// A buffer object.
+#[derive(Debug, Clone)]
+pub struct Buffer {
+    /// Index of the card it was allocated on.
+    pub gpu: usize,
+    /// `KFD_IOC_ALLOC_MEM_FLAGS_*`.
+    pub flags: u32,
+    /// GPU address.
+    pub va: u64,
+    /// Bytes.
+    pub size: u64,
+    /// Its bytes.
+    pub place: Place,
+    /// Cards it is mapped to, by bit.
+    pub mapped: u64,
+    /// How many handles name it.
+    pub uses: u32,
+    /// The buffer whose bytes an import shares, and which must outlive it.
+    pub parent: Option<u64>,
+}
+
+/// The file behind one card: VRAM first, GTT after it, mapped whole into the emulator.
+#[derive(Debug)]
+pub struct CardFile {
+    /// Address of offset 0 in this process.
+    pub base: *mut u8,
+    vram: Ranges,
+    gtt: Ranges,
+}
+
+// SAFETY: `base` is a shared mapping that lives as long as the process; any thread may use it.
+unsafe impl Send for CardFile {}
+// SAFETY: as above; the ranges are only changed through `&mut`.
+unsafe impl Sync for CardFile {}
+
+impl CardFile {
+    /// Bytes the file of a card needs.
+    pub fn bytes(vram: u64) -> u64 {
+        VRAM_START + vram + GTT_BYTES
+    }
+
+    /// A card's file mapped at `base`.
+    pub fn new(base: *mut u8, vram: u64) -> Self {
+        Self { base, vram: Ranges::new(VRAM_START, vram), gtt: Ranges::new(VRAM_START + vram, GTT_BYTES) }
+    }
+}
+
+/// What one address of one card leads to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Reach {
+    /// The byte in this process.
+    pub host: *mut u8,
+    /// Bytes from there that are known to follow.
+    pub len: u64,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Mapping {
+    len: u64,
+    host: u64,
+    gpus: u64,
+    id: u64,
+}
+
+/// All memory of the process that opened KFD.
+#[derive(Debug)]
+pub struct Memory {
+    /// One file per card.
+    pub cards: Vec<CardFile>,
+    /// Shared virtual memory.
+    pub svm: Svm,
+    /// KFD ids of the cards, for the SVM look-up.
+    gpu_ids: Vec<u32>,
+    buffers: HashMap<u64, Buffer>,
+    mappings: BTreeMap<u64, Mapping>,
+    next: u64,
+}
+
+impl Memory {
+    /// Memory of a machine with these cards.
+    pub fn new(cards: Vec<CardFile>, gpu_ids: Vec<u32>) -> Self {
+        Self { cards, svm: Svm::default(), gpu_ids, buffers: HashMap::new(), mappings: BTreeMap::new(), next: 1 }
+    }
+
+    /// Bytes of VRAM left on a card.
+    pub fn vram_left(&self, gpu: usize) -> u64 {
+        self.cards[gpu].vram.free_bytes()
+    }
+
+    /// Takes VRAM or GTT of a card.
+    pub fn take(&mut self, gpu: usize, size: u64, vram: bool) -> Option<Place> {
+        let size = size.next_multiple_of(4096);
+        let align = if size >= 2 << 20 { 2 << 20 } else { 4096 };
+        let card = &mut self.cards[gpu];
+        let offset = if vram { card.vram.take(size, align) } else { card.gtt.take(size, align) }?;
+        Some(Place::File { gpu, offset, vram })
+    }
+
+    /// Adds a buffer and returns its id, which is unique for the life of the process.
+    pub fn add(&mut self, buffer: Buffer) -> u64 {
+        let id = self.next;
+        self.next += 1;
+        self.buffers.insert(id, buffer);
+        id
+    }
+
+    /// A buffer by id.
+    pub fn buffer(&self, id: u64) -> Option<&Buffer> {
+        self.buffers.get(&id)
+    }
+
+    /// A buffer by id.
+    pub fn buffer_mut(&mut self, id: u64) -> Option<&mut Buffer> {
+        self.buffers.get_mut(&id)
+    }
+
+    /// One use less; the last one unmaps the buffer. Returns the part of a card's file to empty.
+    pub fn release(&mut self, id: u64) -> Option<(usize, u64, u64)> {
+        let buffer = self.buffers.get_mut(&id)?;
+        buffer.uses -= 1;
+        if buffer.uses > 0 {
+            return None;
+        }
+        let buffer = self.buffers.remove(&id)?;
+        self.mappings.retain(|_, mapping| mapping.id != id);
+        if let Some(parent) = buffer.parent {
+            return self.release(parent);
+        }
+        match buffer.place {
+            Place::File { gpu, offset, .. } => Some((gpu, offset, buffer.size.next_multiple_of(4096))),
+            Place::Host(_) => None,
+        }
+    }
+
+    /// Gives a released part of a card's file back, once it is empty.
+    pub fn give_back(&mut self, gpu: usize, offset: u64, size: u64, vram_bytes: u64) {
+        let card = &mut self.cards[gpu];
+        let ranges = if offset < VRAM_START + vram_bytes { &mut card.vram } else { &mut card.gtt };
+        ranges.give(offset, size);
+    }
+
+    /// Where the bytes of a place are in this process.
+    pub fn host(&self, place: Place) -> u64 {
+        match place {
+            Place::File { gpu, offset, .. } => self.cards[gpu].base as u64 + offset,
+            Place::Host(address) => address,
+        }
+    }
+
+    /// Lets the cards in `gpus` see `len` bytes of buffer `id`, from `offset` on, at `va`.
+    pub fn map(&mut self, id: u64, va: u64, offset: u64, len: u64, gpus: u64) {
+        let Some(buffer) = self.buffers.get(&id) else { return };
+        let host = self.host(buffer.place) + offset;
+        match self.mappings.get_mut(&va) {
+            Some(mapping) if mapping.id == id && mapping.host == host && mapping.len == len => mapping.gpus |= gpus,
+            _ => {
+                self.mappings.insert(va, Mapping { len, host, gpus, id });
+            }
+        }
+    }
+
+    /// Hides what `gpus` see at `va`.
+    pub fn unmap(&mut self, va: u64, gpus: u64) {
+        if let Some(mapping) = self.mappings.get_mut(&va) {
+            mapping.gpus &= !gpus;
+            if mapping.gpus == 0 {
+                self.mappings.remove(&va);
+            }
+        }
+    }
+
+    /// What card `gpu` finds at `va`; nothing means a page fault.
+    pub fn reach(&self, gpu: usize, va: u64) -> Option<Reach> {
+        if let Some((&start, mapping)) = self.mappings.range(..=va).next_back()
+            && va - start < mapping.len
+            && mapping.gpus & (1 << gpu) != 0
+        {
+            let into = va - start;
+            return Some(Reach { host: (mapping.host + into) as *mut u8, len: mapping.len - into });
+        }
+        let end = self.svm.reach(self.gpu_ids[gpu], va)?;
+        Some(Reach { host: va as *mut u8, len: end - va })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn memory() -> Memory {
+        let cards = (0..2).map(|_| CardFile::new(std::ptr::without_provenance_mut(0x10_0000_0000), 1 << 30)).collect();
+        Memory::new(cards, vec![7, 8])
+    }
+
+    fn add(memory: &mut Memory, va: u64, size: u64) -> u64 {
+        let place = memory.take(0, size, true).unwrap();
+        memory.add(Buffer { gpu: 0, flags: flag::VRAM, va, size, place, mapped: 0, uses: 1, parent: None })
+    }
+
+    #[test]
+    fn a_card_reaches_a_buffer_only_where_and_while_it_is_mapped() {
+        let mut memory = memory();
+        let id = add(&mut memory, 0x5000, 0x2000);
+        assert_eq!(memory.reach(0, 0x5000), None);
+        memory.map(id, 0x5000, 0, 0x2000, 1);
+        assert_eq!(memory.reach(0, 0x5800).unwrap().len, 0x1800);
+        assert_eq!(memory.reach(0, 0x7000), None);
+        assert_eq!(memory.reach(1, 0x5800), None);
+        memory.unmap(0x5000, 1);
+        assert_eq!(memory.reach(0, 0x5800), None);
+    }
+
+    #[test]
+    fn vram_comes_back_after_the_last_use() {
+        let mut memory = memory();
+        let before = memory.vram_left(0);
+        let id = add(&mut memory, 0x5000, 0x1234);
+        assert_eq!(memory.vram_left(0), before - 0x2000);
+        memory.buffer_mut(id).unwrap().uses += 1;
+        assert_eq!(memory.release(id), None);
+        let (gpu, offset, size) = memory.release(id).unwrap();
+        memory.give_back(gpu, offset, size, 1 << 30);
+        assert_eq!(memory.vram_left(0), before);
+    }
+
+    #[test]
+    fn registered_memory_is_reached_at_its_own_address() {
+        let mut memory = memory();
+        memory.svm.set(0x9000, 0x1000, &[(crate::svm::attr::ACCESS, 8)]);
+        assert_eq!(memory.reach(1, 0x9010).map(|r| (r.host as u64, r.len)), Some((0x9010, 0xff0)));
+        assert_eq!(memory.reach(0, 0x9010), None);
+    }
+}

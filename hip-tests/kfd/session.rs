@@ -1,0 +1,303 @@
+//! What one process has open: the descriptors of the device nodes and everything behind them.
+//!
+//! A descriptor is known by its inode, so copies of it (dup, a socket) are too. A forked child starts
+//! afresh: the kernel refuses a KFD descriptor to any process but the one that opened it.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+use crate::events::{Events, Fault};
+use crate::log;
+use crate::machine::Gpu;
+use crate::memory::{CardFile, Memory, Reach};
+use crate::queue::Queue;
+use crate::tree::{Device, Tree};
+
+/// Bytes of doorbells per card and process on gfx9 and later: 1024 of 8 bytes.
+pub const DOORBELL_BYTES: u64 = 8192;
+/// Offset of the remapped register page in the file behind `/dev/kfd`; doorbells lie before it.
+pub const MMIO_OFFSET: u64 = 1 << 20;
+/// Offset of the event page, for callers that map it from `/dev/kfd`.
+pub const EVENT_PAGE_OFFSET: u64 = 2 << 20;
+const KFD_FILE_BYTES: u64 = 4 << 20;
+
+/// Device and inode number of an open file.
+type Inode = (u64, u64);
+
+struct OpenFile {
+    fd: i32,
+    inode: Inode,
+}
+
+/// A dma-buf that was exported: its inode and the buffer it stands for.
+pub struct Export {
+    inode: Inode,
+    /// Buffer id.
+    pub buffer: u64,
+}
+
+/// State of the process that opened a device node.
+pub struct Session {
+    pid: i32,
+    /// The machine.
+    pub tree: &'static Tree,
+    kfd: OpenFile,
+    /// Address of the file behind `/dev/kfd`.
+    pub kfd_base: *mut u8,
+    cards: Vec<OpenFile>,
+    memory: RwLock<Memory>,
+    /// KFD events.
+    pub events: Events,
+    /// Queues by id.
+    pub queues: Mutex<HashMap<u32, Queue>>,
+    /// GEM handles per card, and the buffers they name.
+    pub gem: Mutex<HashMap<(usize, u32), u64>>,
+    exports: Mutex<Vec<Export>>,
+    next: AtomicU64,
+}
+
+// SAFETY: `kfd_base` is a shared mapping that lives as long as the process.
+unsafe impl Send for Session {}
+// SAFETY: as above; the rest is locked.
+unsafe impl Sync for Session {}
+
+static CURRENT: AtomicPtr<Session> = AtomicPtr::new(std::ptr::null_mut());
+
+/// What a descriptor is.
+pub enum Opened {
+    /// A device node of this process.
+    Ours(&'static Session, Device),
+    /// A device node that a parent process opened.
+    Parents(Device),
+    /// A dma-buf of this process.
+    DmaBuf(&'static Session, u64),
+}
+
+/// The session of this process, if it has one.
+pub fn current() -> Option<&'static Session> {
+    let found = any()?;
+    (found.pid == pid()).then_some(found)
+}
+
+/// The session of this process or, in a forked child, of its parent.
+fn any() -> Option<&'static Session> {
+    // SAFETY: sessions are leaked, so a pointer once stored stays valid.
+    unsafe { CURRENT.load(Ordering::Acquire).as_ref() }
+}
+
+/// What `fd` is, when it is ours.
+pub fn identify(fd: i32) -> Option<Opened> {
+    let session = any()?;
+    let inode = inode(fd)?;
+    let device = session.device(inode);
+    if session.pid != pid() {
+        return device.map(Opened::Parents);
+    }
+    match device {
+        Some(device) => Some(Opened::Ours(session, device)),
+        None => session.exported(inode).map(|buffer| Opened::DmaBuf(session, buffer)),
+    }
+}
+
+/// Opens a device node: a new descriptor, or the negated errno.
+pub fn open(tree: &'static Tree, device: Device, flags: i32) -> Result<i32, i32> {
+    static OPENING: Mutex<()> = Mutex::new(());
+    let session = match current() {
+        Some(session) => session,
+        // A lock that another thread held at fork would never be released in the child.
+        None if any().is_some() => start(tree)?,
+        None => {
+            let _only = OPENING.lock().unwrap_or_else(PoisonError::into_inner);
+            match current() {
+                Some(session) => session,
+                None => start(tree)?,
+            }
+        }
+    };
+    session.duplicate(device, flags)
+}
+
+fn start(tree: &'static Tree) -> Result<&'static Session, i32> {
+    let session = Box::leak(Box::new(Session::new(tree)?));
+    CURRENT.store(session, Ordering::Release);
+    Ok(session)
+}
+
+impl Session {
+    fn new(tree: &'static Tree) -> Result<Self, i32> {
+        let (kfd, kfd_base) = memory_file(c"rmcp-kfd", KFD_FILE_BYTES)?;
+        // The first ring of an AQL doorbell may write 0, so "never rung" is another value.
+        // SAFETY: the file is mapped whole and longer than its doorbells.
+        unsafe { kfd_base.write_bytes(0xff, MMIO_OFFSET as usize) };
+        let mut cards = Vec::new();
+        let mut files = Vec::new();
+        for gpu in &tree.machine.gpu {
+            let (file, base) = memory_file(c"rmcp-vram", CardFile::bytes(gpu.vram_bytes))?;
+            cards.push(file);
+            files.push(CardFile::new(base, gpu.vram_bytes));
+        }
+        let ids = tree.machine.gpu.iter().map(Gpu::gpu_id).collect();
+        Ok(Self {
+            pid: pid(),
+            tree,
+            kfd,
+            kfd_base,
+            cards,
+            memory: RwLock::new(Memory::new(files, ids)),
+            events: Events::default(),
+            queues: Mutex::default(),
+            gem: Mutex::default(),
+            exports: Mutex::default(),
+            next: AtomicU64::new(1),
+        })
+    }
+
+    /// The card with KFD id `gpu_id`.
+    pub fn gpu(&self, gpu_id: u32) -> Option<(usize, &'static Gpu)> {
+        self.tree.machine.gpu.iter().enumerate().find(|(_, gpu)| gpu.gpu_id() == gpu_id)
+    }
+
+    /// The memory, to look at.
+    pub fn memory(&self) -> RwLockReadGuard<'_, Memory> {
+        self.memory.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The memory, to change.
+    pub fn memory_mut(&self) -> RwLockWriteGuard<'_, Memory> {
+        self.memory.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The queues.
+    pub fn queues(&self) -> MutexGuard<'_, HashMap<u32, Queue>> {
+        self.queues.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The GEM handles.
+    pub fn gem(&self) -> MutexGuard<'_, HashMap<(usize, u32), u64>> {
+        self.gem.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A number that was not used before.
+    pub fn fresh(&self) -> u64 {
+        self.next.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// What card `gpu` finds at `va`, at least `len` bytes of it; a miss is a page fault.
+    pub fn reach(&self, gpu: usize, va: u64, len: u64) -> Result<*mut u8, PageFault> {
+        match self.memory().reach(gpu, va) {
+            Some(Reach { host, len: there }) if there >= len => Ok(host),
+            _ => Err(PageFault { gpu, va }),
+        }
+    }
+
+    /// Tells the program of a page fault, as the kernel does through its memory events.
+    pub fn report(&self, fault: PageFault) {
+        let gpu_id = self.tree.machine.gpu[fault.gpu].gpu_id();
+        log::event("fault", serde_json::json!({ "gpu_id": gpu_id, "va": log::hex(fault.va) }));
+        self.events.fault(Fault { va: fault.va & !0xfff, gpu_id });
+    }
+
+    /// Drops a use of a buffer and empties its memory after the last.
+    pub fn release(&self, buffer: u64) {
+        let mut memory = self.memory_mut();
+        let Some((gpu, offset, size)) = memory.release(buffer) else { return };
+        let hole = libc::FALLOC_FL_PUNCH_HOLE | libc::FALLOC_FL_KEEP_SIZE;
+        // SAFETY: our own descriptor; the range belonged to the buffer alone.
+        unsafe { libc::fallocate(self.cards[gpu].fd, hole, offset as i64, size as i64) };
+        memory.give_back(gpu, offset, size, self.tree.machine.gpu[gpu].vram_bytes);
+    }
+
+    /// A dma-buf descriptor for a buffer.
+    pub fn export(&self, buffer: u64) -> Result<i32, i32> {
+        // SAFETY: a terminated name.
+        let fd = check(unsafe { libc::memfd_create(c"rmcp-dmabuf".as_ptr(), libc::MFD_CLOEXEC) })?;
+        let Some(inode) = inode(fd) else { return Err(libc::EIO) };
+        self.exports.lock().unwrap_or_else(PoisonError::into_inner).push(Export { inode, buffer });
+        Ok(fd)
+    }
+
+    fn exported(&self, inode: Inode) -> Option<u64> {
+        let exports = self.exports.lock().unwrap_or_else(PoisonError::into_inner);
+        exports.iter().rev().find(|export| export.inode == inode).map(|export| export.buffer)
+    }
+
+    fn device(&self, inode: Inode) -> Option<Device> {
+        if inode == self.kfd.inode {
+            return Some(Device::Kfd);
+        }
+        let gpu = self.cards.iter().position(|card| card.inode == inode)?;
+        Some(Device::Drm { gpu, primary: false })
+    }
+
+    fn duplicate(&self, device: Device, flags: i32) -> Result<i32, i32> {
+        let file = match device {
+            Device::Kfd => &self.kfd,
+            Device::Drm { gpu, .. } => &self.cards[gpu],
+        };
+        // The program may have closed our descriptor, or have another file under its number by now.
+        if inode(file.fd) != Some(file.inode) {
+            return Err(libc::ENODEV);
+        }
+        let how = if flags & libc::O_CLOEXEC != 0 { libc::F_DUPFD_CLOEXEC } else { libc::F_DUPFD };
+        // SAFETY: an open descriptor.
+        check(unsafe { libc::fcntl(file.fd, how, 0) })
+    }
+}
+
+/// A card touched an address that it does not see.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PageFault {
+    /// Index of the card.
+    pub gpu: usize,
+    /// The address.
+    pub va: u64,
+}
+
+/// A sparse file in memory, mapped whole. Its descriptor is moved out of the way of programs that
+/// expect small numbers, or close them all.
+fn memory_file(name: &std::ffi::CStr, bytes: u64) -> Result<(OpenFile, *mut u8), i32> {
+    const OUT_OF_THE_WAY: i32 = 200;
+    // SAFETY: fresh descriptors and a fresh mapping; nothing else uses them.
+    unsafe {
+        let low = check(libc::memfd_create(name.as_ptr(), libc::MFD_CLOEXEC))?;
+        let high = libc::fcntl(low, libc::F_DUPFD_CLOEXEC, OUT_OF_THE_WAY);
+        let fd = if high < 0 { low } else { high };
+        if fd != low {
+            libc::syscall(libc::SYS_close, low);
+        }
+        check(libc::ftruncate(fd, bytes as i64))?;
+        let protection = libc::PROT_READ | libc::PROT_WRITE;
+        let flags = libc::MAP_SHARED | libc::MAP_NORESERVE;
+        let base = libc::mmap(std::ptr::null_mut(), bytes as usize, protection, flags, fd, 0);
+        if base == libc::MAP_FAILED {
+            return Err(errno());
+        }
+        libc::madvise(base, bytes as usize, libc::MADV_DONTFORK);
+        libc::madvise(base, bytes as usize, libc::MADV_DONTDUMP);
+        let inode = inode(fd).ok_or(libc::EIO)?;
+        Ok((OpenFile { fd, inode }, base.cast()))
+    }
+}
+
+fn inode(fd: i32) -> Option<Inode> {
+    // SAFETY: a zeroed stat is a value; the raw call fills it and is not hooked.
+    unsafe {
+        let mut found: libc::stat = std::mem::zeroed();
+        let result = libc::syscall(libc::SYS_fstat, fd, &raw mut found);
+        (result == 0).then_some((found.st_dev, found.st_ino))
+    }
+}
+
+fn check(result: i32) -> Result<i32, i32> {
+    if result < 0 { Err(errno()) } else { Ok(result) }
+}
+
+fn errno() -> i32 {
+    std::io::Error::last_os_error().raw_os_error().unwrap_or(libc::EIO)
+}
+
+fn pid() -> i32 {
+    // SAFETY: getpid has no precondition.
+    unsafe { libc::getpid() }
+}
