@@ -9,6 +9,9 @@ mod tests;
 mod values;
 
 pub use docs::{config_file, markdown, usage};
-pub use load::{Complaint, Loaded, Origin, Place, Program, Sources, assignment, is_disabled};
+pub use load::{Complaint, Loaded, Origin, Place, Program, SYSTEM_FENCES, Sources, assignment, is_disabled};
 pub use table::{Choice, Kind, Options, Row, TABLE, row};
-pub use values::{Apu, DeviceFinegrained, DeviceUncached, EventFence, Host, HsaPool, Level, Managed, Mode, Raw};
+pub use values::{
+    Apu, Capabilities, DeviceFinegrained, DeviceUncached, EventFence, Fraction, Host, HsaPool, Level, Managed, Mode,
+    NotAFraction, Raw, Register,
+};

@@ -3,8 +3,17 @@
 //! Fine-grained is coherent and, on gfx10, uncached for the GPU (MTYPE_UC); coarse-grained is non-coherent and cached
 //! (MTYPE_NC). `docs/coherence.md` says which call gives which, and how that was observed.
 
+mod capabilities;
+mod vram;
+
+pub use capabilities::attribute;
+pub use vram::{Vram, footprint, may_allocate, reported};
+
 use crate::gfx::{Family, GfxTarget};
-use crate::options::{Apu, DeviceFinegrained, DeviceUncached, EventFence, Host, HsaPool, Managed, Mode, Options};
+use crate::options::{
+    Apu, Capabilities, DeviceFinegrained, DeviceUncached, EventFence, Fraction, Host, HsaPool, Managed, Mode, Options,
+    Register,
+};
 use rmcp_hooks::flags::{
     ATTACH_GLOBAL, ATTACH_HOST, DEVICE_CONTIGUOUS, DEVICE_DEFAULT, DEVICE_FINEGRAINED, DEVICE_UNCACHED,
     EVENT_DISABLE_SYSTEM_FENCE, EVENT_RELEASE_TO_DEVICE, EVENT_RELEASE_TO_SYSTEM, HOST_COHERENT, HOST_MAPPED,
@@ -17,10 +26,13 @@ use std::fmt;
 pub struct Rules {
     host: Host,
     managed: Managed,
+    register: Register,
     device_finegrained: DeviceFinegrained,
     device_uncached: DeviceUncached,
     hsa_pool: HsaPool,
     event_fence: EventFence,
+    vram_fraction: Fraction,
+    capabilities: Capabilities,
 }
 
 /// What to do with a call.
@@ -59,6 +71,8 @@ pub enum Reason {
     ManagedCoarse,
     /// `managed = "attach-host"`.
     ManagedAttachHost,
+    /// `register = "coarse"`.
+    RegisterCoarse,
     /// `device_finegrained = "auto"`.
     FinegrainedRefused,
     /// `device_uncached = "default"`.
@@ -67,6 +81,10 @@ pub enum Reason {
     PoolCoarse,
     /// `event_fence = "system"`.
     FenceKept,
+    /// `vram_fraction` below 1.
+    VramLimit,
+    /// `capabilities = "no-managed"`.
+    ManagedHidden,
 }
 
 impl Reason {
@@ -79,6 +97,7 @@ impl Reason {
             Self::HostForced => "host=force: coherent pinned memory was asked for and is uncached on gfx10",
             Self::ManagedCoarse => "managed=coarse: managed memory is uncached on gfx10 unless advised coarse-grained",
             Self::ManagedAttachHost => "managed=attach-host: hipMemAttachGlobal became hipMemAttachHost",
+            Self::RegisterCoarse => "register=coarse: registered memory is coherent, which is uncached on gfx10",
             Self::FinegrainedRefused => {
                 "device_finegrained=auto: this runtime has no fine-grained device memory on gfx10 and would refuse"
             }
@@ -87,6 +106,8 @@ impl Reason {
             Self::FenceKept => {
                 "event_fence=system: without a system-scope release the CPU may read stale non-coherent memory"
             }
+            Self::VramLimit => "vram_fraction: more of the card's memory would be in use than the option allows",
+            Self::ManagedHidden => "capabilities=no-managed: the program shall not see managed memory",
         }
     }
 }
@@ -96,10 +117,13 @@ impl Rules {
     pub const KEEP: Self = Self {
         host: Host::Keep,
         managed: Managed::Keep,
+        register: Register::Keep,
         device_finegrained: DeviceFinegrained::Keep,
         device_uncached: DeviceUncached::Keep,
         hsa_pool: HsaPool::Keep,
         event_fence: EventFence::Keep,
+        vram_fraction: Fraction::ALL,
+        capabilities: Capabilities::Real,
     };
 
     /// The rules for a GPU; `apu` as in [`crate::topology::Gpu::apu`]. Only RDNA1 and RDNA2 have any.
@@ -111,10 +135,13 @@ impl Rules {
         Self {
             host: options.host,
             managed: options.managed,
+            register: options.register,
             device_finegrained: options.device_finegrained,
             device_uncached: options.device_uncached,
             hsa_pool: options.hsa_pool,
             event_fence: options.event_fence,
+            vram_fraction: options.vram_fraction,
+            capabilities: options.capabilities,
         }
     }
 
@@ -128,6 +155,37 @@ impl Rules {
     pub const fn may_change_pools(&self) -> bool {
         matches!(self.hsa_pool, HsaPool::Coarse)
     }
+
+    /// Whether [`register`] could rewrite anything, likewise.
+    pub const fn may_change_registered(&self) -> bool {
+        matches!(self.register, Register::Coarse)
+    }
+
+    /// Whether device memory is limited, before the core asks how much is free.
+    pub fn limits_vram(&self) -> bool {
+        self.vram_fraction != Fraction::ALL
+    }
+
+    /// Whether answers about managed memory change, before the core patches a whole struct of them.
+    pub const fn hides_managed(&self) -> bool {
+        matches!(self.capabilities, Capabilities::NoManaged)
+    }
+
+    /// Each rule with its value, as in a file.
+    fn words(&self) -> [(&'static str, String); 9] {
+        let word = |word: &str| word.to_owned();
+        [
+            ("host", word(self.host.word())),
+            ("managed", word(self.managed.word())),
+            ("register", word(self.register.word())),
+            ("device_finegrained", word(self.device_finegrained.word())),
+            ("device_uncached", word(self.device_uncached.word())),
+            ("hsa_pool", word(self.hsa_pool.word())),
+            ("event_fence", word(self.event_fence.word())),
+            ("vram_fraction", self.vram_fraction.to_string()),
+            ("capabilities", word(self.capabilities.word())),
+        ]
+    }
 }
 
 impl fmt::Display for Rules {
@@ -136,16 +194,8 @@ impl fmt::Display for Rules {
         if !self.active() {
             return f.write_str("keep");
         }
-        let words = [
-            ("host", self.host.word()),
-            ("managed", self.managed.word()),
-            ("device_finegrained", self.device_finegrained.word()),
-            ("device_uncached", self.device_uncached.word()),
-            ("hsa_pool", self.hsa_pool.word()),
-            ("event_fence", self.event_fence.word()),
-        ];
-        let acting = words.into_iter().filter(|(_, word)| *word != "keep");
-        f.write_str(&acting.map(|(name, word)| format!("{name}={word}")).collect::<Vec<_>>().join(" "))
+        let acting = self.words().into_iter().filter(|rule| !Self::KEEP.words().contains(rule));
+        f.write_str(&acting.map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join(" "))
     }
 }
 
@@ -230,6 +280,16 @@ pub const fn event_flags(flags: u32, noncoherent_in_use: bool, rules: &Rules) ->
 pub const fn hsa_pool(fine: bool, kernarg: bool, rules: &Rules) -> Decision<()> {
     match rules.hsa_pool {
         HsaPool::Coarse if fine && !kernarg => Decision::Rewrite { to: (), reason: Reason::PoolCoarse },
+        _ => Decision::Forward,
+    }
+}
+
+/// hsa_amd_memory_lock_to_pool as libamdhip64 calls it, which with a fine-grained pool is a hipHostRegister. `fine`: the
+/// pool is fine-grained. A rewrite is to the coarse-grained pool of the same agent, the CPU; kernel arguments, which the
+/// pool may be for as well, are not locked.
+pub const fn register(fine: bool, rules: &Rules) -> Decision<()> {
+    match rules.register {
+        Register::Coarse if fine => Decision::Rewrite { to: (), reason: Reason::RegisterCoarse },
         _ => Decision::Forward,
     }
 }

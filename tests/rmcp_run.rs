@@ -37,13 +37,14 @@ impl Installed {
         self.root().join("lib/rmcp/librmcp.so")
     }
 
-    /// rmcp-run with these arguments and no variable of RMCP.
+    /// rmcp-run with these arguments, no variable of RMCP and no file.
     fn command(&self, args: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Command {
         let mut command = Command::new(self.bin());
-        command.args(args).env_remove("LD_PRELOAD");
+        command.args(args).env_remove("LD_PRELOAD").env_remove("AMD_OPT_FLUSH");
         for (name, _) in std::env::vars_os().filter(|(name, _)| name.as_encoded_bytes().starts_with(b"RMCP_")) {
             command.env_remove(name);
         }
+        command.env("RMCP_CONFIG", "");
         command
     }
 
@@ -171,6 +172,50 @@ fn dry_run_prints_the_changes_and_runs_nothing() {
     let output = installed.run(["--dry-run", "--set", "managed=keep", "echo", "ran"]);
     let expected = format!("LD_PRELOAD={}\nRMCP_MANAGED=keep\n", installed.library().display());
     assert_eq!(stdout(&output), expected);
+}
+
+#[test]
+fn coarse_registered_memory_comes_with_system_fences() {
+    let installed = Installed::new();
+    let script = "echo $RMCP_REGISTER $AMD_OPT_FLUSH";
+    assert_eq!(stdout(&installed.run(["--set", "register=coarse", "sh", "-c", script])), "coarse 0\n");
+    assert_eq!(stdout(&installed.run(["--set", "register=keep", "sh", "-c", script])), "keep\n");
+    let output = installed.run(["--dry-run", "--set", "register=coarse"]);
+    let expected = format!("LD_PRELOAD={}\nRMCP_REGISTER=coarse\nAMD_OPT_FLUSH=0\n", installed.library().display());
+    assert_eq!(stdout(&output), expected);
+    let set_already = installed.command(["-n", "--set", "register=coarse"]).env("AMD_OPT_FLUSH", "0").output().unwrap();
+    assert!(!stdout(&set_already).contains("AMD_OPT_FLUSH"));
+    let inactive = installed.run(["-n", "--set", "register=coarse", "--set", "policy=keep"]);
+    assert!(!stdout(&inactive).contains("AMD_OPT_FLUSH"));
+}
+
+#[test]
+fn system_fences_are_set_for_the_programs_whose_section_wants_them() {
+    let installed = Installed::new();
+    let file = installed.root().join("rmcp.toml");
+    fs::write(&file, "[program.printenv]\nregister = 'coarse'\n").unwrap();
+    let run = |program| {
+        let mut command = installed.command([program, "AMD_OPT_FLUSH"]);
+        command.env("RMCP_CONFIG", &file).output().unwrap().stdout
+    };
+    assert_eq!(run("printenv"), b"0\n");
+    assert_eq!(run("echo"), b"AMD_OPT_FLUSH\n");
+    let conflict =
+        installed.command(["printenv"]).env("RMCP_CONFIG", &file).env("AMD_OPT_FLUSH", "1").output().unwrap();
+    let line = failure(&conflict, 125);
+    assert!(line.contains("rmcp.toml:2) needs AMD_OPT_FLUSH=0, and AMD_OPT_FLUSH is \"1\"; unset it"), "{line}");
+}
+
+#[test]
+fn fences_of_another_scope_with_coarse_registered_memory_are_refused() {
+    let installed = Installed::new();
+    for other in ["1", ""] {
+        let mut command = installed.command(["--set", "register=coarse", "echo", "ran"]);
+        let line = failure(&command.env("AMD_OPT_FLUSH", other).output().unwrap(), 125);
+        assert!(line.contains(&format!("needs AMD_OPT_FLUSH=0, and AMD_OPT_FLUSH is {other:?}")), "{line}");
+    }
+    let output = installed.command(["echo", "ran"]).env("AMD_OPT_FLUSH", "1").output().unwrap();
+    assert_eq!(stdout(&output), "ran\n");
 }
 
 #[test]

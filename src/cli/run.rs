@@ -6,18 +6,20 @@
 //! binary has a C `main`, and exec is called directly.
 
 use super::library;
-use crate::options::{self, Row};
+use crate::options::{self, Mode, Options, Program, Register, Row, SYSTEM_FENCES, Sources};
+use anyhow::{Result, bail};
 use clap::Parser;
 use std::collections::BTreeMap;
 use std::env;
 use std::ffi::{CString, OsStr, OsString};
 use std::io::{self, ErrorKind, Write};
 use std::os::unix::ffi::OsStrExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Runs a program with non-coherent GPU memory on RDNA1 and RDNA2 cards.
 ///
-/// Puts librmcp.so first into LD_PRELOAD and becomes the program. On other GPUs the program runs as ever.
+/// Puts librmcp.so first into LD_PRELOAD, sets AMD_OPT_FLUSH=0 if the option register is coarse, and becomes the
+/// program. On other GPUs the program runs as ever.
 #[derive(Parser)]
 #[command(name = "rmcp-run", version, after_help = after_help())]
 #[command(override_usage = "rmcp-run [OPTIONS] PROGRAM [ARGUMENT]...")]
@@ -61,7 +63,7 @@ pub fn main() -> u8 {
             return if message.use_stderr() { FAILED } else { 0 };
         }
     };
-    let changes = match changes(&arguments.set) {
+    let changes = match changes(&arguments) {
         Ok(changes) => changes,
         Err(error) => return fail(FAILED, error),
     };
@@ -78,12 +80,43 @@ pub fn main() -> u8 {
 }
 
 /// The environment variables that the program gets.
-fn changes(set: &[(&'static Row, String)]) -> Result<Vec<(OsString, OsString)>, library::LibraryError> {
+fn changes(arguments: &Arguments) -> Result<Vec<(OsString, OsString)>> {
     let executable = env::current_exe().ok();
     let library = library::find(env::var_os("RMCP_LIBRARY"), executable.as_deref().and_then(|path| path.parent()))?;
     let preload = library::preload(&library, env::var_os("LD_PRELOAD").as_deref());
-    let set = set.iter().map(|(row, value)| (row.env().into(), value.into()));
-    Ok(std::iter::once(("LD_PRELOAD".into(), preload)).chain(set).collect())
+    let mut changes = vec![("LD_PRELOAD".into(), preload)];
+    changes.extend(arguments.set.iter().map(|(row, value)| (row.env().into(), value.into())));
+    let fences = system_fences(arguments.command.first(), &changes)?;
+    changes.extend(fences);
+    Ok(changes)
+}
+
+/// The variable that `register = "coarse"` needs, where that holds for this program and the variable is not set.
+fn system_fences(program: Option<&OsString>, changes: &[(OsString, OsString)]) -> Result<Option<(OsString, OsString)>> {
+    let (name, value) = SYSTEM_FENCES;
+    let fences = (name.into(), value.into());
+    let mut sources = Sources::from_process();
+    sources.program = program.map_or_else(Program::default, |program| Program {
+        exe: find(program).and_then(|path| path.canonicalize().ok()).unwrap_or_default(),
+        called: program.into(),
+    });
+    sources.environment.extend(changes.iter().chain([&fences]).cloned());
+    let loaded = Options::load(&sources);
+    let wanted = loaded.options.register == Register::Coarse && loaded.options.policy == Mode::Auto;
+    if !wanted || loaded.excluded.is_some() {
+        return Ok(None);
+    }
+    match env::var_os(name) {
+        None => Ok(Some(fences)),
+        Some(set) if set == value => Ok(None),
+        Some(set) => {
+            let origin = loaded.origin("register").map(ToString::to_string).unwrap_or_default();
+            bail!(
+                "register=coarse ({origin}) needs {name}={value}, and {name} is {set:?}; unset it, or add --set \
+                 register=keep"
+            )
+        }
+    }
 }
 
 /// Becomes the program. Returns only with the error that prevented it.
@@ -110,15 +143,19 @@ fn print(changes: &[(OsString, OsString)]) -> io::Result<()> {
     Ok(())
 }
 
+/// The file of a program: its path, or that name in PATH.
+fn find(program: &OsStr) -> Option<PathBuf> {
+    if program.as_encoded_bytes().contains(&b'/') {
+        return Path::new(program).exists().then(|| program.into());
+    }
+    let path = env::var_os("PATH").unwrap_or_default();
+    env::split_paths(&path).map(|dir| dir.join(program)).find(|file| file.is_file())
+}
+
 /// exec(3) says the same of a missing program and of one whose interpreter is missing.
 fn reason(program: &OsStr, error: &io::Error) -> String {
     let by_path = program.as_encoded_bytes().contains(&b'/');
-    let path = env::var_os("PATH").unwrap_or_default();
-    let exists = if by_path {
-        Path::new(program).exists()
-    } else {
-        env::split_paths(&path).any(|dir| dir.join(program).is_file())
-    };
+    let exists = find(program).is_some();
     match error.kind() {
         ErrorKind::NotFound if exists => "its interpreter or loader does not exist".into(),
         ErrorKind::NotFound if by_path => "no such file".into(),

@@ -41,3 +41,33 @@ pub const EVENT_RELEASE_TO_SYSTEM: u32 = 0x8000_0000;
 
 /// `hipMemAdviseSetCoarseGrain`, an AMD advice.
 pub const ADVISE_SET_COARSE_GRAIN: i32 = 100;
+
+/// One answer of the runtime about managed memory: an attribute of hipDeviceGetAttribute, and the same as an `int` field
+/// of hipDeviceProp_t, which has two layouts.
+///
+/// The attributes have the same numbers and the fields the same places in ROCm 5.2.3, 5.7.1, 6.4.3 and 7.2.4; the layout
+/// follows from the function that is called.
+#[derive(Clone, Copy, Debug)]
+pub struct ManagedCapability {
+    /// The field's name; the attribute is `hipDeviceAttribute` and the same.
+    pub name: &'static str,
+    /// The number in hipDeviceAttribute_t.
+    pub attribute: i32,
+    /// Byte offset in the layout of 792 bytes: hipGetDeviceProperties before ROCm 6, hipGetDevicePropertiesR0000 after.
+    pub r0000: usize,
+    /// Byte offset in the layout of 1472 bytes: hipGetDevicePropertiesR0600, ROCm 6.0 and later.
+    pub r0600: usize,
+}
+
+/// All that the runtime says about managed memory.
+pub const MANAGED_CAPABILITIES: [ManagedCapability; 5] = [
+    managed_capability("managedMemory", 24, 772, 652),
+    managed_capability("concurrentManagedAccess", 9, 780, 676),
+    managed_capability("directManagedMemAccessFromHost", 13, 776, 708),
+    managed_capability("pageableMemoryAccess", 65, 784, 672),
+    managed_capability("pageableMemoryAccessUsesHostPageTables", 66, 788, 704),
+];
+
+const fn managed_capability(name: &'static str, attribute: i32, r0000: usize, r0600: usize) -> ManagedCapability {
+    ManagedCapability { name, attribute, r0000, r0600 }
+}

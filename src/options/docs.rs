@@ -17,7 +17,7 @@ pub fn markdown() -> String {
                     let _ = writeln!(page, "- `{}`{default}: {}", choice.word, choice.what);
                 }
             }
-            Kind::Path | Kind::List => {
+            Kind::Fraction | Kind::Path | Kind::List => {
                 let _ = writeln!(page, "Takes {}. Default: `{}`.", row.allowed(), row.get(&defaults));
             }
         }
@@ -59,6 +59,7 @@ pub fn usage() -> String {
 fn example(row: &Row) -> String {
     match row.kind {
         Kind::Word(choices) => quoted(choices[0].word),
+        Kind::Fraction => "0.9".into(),
         Kind::Path => quoted("/path"),
         Kind::List => format!("[{}, {}]", quoted("Xorg"), quoted("/usr/bin/blender")),
     }

@@ -4,17 +4,21 @@
 //! What is wrong falls to the layer below it and leaves one complaint.
 
 use super::table::{Kind, Options, Row, TABLE};
-use super::values::Raw;
+use super::values::{Raw, Register};
 use crate::bounded::read_text;
 use std::env;
 use std::ffi::{OsStr, OsString};
 use std::fmt;
 use std::io::ErrorKind;
+use std::mem;
 use std::ops::Range;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use toml::de::{DeTable, DeValue};
+
+/// The variable of ROCm, and its value, without which `register = "coarse"` is refused; docs/options.md says why.
+pub const SYSTEM_FENCES: (&str, &str) = ("AMD_OPT_FLUSH", "0");
 
 /// More than anybody writes by hand.
 const FILE_LIMIT: u64 = 1024 * 1024;
@@ -24,7 +28,7 @@ const FILE_LIMIT: u64 = 1024 * 1024;
 pub struct Sources {
     /// TOML files, the strongest last. One that does not exist is passed over.
     pub files: Vec<PathBuf>,
-    /// The environment.
+    /// The environment; of a name that occurs twice the last one counts.
     pub environment: Vec<(OsString, OsString)>,
     /// The program, for its sections.
     pub program: Program,
@@ -106,9 +110,19 @@ impl Options {
         let mut options = Self::default();
         let mut origins = vec![Origin::Default; TABLE.len()];
         for entry in general.into_iter().chain(program).chain(environment) {
-            let index = TABLE.iter().position(|row| std::ptr::eq(row, entry.row)).expect("a row of the table");
             if entry.row.set(&mut options, &entry.raw) {
-                origins[index] = Origin::Set(entry.place);
+                origins[index(entry.row.name)] = Origin::Set(entry.place);
+            }
+        }
+        if options.register == Register::Coarse && !sources.has_system_fences() {
+            options.register = Register::Keep;
+            if let Origin::Set(place) = mem::replace(&mut origins[index("register")], Origin::Default) {
+                let (name, value) = SYSTEM_FENCES;
+                let problem = format!(
+                    "register=coarse needs {name}={value} in the environment; it is ignored. Set that variable, or \
+                     start the program with rmcp-run"
+                );
+                reader.complaints.push(Complaint { place, problem });
             }
         }
         let excluded = options.exclude.iter().find(|name| sources.program.is(name)).cloned();
@@ -119,22 +133,32 @@ impl Options {
 impl Loaded {
     /// Where the option of that name got its value.
     pub fn origin(&self, name: &str) -> Option<&Origin> {
-        TABLE.iter().position(|row| row.name == name).map(|index| &self.origins[index])
+        super::row(name).map(|row| &self.origins[index(row.name)])
     }
+}
+
+/// The place of a row in the table.
+fn index(name: &str) -> usize {
+    TABLE.iter().position(|row| row.name == name).expect("a row of the table")
 }
 
 impl Sources {
     /// Those of this process: RMCP_CONFIG alone when it is set, else /etc/rmcp.toml and the user's file; then the
     /// environment. Not for a process with AT_SECURE, which must trust none of them.
     pub fn from_process() -> Self {
-        let environment: Vec<_> =
-            env::vars_os().filter(|(name, _)| name.as_encoded_bytes().starts_with(b"RMCP_")).collect();
+        let ours = |name: &OsStr| name.as_encoded_bytes().starts_with(b"RMCP_") || name == SYSTEM_FENCES.0;
+        let environment: Vec<_> = env::vars_os().filter(|(name, _)| ours(name)).collect();
         let exe = env::current_exe().unwrap_or_default();
         // An executable that was replaced since it started is shown by the kernel with this mark.
         let kept =
             exe.as_os_str().as_encoded_bytes().strip_suffix(b" (deleted)").map(|path| OsStr::from_bytes(path).into());
         let program = Program { exe: kept.unwrap_or(exe), called: env::args_os().next().unwrap_or_default().into() };
         Self { files: files(env::var_os), environment, program }
+    }
+
+    fn has_system_fences(&self) -> bool {
+        let (name, value) = SYSTEM_FENCES;
+        self.environment.iter().rev().find(|(other, _)| other == name).is_some_and(|(_, set)| set == value)
     }
 }
 

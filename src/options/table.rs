@@ -1,7 +1,8 @@
 //! The table of options.
 
 use super::values::{
-    Apu, DeviceFinegrained, DeviceUncached, EventFence, Host, HsaPool, Level, Managed, Mode, Raw, Value,
+    Apu, Capabilities, DeviceFinegrained, DeviceUncached, EventFence, FRACTION, Fraction, Host, HsaPool, Level,
+    Managed, Mode, Raw, Register, Value,
 };
 use std::path::PathBuf;
 
@@ -10,6 +11,8 @@ use std::path::PathBuf;
 pub enum Kind {
     /// One of some words.
     Word(&'static [Choice]),
+    /// A part of a whole.
+    Fraction,
     /// A path.
     Path,
     /// A list of texts: an array in a file, separated by colons in the environment.
@@ -63,6 +66,7 @@ impl Row {
     pub fn allowed(&self) -> String {
         match self.kind {
             Kind::Word(choices) => choices.iter().map(|c| c.word).collect::<Vec<_>>().join(", "),
+            Kind::Fraction => FRACTION.into(),
             Kind::Path => "a path".into(),
             Kind::List => "a list of program names or paths".into(),
         }
@@ -119,10 +123,25 @@ options! {
     ///
     /// On gfx10 managed memory is uncached for the GPU unless it is advised coarse-grained. llama.cpp advises it
     /// likewise; one report from an APU says 97 to 180 tokens per second (ggml-org/llama.cpp#7399). An advice that
-    /// the runtime refuses is dropped silently.
+    /// the runtime refuses is dropped silently. The program's own advice comes later and wins: hipMemAdvise, with
+    /// UnsetCoarseGrain too, is forwarded as it is.
     ///
     /// Risk: atomics by CPU and GPU on the same managed memory at the same time.
     managed: Managed = Managed::Coarse;
+
+    /// Host memory that a program registers: hipHostRegister.
+    ///
+    /// ROCm up to 7.2 makes it fine-grained whatever the flags, CoarseGrained included (ROCm/rocm-systems#6278 gives
+    /// that flag its meaning in 2026). `coarse` makes the runtime take the coarse-grained pool of the CPU.
+    ///
+    /// `coarse` needs `AMD_OPT_FLUSH=0` in the environment, which `rmcp-run` sets with it; without that it is `keep` and
+    /// the log says so. By default kernels acquire and release with the scope of the device (ROCm/clr,
+    /// rocclr/utils/flags.hpp; ROCm 5.2.3, 5.7.1, 6.4.3 and 7.2.4 know the variable), and the GPU goes on reading its old
+    /// copy of host memory that the CPU has written since: only an acquire with the scope of the system drops it
+    /// (ROCm/rocm-systems#10639). With 0 every kernel of the process does so, on every GPU, at some cost per launch.
+    ///
+    /// Risk: a program whose CPU watches registered memory *while* a kernel writes it, as with `host`.
+    register: Register = Register::Keep;
 
     /// hipExtMallocWithFlags with Finegrained.
     ///
@@ -145,6 +164,26 @@ options! {
     /// Once memory was made non-coherent in a process, the CPU sees what a kernel wrote to it only after a release to
     /// system scope. `system` therefore drops DisableSystemFence and ReleaseToDevice from then on.
     event_fence: EventFence = EventFence::System;
+
+    /// The part of a card's memory that may be in use.
+    ///
+    /// Below 1 a call that allocates device memory answers hipErrorOutOfMemory when more than this part would be in use
+    /// after it, and hipMemGetInfo reports this part as the whole. A caching allocator then frees what it holds, and a
+    /// desktop on the same card keeps the rest. Sizes count in steps of 2 MiB, as in the kernel driver's own account.
+    ///
+    /// In use is what hipMemGetInfo says: in ROCm 5.2.3 the memory of the program itself, from 5.7 on that of all compute
+    /// programs and what the kernel has pinned, but not the rest of a desktop's. What the runtime takes for itself is
+    /// counted and never refused.
+    vram_fraction: Fraction = Fraction::ALL;
+
+    /// What programs hear of managed memory: hipDeviceGetAttribute, hipGetDeviceProperties.
+    ///
+    /// For programs that take managed memory wherever it is offered. `no-managed` answers 0 for managedMemory,
+    /// concurrentManagedAccess, directManagedMemAccessFromHost, pageableMemoryAccess and
+    /// pageableMemoryAccessUsesHostPageTables. A hipMallocManaged is still served.
+    ///
+    /// Risk: a program that refuses to run without managed memory.
+    capabilities: Capabilities = Capabilities::Real;
 
     /// GPUs that share the CPU's memory: gfx1013, gfx1033, gfx1035, gfx1036.
     ///

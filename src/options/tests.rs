@@ -1,7 +1,7 @@
 //! Files, sections and environment, and what becomes of mistakes in them.
 
 use super::*;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::path::PathBuf;
 use tempfile::TempDir;
@@ -69,8 +69,9 @@ fn every_word_of_every_option_is_read_from_file_and_environment() {
         let Kind::Word(choices) = row.kind else { continue };
         for choice in choices {
             let written = format!("{} = {:?}", row.name, choice.word);
-            assert_eq!(row.get(&Case::new().file(&written).options()), format!("{:?}", choice.word), "{written}");
-            assert_eq!(row.get(&Case::new().env(&row.env(), choice.word).options()), format!("{:?}", choice.word));
+            let case = || Case::new().env("AMD_OPT_FLUSH", "0");
+            assert_eq!(row.get(&case().file(&written).options()), format!("{:?}", choice.word), "{written}");
+            assert_eq!(row.get(&case().env(&row.env(), choice.word).options()), format!("{:?}", choice.word));
         }
     }
 }
@@ -84,6 +85,78 @@ fn paths_and_lists_are_read_from_file_and_environment() {
     assert_eq!(file.log_file, Some(PathBuf::from("/tmp/a")));
     assert_eq!(file.exclude, ["Xorg", "/usr/bin/blender"]);
     assert_eq!(Case::new().file("log_file = '/tmp/a'").env("RMCP_LOG_FILE", "").options().log_file, None);
+}
+
+#[test]
+fn a_fraction_is_read_exactly_from_file_and_environment_and_written_back() {
+    for (text, shown) in [
+        ("0.9", "0.9"),
+        ("1", "1.0"),
+        ("1.0", "1.0"),
+        ("0.000001", "1e-6"),
+        ("0.999999", "0.999999"),
+        ("9e-1", "0.9"),
+        ("0.90000000000", "0.9"),
+    ] {
+        for line in [format!("vram_fraction = {text}"), format!("vram_fraction = \"{text}\"")] {
+            let options = Case::new().file(&line).options();
+            assert_eq!(options.vram_fraction.to_string(), shown, "{line}");
+            let again = format!("vram_fraction = {}", row("vram_fraction").unwrap().get(&options));
+            assert_eq!(Case::new().file(&again).options(), options, "{again}");
+            assert_eq!(Case::new().env("RMCP_VRAM_FRACTION", text).options(), options, "{line}");
+        }
+    }
+    for parts in 1..=1_000_000 {
+        let text = format!("{}.{:06}", parts / 1_000_000, parts % 1_000_000);
+        assert_eq!(text.parse::<Fraction>().unwrap().of(1_000_000), parts, "{text}");
+    }
+}
+
+#[test]
+fn what_is_no_fraction_is_refused() {
+    for text in
+        ["0", "-0.5", "1.000001", "0.0000001", "0.9999999", "90%", "0,9", "", "nan", "inf", "-inf", "1e300", "x"]
+    {
+        assert_eq!(text.parse::<Fraction>(), Err(NotAFraction(text.into())));
+    }
+    let case = Case::new().file("vram_fraction = 0.5").env("RMCP_VRAM_FRACTION", "90%");
+    let line = "environment variable RMCP_VRAM_FRACTION: vram_fraction takes a number above 0 and up to 1 with at most \
+                six decimals, not \"90%\"; it is ignored";
+    assert_eq!(case.complaints(), [line]);
+    assert_eq!(case.load().options.vram_fraction, "0.5".parse().unwrap());
+    let case = Case::new().file("vram_fraction = 1.5\n").file("vram_fraction = nan").file("vram_fraction = [0.5]");
+    assert_eq!(case.load().options, Options::default());
+    assert_eq!(case.complaints().len(), 3);
+}
+
+#[test]
+fn a_part_of_the_whole_is_rounded_down_and_all_of_it_is_all() {
+    for whole in [0, 1, 999_999, 6 << 30, u64::MAX] {
+        assert_eq!(Fraction::ALL.of(whole), whole);
+        assert_eq!("0.5".parse::<Fraction>().unwrap().of(whole), whole / 2);
+        assert_eq!("0.000001".parse::<Fraction>().unwrap().of(whole), whole / 1_000_000);
+    }
+}
+
+#[test]
+fn coarse_registered_memory_needs_system_fences_in_the_environment() {
+    let case = || Case::new().file("\nregister = 'coarse'");
+    assert_eq!(case().env("AMD_OPT_FLUSH", "0").options().register, Register::Coarse);
+    assert_eq!(case().env("AMD_OPT_FLUSH", "1").env("AMD_OPT_FLUSH", "0").options().register, Register::Coarse);
+    let line = "0.toml:2: register=coarse needs AMD_OPT_FLUSH=0 in the environment; it is ignored. Set that variable, or \
+                start the program with rmcp-run";
+    for case in [case(), case().env("AMD_OPT_FLUSH", "1"), case().env("AMD_OPT_FLUSH", "")] {
+        assert_eq!(case.load().options, Options::default());
+        assert_eq!(case.load().origin("register"), Some(&Origin::Default));
+        assert_eq!(case.complaints(), [line]);
+    }
+}
+
+#[test]
+fn only_the_value_that_counts_needs_system_fences() {
+    assert_eq!(Case::new().file("register = 'coarse'").env("RMCP_REGISTER", "keep").options().register, Register::Keep);
+    assert_eq!(Case::new().file("[program.blender]\nregister = 'coarse'").options().register, Register::Keep);
+    assert_eq!(Case::new().env("AMD_OPT_FLUSH", "0").options(), Options::default());
 }
 
 #[test]
@@ -272,5 +345,6 @@ fn rmcp_disable_is_anything_but_empty_and_0() {
 fn this_process_has_sources() {
     let sources = Sources::from_process();
     assert!(sources.program.is(sources.program.exe.to_str().unwrap()));
-    assert!(sources.environment.iter().all(|(name, _)| name.to_str().unwrap().starts_with("RMCP_")));
+    let ours = |name: &OsStr| name.to_str().unwrap().starts_with("RMCP_") || name == "AMD_OPT_FLUSH";
+    assert!(sources.environment.iter().all(|(name, _)| ours(name)));
 }

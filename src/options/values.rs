@@ -1,7 +1,9 @@
 //! The values that options take.
 
 use super::table::{Choice, Kind};
+use std::fmt;
 use std::path::PathBuf;
+use std::str::FromStr;
 
 /// A value as the user wrote it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -81,6 +83,14 @@ words! {
         AttachHost = "attach-host",
     }
 
+    /// The option `register`.
+    Register {
+        /// Leave registered memory coherent.
+        Keep = "keep",
+        /// Take the coarse-grained pool for it; needs `AMD_OPT_FLUSH=0`.
+        Coarse = "coarse",
+    }
+
     /// The option `device_finegrained`.
     DeviceFinegrained {
         /// Ask for default memory where the runtime would refuse fine-grained memory.
@@ -113,6 +123,14 @@ words! {
         Keep = "keep",
     }
 
+    /// The option `capabilities`.
+    Capabilities {
+        /// Leave the answers alone.
+        Real = "real",
+        /// Say that the device has no managed memory and no access to pageable memory.
+        NoManaged = "no-managed",
+    }
+
     /// The option `apu`.
     Apu {
         /// Forward every call of an APU unchanged.
@@ -135,6 +153,68 @@ words! {
         Debug = "debug",
         /// And every hooked call.
         Trace = "trace",
+    }
+}
+
+/// A part of a whole: above 0, at most 1, in millionths.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Fraction(u32);
+
+impl Fraction {
+    /// All of it.
+    pub const ALL: Self = Self(Self::PARTS);
+
+    const PARTS: u32 = 1_000_000;
+
+    /// So much of `whole`, rounded down.
+    pub const fn of(self, whole: u64) -> u64 {
+        (whole as u128 * self.0 as u128 / Self::PARTS as u128) as u64
+    }
+
+    const fn number(self) -> f64 {
+        self.0 as f64 / Self::PARTS as f64
+    }
+}
+
+/// As a number: 0.9, and 1.0 for all.
+impl fmt::Display for Fraction {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}", self.number())
+    }
+}
+
+/// A text that is no such number.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0:?} is not {FRACTION}")]
+pub struct NotAFraction(pub String);
+
+pub(super) const FRACTION: &str = "a number above 0 and up to 1 with at most six decimals";
+
+impl FromStr for Fraction {
+    type Err = NotAFraction;
+
+    fn from_str(text: &str) -> Result<Self, NotAFraction> {
+        let number: f64 = text.trim().parse().unwrap_or_default();
+        // The cast saturates, and makes 0 of NaN.
+        let fraction = Self((number * f64::from(Self::PARTS)).round() as u32);
+        // Division rounds as parsing does, so a number of up to six decimals comes back to the bit.
+        let exact = fraction.number() == number;
+        if exact && (Self(1)..=Self::ALL).contains(&fraction) { Ok(fraction) } else { Err(NotAFraction(text.into())) }
+    }
+}
+
+impl Value for Fraction {
+    const KIND: Kind = Kind::Fraction;
+
+    fn read(raw: &Raw) -> Option<Self> {
+        match raw {
+            Raw::Text(text) => text.parse().ok(),
+            Raw::List(_) => None,
+        }
+    }
+
+    fn toml(&self) -> String {
+        self.to_string()
     }
 }
 

@@ -1,6 +1,7 @@
 //! The promises of the policy, over every combination of flags.
 
 use super::*;
+use crate::options::{Raw, row};
 
 const NAVI10: GfxTarget = GfxTarget::new(10, 1, 0);
 
@@ -191,6 +192,16 @@ fn a_direct_hsa_program_keeps_its_pool_unless_the_user_says_otherwise() {
 }
 
 #[test]
+fn registered_memory_stays_coherent_unless_the_user_says_otherwise() {
+    let coarse = rules(|o| o.register = Register::Coarse);
+    assert!(coarse.may_change_registered());
+    assert_eq!(register(true, &coarse), Decision::Rewrite { to: (), reason: Reason::RegisterCoarse });
+    assert_eq!(register(false, &coarse), Decision::Forward, "the runtime pins for its own copies so");
+    assert!(!rules(|_| ()).may_change_registered());
+    assert_eq!(register(true, &rules(|_| ())), Decision::Forward);
+}
+
+#[test]
 fn keep_forwards_everything() {
     for flags in all_host_flags() {
         assert_eq!(host_flags(flags, &Rules::KEEP), Decision::Forward);
@@ -202,6 +213,8 @@ fn keep_forwards_everything() {
     }
     assert_eq!(mem_alloc_host(&Rules::KEEP), Decision::Forward);
     assert_eq!(hsa_pool(true, false, &Rules::KEEP), Decision::Forward);
+    assert_eq!(register(true, &Rules::KEEP), Decision::Forward);
+    assert!(!Rules::KEEP.limits_vram() && !Rules::KEEP.hides_managed());
     assert!(!Rules::KEEP.active());
 }
 
@@ -232,14 +245,56 @@ fn policy_keep_wins_over_every_other_option() {
         host: Host::Force,
         device_uncached: DeviceUncached::Default,
         hsa_pool: HsaPool::Coarse,
+        register: Register::Coarse,
+        vram_fraction: half(),
+        capabilities: Capabilities::NoManaged,
         apu: Apu::Patch,
         ..Options::default()
     };
     assert_eq!(Rules::for_gpu(NAVI10, false, &options), Rules::KEEP);
 }
 
+fn half() -> Fraction {
+    "0.5".parse().unwrap()
+}
+
 #[test]
 fn rules_are_shown_by_the_options_that_act() {
     assert_eq!(Rules::KEEP.to_string(), "keep");
     assert_eq!(rules(|_| ()).to_string(), "host=noncoherent managed=coarse device_finegrained=auto event_fence=system");
+    let all = rules(|o| {
+        o.register = Register::Coarse;
+        o.vram_fraction = half();
+        o.capabilities = Capabilities::NoManaged;
+    });
+    assert_eq!(
+        all.to_string(),
+        "host=noncoherent managed=coarse register=coarse device_finegrained=auto event_fence=system vram_fraction=0.5 \
+         capabilities=no-managed"
+    );
+}
+
+#[test]
+fn each_option_alone_makes_rules_active_but_the_fence() {
+    let none = Options {
+        host: Host::Keep,
+        managed: Managed::Keep,
+        device_finegrained: DeviceFinegrained::Keep,
+        ..Options::default()
+    };
+    assert!(!Rules::for_gpu(NAVI10, false, &none).active(), "the fence has nothing to follow");
+    for (name, value) in [
+        ("host", "noncoherent"),
+        ("managed", "coarse"),
+        ("register", "coarse"),
+        ("device_finegrained", "auto"),
+        ("device_uncached", "default"),
+        ("hsa_pool", "coarse"),
+        ("vram_fraction", "0.999999"),
+        ("capabilities", "no-managed"),
+    ] {
+        let mut options = none.clone();
+        assert!(row(name).unwrap().set(&mut options, &Raw::Text(value.into())));
+        assert!(Rules::for_gpu(NAVI10, false, &options).active(), "{name}");
+    }
 }
