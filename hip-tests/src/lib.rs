@@ -13,6 +13,7 @@ mod build;
 mod client;
 mod prerequisite;
 mod scene;
+mod stub;
 mod wheel;
 
 pub use build::Build;
@@ -21,3 +22,4 @@ pub use prerequisite::require;
 pub use rmcp_kfd_log::{Event, Log};
 pub use rmcp_stacks::{Release, Stack};
 pub use scene::{Call, Run, Scene};
+pub use stub::Stubs;

@@ -1,1 +1,48 @@
-//! Under construction.
+//! Stub HIP and HSA drivers: copied under the names of a real runtime they answer at once, and tell what arrived.
+//!
+//! They stand in for the runtime where only the way of a call matters, in load-mode tests and benchmarks. They prove
+//! nothing about the effect of a flag: that is what the real runtimes of `rmcp-stacks` are for.
+//!
+//! One build serves as libamdhip64 and as libhsa-runtime64. [`hooked`] has every hooked function, derived from the hook
+//! table; [`others`] has those that RMCP itself calls. `clients/stub.h` declares what a test asks of a stub.
+#![allow(non_snake_case)] // modules are named after their functions
+
+mod control;
+mod record;
+
+/// Defines functions that note their arguments, write an address of this copy where C expects one, and return 0
+/// unless told to fail.
+macro_rules! stubs {
+    ($( $library:ident fn $name:ident ( $($arg:ident : $ty:ty),* ) -> $ret:ty => $policy:ident; )*) => {
+        $(
+            mod $name {
+                use super::*;
+
+                pub static FUNCTION: Function = Function::new(stringify!($name));
+
+                #[unsafe(no_mangle)]
+                unsafe extern "C" fn $name($($arg: $ty),*) -> $ret {
+                    let status = FUNCTION.called(&[$($arg.number()),*]);
+                    if status == 0 {
+                        // SAFETY: the caller passes what the C function takes.
+                        $( unsafe { $arg.answer() }; )*
+                    }
+                    status as $ret
+                }
+            }
+        )*
+
+        /// The functions of this module.
+        pub static ALL: &[&Function] = &[$(&$name::FUNCTION),*];
+    };
+}
+
+mod hooked {
+    use crate::record::{Argument, Function};
+    use rmcp_hooks::{HipError, HsaPool, HsaStatus};
+    use std::ffi::c_void;
+
+    rmcp_hooks::hooks!(stubs);
+}
+
+mod others;

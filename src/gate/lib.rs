@@ -163,10 +163,19 @@ fn without_core(export: &Export, caller: usize) -> Option<(*mut c_void, bool)> {
     (!target.is_null()).then(|| (target, resolve::copies(prefix).1 <= 1))
 }
 
-/// The definition behind the gate in the global scope. dlsym tells the scope from the caller, so this must be here.
+/// `dlsym(RTLD_NEXT, symbol)`: the definition behind the gate in the global scope. dlsym tells the scope from its return
+/// address, so this must be a call from here: a compiler makes a jump of it, and then the core is taken for the caller.
+#[unsafe(naked)]
 unsafe extern "C" fn next(symbol: *const c_char) -> *mut c_void {
-    // SAFETY: the core and the gate pass NUL-terminated names.
-    unsafe { libc::dlsym(libc::RTLD_NEXT, symbol) }
+    naked_asm!(
+        "sub rsp, 8",
+        "mov rsi, rdi",
+        "mov rdi, -1", // RTLD_NEXT
+        "call {dlsym}",
+        "add rsp, 8",
+        "ret",
+        dlsym = sym libc::dlsym,
+    )
 }
 
 extern "C" fn missing_hip() -> c_int {

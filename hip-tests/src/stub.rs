@@ -1,0 +1,214 @@
+//! Programs on stub drivers, for load modes and benchmarks. See package `rmcp-stub` for what stubs cannot show.
+
+use crate::build::target_dir;
+use anyhow::{Context, Result, ensure};
+use std::ffi::OsStr;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::{Mutex, OnceLock};
+
+/// The folder with the drivers and the programs that use them.
+#[derive(Debug)]
+pub struct Stubs {
+    root: PathBuf,
+}
+
+/// The names under which the drivers are installed.
+const SYSTEM: [&str; 2] = ["libamdhip64.so.6", "libhsa-runtime64.so.1"];
+/// Those that a wheel bundles, as auditwheel names them.
+const BUNDLED: [&str; 2] = ["libamdhip64-1a2b3c4d.so", "libhsa-runtime64-5e6f7a8b.so"];
+/// What [`Stubs::old_program`]'s runtime lacks.
+const MISSING_FROM_OLD: [&str; 2] = ["hipHostAlloc", "hipGetDevicePropertiesR0600"];
+
+impl Stubs {
+    /// The folder, made once a process.
+    ///
+    /// # Panics
+    /// Without cargo and a C compiler.
+    pub fn get() -> &'static Stubs {
+        static STUBS: OnceLock<Stubs> = OnceLock::new();
+        STUBS.get_or_init(|| Stubs::make().unwrap_or_else(|error| panic!("the stub drivers: {error:#}")))
+    }
+
+    /// A program linked with the system's drivers, which makes the calls itself. `main.c` says what it takes.
+    pub fn program(&self) -> PathBuf {
+        self.root.join("system/program")
+    }
+
+    /// The same program on a runtime that lacks hipHostAlloc and the newer layout of hipDeviceProp_t.
+    pub fn old_program(&self) -> PathBuf {
+        self.root.join("old/program")
+    }
+
+    /// A program without drivers, which loads clients.
+    pub fn loader(&self) -> PathBuf {
+        self.root.join("loader")
+    }
+
+    /// A client library linked with the system's drivers.
+    pub fn client(&self) -> PathBuf {
+        self.root.join("system/libclient.so")
+    }
+
+    /// A client library in a wheel, linked with the drivers that the wheel bundles.
+    pub fn wheel_client(&self) -> PathBuf {
+        self.root.join("wheel/example/libclient.so")
+    }
+
+    /// A client library linked with no driver.
+    pub fn orphan_client(&self) -> PathBuf {
+        self.root.join("libclient.so")
+    }
+
+    /// Another library to preload, with a hipHostMalloc of its own.
+    pub fn interposer(&self) -> PathBuf {
+        self.root.join("libinterposer.so")
+    }
+
+    /// A C library with nothing in it.
+    pub fn empty(&self) -> PathBuf {
+        self.root.join("libempty.so")
+    }
+
+    /// A program linked with the system's drivers that measures calls. `bench.c` says what it takes.
+    pub fn bench(&self) -> PathBuf {
+        self.root.join("system/bench")
+    }
+
+    /// A KFD topology with these gfx targets, for RMCP_TOPOLOGY.
+    ///
+    /// # Panics
+    /// When it cannot be written.
+    pub fn topology(&self, targets: &[&str]) -> PathBuf {
+        // Tests run in parallel and want the same machine.
+        static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+        let _guard = ONE_AT_A_TIME.lock().unwrap_or_else(|broken| broken.into_inner());
+
+        let path = self.root.join("machines").join(targets.join("+"));
+        write_topology(&path, targets).unwrap_or_else(|error| panic!("a topology of {targets:?}: {error:#}"));
+        path
+    }
+
+    fn make() -> Result<Stubs> {
+        let stubs = Stubs { root: target_dir()?.join("stubs") };
+        let (root, driver) = (&stubs.root, build_driver()?);
+        let bytes = fs::read(&driver).with_context(|| format!("read {}", driver.display()))?;
+        let old = MISSING_FROM_OLD.iter().try_fold(bytes.clone(), |bytes, name| without(bytes, name))?;
+        for (names, folder, bytes) in [
+            (SYSTEM, root.join("system"), &bytes),
+            (SYSTEM, root.join("old"), &old),
+            (BUNDLED, root.join("wheel/example.libs"), &bytes),
+        ] {
+            for name in names {
+                install(&folder.join(name), |new| Ok(fs::write(new, bytes)?))?;
+            }
+        }
+
+        let system = Linked { names: SYSTEM, folder: &root.join("system"), rpath: &root.join("system") };
+        // Linked where the function exists, as programs are that meet an older runtime.
+        let old = Linked { rpath: &root.join("old"), ..system };
+        let wheel = Linked {
+            names: BUNDLED,
+            folder: &root.join("wheel/example.libs"),
+            rpath: Path::new("$ORIGIN/../example.libs"),
+        };
+        compile(&stubs.program(), &["main.c", "client.c"], Some(system))?;
+        compile(&stubs.old_program(), &["main.c", "client.c"], Some(old))?;
+        compile(&stubs.bench(), &["bench.c"], Some(system))?;
+        compile(&stubs.loader(), &["main.c"], None)?;
+        compile(&stubs.client(), &["client.c"], Some(system))?;
+        compile(&stubs.wheel_client(), &["client.c"], Some(wheel))?;
+        compile(&stubs.orphan_client(), &["client.c"], None)?;
+        compile(&stubs.interposer(), &["interposer.c"], None)?;
+        compile(&stubs.empty(), &["empty.c"], None)?;
+        Ok(stubs)
+    }
+}
+
+/// Drivers to link with, and where the program finds them when it runs.
+#[derive(Clone, Copy)]
+struct Linked<'a> {
+    names: [&'static str; 2],
+    folder: &'a Path,
+    rpath: &'a Path,
+}
+
+/// The driver's file. Always optimised: the benchmarks use it too.
+fn build_driver() -> Result<PathBuf> {
+    let target = target_dir()?;
+    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    cargo.args(["build", "--quiet", "--release", "--package", "rmcp-stub", "--target-dir"]).arg(&target);
+    succeed(cargo.current_dir(env!("CARGO_MANIFEST_DIR")))?;
+    Ok(target.join("release/librmcp_stub.so"))
+}
+
+/// A copy of the driver that lacks a function: under another name no lookup finds it.
+fn without(mut driver: Vec<u8>, name: &str) -> Result<Vec<u8>> {
+    let entry = [&[0], name.as_bytes(), &[0]].concat();
+    let places: Vec<_> =
+        driver.windows(entry.len()).enumerate().filter(|(_, window)| *window == entry).map(|(at, _)| at).collect();
+    ensure!(!places.is_empty(), "the driver has no {name}");
+    for place in places {
+        driver[place + 1] = b'_';
+    }
+    Ok(driver)
+}
+
+/// Compiles sources of `stub/clients`: a library when `output` is called one, else a program.
+fn compile(output: &Path, sources: &[&str], drivers: Option<Linked>) -> Result<()> {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut command = Command::new(std::env::var_os("CC").unwrap_or_else(|| "cc".into()));
+    command.args(["-std=gnu11", "-O2", "-Wall", "-Wextra", "-Werror", "-fPIC", "-pthread"]);
+    command.arg("-I").arg(here.join("../include"));
+    command.args(sources.iter().map(|source| here.join("stub/clients").join(source)));
+    if output.extension() == Some(OsStr::new("so")) {
+        command.arg("-shared");
+    }
+    if let Some(Linked { names, folder, rpath }) = drivers {
+        // All references are weak, and so count for nothing under --as-needed.
+        command.arg("-Wl,--no-as-needed").arg("-L").arg(folder).args(names.map(|name| format!("-l:{name}")));
+        command.arg(format!("-Wl,-rpath,{}", rpath.display()));
+    }
+    install(output, |new| succeed(command.arg("-ldl").arg("-o").arg(new)))
+}
+
+/// Puts in place what `write` makes, in one step: another test process may hold the old file.
+fn install(path: &Path, write: impl FnOnce(&Path) -> Result<()>) -> Result<()> {
+    let folder = path.parent().context("a file lies in a folder")?;
+    fs::create_dir_all(folder).with_context(|| format!("create {}", folder.display()))?;
+    let new = path.with_extension(std::process::id().to_string());
+    write(&new).with_context(|| format!("make {}", path.display()))?;
+    fs::rename(&new, path).with_context(|| format!("rename {}", new.display()))
+}
+
+fn succeed(command: &mut Command) -> Result<()> {
+    let output = command.output().with_context(|| format!("start {command:?}"))?;
+    ensure!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
+    Ok(())
+}
+
+fn write_topology(root: &Path, targets: &[&str]) -> Result<()> {
+    let nodes = root.join("nodes");
+    let node = |number: usize, gpu_id: usize, properties: &str| -> Result<()> {
+        let folder = nodes.join(number.to_string());
+        install(&folder.join("properties"), |new| Ok(fs::write(new, properties)?))?;
+        install(&folder.join("gpu_id"), |new| Ok(fs::write(new, format!("{gpu_id}\n"))?))
+    };
+    node(0, 0, "cpu_cores_count 8\nsimd_count 0\n")?;
+    for (index, target) in targets.iter().enumerate() {
+        let version = kfd_version(target).with_context(|| format!("{target} is no gfx target"))?;
+        let number = index + 1;
+        node(number, 0x1000 + number, &format!("cpu_cores_count 0\nsimd_count 80\ngfx_target_version {version}\n"))?;
+    }
+    Ok(())
+}
+
+/// gfx1010 is 100100: major, minor and stepping, the last two hexadecimal digits in the name.
+fn kfd_version(target: &str) -> Option<u32> {
+    let digits = target.strip_prefix("gfx")?;
+    let (major, rest) = digits.split_at_checked(digits.len().checked_sub(2)?)?;
+    let (minor, stepping) = rest.split_at_checked(1)?;
+    let hex = |digit| u32::from_str_radix(digit, 16).ok();
+    Some(major.parse::<u32>().ok()? * 10_000 + hex(minor)? * 100 + hex(stepping)?)
+}

@@ -1,0 +1,2 @@
+/* What a preloaded library costs that does nothing. */
+int rmcp_stub_empty;

@@ -1,0 +1,70 @@
+/* A program that runs commands in itself (when it is linked with client.c) or in the libraries that it loads.
+ *
+ *     main [--out=FILE] [--local=LIBRARY | --global=LIBRARY | --deepbind=LIBRARY]... [COMMAND | fork | @N]...
+ *
+ * `fork`: a child runs the commands that follow, then the parent does. `@1`: the library given second runs them. */
+#define _GNU_SOURCE
+#include "stub.h"
+
+#include <dlfcn.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#pragma weak client
+
+typedef int (*run_t)(const char *, FILE *);
+
+static const char *out;
+static FILE *report;
+static char *text;
+static size_t length;
+
+/* What was reported so far goes out, so that a fork does not double it. */
+static void flush(void) {
+    fflush(report);
+    int fd = out ? open(out, O_WRONLY | O_CREAT | O_APPEND, 0666) : 1;
+    if (write(fd, text, length) != (ssize_t)length)
+        abort();
+    if (out)
+        close(fd);
+    rewind(report);
+}
+
+static run_t load(const char *path, int mode) {
+    void *library = dlopen(path, RTLD_NOW | mode);
+    if (!library) {
+        fprintf(stderr, "%s\n", dlerror());
+        exit(1);
+    }
+    return (run_t)dlsym(library, "client");
+}
+
+int main(int argc, char **argv) {
+    run_t all[8] = { client };
+    size_t loaded = 0, current = 0;
+    report = open_memstream(&text, &length);
+    for (int i = 1; i < argc && loaded < 8; i++) {
+        const char *word = argv[i];
+        if (!strncmp(word, "--out=", 6)) out = word + 6;
+        else if (!strncmp(word, "--local=", 8)) all[loaded++] = load(word + 8, RTLD_LOCAL);
+        else if (!strncmp(word, "--global=", 9)) all[loaded++] = load(word + 9, RTLD_GLOBAL);
+        else if (!strncmp(word, "--deepbind=", 11)) all[loaded++] = load(word + 11, RTLD_LOCAL | RTLD_DEEPBIND);
+        else if (word[0] == '@') current = atoi(word + 1);
+        else if (!strcmp(word, "fork")) {
+            flush();
+            int status = 0;
+            pid_t child = fork();
+            if (child) {
+                waitpid(child, &status, 0);
+                fprintf(report, "fork\t%d\n", status);
+            } else {
+                fprintf(report, "child\n");
+            }
+        } else all[current](word, report);
+    }
+    flush();
+    return 0;
+}

@@ -1,0 +1,99 @@
+//! What the machine has decides, and what `include/rmcp.h` says of it.
+
+use crate::process::Process;
+use crate::{NON_COHERENT, linked};
+
+fn host(flags: &str) -> String {
+    format!("hipHostMalloc=0\t0\tlibamdhip64.so.6: hipHostMalloc(0x1000, {flags})")
+}
+
+#[test]
+fn the_rules_are_those_of_the_current_device() {
+    let set = |device| format!("hipSetDevice={device}\t0");
+    let report = Process::linked()
+        .gpus(&["gfx1010", "gfx1100"])
+        .run("hipHostMalloc=0 hipSetDevice=1 hipHostMalloc=0 hipSetDevice=0 hipHostMalloc=0");
+    assert_eq!(report.lines, [host(NON_COHERENT), set(1), host("0x0"), set(0), host(NON_COHERENT)]);
+}
+
+#[test]
+fn a_hidden_card_does_not_count() {
+    let process = Process::linked().gpus(&["gfx1010", "gfx1100"]);
+    assert_eq!(process.clone().env("HIP_VISIBLE_DEVICES", "1").run("hipHostMalloc=0").lines, [host("0x0")]);
+    assert_eq!(process.env("ROCR_VISIBLE_DEVICES", "0").run("hipHostMalloc=0").lines, [host(NON_COHERENT)]);
+}
+
+#[test]
+fn without_a_topology_the_runtime_is_asked_in_either_layout() {
+    for process in [Process::linked(), Process::on_old_runtime()] {
+        let process = process.env("RMCP_TOPOLOGY", "/nowhere");
+        let report = process.clone().env("STUB_ARCHS", "gfx1031").run("hipHostMalloc=0 status");
+        assert_eq!(report.lines, [host(NON_COHERENT).as_str(), "status\t2\tgpus=1\ttargets=gfx1031\treason="]);
+        let report = process.env("STUB_ARCHS", "gfx90a:sramecc+:xnack-").run("hipHostMalloc=0");
+        assert_eq!(report.lines, [host("0x0")]);
+    }
+}
+
+#[test]
+fn without_topology_and_devices_calls_are_unchanged() {
+    let report = Process::linked().env("RMCP_TOPOLOGY", "/nowhere").run("hipHostMalloc=0 status");
+    assert_eq!(report.lines[0], host("0x0"));
+    assert!(report.lines[1].starts_with("status\t1\tgpus=0\t"), "{report:?}");
+}
+
+#[test]
+fn rmcp_status_detects_before_the_first_call() {
+    let report = linked().run("status version");
+    let version = concat!("version\t", env!("CARGO_PKG_VERSION"));
+    assert_eq!(report.lines, ["status\t2\tgpus=1\ttargets=gfx1010\treason=", version]);
+}
+
+#[test]
+fn rmcp_disable_ends_the_rewriting_in_this_process() {
+    for (target, before) in [("gfx1010", NON_COHERENT), ("gfx1100", "0x0")] {
+        let report = Process::linked().gpus(&[target]).run("hipHostMalloc=0 disable hipHostMalloc=0 status");
+        assert_eq!(report.lines[..3], [host(before), "disable\t1".into(), host("0x0")], "{target}");
+        assert!(report.lines[3].starts_with("status\t1\t"), "{report:?}");
+    }
+    let report = linked().run("disable hipHostMalloc=0 status");
+    let reason = "status\t1\tgpus=1\ttargets=gfx1010\treason=rmcp_disable was called";
+    assert_eq!(report.lines, ["disable\t1", &host("0x0"), reason]);
+}
+
+#[test]
+fn rmcp_counters_tells_what_became_of_each_call() {
+    let report = linked().run("hipMalloc hipHostMalloc=0 hipHostMalloc=0x40000000 hipMallocHost counters");
+    let mut fields = report.lines.last().unwrap().split('\t').skip(1);
+    assert_eq!(fields.next().unwrap(), rmcp_hooks::HOOKS.len().to_string());
+    assert_eq!(
+        fields.collect::<Vec<_>>(),
+        [
+            "hipMalloc: 1 forwarded, 0 rewritten, 0 of the runtime",
+            "hipHostMalloc: 1 forwarded, 1 rewritten, 0 of the runtime",
+            "hipMallocHost: 1 forwarded, 0 rewritten, 0 of the runtime",
+        ]
+    );
+}
+
+#[test]
+fn a_refused_advice_shows_neither_in_the_result_nor_in_hip_get_last_error() {
+    let report = linked().run("fail:hipMemAdvise=1 hipMallocManaged=1 hipGetLastError");
+    let calls = "libamdhip64.so.6: hipMallocManaged(0x1000, 0x1)\tlibamdhip64.so.6: hipMemAdvise(0x1000, 0x64, 0x0)";
+    assert_eq!(report.lines[1..], [format!("hipMallocManaged=1\t0\t{calls}"), "hipGetLastError\t0".into()]);
+}
+
+#[test]
+fn fine_grained_device_memory_is_asked_for_as_default_where_the_runtime_would_refuse_it() {
+    for (version, flags) in [(60_240_000, "0x0"), (60_443_000, "0x1")] {
+        let report = linked().run(&format!("runtime-version={version} hipExtMallocWithFlags=1"));
+        let arrived = format!("libamdhip64.so.6: hipExtMallocWithFlags(0x1000, {flags})");
+        assert_eq!(report.lines[1], format!("hipExtMallocWithFlags=1\t0\t{arrived}"), "{version}");
+    }
+}
+
+#[test]
+fn a_call_that_fails_returns_the_runtimes_error() {
+    let report = linked().run("fail:hipHostMalloc=2 hipHostMalloc=0 hipGetLastError");
+    assert_eq!(report.lines[1], "hipHostMalloc=0\t2\tlibamdhip64.so.6: hipHostMalloc(0x1000, 0x80000000)");
+    assert_eq!(report.lines[2], "hipGetLastError\t2");
+}
