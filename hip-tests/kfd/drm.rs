@@ -171,7 +171,7 @@ fn handle(session: &Session, gpu: usize, buffer: u64) -> u32 {
 }
 
 fn import(session: &Session, gpu: usize, a: &mut Prime) -> Answer {
-    let Some(Opened::DmaBuf(_, buffer)) = session::identify(a.fd) else { return Err(libc::EBADF) };
+    let Some(Opened::DmaBuf(buffer)) = session::identify(a.fd) else { return Err(libc::EBADF) };
     let known = session.gem().iter().find(|((g, _), b)| *g == gpu && **b == buffer).map(|((_, h), _)| *h);
     a.handle = match known {
         Some(handle) => handle,

@@ -127,10 +127,8 @@ impl Events {
             event.waiters += 1;
         }
         let outcome = loop {
-            let active = |(w, (age, set)): (&Waited, &(u64, bool))| match table.get(&w.id) {
-                Some(event) => Some(*set || event.age != *age),
-                None => None,
-            };
+            let active =
+                |(w, (age, set)): (&Waited, &(u64, bool))| table.get(&w.id).map(|event| *set || event.age != *age);
             let states: Vec<_> = waited.iter().zip(&start).map(active).collect();
             if states.contains(&None) {
                 break Outcome::Fail;
@@ -206,6 +204,9 @@ mod tests {
         let id = events.create(kind::SIGNAL, true).unwrap();
         let other = Arc::clone(&events);
         let waiter = std::thread::spawn(move || other.wait(&mut [waited(id, 0)], false, None));
+        while events.table()[&id].waiters == 0 {
+            std::thread::yield_now();
+        }
         events.set(id);
         assert_eq!(waiter.join().unwrap(), Some(Outcome::Complete));
     }

@@ -348,7 +348,7 @@ fn map(session: &Session, a: &mut uapi::MapMemory, map: bool) -> Answer {
 
 fn dmabuf(fd: i32) -> Result<u64, i32> {
     match session::identify(fd) {
-        Some(Opened::DmaBuf(_, buffer)) => Ok(buffer),
+        Some(Opened::DmaBuf(buffer)) => Ok(buffer),
         _ => Err(libc::EINVAL),
     }
 }

@@ -31,8 +31,6 @@ pub struct Ring {
     pub size: AtomicU64,
     /// GPU address of the read index.
     pub read_pointer: u64,
-    /// GPU address of the write index.
-    pub write_pointer: u64,
     doorbell: &'static AtomicU64,
     stopping: AtomicBool,
     paused: AtomicBool,
@@ -94,7 +92,6 @@ pub fn start(
         base: a.ring_base.into(),
         size: u64::from(a.ring_size).into(),
         read_pointer: a.read_pointer,
-        write_pointer: a.write_pointer,
         doorbell,
         stopping: false.into(),
         paused: (a.percentage == 0).into(),
@@ -148,7 +145,7 @@ impl Ring {
 
     /// An aligned word that the card sees at `va`.
     pub fn word(&self, va: u64) -> Result<&'static AtomicU64, PageFault> {
-        if va % 8 != 0 {
+        if !va.is_multiple_of(8) {
             return Err(PageFault { gpu: self.gpu, va });
         }
         let host = self.session.reach(self.gpu, va, 8)?;

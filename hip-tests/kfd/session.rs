@@ -71,7 +71,7 @@ pub enum Opened {
     /// A device node that a parent process opened.
     Parents(Device),
     /// A dma-buf of this process.
-    DmaBuf(&'static Session, u64),
+    DmaBuf(u64),
 }
 
 /// The session of this process, if it has one.
@@ -96,7 +96,7 @@ pub fn identify(fd: i32) -> Option<Opened> {
     }
     match device {
         Some(device) => Some(Opened::Ours(session, device)),
-        None => session.exported(inode).map(|buffer| Opened::DmaBuf(session, buffer)),
+        None => session.exported(inode).map(Opened::DmaBuf),
     }
 }
 
