@@ -159,7 +159,7 @@ fn without(mut driver: Vec<u8>, name: &str) -> Result<Vec<u8>> {
 fn compile(output: &Path, sources: &[&str], drivers: Option<Linked>) -> Result<()> {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut command = Command::new(std::env::var_os("CC").unwrap_or_else(|| "cc".into()));
-    command.args(["-std=gnu11", "-O2", "-Wall", "-Wextra", "-Werror", "-fPIC", "-pthread"]);
+    command.args(["-std=gnu11", "-O2", "-Wall", "-Wextra", "-Werror", "-fPIC", "-pthread", "-Wl,--as-needed"]);
     command.arg("-I").arg(here.join("../include"));
     command.args(sources.iter().map(|source| here.join("stub/clients").join(source)));
     if output.extension() == Some(OsStr::new("so")) {

@@ -7,6 +7,12 @@ use std::process::Command;
 const REWRITTEN: &str = "hipHostMalloc=0\t0\tlibamdhip64.so.6: hipHostMalloc(0x1000, 0x80000000)";
 
 #[test]
+fn the_core_is_loaded_at_the_first_call_and_not_before() {
+    let report = linked().run("process hipHostMalloc=0 process");
+    assert_eq!(report.lines, ["process\tsecure=0\tgate=1\tcore=0", REWRITTEN, "process\tsecure=0\tgate=1\tcore=1"]);
+}
+
+#[test]
 fn errno_is_kept_across_the_first_call_and_later_ones() {
     // The client says so when errno became another. The options have something to complain about, and to log.
     let folder = tempfile::tempdir().unwrap();
