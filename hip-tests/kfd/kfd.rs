@@ -126,6 +126,13 @@ pub unsafe fn ioctl(session: &'static Session, request: u64, arg: u64) -> Answer
             })
         },
         // SAFETY: see above.
+        nr::ALLOC_QUEUE_GWS => unsafe {
+            with(request, arg, |a: &mut uapi::AllocQueueGws| {
+                a.first_gws = 0;
+                session.queues().contains_key(&a.queue_id).then_some(()).ok_or(libc::EINVAL)
+            })
+        },
+        // SAFETY: see above.
         nr::SVM => unsafe { svm(session, arg) },
         // SAFETY: see above.
         nr::SET_XNACK_MODE => unsafe {

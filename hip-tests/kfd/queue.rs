@@ -176,11 +176,11 @@ impl Idle {
         self.rounds = 0;
     }
 
-    /// Waits a little, longer each time: about 20 us of spinning, then naps of 50 us to 2 ms.
+    /// Waits a little, longer each time: about 20 us of spinning, then naps of 50 us to 4 ms.
     pub fn pause(&mut self) {
         const SPINS: u32 = 400;
         const SHORTEST: Duration = Duration::from_micros(50);
-        const LONGEST: Duration = Duration::from_millis(2);
+        const LONGEST: Duration = Duration::from_millis(4);
         if self.rounds < SPINS {
             std::hint::spin_loop();
         } else {

@@ -144,7 +144,7 @@ fn gpu_node(machine: &Machine, index: usize, gpu: &Gpu, file: &mut impl FnMut(St
             ("max_waves_per_simd", u64::from(gpu.waves_per_simd)),
             ("lds_size_in_kb", 64),
             ("gds_size_in_kb", 0),
-            ("num_gws", 64),
+            ("num_gws", gws(gpu)),
             ("wave_front_size", u64::from(gpu.wavefront)),
             ("array_count", arrays),
             ("simd_arrays_per_engine", u64::from(gpu.arrays_per_engine)),
@@ -182,6 +182,11 @@ fn gpu_node(machine: &Machine, index: usize, gpu: &Gpu, file: &mut impl FnMut(St
     for (link, &peer) in peers.iter().enumerate() {
         file(format!("{node}/p2p_links/{link}/properties"), io_link(id, peer as u64 + 1, 40, gpu));
     }
+}
+
+/// Global wave sync, where the firmware has it (`kfd_gws_init` in kfd_device.c).
+fn gws(gpu: &Gpu) -> u64 {
+    if gpu.gfx.major == 9 || (gpu.gfx.major, gpu.gfx.minor) == (10, 3) { 64 } else { 0 }
 }
 
 /// Bits of `HSA_CAP_*` (kfd_sysfs.h): watch points (7), 4 of them (8..11), AQL doorbells (12..13 = 2),

@@ -46,6 +46,7 @@ pub mod nr {
     pub const SET_CU_MASK: u32 = 0x1a;
     pub const GET_DMABUF_INFO: u32 = 0x1c;
     pub const IMPORT_DMABUF: u32 = 0x1d;
+    pub const ALLOC_QUEUE_GWS: u32 = 0x1e;
     pub const SVM: u32 = 0x20;
     pub const SET_XNACK_MODE: u32 = 0x21;
     pub const AVAILABLE_MEMORY: u32 = 0x23;
@@ -128,6 +129,8 @@ arguments! {
     DmabufInfo { size: u64, metadata: u64, metadata_size: u32, gpu_id: u32, flags: u32, fd: i32 }
     /// `kfd_ioctl_import_dmabuf_args`.
     ImportDmabuf { va: u64, handle: u64, gpu_id: u32, fd: i32 }
+    /// `kfd_ioctl_alloc_queue_gws_args`.
+    AllocQueueGws { queue_id: u32, num_gws: u32, first_gws: u32, pad: u32 }
     /// `kfd_ioctl_svm_args` without its attributes, which are pairs of type and value.
     Svm { start: u64, size: u64, op: u32, nattr: u32 }
     /// `kfd_ioctl_set_xnack_mode_args`.
