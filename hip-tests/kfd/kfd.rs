@@ -8,7 +8,7 @@ use crate::events::{Outcome, Waited};
 use crate::log;
 use crate::memory::{Buffer, Place, flag};
 use crate::queue::{self, Kind};
-use crate::session::{self, DOORBELL_BYTES, EVENT_PAGE_OFFSET, MMIO_OFFSET, Opened, Session};
+use crate::session::{self, DOORBELL_BYTES, EVENT_PAGE_OFFSET, MMIO_OFFSET, Opened, Session, doorbells};
 use crate::tree::Device;
 use crate::uapi::{self, nr};
 
@@ -193,7 +193,7 @@ fn create_queue(session: &'static Session, a: &mut uapi::CreateQueue) -> Answer 
     let used = |slot: &u64| queues.values().any(|q| q.gpu == gpu && q.slot == *slot);
     let slot = (0..DOORBELL_BYTES / 8).find(|slot| !used(slot)).ok_or(libc::ENOMEM)?;
     let queue_id = (1..).find(|id| !queues.contains_key(id)).ok_or(libc::ENOMEM)?;
-    a.doorbell_offset = DOORBELL_BYTES * gpu as u64 + 8 * slot;
+    a.doorbell_offset = doorbells(gpu) + 8 * slot;
     a.queue_id = queue_id;
     let queue = queue::start(session, gpu, slot, kind, a).map_err(|_| libc::ENOMEM)?;
     queues.insert(queue_id, queue);
@@ -312,7 +312,7 @@ fn alloc(session: &Session, a: &mut uapi::AllocMemory) -> Answer {
         }
         flag::USERPTR if a.mmap_offset != 0 => (Place::Host(a.mmap_offset), 0),
         flag::DOORBELL => {
-            let offset = DOORBELL_BYTES * gpu as u64;
+            let offset = doorbells(gpu);
             (Place::Host(kfd + offset), offset)
         }
         flag::MMIO_REMAP if a.size == 4096 => (Place::Host(kfd + MMIO_OFFSET), MMIO_OFFSET),

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
-use crate::session::{DOORBELL_BYTES, PageFault, Session};
+use crate::session::{PageFault, Session, doorbells};
 use crate::uapi;
 use crate::{aql, sdma};
 
@@ -81,7 +81,7 @@ pub fn start(
     kind: Kind,
     a: &uapi::CreateQueue,
 ) -> std::io::Result<Queue> {
-    let place = session.kfd_base as u64 + DOORBELL_BYTES * gpu as u64 + 8 * slot;
+    let place = session.kfd_base as u64 + doorbells(gpu) + 8 * slot;
     // SAFETY: doorbells are aligned words of a mapping that lives as long as the process.
     let doorbell = unsafe { &*(place as *const AtomicU64) };
     doorbell.store(NEVER_RUNG, Ordering::Relaxed);
@@ -129,7 +129,7 @@ impl Queue {
     }
 }
 
-/// Value of a doorbell that nobody has rung.
+/// Value of a doorbell that nobody has rung: 0 is what the first packet of an AQL queue writes.
 pub const NEVER_RUNG: u64 = u64::MAX;
 
 impl Ring {

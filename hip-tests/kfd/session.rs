@@ -16,11 +16,19 @@ use crate::tree::{Device, Tree};
 
 /// Bytes of doorbells per card and process on gfx9 and later: 1024 of 8 bytes.
 pub const DOORBELL_BYTES: u64 = 8192;
+/// Distance of one card's doorbells from the next's in the file behind `/dev/kfd`. The kernel puts the card into high bits of
+/// the offset, and 5.2.3's thunk masks more than the doorbells' own bytes.
+pub const DOORBELL_STRIDE: u64 = 64 << 10;
 /// Offset of the remapped register page in the file behind `/dev/kfd`; doorbells lie before it.
 pub const MMIO_OFFSET: u64 = 1 << 20;
 /// Offset of the event page, for callers that map it from `/dev/kfd`.
 pub const EVENT_PAGE_OFFSET: u64 = 2 << 20;
-const KFD_FILE_BYTES: u64 = 4 << 20;
+
+/// Where a card's doorbells are in the file behind `/dev/kfd`. The thunk of 5.2.3 takes all of the lower
+/// 32 bits for an offset within the page when it maps a card's first doorbell.
+pub const fn doorbells(gpu: usize) -> u64 {
+    (gpu as u64) << 32
+}
 
 /// Device and inode number of an open file.
 type Inode = (u64, u64);
@@ -126,10 +134,8 @@ fn start(tree: &'static Tree) -> Result<&'static Session, i32> {
 
 impl Session {
     fn new(tree: &'static Tree) -> Result<Self, i32> {
-        let (kfd, kfd_base) = memory_file(c"rmcp-kfd", KFD_FILE_BYTES)?;
+        let (kfd, kfd_base) = memory_file(c"rmcp-kfd", doorbells(tree.machine.gpu.len()))?;
         // The first ring of an AQL doorbell may write 0, so "never rung" is another value.
-        // SAFETY: the file is mapped whole and longer than its doorbells.
-        unsafe { kfd_base.write_bytes(0xff, MMIO_OFFSET as usize) };
         let mut cards = Vec::new();
         let mut files = Vec::new();
         for gpu in &tree.machine.gpu {
