@@ -16,9 +16,6 @@ use crate::tree::{Device, Tree};
 
 /// Bytes of doorbells per card and process on gfx9 and later: 1024 of 8 bytes.
 pub const DOORBELL_BYTES: u64 = 8192;
-/// Distance of one card's doorbells from the next's in the file behind `/dev/kfd`. The kernel puts the card into high bits of
-/// the offset, and 5.2.3's thunk masks more than the doorbells' own bytes.
-pub const DOORBELL_STRIDE: u64 = 64 << 10;
 /// Offset of the remapped register page in the file behind `/dev/kfd`; doorbells lie before it.
 pub const MMIO_OFFSET: u64 = 1 << 20;
 /// Offset of the event page, for callers that map it from `/dev/kfd`.
