@@ -185,7 +185,8 @@ impl Memory {
             "alloc" if COHERENT.iter().any(|flag| event.has(flag)) => Some(Self::Coherent),
             "alloc" => Some(Self::NonCoherent),
             "svm" if event.svm("CLR_FLAGS", "COHERENT") => Some(Self::NonCoherent),
-            "svm" if event.svm("SET_FLAGS", "COHERENT") => Some(Self::Coherent),
+            // A new range is coherent unless told otherwise. (Linux kfd_svm.c, svm_range_set_default_attributes)
+            "svm" => known.or(Some(Self::Coherent)),
             _ => known,
         })
     }
@@ -203,8 +204,8 @@ fn asked(events: &[&Event]) -> String {
     const ALWAYS: [&str; 3] = ["WRITABLE", "EXECUTABLE", "NO_SUBSTITUTE"];
     let words = events.iter().filter_map(|event| match event.kind.as_str() {
         "alloc" => Some(event.flags().filter(|flag| !ALWAYS.contains(flag)).collect::<Vec<_>>().join(" ")),
-        "svm" if event.svm("CLR_FLAGS", "COHERENT") => Some("SVM clear COHERENT".into()),
-        "svm" if event.svm("SET_FLAGS", "COHERENT") => Some("SVM set COHERENT".into()),
+        "svm" if event.svm("CLR_FLAGS", "COHERENT") => Some("COHERENT cleared".into()),
+        "svm" => Some("SVM range, COHERENT by default".into()),
         _ => None,
     });
     words.collect::<Vec<String>>().join(", ")
@@ -218,9 +219,9 @@ fn verdict(without: &Shown, with: &Shown) -> String {
     });
     let failed = |shown: &Shown| shown.calls.iter().filter(|(_, error)| error != "hipSuccess").count();
     format!(
-        "\nWith RMCP {} of {} calls get non-coherent memory that were coherent without; {} fail instead of {}.",
-        freed.count(),
+        "\nOf {} calls {} get non-coherent memory with RMCP and coherent memory without; {} fail with RMCP, {} without.",
         without.calls.len(),
+        freed.count(),
         failed(with),
         failed(without)
     )

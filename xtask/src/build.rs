@@ -36,7 +36,7 @@ fn demo_client(to: &Path) -> Result<()> {
     let compiler = std::env::var_os("CXX").unwrap_or_else(|| "c++".into());
     program(compiler)
         .args(["-std=c++17", "-O1", "-Wall", "-Wextra", "-Werror", "-fplt", "-pie", "-fPIE"])
-        .args(["-Wl,-z,lazy", "-Wl,--unresolved-symbols=ignore-in-object-files", "-o"])
+        .args(["-Wl,-z,lazy", "-o"])
         .arg(to)
         .arg("hip-tests/clients/demo.cpp")
         .arg("-ldl")
