@@ -51,3 +51,22 @@ typedef hipDeviceProp_t R0000;
 static_assert(sizeof(R0000) == 792 && offsetof(R0000, name) == 0 && offsetof(R0000, gcnArch) == 392 &&
                   offsetof(R0000, gcnArchName) == 396,
               "R0000");
+
+// What the runtime says about managed memory: each an attribute, and an int in each layout.
+#define INT_AT(layout, field, offset) \
+    static_assert(offsetof(layout, field) == (offset) && sizeof(layout::field) == sizeof(int), #layout "::" #field)
+#if AT_LEAST(6, 0)
+#define INT_AT_R0600(field) INT_AT(R0600, field, RMCP_R0600_##field)
+#else
+#define INT_AT_R0600(field)
+#endif
+#define MANAGED_CAPABILITY(attribute, field)      \
+    SAME(attribute, RMCP_ATTRIBUTE_##field);      \
+    INT_AT(R0000, field, RMCP_R0000_##field);     \
+    INT_AT_R0600(field)
+
+MANAGED_CAPABILITY(hipDeviceAttributeManagedMemory, managedMemory);
+MANAGED_CAPABILITY(hipDeviceAttributeConcurrentManagedAccess, concurrentManagedAccess);
+MANAGED_CAPABILITY(hipDeviceAttributeDirectManagedMemAccessFromHost, directManagedMemAccessFromHost);
+MANAGED_CAPABILITY(hipDeviceAttributePageableMemoryAccess, pageableMemoryAccess);
+MANAGED_CAPABILITY(hipDeviceAttributePageableMemoryAccessUsesHostPageTables, pageableMemoryAccessUsesHostPageTables);

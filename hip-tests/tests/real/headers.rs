@@ -18,6 +18,12 @@ fn the_hook_tables_constants_and_layouts_are_those_of_every_releases_headers() {
     .to_vec();
     macros.push(("RMCP_HIP_MISSING".into(), Library::Hip.missing().into()));
     macros.push(("RMCP_HSA_MISSING".into(), Library::Hsa.missing().into()));
+    for capability in flags::MANAGED_CAPABILITIES {
+        let name = capability.name;
+        macros.push((format!("RMCP_ATTRIBUTE_{name}"), capability.attribute.into()));
+        macros.push((format!("RMCP_R0000_{name}"), capability.r0000 as i64));
+        macros.push((format!("RMCP_R0600_{name}"), capability.r0600 as i64));
+    }
     for release in Release::ALL {
         let Some(stack) = require("a ROCm stack", Stack::fetch(release)) else { return };
         require("a C++ compiler", compile_only(&stack, "layouts.cpp", &macros));
