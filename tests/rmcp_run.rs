@@ -192,27 +192,32 @@ fn coarse_registered_memory_comes_with_system_fences() {
 #[test]
 fn system_fences_are_set_for_the_programs_whose_section_wants_them() {
     let installed = Installed::new();
-    let file = installed.root().join("rmcp.toml");
-    fs::write(&file, "[program.printenv]\nregister = 'coarse'\n").unwrap();
-    let run = |program| {
-        let mut command = installed.command([program, "AMD_OPT_FLUSH"]);
-        command.env("RMCP_CONFIG", &file).output().unwrap().stdout
-    };
-    assert_eq!(run("printenv"), b"0\n");
-    assert_eq!(run("echo"), b"AMD_OPT_FLUSH\n");
-    let conflict =
-        installed.command(["printenv"]).env("RMCP_CONFIG", &file).env("AMD_OPT_FLUSH", "1").output().unwrap();
-    let line = failure(&conflict, 125);
-    assert!(line.contains("rmcp.toml:2) needs AMD_OPT_FLUSH=0, and AMD_OPT_FLUSH is \"1\"; unset it"), "{line}");
+    let (file, link) = (installed.root().join("rmcp.toml"), installed.root().join("link"));
+    std::os::unix::fs::symlink("/bin/sh", &link).unwrap();
+    let shell = Path::new("/bin/sh").canonicalize().unwrap();
+    for (program, meant) in [("sh", &*shell), (link.to_str().unwrap(), Path::new("link"))] {
+        let flush = |more: &str, program: &[&str]| {
+            fs::write(&file, format!("{more}\n[program.{meant:?}]\nregister = 'coarse'\n")).unwrap();
+            let mut command = installed.command([program, &["-c", "echo $AMD_OPT_FLUSH"]].concat());
+            stdout(&command.env("RMCP_CONFIG", &file).output().unwrap())
+        };
+        assert_eq!(flush("", &[program]), "0\n", "{program}");
+        assert_eq!(flush("exclude = ['sh', 'link']", &[program]), "\n", "{program}");
+        assert_eq!(flush("", &["env", program]), "\n", "{program}");
+    }
 }
 
 #[test]
 fn fences_of_another_scope_with_coarse_registered_memory_are_refused() {
     let installed = Installed::new();
+    let file = installed.root().join("rmcp.toml");
+    fs::write(&file, "register = 'coarse'\n").unwrap();
     for other in ["1", ""] {
-        let mut command = installed.command(["--set", "register=coarse", "echo", "ran"]);
-        let line = failure(&command.env("AMD_OPT_FLUSH", other).output().unwrap(), 125);
-        assert!(line.contains(&format!("needs AMD_OPT_FLUSH=0, and AMD_OPT_FLUSH is {other:?}")), "{line}");
+        let mut command = installed.command(["echo", "ran"]);
+        command.env("RMCP_CONFIG", &file).env("AMD_OPT_FLUSH", other);
+        let line = failure(&command.output().unwrap(), 125);
+        let expected = format!("rmcp.toml:1) needs AMD_OPT_FLUSH=0, and AMD_OPT_FLUSH is {other:?}; unset it, or");
+        assert!(line.contains(&expected), "{line}");
     }
     let output = installed.command(["echo", "ran"]).env("AMD_OPT_FLUSH", "1").output().unwrap();
     assert_eq!(stdout(&output), "ran\n");
