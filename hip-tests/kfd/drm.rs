@@ -25,7 +25,12 @@ mod nr {
     pub const GEM_METADATA: u32 = 0x46;
     pub const GEM_WAIT_IDLE: u32 = 0x47;
     pub const GEM_VA: u32 = 0x48;
+    pub const GEM_OP: u32 = 0x50;
 }
+
+/// `AMDGPU_GEM_DOMAIN_GTT` and `_VRAM`.
+const DOMAIN_GTT: u64 = 2;
+const DOMAIN_VRAM: u64 = 4;
 
 macro_rules! layouts {
     ($($name:ident { $($field:ident: $type:ty),* $(,)? })*) => {$(
@@ -53,6 +58,8 @@ layouts! {
     GemVa {
         handle: u32, pad: u32, operation: u32, flags: u32, va: u64, offset: u64, size: u64,
     }
+    // drm_amdgpu_gem_op: operation 0 asks for what GEM_CREATE was told.
+    GemOp { handle: u32, operation: u32, value: u64 }
     Info { pointer: u64, size: u32, query: u32, a: u32, b: u32, c: u32, d: u32 }
     HwIp {
         major: u32, minor: u32, capabilities: u64, start_alignment: u32, size_alignment: u32, rings: u32,
@@ -133,6 +140,18 @@ pub unsafe fn ioctl(session: &'static Session, gpu: usize, request: u64, arg: u6
             Ok(())
         }
         // SAFETY: see above.
+        nr::GEM_OP => unsafe {
+            with(request, arg, |a: &mut GemOp| {
+                let id = named(session, gpu, a.handle)?;
+                let memory = session.memory();
+                let buffer = memory.buffer(id).filter(|_| a.operation == 0).ok_or(libc::EINVAL)?;
+                let domains = if buffer.flags & flag::VRAM != 0 { DOMAIN_VRAM } else { DOMAIN_GTT };
+                let created = GemCreate { size: buffer.size, alignment: 4096, domains, flags: 0 };
+                uapi::write(a.value, created);
+                Ok(())
+            })
+        },
+        // SAFETY: see above.
         nr::INFO => unsafe { with(request, arg, |a: &mut Info| info(session, gpu, a)) },
         number => {
             log::event("unknown_ioctl", json!({ "device": "drm", "request": log::hex(request), "nr": number }));
@@ -184,8 +203,7 @@ fn import(session: &Session, gpu: usize, a: &mut Prime) -> Answer {
 }
 
 fn create(session: &Session, gpu: usize, a: &mut GemCreate) -> Answer {
-    // AMDGPU_GEM_DOMAIN_VRAM.
-    let vram = a.domains & 4 != 0;
+    let vram = a.domains & DOMAIN_VRAM != 0;
     let mut memory = session.memory_mut();
     let place = memory.take(gpu, a.size, vram).ok_or(libc::ENOMEM)?;
     let flags = if vram { flag::VRAM } else { flag::GTT };
