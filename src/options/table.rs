@@ -135,10 +135,11 @@ options! {
     /// that flag its meaning in 2026). `coarse` makes the runtime take the coarse-grained pool of the CPU.
     ///
     /// `coarse` needs `AMD_OPT_FLUSH=0` in the environment, which `rmcp-run` sets with it; without that it is `keep` and
-    /// the log says so. By default kernels acquire and release with the scope of the device (ROCm/clr,
-    /// rocclr/utils/flags.hpp; ROCm 5.2.3, 5.7.1, 6.4.3 and 7.2.4 know the variable), and the GPU may go on reading its
-    /// old copy of host memory that the CPU has written since: only an acquire with the scope of the system drops it
-    /// (ROCm/rocm-systems#10639). With 0 every kernel of the process does so, on every GPU, at some cost per launch.
+    /// the log says so. By default kernels acquire and release with the scope of the device, and the GPU may go on
+    /// reading its old copy of host memory that the CPU has written since: only an acquire with the scope of the system
+    /// drops it (ROCm/rocm-systems#10639). With 0 every kernel of the process acquires so, and from ROCm 6.0 on releases
+    /// so, on every GPU, at some cost per launch (ROCm/clr, rocclr/device/rocm/rocvirtual.cpp; the dispatch packets of
+    /// ROCm 5.2.3, 5.7.1, 6.4.3 and 7.2.4 show it). hipDeviceSynchronize releases so in any case.
     ///
     /// Risk: a program whose CPU watches registered memory *while* a kernel writes it, as with `host`.
     register: Register = Register::Keep;
