@@ -57,7 +57,7 @@ mod tests {
     use crate::options::Options;
 
     const GIB: u64 = 1 << 30;
-    /// An RX 5600 XT as amdgpu reports it: not a multiple of the step.
+    /// About that of an RX 5600 XT, and no multiple of the step.
     const TOTAL: u64 = 6 * GIB - 17 * 4096;
 
     fn rules(fraction: &str) -> Rules {
