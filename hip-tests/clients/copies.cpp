@@ -67,6 +67,7 @@ static void round_trip(Kind kind, size_t size, bool async, bool within_device) {
 }
 
 int main(int argc, char** argv) {
+    setvbuf(stdout, nullptr, _IOLBF, 0);
     bool within_device = argc > 1 && strcmp(argv[1], "device") == 0;
     for (Kind kind : {kPageable, kPinned, kManaged})
         for (size_t size : kSizes)

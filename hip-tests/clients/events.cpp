@@ -23,12 +23,13 @@ static void events(const char* when) {
 }
 
 int main() {
+    setvbuf(stdout, nullptr, _IOLBF, 0);
     mark("start");
     (void)hipFree(nullptr);
     events("before");
     void* memory = nullptr;
     mark("hipHostMalloc(0)");
-    report("hipHostMalloc(0)", hipHostMalloc(&memory, 0x410000, 0), -1);
+    report("hipHostMalloc(0)", hipHostMalloc(&memory, 0xa00000, 0), -1);
     events("after");
     mark("exit");
     (void)hipHostFree(memory);

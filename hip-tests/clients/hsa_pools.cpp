@@ -6,7 +6,7 @@
 
 extern "C" __attribute__((weak)) void rmcp_kfd_mark(const char* label);
 
-static const size_t kSize = 0x410000;
+static const size_t kSize = 0xa00000;
 
 static const char* grain(uint32_t flags) {
     if (flags & HSA_AMD_MEMORY_POOL_GLOBAL_FLAG_KERNARG_INIT) return "kernarg";
@@ -40,6 +40,7 @@ static hsa_status_t visit_agent(hsa_agent_t agent, void*) {
 }
 
 int main() {
+    setvbuf(stdout, nullptr, _IOLBF, 0);
     if (rmcp_kfd_mark) rmcp_kfd_mark("start");
     if (hsa_init() != HSA_STATUS_SUCCESS) return 1;
     hsa_iterate_agents(visit_agent, nullptr);

@@ -8,6 +8,8 @@ use rmcp_stacks::{Release, Stack};
 use serde::Deserialize;
 use std::collections::{BTreeMap, HashMap};
 use std::ffi::OsString;
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -138,6 +140,7 @@ impl Scene {
     fn start(&self, command: Command) -> Result<Run> {
         let build = Build::find()?;
         let scratch = tempfile::tempdir().context("make a scratch directory")?;
+        Scene::lsmod(scratch.path()).context("write lsmod")?;
         let log_file = scratch.path().join("kfd.log");
         let output = self
             .prepare(command, &build, scratch.path(), &log_file)
@@ -155,6 +158,13 @@ impl Scene {
         let reports = stdout.lines().filter(|line| line.starts_with('{'));
         let calls = reports.map(|line| serde_json::from_str(line).with_context(|| format!("the report `{line}`")));
         Ok(Run { calls: calls.collect::<Result<_>>()?, log: Log::parse(&text)?, stdout, stderr })
+    }
+
+    /// 5.2.3's rocminfo asks lsmod whether the driver is loaded; what the emulator lists stands in for kmod.
+    fn lsmod(scratch: &Path) -> Result<()> {
+        let path = scratch.join("lsmod");
+        std::fs::write(&path, "#!/bin/sh\nexec cat /proc/modules\n")?;
+        Ok(std::fs::set_permissions(&path, Permissions::from_mode(0o755))?)
     }
 
     /// The client's command in this scene. Nothing of the caller's environment reaches it.
@@ -177,7 +187,7 @@ impl Scene {
             .args(client.get_args())
             .current_dir(scratch)
             .env_clear()
-            .env("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin")
+            .env("PATH", format!("{}:/usr/local/bin:/usr/bin:/bin", scratch.display()))
             .env("HOME", scratch)
             .env("LD_PRELOAD", preload)
             .env("RMCP_KFD_MACHINE", &self.machine)

@@ -22,7 +22,7 @@ pub(crate) fn command(stack: &Stack) -> Result<Command> {
     Ok(command)
 }
 
-/// `pkg/__init__.py`, `pkg/_C.so` with RUNPATH `$ORIGIN/lib`, and copies of the runtime in `pkg/lib`.
+/// `pkg/__init__.py`, `pkg/_C.so` with RPATH `$ORIGIN/lib`, and copies of the runtime in `pkg/lib`.
 fn lay_out(stack: &Stack, site: &Path) -> Result<()> {
     static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
     let _guard = ONE_AT_A_TIME.lock().unwrap_or_else(|broken| broken.into_inner());
@@ -39,7 +39,8 @@ fn lay_out(stack: &Stack, site: &Path) -> Result<()> {
     }
     let module = sources().join("wheel/pkg/__init__.py");
     fs::copy(&module, package.join("__init__.py")).with_context(|| format!("copy {}", module.display()))?;
-    let flags = ["-shared", "-fPIC", "-Wl,-rpath,$ORIGIN/lib"];
+    // Wheels are built with RPATH: it goes before the library path, and covers what the runtime itself needs.
+    let flags = ["-shared", "-fPIC", "-Wl,-rpath,$ORIGIN/lib,--disable-new-dtags"];
     compile(stack, "wheel/extension.cpp", &package.join("_C.so"), &flags)
 }
 

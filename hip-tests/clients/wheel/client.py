@@ -7,7 +7,7 @@ import sys
 sys.path.insert(0, sys.argv[1])
 import pkg
 
-SIZE = 0x410000
+SIZE = 0xA00000
 
 
 def report(label, code, **more):

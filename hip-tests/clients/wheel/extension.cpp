@@ -1,4 +1,4 @@
-// The compiled half of the wheel: linked to the bundled runtime by its RUNPATH $ORIGIN/lib.
+// The compiled half of the wheel: linked to the bundled runtime by its RPATH $ORIGIN/lib.
 #include "../client.h"
 
 extern "C" int pinned(const char* label, size_t size, unsigned int flags) {

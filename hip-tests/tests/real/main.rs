@@ -25,11 +25,14 @@ const RDNA: [&str; 2] = ["gfx1010", "gfx1030"];
 /// Cards that it leaves alone.
 const OTHERS: [&str; 2] = ["gfx1100", "gfx90a"];
 /// What every client asks for at once, in bytes; the runtime allocates nothing of that size for itself.
-const SIZE: u64 = 0x41_0000;
+const SIZE: u64 = 0xa0_0000;
 
 /// Each release on each of these cards, without RMCP.
 fn scenes(machines: &[&str]) -> Vec<Scene> {
-    RELEASES.iter().flat_map(|&release| machines.iter().map(move |machine| Scene::new(release, machine))).collect()
+    let all = RELEASES.iter().flat_map(|&release| machines.iter().map(move |&machine| (release, machine)));
+    // ROCm 5.2.3 does not know gfx11 and dies in hipHostMalloc by itself.
+    let known = all.filter(|pair| *pair != (Release::Rocm523, "gfx1100"));
+    known.map(|(release, machine)| Scene::new(release, machine)).collect()
 }
 
 /// The run, or `None` where this machine cannot have a stack.
