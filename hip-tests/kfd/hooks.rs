@@ -3,6 +3,7 @@
 //! Most end in the system call itself: nothing is allocated, and no symbol has to be found, on the way.
 //! They behave as libc's for every path and descriptor that is not ours.
 
+use std::cell::Cell;
 use std::ffi::{CStr, c_char, c_int, c_long, c_uint, c_ulong, c_void};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -277,8 +278,17 @@ unsafe fn statx_at(dir: c_int, path: *const c_char, flags: c_int, mask: c_uint, 
     }
 }
 
+thread_local! {
+    /// Whether this thread is inside an emulated call.
+    static ANSWERING: Cell<bool> = const { Cell::new(false) };
+}
+
 /// The cards lose memory that the program unmaps, as the kernel's MMU notifiers arrange.
 fn forget(address: u64, size: u64) {
+    // An allocator other than libc's may unmap while one of our locks is held.
+    if ANSWERING.get() {
+        return;
+    }
     let Some(session) = session::current() else { return };
     if !session.memory().svm.is_empty() {
         session.memory_mut().svm.forget(address, size.next_multiple_of(4096));
@@ -301,7 +311,10 @@ unsafe fn any_ioctl(fd: c_int, request: c_ulong, arg: *mut c_void) -> c_int {
                 _ => Some(Err(libc::ENOTTY)),
             }
         };
-        match catch_unwind(AssertUnwindSafe(call)) {
+        ANSWERING.set(true);
+        let answer = catch_unwind(AssertUnwindSafe(call));
+        ANSWERING.set(false);
+        match answer {
             Ok(None) => {}
             Ok(Some(Ok(()))) => return 0,
             Ok(Some(Err(errno))) => return fail(errno),
