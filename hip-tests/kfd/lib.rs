@@ -1,11 +1,11 @@
 //! `librmcp_kfd.so`: an emulated AMD KFD and render node, preloaded into the unmodified ROCm user mode.
 //!
-//! - [`hooks`] interposes libc; [`tree`] and [`topology`] are the files a machine with cards shows
-//! - [`machine`] is what to show
-//! - [`session`] is what a process has open; [`kfd`] and [`drm`] answer ioctls
-//! - [`memory`], [`range`], [`svm`], [`events`] are the state behind them
-//! - [`queue`] runs [`aql`] and [`sdma`] packets; [`transfer`] moves bytes; [`dispatch`] is where kernels would run
-//! - [`log`] tells what reached the kernel
+//! - `hooks` interposes libc; `tree` and `topology` are the files a machine with cards shows
+//! - `machine` is what to show
+//! - `session` is what a process has open; `kfd` and `drm` answer ioctls
+//! - `memory`, `range`, `svm`, `events` are the state behind them
+//! - `queue` runs `aql` and `sdma` packets; `transfer` moves bytes; `dispatch` is where kernels would run
+//! - `log` tells what reached the kernel
 #![allow(missing_docs, reason = "one small crate: what a name says is not said twice")]
 
 mod aql;
