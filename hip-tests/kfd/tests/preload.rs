@@ -47,6 +47,9 @@ fn a_machine_with_a_card_shows_its_nodes_and_devices() {
     assert_eq!(shown(&["ls", "/sys/class/kfd/kfd/topology/nodes"]), "0\n1");
     assert_eq!(shown(&["cat", "/sys/devices/virtual/kfd/kfd/topology/nodes/1/name"]), "navi10");
     assert_eq!(shown(&["stat", "-c", "%F %t:%T", "/dev/dri/renderD128"]), "character special file e2:80");
+    let numbers =
+        "import os; n = os.stat('/dev/kfd').st_rdev; print(os.major(n), n == os.fstat(os.open('/dev/kfd', 2)).st_rdev)";
+    assert_eq!(shown(&["python3", "-c", numbers]), "234 True");
     let resolve = "import os; print(os.path.realpath('/sys/dev/char/226:128/device'))";
     assert_eq!(shown(&["python3", "-c", resolve]), "/sys/devices/pci0000:00/0000:03:00.0");
 }
