@@ -71,9 +71,15 @@ impl Stubs {
         self.root.join("libempty.so")
     }
 
-    /// A program linked with the system's drivers that measures calls. `bench.c` says what it takes.
+    /// A program linked with the drivers' names, which measures calls. It finds them through LD_LIBRARY_PATH, so that it
+    /// runs on a real runtime too. `bench.c` says what it takes.
     pub fn bench(&self) -> PathBuf {
-        self.root.join("system/bench")
+        self.root.join("bench")
+    }
+
+    /// The folder of the system's drivers, for LD_LIBRARY_PATH.
+    pub fn drivers(&self) -> PathBuf {
+        self.root.join("system")
     }
 
     /// A KFD topology with these gfx targets, for RMCP_TOPOLOGY.
@@ -105,17 +111,17 @@ impl Stubs {
             }
         }
 
-        let system = Linked { names: SYSTEM, folder: &root.join("system"), rpath: &root.join("system") };
+        let system = Linked { names: SYSTEM, folder: &stubs.drivers(), rpath: Some(&stubs.drivers()) };
         // Linked where the function exists, as programs are that meet an older runtime.
-        let old = Linked { rpath: &root.join("old"), ..system };
+        let old = Linked { rpath: Some(&root.join("old")), ..system };
         let wheel = Linked {
             names: BUNDLED,
             folder: &root.join("wheel/example.libs"),
-            rpath: Path::new("$ORIGIN/../example.libs"),
+            rpath: Some(Path::new("$ORIGIN/../example.libs")),
         };
         compile(&stubs.program(), &["main.c", "client.c"], Some(system))?;
         compile(&stubs.old_program(), &["main.c", "client.c"], Some(old))?;
-        compile(&stubs.bench(), &["bench.c"], Some(system))?;
+        compile(&stubs.bench(), &["bench.c"], Some(Linked { rpath: None, ..system }))?;
         compile(&stubs.loader(), &["main.c"], None)?;
         compile(&stubs.client(), &["client.c"], Some(system))?;
         compile(&stubs.wheel_client(), &["client.c"], Some(wheel))?;
@@ -126,12 +132,12 @@ impl Stubs {
     }
 }
 
-/// Drivers to link with, and where the program finds them when it runs.
+/// Drivers to link with, and where the program looks for them when it runs.
 #[derive(Clone, Copy)]
 struct Linked<'a> {
     names: [&'static str; 2],
     folder: &'a Path,
-    rpath: &'a Path,
+    rpath: Option<&'a Path>,
 }
 
 /// The driver's file. Always optimised: the benchmarks use it too.
@@ -168,7 +174,7 @@ fn compile(output: &Path, sources: &[&str], drivers: Option<Linked>) -> Result<(
     if let Some(Linked { names, folder, rpath }) = drivers {
         // All references are weak, and so count for nothing under --as-needed.
         command.arg("-Wl,--no-as-needed").arg("-L").arg(folder).args(names.map(|name| format!("-l:{name}")));
-        command.arg(format!("-Wl,-rpath,{}", rpath.display()));
+        command.args(rpath.map(|rpath| format!("-Wl,-rpath,{}", rpath.display())));
     }
     install(output, |new| succeed(command.arg("-ldl").arg("-o").arg(new)))
 }

@@ -9,7 +9,7 @@
 
 static double now(void) {
     struct timespec time;
-    clock_gettime(CLOCK_MONOTONIC, &time);
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time);
     return time.tv_sec * 1e9 + time.tv_nsec;
 }
 
@@ -24,9 +24,9 @@ static int measure(const char *function, unsigned long calls) {
     void *memory;
     MEASURE("hipMalloc", hipMalloc(&memory, 4096))
     MEASURE("hipHostMalloc", hipHostMalloc(&memory, 4096, 0))
-    MEASURE("hipHostMalloc:NonCoherent", hipHostMalloc(&memory, 4096, 0x80000000))
     MEASURE("hipMallocManaged", hipMallocManaged(&memory, 4096, 1))
     MEASURE("hsa_amd_memory_pool_allocate", hsa_amd_memory_pool_allocate(0x12, 4096, 0, &memory))
+    MEASURE("hipMalloc+hipFree", (hipMalloc(&memory, 4096), hipFree(memory)))
     return 0;
 }
 

@@ -18,6 +18,7 @@ WEAK int hipMallocHost(void **, size_t);
 WEAK int hipMemAllocHost(void **, size_t);
 WEAK int hipEventCreateWithFlags(void **, unsigned);
 WEAK uint32_t hsa_amd_memory_pool_allocate(uint64_t, size_t, uint32_t, void **);
+WEAK int hipFree(void *);
 WEAK int hipSetDevice(int);
 WEAK int hipGetLastError(void);
 
