@@ -54,7 +54,9 @@ fn file() -> Option<&'static CString> {
     static FILE: OnceLock<Option<CString>> = OnceLock::new();
     FILE.get_or_init(|| {
         let path = std::env::var_os("RMCP_KFD_LOG").filter(|path| !path.is_empty())?;
-        CString::new(path.as_bytes()).ok()
+        // The program may change its directory.
+        let path = std::path::absolute(path).ok()?;
+        CString::new(path.as_os_str().as_bytes()).ok()
     })
     .as_ref()
 }
