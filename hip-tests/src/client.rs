@@ -24,6 +24,8 @@ pub enum Client {
     HsaPools,
     /// `wheel/client.py`: Python on a wheel that bundles the runtime.
     Wheel,
+    /// `ggml.cpp`: llama.cpp's HIP backend from Debian, through ggml's public C interface.
+    Ggml,
     /// A program of the stack, or of Debian packages laid over it.
     Debian {
         /// The packages that bring it, beyond the stack.
@@ -65,8 +67,9 @@ pub(crate) fn compile(stack: &Stack, source: &str, output: &Path, linker: &[&str
     command.arg("-O1").arg(&source).arg("-o").arg(&partial);
     // No libstdc++: a new host's would not do on an old stack. The runtime finds its own libraries at run time.
     command.args(["-nodefaultlibs", "-Wl,--as-needed,--allow-shlib-undefined"]);
-    command.arg("-L").arg(stack.library_dir()).args(["-lamdhip64", "-lhsa-runtime64", "-lc"]);
-    finish(command.args(linker), &source)?;
+    command.args(stack.library_dirs().iter().flat_map(|dir| ["-L".as_ref(), dir.as_os_str()]));
+    command.args(linker).args(["-lamdhip64", "-lhsa-runtime64", "-lc"]);
+    finish(&mut command, &source)?;
     fs::rename(&partial, output).with_context(|| format!("rename {}", partial.display()))
 }
 
@@ -87,7 +90,8 @@ pub fn compile_only(stack: &Stack, source: &str, macros: &[(String, i64)]) -> Re
 fn compiler(stack: &Stack) -> Command {
     let mut command = Command::new(std::env::var_os("CXX").unwrap_or_else(|| "c++".into()));
     command.args(["-std=c++17", "-Wall", "-Wextra", "-Werror", "-Wno-deprecated-declarations"]);
-    command.arg("-D__HIP_PLATFORM_AMD__").arg("-isystem").arg(stack.include_dir());
+    command.arg("-D__HIP_PLATFORM_AMD__");
+    command.args(stack.include_dirs().iter().flat_map(|dir| ["-isystem".as_ref(), dir.as_os_str()]));
     command
 }
 
@@ -97,6 +101,21 @@ fn finish(command: &mut Command, source: &Path) -> Result<()> {
     let messages = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{} does not compile:\n{messages}", source.display());
     Ok(())
+}
+
+fn ggml(stack: &Stack) -> Result<Command> {
+    let stack = stack.clone().with_packages(&["libggml0"])?.with_only(&["libggml0-backend-hip", "libggml-dev"])?;
+    let workshop = workshop(&stack)?;
+    let program = workshop.join("ggml");
+    compile(&stack, "ggml.cpp", &program, &["-l:libggml.so.0", "-l:libggml-base.so.0"])?;
+    let blas = workshop.join("ggml_blas.so");
+    compile(&stack, "ggml_blas.cpp", &blas, &["-shared", "-fPIC"])?;
+    for name in ["libhipblas.so.2", "librocblas.so.4"] {
+        fs::copy(&blas, workshop.join(name)).with_context(|| format!("copy {name}"))?;
+    }
+    let mut command = stack.command_with(&program, &[workshop])?;
+    command.arg(stack.file("usr/lib/x86_64-linux-gnu/ggml/backends0/libggml-hip.so")?);
+    Ok(command)
 }
 
 impl Client {
@@ -120,6 +139,7 @@ impl Client {
             Client::Events => native("events"),
             Client::HsaPools => native("hsa_pools"),
             Client::Wheel => crate::wheel::command(stack),
+            Client::Ggml => ggml(stack),
             Client::Debian { packages, program, args } => {
                 let stack = match packages.as_slice() {
                     [] => stack.clone(),

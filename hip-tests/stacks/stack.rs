@@ -72,16 +72,27 @@ impl Stack {
         Ok(Stamp::read(&prefix).map(|stamp| Stack { release, prefixes: vec![prefix], packages: stamp.packages }))
     }
 
-    /// This stack with more packages of its suite (and what they need beyond the stack) in a
-    /// prefix of their own.
+    /// This stack with more packages of its suite, and what they need beyond the stack, in a prefix of their own.
     ///
     /// # Errors
     /// As [`Stack::fetch`]; also when the suite has no such package.
-    pub fn with_packages(mut self, names: &[&str]) -> Result<Stack> {
-        let label = format!("{}+{}", self.release, names.join("+"));
+    pub fn with_packages(self, names: &[&str]) -> Result<Stack> {
+        self.overlay(names, "+", |apt| apt.resolve(names))
+    }
+
+    /// The same without what the packages need: for one whose dependencies are large and not called.
+    ///
+    /// # Errors
+    /// As [`Stack::with_packages`].
+    pub fn with_only(self, names: &[&str]) -> Result<Stack> {
+        self.overlay(names, "+only+", |apt| apt.alone(names))
+    }
+
+    fn overlay(mut self, names: &[&str], sign: &str, resolve: impl Fn(&Apt) -> Result<Vec<Package>>) -> Result<Stack> {
+        let label = format!("{}{sign}{}", self.release, names.join("+"));
         let prefix = stacks_dir()?.join(&label);
         let stamp = provide(self.release, &prefix, names, &label, |apt, _| {
-            let mut packages = apt.resolve(names)?;
+            let mut packages = resolve(apt)?;
             packages.retain(|new| !self.packages.iter().any(|known| known.name == new.name));
             Ok(packages)
         })?;
@@ -114,6 +125,12 @@ impl Stack {
     /// The directory that holds `hip/hip_runtime_api.h` and `hsa/hsa.h`.
     pub fn include_dir(&self) -> PathBuf {
         self.prefix().join("usr/include")
+    }
+
+    /// The directories of all headers, those of added packages too.
+    pub fn include_dirs(&self) -> Vec<PathBuf> {
+        let dirs = self.prefixes.iter().map(|prefix| prefix.join("usr/include"));
+        dirs.filter(|dir| dir.is_dir()).collect()
     }
 
     /// The directory that holds `libamdhip64.so`.
@@ -163,14 +180,31 @@ impl Stack {
             .with_context(|| format!("no dynamic loader in {}", self.prefix().display()))
     }
 
+    /// A file of the stack or of what was added to it, by its path in the package: `usr/bin/rocminfo`.
+    ///
+    /// # Errors
+    /// When no package brought it.
+    pub fn file(&self, path: &str) -> Result<PathBuf> {
+        let mut candidates = self.prefixes.iter().map(|prefix| prefix.join(path));
+        candidates.find(|path| path.exists()).with_context(|| format!("the ROCm {} stack has no {path}", self.release))
+    }
+
     /// A command that runs `program` with the stack's libraries: a path, or the name of a program
     /// of the stack. `LD_PRELOAD` works as ever; children of the program use the host's libraries.
     ///
     /// # Errors
     /// When there is no such program.
     pub fn command(&self, program: impl AsRef<OsStr>) -> Result<Command> {
+        self.command_with(program, &[])
+    }
+
+    /// The same with more directories of libraries, searched after the stack's.
+    ///
+    /// # Errors
+    /// As [`Stack::command`].
+    pub fn command_with(&self, program: impl AsRef<OsStr>, libraries: &[PathBuf]) -> Result<Command> {
         let mut path = OsString::new();
-        for dir in self.library_dirs() {
+        for dir in self.library_dirs().iter().chain(libraries) {
             if !path.is_empty() {
                 path.push(":");
             }
