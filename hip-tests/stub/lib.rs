@@ -4,7 +4,7 @@
 //! nothing about the effect of a flag: that is what the real runtimes of `rmcp-stacks` are for.
 //!
 //! One build serves as libamdhip64 and as libhsa-runtime64. [`hooked`] has every hooked function, derived from the hook
-//! table; [`others`] has those that RMCP itself calls. `clients/stub.h` declares what a test asks of a stub.
+//! table; [`others`] has more that RMCP itself calls. `clients/stub.h` declares what a test asks of a stub.
 #![allow(non_snake_case)] // modules are named after their functions
 
 mod control;
@@ -13,7 +13,7 @@ mod record;
 /// Defines functions that note their arguments, write an address of this copy where C expects one, and return 0
 /// unless told to fail.
 macro_rules! stubs {
-    ($( $library:ident fn $name:ident ( $($arg:ident : $ty:ty),* ) -> $ret:ty => $policy:ident; )*) => {
+    ($( $library:ident fn $name:ident ( $($arg:ident : $ty:ty),* ) -> $ret:ty => $policy:ident $([$size:expr])?; )*) => {
         $(
             mod $name {
                 use super::*;
@@ -22,10 +22,11 @@ macro_rules! stubs {
 
                 #[unsafe(no_mangle)]
                 unsafe extern "C" fn $name($($arg: $ty),*) -> $ret {
-                    let status = FUNCTION.called(&[$($arg.number()),*]);
+                    let numbers = [$($arg.number()),*];
+                    let status = FUNCTION.called(&numbers);
                     if status == 0 {
                         // SAFETY: the caller passes what the C function takes.
-                        $( unsafe { $arg.answer() }; )*
+                        $( unsafe { $arg.answer(&numbers) }; )*
                     }
                     status as $ret
                 }
@@ -39,8 +40,8 @@ macro_rules! stubs {
 
 mod hooked {
     use crate::record::{Argument, Function};
-    use rmcp_hooks::{HipError, HsaPool, HsaStatus};
-    use std::ffi::c_void;
+    use rmcp_hooks::{HipError, HipExtent, HsaPool, HsaStatus, PropertiesR0000, PropertiesR0600};
+    use std::ffi::{c_char, c_void};
 
     rmcp_hooks::hooks!(stubs);
 }

@@ -1,14 +1,9 @@
-//! The functions that RMCP calls for itself.
+//! Functions without a hook that RMCP calls for itself.
 
-use crate::record::{Argument, Function, LAST_ERROR};
+use crate::record::LAST_ERROR;
 use rmcp_hooks::{HipError, HsaPool, HsaStatus};
-use std::ffi::{c_char, c_int, c_void};
-use std::ptr::copy_nonoverlapping;
+use std::ffi::{c_int, c_void};
 use std::sync::atomic::{AtomicI32, Ordering::Relaxed};
-
-stubs! {
-    Hip fn hipMemAdvise(range: *const c_void, size: usize, advice: i32, device: i32) -> HipError => count;
-}
 
 static DEVICE: AtomicI32 = AtomicI32::new(0);
 /// HIP_VERSION: 10,000,000 * major + 100,000 * minor + patch.
@@ -45,13 +40,9 @@ unsafe extern "C" fn hipRuntimeGetVersion(version: *mut c_int) -> HipError {
 }
 
 /// The devices' architecture names: STUB_ARCHS, separated by commas.
-fn archs() -> Vec<String> {
-    std::env::var("STUB_ARCHS")
-        .unwrap_or_default()
-        .split(',')
-        .map(String::from)
-        .filter(|arch| !arch.is_empty())
-        .collect()
+pub fn archs() -> Vec<String> {
+    let names = std::env::var("STUB_ARCHS").unwrap_or_default();
+    names.split(',').map(String::from).filter(|arch| !arch.is_empty()).collect()
 }
 
 #[unsafe(no_mangle)]
@@ -59,30 +50,6 @@ unsafe extern "C" fn hipGetDeviceCount(count: *mut c_int) -> HipError {
     // SAFETY: C's promise.
     unsafe { count.write(archs().len() as c_int) };
     0
-}
-
-/// Writes the name at `offset` of a hipDeviceProp_t.
-unsafe fn properties(out: *mut c_char, device: c_int, offset: usize) -> HipError {
-    const INVALID_DEVICE: HipError = 101;
-    let Some(arch) = archs().get(device as usize).cloned() else { return INVALID_DEVICE };
-    // SAFETY: the caller's struct has 256 bytes there.
-    unsafe {
-        copy_nonoverlapping(arch.as_ptr().cast(), out.add(offset), arch.len());
-        out.add(offset + arch.len()).write(0);
-    }
-    0
-}
-
-#[unsafe(no_mangle)]
-unsafe extern "C" fn hipGetDeviceProperties(out: *mut c_char, device: c_int) -> HipError {
-    // SAFETY: C's promise; the offset is that of hipDeviceProp_tR0000.
-    unsafe { properties(out, device, 396) }
-}
-
-#[unsafe(no_mangle)]
-unsafe extern "C" fn hipGetDevicePropertiesR0600(out: *mut c_char, device: c_int) -> HipError {
-    // SAFETY: C's promise; the offset is that of hipDeviceProp_tR0600.
-    unsafe { properties(out, device, 1160) }
 }
 
 /// hsa_amd_memory_pool_global_flag_t of each pool of the one agent: kernarg and fine, fine, coarse.

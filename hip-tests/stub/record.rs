@@ -1,6 +1,9 @@
 //! What arrived at the functions, and what they shall answer.
 
-use std::ffi::c_void;
+use crate::others::archs;
+use rmcp_hooks::{HipExtent, PropertiesR0000, PropertiesR0600};
+use std::ffi::{c_char, c_void};
+use std::ptr::copy_nonoverlapping;
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU64, Ordering::Relaxed};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -56,11 +59,12 @@ pub trait Argument: Copy {
         None
     }
 
-    /// Writes the answer through it, where it is an address for one.
+    /// Writes the answer through it, where it is an address for one. `numbers` are all arguments.
     ///
     /// # Safety
-    /// An address can be written to.
-    unsafe fn answer(self) {}
+    /// An address for an answer is null or can be written to.
+    #[inline]
+    unsafe fn answer(self, _numbers: &[Option<u64>]) {}
 }
 
 macro_rules! numbers {
@@ -72,13 +76,63 @@ macro_rules! numbers {
 }
 numbers!(i32, u32, u64, usize);
 
-impl Argument for *const c_void {}
+impl Argument for HipExtent {
+    fn number(self) -> Option<u64> {
+        Some(self.bytes() as u64)
+    }
+}
 
 impl Argument for *mut *mut c_void {
     #[inline]
-    unsafe fn answer(self) {
+    unsafe fn answer(self, _: &[Option<u64>]) {
         static MEMORY: AtomicU64 = AtomicU64::new(0);
         // SAFETY: the caller's promise.
         unsafe { self.write(MEMORY.as_ptr().cast()) };
     }
 }
+
+// What is read, or written by nobody who looks at it.
+impl Argument for *const c_void {}
+impl Argument for *const c_char {}
+impl Argument for *mut c_void {}
+impl Argument for *mut u64 {}
+
+macro_rules! zeros {
+    ($($ty:ty),*) => { $( impl Argument for *mut $ty {
+        unsafe fn answer(self, _: &[Option<u64>]) {
+            if !self.is_null() {
+                // SAFETY: the caller's promise.
+                unsafe { self.write(0) };
+            }
+        }
+    } )* };
+}
+zeros!(u32, usize);
+
+impl Argument for *mut i32 {
+    unsafe fn answer(self, _: &[Option<u64>]) {
+        if !self.is_null() {
+            // A device attribute: the device can do it.
+            // SAFETY: the caller's promise.
+            unsafe { self.write(1) };
+        }
+    }
+}
+
+macro_rules! properties {
+    ($($ty:ty: $name:literal),*) => { $( impl Argument for *mut $ty {
+        unsafe fn answer(self, numbers: &[Option<u64>]) {
+            // The last argument is the device.
+            let device = numbers.last().copied().flatten().unwrap_or(0);
+            let arch = archs().into_iter().nth(device as usize).unwrap_or_default();
+            // SAFETY: the caller's promise; gcnArchName has 256 bytes, and the names of the tests fewer.
+            unsafe {
+                let name = self.cast::<u8>().add($name);
+                copy_nonoverlapping(arch.as_ptr(), name, arch.len());
+                name.add(arch.len()).write(0);
+            }
+        }
+    } )* };
+}
+// Where gcnArchName stands in each layout of hipDeviceProp_t. (hip_runtime_api.h)
+properties!(PropertiesR0000: 396, PropertiesR0600: 1160);

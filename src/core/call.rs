@@ -4,7 +4,7 @@ use crate::caller::{self, Caller};
 use crate::counters::{Outcome, count};
 use crate::machine;
 use rmcp::policy::Rules;
-use rmcp_hooks::Hook;
+use rmcp_hooks::{Hook, Policy};
 use std::cell::Cell;
 use std::ffi::c_void;
 use std::mem::transmute_copy;
@@ -36,11 +36,12 @@ impl<F: Copy, R: Copy> Call<F, R> {
         Some(Self { hook, caller, real, result: Cell::new(None) })
     }
 
-    /// Runs `policy` for a call of the program, and forwards one of the runtime itself. A panic of the policy's ends
+    /// Runs `policy` for a call of the program, and forwards one of the runtime itself, with the exception that
+    /// `policies::register` explains. A panic of the policy's ends
     /// here: the program gets the real function's answer, as if RMCP were not there.
     #[inline]
     pub fn run(self, policy: impl FnOnce(&Self) -> R, forward: impl Fn(F) -> R) -> R {
-        if self.caller.is_runtime {
+        if self.caller.is_runtime && self.hook.info().policy != Policy::register {
             count(self.hook, Outcome::Runtime);
             return forward(self.real);
         }
@@ -66,8 +67,9 @@ impl<F: Copy, R: Copy> Call<F, R> {
         self.finish(Outcome::Rewritten, call)
     }
 
+    /// Calls the real function, and counts the call as one that ended so.
     #[inline]
-    fn finish(&self, outcome: Outcome, call: impl FnOnce(F) -> R) -> R {
+    pub fn finish(&self, outcome: Outcome, call: impl FnOnce(F) -> R) -> R {
         count(self.hook, outcome);
         let result = call(self.real);
         self.result.set(Some(result));

@@ -35,6 +35,13 @@ static OUTSIDE: Caller = Caller::new(0, 0, false);
 /// The gate of this process, which lends its place in the global scope.
 pub static GATE: OnceRef<'static, Gate> = OnceRef::new();
 
+/// The gate's own export of `hook`, for those who ask for its address.
+pub fn export(hook: Hook) -> Option<*mut c_void> {
+    let gate = resolve::module_of(&raw const *GATE.get()? as usize)?;
+    let export = gate.lookup(hook.info().symbol);
+    (!export.is_null()).then_some(export)
+}
+
 /// The caller that `address` belongs to. Takes no lock and, after its first call, allocates nothing.
 #[inline]
 pub fn of(address: usize) -> &'static Caller {

@@ -6,23 +6,25 @@
 
 use crate::call::Call;
 use crate::policies;
-use rmcp_hooks::{Argument, HipError, Hook, HsaPool, HsaStatus};
+use rmcp_hooks::{Argument, HipError, HipExtent, Hook, HsaPool, HsaStatus, PropertiesR0000, PropertiesR0600};
 use std::arch::naked_asm;
-use std::ffi::c_void;
+use std::ffi::{c_char, c_void};
 
+/// Runs a call by its policy: `vram` is given the size of the table, every other policy the arguments.
 macro_rules! apply {
-    (count, $call:expr, ($($arg:ident),*)) => {
-        // SAFETY: the program's own arguments go to the function they were meant for.
-        $call.run(|call| call.forward(|real| unsafe { real($($arg),*) }), |real| unsafe { real($($arg),*) })
+    (count, $call:expr, $forward:expr, ($($arg:ident),*)) => {
+        $call.run(|call| call.forward($forward), $forward)
     };
-    ($policy:ident, $call:expr, ($($arg:ident),*)) => {
-        // SAFETY: as above.
-        $call.run(|call| policies::$policy(call, $($arg),*), |real| unsafe { real($($arg),*) })
+    (vram [$size:expr], $call:expr, $forward:expr, ($($arg:ident),*)) => {
+        $call.run(|call| policies::vram(call, $size, $forward), $forward)
+    };
+    ($policy:ident, $call:expr, $forward:expr, ($($arg:ident),*)) => {
+        $call.run(|call| policies::$policy(call, $($arg),*), $forward)
     };
 }
 
 macro_rules! entries {
-    ($( $library:ident fn $name:ident ( $($arg:ident : $ty:ty),* ) -> $ret:ty => $policy:ident; )*) => {
+    ($( $library:ident fn $name:ident ( $($arg:ident : $ty:ty),* ) -> $ret:ty => $policy:ident $([$size:expr])?; )*) => {
         $(
             mod $name {
                 use super::*;
@@ -30,8 +32,10 @@ macro_rules! entries {
                 type Real = unsafe extern "C" fn($($ty),*) -> $ret;
 
                 extern "C" fn hook($($arg: $ty,)* caller: usize) -> $ret {
+                    // SAFETY: the program's own arguments go to the function they were meant for.
+                    let forward = |real: Real| unsafe { real($($arg),*) };
                     match Call::<Real, $ret>::enter(Hook::$name, caller) {
-                        Some(call) => apply!($policy, call, ($($arg),*)),
+                        Some(call) => apply!($policy $([$size])?, call, forward, ($($arg),*)),
                         None => Hook::$name.info().library.missing() as $ret,
                     }
                 }
@@ -45,7 +49,14 @@ macro_rules! entries {
                         ".elseif {registers} == 3", "mov rcx, [rsp]",
                         ".elseif {registers} == 4", "mov r8, [rsp]",
                         ".elseif {registers} == 5", "mov r9, [rsp]",
-                        ".else", ".error \"no register is left for the caller\"",
+                        ".elseif {registers} == 7",
+                        // No register is left: the seventh argument and the caller go onto a stack frame of their own.
+                        "mov rax, [rsp]", "mov r10, [rsp + 8]",
+                        "sub rsp, 8", "push rax", "push r10",
+                        "call {hook}",
+                        "add rsp, 24",
+                        "ret",
+                        ".else", ".error \"this many arguments need a case of their own\"",
                         ".endif",
                         "jmp {hook}",
                         registers = const { 0 $( + <$ty as Argument>::REGISTERS )* },

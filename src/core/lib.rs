@@ -6,7 +6,6 @@
 //! and [`log`] report, [`api`] is `include/rmcp.h`.
 
 mod api;
-#[allow(dead_code)] // its hooks come with hipHostGetFlags
 mod asked;
 mod bind;
 mod call;

@@ -82,9 +82,16 @@ pub fn rules(caller: &Caller) -> &'static Rules {
 
 #[cold]
 fn rules_of_device(caller: &Caller) -> &'static Rules {
-    let Some(machine) = known() else { return &KEEP };
-    let device = caller.runtime().device().and_then(|device| usize::try_from(device).ok());
-    device.and_then(|device| machine.gpus.get(device)).map_or(&KEEP, |(_, rules)| rules)
+    caller.runtime().device().map_or(&KEEP, rules_of)
+}
+
+/// The rules of the GPU that HIP numbers so.
+pub fn rules_of(device: i32) -> &'static Rules {
+    if disabled() {
+        return &KEEP;
+    }
+    let gpus = known().map_or(&[][..], |machine| &machine.gpus);
+    usize::try_from(device).ok().and_then(|device| gpus.get(device)).map_or(&KEEP, |(_, rules)| rules)
 }
 
 /// Forwards every later call unchanged.

@@ -1,8 +1,10 @@
 //! The few functions of the real HIP runtime that RMCP itself calls, each optional.
 
 use crate::caller::Caller;
+use rmcp::policy::Vram;
 use rmcp_hooks::{HipError, Library};
 use std::ffi::{c_int, c_void};
+use std::ptr::null_mut;
 
 type GetInt = unsafe extern "C" fn(*mut c_int) -> HipError;
 type Advise = unsafe extern "C" fn(*const c_void, usize, c_int, c_int) -> HipError;
@@ -13,6 +15,9 @@ pub struct Runtime {
     version: Option<i32>,
     advise: Option<Advise>,
     last_error: Option<unsafe extern "C" fn() -> HipError>,
+    get_info: Option<unsafe extern "C" fn(*mut usize, *mut usize) -> HipError>,
+    address_range: Option<unsafe extern "C" fn(*mut *mut c_void, *mut usize, *const c_void) -> HipError>,
+    malloc: Option<unsafe extern "C" fn(*mut *mut c_void, usize) -> HipError>,
 }
 
 impl Runtime {
@@ -25,6 +30,9 @@ impl Runtime {
                 version: caller.function::<GetInt>(Library::Hip, c"hipRuntimeGetVersion").and_then(|get| read(get)),
                 advise: caller.function(Library::Hip, c"hipMemAdvise"),
                 last_error: caller.function(Library::Hip, c"hipGetLastError"),
+                get_info: caller.function(Library::Hip, c"hipMemGetInfo"),
+                address_range: caller.function(Library::Hip, c"hipMemGetAddressRange"),
+                malloc: caller.function(Library::Hip, c"hipMalloc"),
             }
         }
     }
@@ -41,6 +49,41 @@ impl Runtime {
         self.version.is_some_and(|version| version < 60_300_000)
     }
 
+    /// Clears the calling thread's last error, which the program did not cause.
+    pub fn forget_error(&self) {
+        if let Some(last_error) = self.last_error {
+            // SAFETY: takes nothing.
+            unsafe { last_error() };
+        }
+    }
+
+    /// The current device's memory.
+    pub fn vram(&self) -> Option<Vram> {
+        let (mut free, mut total) = (0, 0);
+        // SAFETY: hipMemGetInfo writes two sizes.
+        let status = unsafe { self.get_info?(&mut free, &mut total) };
+        (status == 0).then_some(Vram { total: total as u64, free: free as u64 })
+    }
+
+    /// Where the allocation that holds `ptr` begins.
+    pub fn base(&self, ptr: *const c_void) -> Option<*mut c_void> {
+        let (mut base, mut size) = (null_mut(), 0);
+        // SAFETY: hipMemGetAddressRange writes an address and a size.
+        let status = unsafe { self.address_range?(&mut base, &mut size, ptr) };
+        (status == 0).then_some(base)
+    }
+
+    /// hipErrorOutOfMemory, and hipGetLastError says so too: the runtime itself is made to refuse.
+    pub fn out_of_memory(&self) -> HipError {
+        const OUT_OF_MEMORY: HipError = 2;
+        if let Some(malloc) = self.malloc {
+            let mut never = null_mut();
+            // SAFETY: hipMalloc writes one address, but no machine has this much.
+            unsafe { malloc(&mut never, usize::MAX / 4) };
+        }
+        OUT_OF_MEMORY
+    }
+
     /// Asks for `advice` on a managed range for `device`. A refusal leaves no trace in hipGetLastError.
     pub fn advise(&self, range: *const c_void, size: usize, advice: i32, device: i32) -> Result<(), HipError> {
         let Some(advise) = self.advise else { return Err(Library::Hip.missing()) };
@@ -48,10 +91,7 @@ impl Runtime {
         match unsafe { advise(range, size, advice, device) } {
             0 => Ok(()),
             refusal => {
-                if let Some(last_error) = self.last_error {
-                    // SAFETY: takes nothing; clears the calling thread's error.
-                    unsafe { last_error() };
-                }
+                self.forget_error();
                 Err(refusal)
             }
         }

@@ -33,8 +33,8 @@ macro_rules! trampoline {
             #[unsafe(no_mangle)]
             #[unsafe(naked)]
             extern "C" fn $name() {
-                // The slot is the export's first field.
-                naked_asm!("jmp [rip + {export}]", export = sym EXPORT)
+                // The slot is the export's first field. Aligned, since a jump across two cache lines costs a cycle more.
+                naked_asm!("jmp [rip + {export}]", ".p2align 3", export = sym EXPORT)
             }
 
             #[unsafe(naked)]
@@ -51,7 +51,7 @@ macro_rules! trampoline {
 }
 
 macro_rules! hook_exports {
-    ($( $library:ident fn $name:ident $arguments:tt -> $result:ty => $policy:ident; )*) => {
+    ($( $library:ident fn $name:ident $arguments:tt -> $result:ty => $policy:ident $([$size:expr])?; )*) => {
         $( trampoline!($name, Some(Library::$library)); )*
     };
 }

@@ -5,7 +5,7 @@
 //!
 //! ```
 //! macro_rules! count {
-//!     ($( $lib:ident fn $name:ident ( $($arg:ident : $ty:ty),* ) -> $ret:ty => $policy:ident; )*) => {
+//!     ($( $lib:ident fn $name:ident ( $($arg:ident : $ty:ty),* ) -> $ret:ty => $policy:ident $([$size:expr])?; )*) => {
 //!         [$(stringify!($name)),*].len()
 //!     };
 //! }
@@ -38,6 +38,37 @@ impl Argument for u64 {}
 impl Argument for usize {}
 impl<T> Argument for *const T {}
 impl<T> Argument for *mut T {}
+
+/// `hipExtent`, passed by value: too large for registers. (driver_types.h)
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(C)]
+pub struct HipExtent {
+    /// In bytes for linear memory.
+    pub width: usize,
+    /// In rows.
+    pub height: usize,
+    /// In slices.
+    pub depth: usize,
+}
+
+impl HipExtent {
+    /// The bytes of linear memory of this extent, without padding.
+    pub const fn bytes(self) -> usize {
+        self.width.saturating_mul(self.height).saturating_mul(self.depth)
+    }
+}
+
+impl Argument for HipExtent {
+    const REGISTERS: usize = 0;
+}
+
+/// `hipDeviceProp_t` of 792 bytes: hipGetDeviceProperties before ROCm 6, hipGetDevicePropertiesR0000 after.
+#[repr(C, align(8))]
+pub struct PropertiesR0000(pub [u8; 792]);
+
+/// `hipDeviceProp_t` of 1472 bytes: hipGetDevicePropertiesR0600, ROCm 6.0 and later.
+#[repr(C, align(8))]
+pub struct PropertiesR0600(pub [u8; 1472]);
 
 /// The C library that a hooked function belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,36 +103,63 @@ impl Library {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[allow(non_camel_case_types)] // named as in the table
 pub enum Policy {
-    /// The call has nothing to rewrite.
+    /// Counted and forwarded.
     count,
+    /// Device memory: `vram_fraction`.
+    vram,
+    /// What hipMemGetInfo says of device memory.
+    mem_info,
     /// hipHostMalloc's flags.
     host,
     /// hipHostAlloc, served by hipHostMalloc.
     host_alloc,
     /// hipMemAllocHost, served by hipHostMalloc.
     mem_alloc_host,
+    /// Freed memory is forgotten.
+    free,
+    /// hipHostGetFlags: what was asked.
+    asked_flags,
+    /// hipPointerGetAttributes: what was asked.
+    asked_attributes,
     /// hipMallocManaged's flags, and an advice after success.
     managed,
     /// hipExtMallocWithFlags' flags.
     ext,
     /// hipEventCreateWithFlags' flags.
     event,
+    /// One device attribute.
+    attribute,
+    /// All device properties.
+    properties,
+    /// hipGetProcAddress: the hook's address.
+    proc_address,
+    /// hipGetDriverEntryPoint: the hook's address.
+    entry_point,
     /// The pool of hsa_amd_memory_pool_allocate.
     pool,
+    /// The pool of hsa_amd_memory_lock_to_pool, when libamdhip64 calls it.
+    register,
 }
 
 impl Policy {
     /// What a user may expect, for `docs/hooks.md`. Options in code marks are those of `docs/options.md`.
     pub const fn text(self) -> &'static str {
         match self {
-            Policy::count => "counted and forwarded as it is: its memory is non-coherent already",
+            Policy::count => "counted and forwarded",
+            Policy::vram => "counted and forwarded; `vram_fraction` can refuse it",
+            Policy::mem_info => "`vram_fraction`: total and free within the limit",
             Policy::host => "`host`: implicitly coherent flags become NonCoherent",
             Policy::host_alloc => "`host`: served by hipHostMalloc with NonCoherent; flags above 7 are forwarded",
             Policy::mem_alloc_host => "`host`: served by hipHostMalloc with NonCoherent",
+            Policy::free => "counted and forwarded; what was asked for the memory is forgotten",
+            Policy::asked_flags | Policy::asked_attributes => "shows the flags that the program asked for",
             Policy::managed => "`managed`: SetCoarseGrain is advised after success, or the attach flag changes",
-            Policy::ext => "`device_finegrained`, `device_uncached`: the flag becomes Default",
+            Policy::ext => "`device_finegrained`, `device_uncached`: the flag becomes Default; `vram_fraction`",
             Policy::event => "`event_fence`: the system-scope release is kept once memory was made non-coherent",
+            Policy::attribute | Policy::properties => "`capabilities`: managed memory can be hidden",
+            Policy::proc_address | Policy::entry_point => "hands out the hook of a hooked function",
             Policy::pool => "`hsa_pool`: the coarse-grained pool of the same agent; never for calls of libamdhip64",
+            Policy::register => "`register`: the coarse-grained pool of the CPU, for calls of libamdhip64 alone",
         }
     }
 }
@@ -122,7 +180,7 @@ pub struct HookInfo {
 }
 
 macro_rules! describe {
-    ($( $lib:ident fn $name:ident ( $($arg:ident : $ty:ty),* ) -> $ret:ty => $policy:ident; )*) => {
+    ($( $lib:ident fn $name:ident ( $($arg:ident : $ty:ty),* ) -> $ret:ty => $policy:ident $([$size:expr])?; )*) => {
         /// Every hook, in table order; the discriminant is the index of its slot.
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         #[repr(usize)]

@@ -2,21 +2,62 @@
 
 /// Calls the macro `$with` with every row: `Library fn name(arguments) -> result => policy;`.
 ///
-/// Types are C's in Rust's spelling; a `policy` is a variant of [`Policy`](crate::Policy) and the name of the
-/// core's function for it.
+/// Types are C's in Rust's spelling; a `policy` is a variant of [`Policy`](crate::Policy) and the name of the core's
+/// function for it. `vram` has the size in bytes in brackets.
 #[macro_export]
 macro_rules! hooks {
     ($with:ident) => {
         $with! {
-            Hip fn hipMalloc(ptr: *mut *mut c_void, size: usize) -> HipError => count;
+            Hip fn hipMalloc(ptr: *mut *mut c_void, size: usize) -> HipError => vram[size];
             Hip fn hipExtMallocWithFlags(ptr: *mut *mut c_void, size: usize, flags: u32) -> HipError => ext;
+            Hip fn hipMallocPitch(ptr: *mut *mut c_void, pitch: *mut usize, width: usize, height: usize) -> HipError => vram[width.saturating_mul(height)];
+            Hip fn hipMemAllocPitch(ptr: *mut *mut c_void, pitch: *mut usize, width: usize, height: usize, element: u32) -> HipError => vram[width.saturating_mul(height)];
+            Hip fn hipMalloc3D(pitched: *mut c_void, extent: HipExtent) -> HipError => vram[extent.bytes()];
+            Hip fn hipMallocArray(array: *mut *mut c_void, format: *const c_void, width: usize, height: usize, flags: u32) -> HipError => count;
+            Hip fn hipMalloc3DArray(array: *mut *mut c_void, format: *const c_void, extent: HipExtent, flags: u32) -> HipError => count;
+            Hip fn hipArrayCreate(array: *mut *mut c_void, descriptor: *const c_void) -> HipError => count;
+            Hip fn hipArray3DCreate(array: *mut *mut c_void, descriptor: *const c_void) -> HipError => count;
+            Hip fn hipMallocMipmappedArray(array: *mut *mut c_void, format: *const c_void, extent: HipExtent, levels: u32, flags: u32) -> HipError => count;
+            Hip fn hipMipmappedArrayCreate(array: *mut *mut c_void, descriptor: *mut c_void, levels: u32) -> HipError => count;
+            Hip fn hipMallocAsync(ptr: *mut *mut c_void, size: usize, stream: *mut c_void) -> HipError => vram[size];
+            Hip fn hipMallocFromPoolAsync(ptr: *mut *mut c_void, size: usize, pool: *mut c_void, stream: *mut c_void) -> HipError => vram[size];
+            Hip fn hipMemPoolCreate(pool: *mut *mut c_void, properties: *const c_void) -> HipError => count;
+            Hip fn hipMemCreate(handle: *mut *mut c_void, size: usize, properties: *const c_void, flags: u64) -> HipError => vram[size];
+            Hip fn hipGraphAddMemAllocNode(node: *mut *mut c_void, graph: *mut c_void, dependencies: *const c_void, count: usize, parameters: *mut c_void) -> HipError => count;
             Hip fn hipMallocManaged(ptr: *mut *mut c_void, size: usize, flags: u32) -> HipError => managed;
+            Hip fn hipMemAdvise(range: *const c_void, size: usize, advice: i32, device: i32) -> HipError => count;
+            Hip fn hipMemAdvise_v2(range: *const c_void, size: usize, advice: i32, location: u64) -> HipError => count;
             Hip fn hipHostMalloc(ptr: *mut *mut c_void, size: usize, flags: u32) -> HipError => host;
             Hip fn hipHostAlloc(ptr: *mut *mut c_void, size: usize, flags: u32) -> HipError => host_alloc;
             Hip fn hipMallocHost(ptr: *mut *mut c_void, size: usize) -> HipError => count;
             Hip fn hipMemAllocHost(ptr: *mut *mut c_void, size: usize) -> HipError => mem_alloc_host;
+            Hip fn hipHostRegister(ptr: *mut c_void, size: usize, flags: u32) -> HipError => count;
+            Hip fn hipHostUnregister(ptr: *mut c_void) -> HipError => count;
+            Hip fn hipFree(ptr: *mut c_void) -> HipError => free;
+            Hip fn hipHostFree(ptr: *mut c_void) -> HipError => free;
+            Hip fn hipFreeHost(ptr: *mut c_void) -> HipError => free;
+            Hip fn hipFreeAsync(ptr: *mut c_void, stream: *mut c_void) -> HipError => count;
+            Hip fn hipFreeArray(array: *mut c_void) -> HipError => count;
+            Hip fn hipArrayDestroy(array: *mut c_void) -> HipError => count;
+            Hip fn hipFreeMipmappedArray(array: *mut c_void) -> HipError => count;
+            Hip fn hipMipmappedArrayDestroy(array: *mut c_void) -> HipError => count;
+            Hip fn hipMemGetInfo(free: *mut usize, total: *mut usize) -> HipError => mem_info;
+            Hip fn hipMemPtrGetInfo(ptr: *mut c_void, size: *mut usize) -> HipError => count;
+            Hip fn hipHostGetFlags(flags: *mut u32, ptr: *mut c_void) -> HipError => asked_flags;
+            Hip fn hipPointerGetAttributes(attributes: *mut c_void, ptr: *const c_void) -> HipError => asked_attributes;
+            Hip fn hipDeviceGetAttribute(value: *mut i32, attribute: i32, device: i32) -> HipError => attribute;
+            Hip fn hipGetDeviceProperties(properties: *mut PropertiesR0000, device: i32) -> HipError => properties;
+            Hip fn hipGetDevicePropertiesR0000(properties: *mut PropertiesR0000, device: i32) -> HipError => properties;
+            Hip fn hipGetDevicePropertiesR0600(properties: *mut PropertiesR0600, device: i32) -> HipError => properties;
+            Hip fn hipGetProcAddress(symbol: *const c_char, function: *mut *mut c_void, version: i32, flags: u64, status: *mut i32) -> HipError => proc_address;
+            Hip fn hipGetDriverEntryPoint(symbol: *const c_char, function: *mut *mut c_void, flags: u64, status: *mut i32) -> HipError => entry_point;
             Hip fn hipEventCreateWithFlags(event: *mut *mut c_void, flags: u32) -> HipError => event;
+            Hsa fn hsa_memory_allocate(region: u64, size: usize, ptr: *mut *mut c_void) -> HsaStatus => count;
             Hsa fn hsa_amd_memory_pool_allocate(pool: HsaPool, size: usize, flags: u32, ptr: *mut *mut c_void) -> HsaStatus => pool;
+            Hsa fn hsa_amd_memory_lock(host: *mut c_void, size: usize, agents: *mut u64, count: i32, agent: *mut *mut c_void) -> HsaStatus => count;
+            Hsa fn hsa_amd_memory_lock_to_pool(host: *mut c_void, size: usize, agents: *mut u64, count: i32, pool: HsaPool, flags: u32, agent: *mut *mut c_void) -> HsaStatus => register;
+            Hsa fn hsa_amd_svm_attributes_set(ptr: *mut c_void, size: usize, attributes: *mut c_void, count: usize) -> HsaStatus => count;
+            Hsa fn hsa_amd_vmem_handle_create(pool: HsaPool, size: usize, kind: u32, flags: u64, handle: *mut u64) -> HsaStatus => count;
         }
     };
 }

@@ -23,14 +23,20 @@ fn a_hidden_card_does_not_count() {
     assert_eq!(process.env("ROCR_VISIBLE_DEVICES", "0").run("hipHostMalloc=0").lines, [host(NON_COHERENT)]);
 }
 
+/// The last thing that the runtime saw: before it comes what RMCP asked it.
+fn answer(line: &str) -> &str {
+    line.rsplit('\t').next().unwrap_or_default()
+}
+
 #[test]
 fn without_a_topology_the_runtime_is_asked_in_either_layout() {
     for process in [Process::linked(), Process::on_old_runtime()] {
         let process = process.env("RMCP_TOPOLOGY", "/nowhere");
         let report = process.clone().env("STUB_ARCHS", "gfx1031").run("hipHostMalloc=0 status");
-        assert_eq!(report.lines, [host(NON_COHERENT).as_str(), "status\t2\tgpus=1\ttargets=gfx1031\treason="]);
+        assert_eq!(answer(&report.lines[0]), answer(&host(NON_COHERENT)));
+        assert_eq!(report.lines[1], "status\t2\tgpus=1\ttargets=gfx1031\treason=");
         let report = process.env("STUB_ARCHS", "gfx90a:sramecc+:xnack-").run("hipHostMalloc=0");
-        assert_eq!(report.lines, [host("0x0")]);
+        assert_eq!(answer(&report.lines[0]), answer(&host("0x0")));
     }
 }
 

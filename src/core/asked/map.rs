@@ -69,6 +69,7 @@ impl FlagMap {
     }
 
     /// How many allocations are remembered; reads every slot.
+    #[cfg(test)]
     pub fn len(&self) -> usize {
         self.tables().flatten().flat_map(|bucket| &bucket.0).filter(|slot| slot.load(Relaxed) != 0).count()
     }

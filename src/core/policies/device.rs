@@ -1,0 +1,79 @@
+//! Device memory.
+
+use super::{Address, HipCall, WithFlags, report, with_flags};
+use rmcp::policy::{self, Decision, Reason, Vram};
+use rmcp_hooks::{HipError, flags};
+use std::sync::atomic::{AtomicU64, Ordering};
+use tracing::debug;
+
+type GetInfo = unsafe extern "C" fn(*mut usize, *mut usize) -> HipError;
+
+/// Bytes that threads are about to allocate, by device; devices beyond the array's length share.
+static IN_FLIGHT: [AtomicU64; 16] = [const { AtomicU64::new(0) }; 16];
+
+/// No card has as much, and the sum over all threads still fits.
+const LARGEST: u64 = 1 << 48;
+
+/// A share of [`IN_FLIGHT`], given back when dropped.
+struct Reservation(&'static AtomicU64, u64);
+
+impl Drop for Reservation {
+    fn drop(&mut self) {
+        self.0.fetch_sub(self.1, Ordering::AcqRel);
+    }
+}
+
+/// An allocation of `size` bytes, within the limit.
+pub fn vram<F: Copy>(call: &HipCall<F>, size: usize, real: impl FnOnce(F) -> HipError) -> HipError {
+    limited(call, size, || call.forward(real))
+}
+
+/// hipExtMallocWithFlags.
+pub fn ext(call: &HipCall<WithFlags>, ptr: Address, size: usize, flags: u32) -> HipError {
+    let refuses = flags == flags::DEVICE_FINEGRAINED && call.caller.runtime().refuses_finegrained();
+    limited(call, size, || match policy::ext_flags(flags, refuses, call.rules()) {
+        Decision::Forward => call.forward(|real| with_flags(real, ptr, size, flags)),
+        Decision::Rewrite { to, reason } => {
+            let status = call.rewrite(|real| with_flags(real, ptr, size, to));
+            report(call, size, flags, to, reason, status);
+            status
+        }
+    })
+}
+
+/// Does `allocate` unless it would lead above the limit. What is in use is the runtime's to tell, so that other
+/// programs and every way of freeing count.
+fn limited<F: Copy>(call: &HipCall<F>, size: usize, allocate: impl FnOnce() -> HipError) -> HipError {
+    let rules = call.rules();
+    if size == 0 || !rules.limits_vram() {
+        return allocate();
+    }
+    let runtime = call.caller.runtime();
+    let device = runtime.device().and_then(|device| usize::try_from(device).ok()).unwrap_or(0);
+    let footprint = policy::footprint(size as u64).min(LARGEST);
+    let in_flight = &IN_FLIGHT[device % IN_FLIGHT.len()];
+    let others = in_flight.fetch_add(footprint, Ordering::AcqRel);
+    let _reservation = Reservation(in_flight, footprint);
+    match runtime.vram() {
+        Some(vram) if !policy::may_allocate(vram, others, size as u64, rules) => {
+            let name = call.hook.info().name;
+            debug!("{name} size={size} refused ({})", Reason::VramLimit.text());
+            call.rewrite(|_| runtime.out_of_memory())
+        }
+        _ => allocate(),
+    }
+}
+
+/// hipMemGetInfo.
+pub fn mem_info(call: &HipCall<GetInfo>, free: *mut usize, total: *mut usize) -> HipError {
+    let rules = call.rules();
+    // SAFETY: the program's arguments.
+    let status = call.forward(|real| unsafe { real(free, total) });
+    if status == 0 && rules.limits_vram() && !free.is_null() && !total.is_null() {
+        // SAFETY: the runtime returned success, so it wrote both.
+        let (free, total) = unsafe { (&mut *free, &mut *total) };
+        let seen = policy::reported(Vram { total: *total as u64, free: *free as u64 }, rules);
+        (*free, *total) = (seen.free as usize, seen.total as usize);
+    }
+    status
+}

@@ -1,0 +1,102 @@
+//! Pinned host memory.
+
+use super::{Address, HipCall, NONCOHERENT, WithFlags, report, with_flags};
+use crate::asked::HOST_FLAGS;
+use rmcp::policy::{self, Decision, Reason};
+use rmcp_hooks::{HipError, Hook};
+use std::ffi::c_void;
+use std::sync::atomic::Ordering;
+
+type WithoutFlags = unsafe extern "C" fn(Address, usize) -> HipError;
+type Free = unsafe extern "C" fn(*mut c_void) -> HipError;
+
+/// hipHostMalloc.
+pub fn host(call: &HipCall<WithFlags>, ptr: Address, size: usize, flags: u32) -> HipError {
+    match policy::host_flags(flags, call.rules()) {
+        Decision::Forward => {
+            let status = call.forward(|real| with_flags(real, ptr, size, flags));
+            if status == 0 {
+                // What stood there before may have been freed unseen, as by hipDeviceReset.
+                // SAFETY: the runtime returned success, so it wrote the address.
+                HOST_FLAGS.remove(unsafe { *ptr } as u64);
+            }
+            status
+        }
+        Decision::Rewrite { to, reason } => {
+            let status = call.rewrite(|real| with_flags(real, ptr, size, to));
+            made_noncoherent(call, ptr, size, flags, to, reason, status);
+            status
+        }
+    }
+}
+
+/// hipHostAlloc: what it would allocate comes from hipHostMalloc, since its own flags mean other things.
+pub fn host_alloc(call: &HipCall<WithFlags>, ptr: Address, size: usize, flags: u32) -> HipError {
+    let forward = || call.forward(|real| with_flags(real, ptr, size, flags));
+    match policy::host_alloc(flags, call.rules()) {
+        Decision::Forward => forward(),
+        Decision::Rewrite { to, reason } => by_host_malloc(call, ptr, size, flags, to, reason).unwrap_or_else(forward),
+    }
+}
+
+/// hipMemAllocHost, which is hipHostMalloc with flags 0.
+pub fn mem_alloc_host(call: &HipCall<WithoutFlags>, ptr: Address, size: usize) -> HipError {
+    // SAFETY: the program's arguments.
+    let forward = || call.forward(|real| unsafe { real(ptr, size) });
+    match policy::mem_alloc_host(call.rules()) {
+        Decision::Forward => forward(),
+        Decision::Rewrite { to, reason } => by_host_malloc(call, ptr, size, 0, to, reason).unwrap_or_else(forward),
+    }
+}
+
+/// Serves `call` by the real hipHostMalloc. None, and nothing done, where the runtime has none.
+fn by_host_malloc<F: Copy>(
+    call: &HipCall<F>,
+    ptr: Address,
+    size: usize,
+    asked: u32,
+    given: u32,
+    reason: Reason,
+) -> Option<HipError> {
+    let host_malloc = call.caller.real(Hook::hipHostMalloc);
+    if host_malloc.is_null() {
+        return None;
+    }
+    // SAFETY: the hook table gives hipHostMalloc this type.
+    let host_malloc = unsafe { std::mem::transmute::<*mut c_void, WithFlags>(host_malloc) };
+    let status = call.rewrite(|_| with_flags(host_malloc, ptr, size, given));
+    made_noncoherent(call, ptr, size, asked, given, reason, status);
+    Some(status)
+}
+
+/// Notes and reports an attempt to allocate non-coherent memory in place of coherent.
+fn made_noncoherent<F>(
+    call: &HipCall<F>,
+    ptr: Address,
+    size: usize,
+    asked: u32,
+    given: u32,
+    reason: Reason,
+    status: HipError,
+) {
+    if status == 0 {
+        NONCOHERENT.store(true, Ordering::Relaxed);
+        // SAFETY: the runtime returned success, so it wrote the address.
+        HOST_FLAGS.insert(unsafe { *ptr } as u64, asked);
+    }
+    report(call, size, asked, given, reason, status);
+}
+
+/// hipFree, hipHostFree, hipFreeHost.
+pub fn free(call: &HipCall<Free>, ptr: *mut c_void) -> HipError {
+    // Before the real call: another thread may get the same address the moment it is free.
+    let asked = HOST_FLAGS.remove(ptr as u64);
+    // SAFETY: the program's argument.
+    let status = call.forward(|real| unsafe { real(ptr) });
+    if let Some(asked) = asked
+        && status != 0
+    {
+        HOST_FLAGS.insert(ptr as u64, asked);
+    }
+    status
+}

@@ -1,0 +1,63 @@
+//! Memory pools of HSA.
+
+use super::Address;
+use crate::call::Call;
+use crate::counters::Outcome;
+use crate::pools;
+use rmcp::policy::{self, Decision};
+use rmcp_hooks::{HsaPool, HsaStatus};
+use std::ffi::c_void;
+use tracing::debug;
+
+type PoolAllocate = unsafe extern "C" fn(HsaPool, usize, u32, Address) -> HsaStatus;
+type LockToPool = unsafe extern "C" fn(*mut c_void, usize, *mut u64, i32, HsaPool, u32, Address) -> HsaStatus;
+
+/// hsa_amd_memory_pool_allocate.
+pub fn pool(call: &Call<PoolAllocate, HsaStatus>, pool: HsaPool, size: usize, flags: u32, ptr: Address) -> HsaStatus {
+    let rules = call.rules();
+    // Listing the pools is dear; where no pool would be changed it is not done.
+    if rules.may_change_pools()
+        && let Some(kind) = pools::kind(call.caller, pool)
+        && let Decision::Rewrite { to: (), reason } = policy::hsa_pool(kind.fine, kind.kernarg, rules)
+        && let Some(coarse) = kind.coarse_sibling
+    {
+        // SAFETY: the program's arguments, with another pool of the same agent.
+        let status = call.rewrite(|real| unsafe { real(coarse, size, flags, ptr) });
+        let name = call.hook.info().name;
+        debug!("{name} size={size} pool={pool:#x} -> {coarse:#x} ({}) = {status}", reason.text());
+        return status;
+    }
+    // SAFETY: the program's arguments.
+    call.forward(|real| unsafe { real(pool, size, flags, ptr) })
+}
+
+/// hsa_amd_memory_lock_to_pool. Unlike every other call this one is rewritten for the runtime and not for the program:
+/// it is what becomes of hipHostRegister.
+#[allow(clippy::too_many_arguments)] // C's
+pub fn register(
+    call: &Call<LockToPool, HsaStatus>,
+    host: *mut c_void,
+    size: usize,
+    agents: *mut u64,
+    count: i32,
+    pool: HsaPool,
+    flags: u32,
+    agent: Address,
+) -> HsaStatus {
+    // SAFETY: the caller's arguments, but for the pool, which is one of the same agent.
+    let lock = |pool| move |real: LockToPool| unsafe { real(host, size, agents, count, pool, flags, agent) };
+    if !call.caller.is_runtime {
+        return call.forward(lock(pool));
+    }
+    let rules = call.rules();
+    if rules.may_change_registered()
+        && let Some(kind) = pools::kind(call.caller, pool)
+        && let Decision::Rewrite { to: (), reason } = policy::register(kind.fine, rules)
+        && let Some(coarse) = kind.coarse_sibling
+    {
+        let status = call.rewrite(lock(coarse));
+        debug!("hipHostRegister size={size} pool={pool:#x} -> {coarse:#x} ({}) = {status}", reason.text());
+        return status;
+    }
+    call.finish(Outcome::Runtime, lock(pool))
+}

@@ -1,0 +1,43 @@
+//! Managed memory.
+
+use super::{Address, HipCall, NONCOHERENT, WithFlags, report, with_flags};
+use rmcp::policy::{self, ManagedDecision, Reason};
+use rmcp_hooks::{HipError, flags};
+use std::sync::atomic::Ordering;
+use tracing::debug;
+
+/// hipMallocManaged.
+pub fn managed(call: &HipCall<WithFlags>, ptr: Address, size: usize, flags: u32) -> HipError {
+    match policy::managed(flags, call.rules()) {
+        ManagedDecision::Forward => call.forward(|real| with_flags(real, ptr, size, flags)),
+        ManagedDecision::Attach(to, reason) => {
+            let status = call.rewrite(|real| with_flags(real, ptr, size, to));
+            report(call, size, flags, to, reason, status);
+            status
+        }
+        ManagedDecision::AdviseCoarse(reason) => {
+            let status = call.rewrite(|real| with_flags(real, ptr, size, flags));
+            if status == 0 {
+                advise_coarse(call, ptr, size, reason);
+            }
+            status
+        }
+    }
+}
+
+/// The advice that follows a successful hipMallocManaged; the runtime may refuse it.
+fn advise_coarse(call: &HipCall<WithFlags>, ptr: Address, size: usize, reason: Reason) {
+    // SAFETY: hipMallocManaged returned success, so it wrote the address.
+    let range = unsafe { *ptr };
+    let runtime = call.caller.runtime();
+    let device = runtime.device().unwrap_or(0);
+    match runtime.advise(range, size, flags::ADVISE_SET_COARSE_GRAIN, device) {
+        Ok(()) => {
+            NONCOHERENT.store(true, Ordering::Relaxed);
+            debug!("hipMallocManaged size={size}: advised SetCoarseGrain for device {device} ({})", reason.text());
+        }
+        Err(why) => {
+            debug!("hipMallocManaged size={size}: SetCoarseGrain refused with error {why}; memory kept as it is")
+        }
+    }
+}

@@ -1,0 +1,146 @@
+//! What the program asks about memory, devices and functions.
+
+use super::{Address, HipCall};
+use crate::asked::HOST_FLAGS;
+use crate::{caller, machine};
+use rmcp::policy;
+use rmcp_hooks::flags::{HOST_NON_COHERENT, MANAGED_CAPABILITIES};
+use rmcp_hooks::{HipError, Hook, PropertiesR0000, PropertiesR0600};
+use std::ffi::{CStr, c_char, c_void};
+
+type HostGetFlags = unsafe extern "C" fn(*mut u32, *mut c_void) -> HipError;
+type PointerGetAttributes = unsafe extern "C" fn(*mut c_void, *const c_void) -> HipError;
+type GetAttribute = unsafe extern "C" fn(*mut i32, i32, i32) -> HipError;
+type GetProperties<P> = unsafe extern "C" fn(*mut P, i32) -> HipError;
+type GetProcAddress = unsafe extern "C" fn(*const c_char, Address, i32, u64, *mut i32) -> HipError;
+type GetEntryPoint = unsafe extern "C" fn(*const c_char, Address, u64, *mut i32) -> HipError;
+
+/// `allocationFlags` of hipPointerAttribute_t, a u32: byte 28 in every release. (hip_runtime_api.h)
+const ALLOCATION_FLAGS: usize = 28;
+
+/// The flags that the program asked for, where RMCP gave the allocation that holds `ptr` others.
+fn asked<F: Copy>(call: &HipCall<F>, ptr: *const c_void) -> Option<u32> {
+    HOST_FLAGS.get(ptr as u64).or_else(|| HOST_FLAGS.get(call.caller.runtime().base(ptr)? as u64))
+}
+
+/// hipHostGetFlags.
+pub fn asked_flags(call: &HipCall<HostGetFlags>, flags: *mut u32, ptr: *mut c_void) -> HipError {
+    // SAFETY: the program's arguments.
+    let status = call.forward(|real| unsafe { real(flags, ptr) });
+    if flags.is_null() {
+        return status;
+    }
+    // SAFETY: the program passes room for the flags; the runtime wrote them if it returned success.
+    let flags = unsafe { &mut *flags };
+    let rewritten = status != 0 || *flags & HOST_NON_COHERENT != 0;
+    let Some(asked) = asked(call, ptr).filter(|_| rewritten) else { return status };
+    *flags = asked;
+    if status != 0 {
+        // Some releases have no flags to show for non-coherent memory; for what was asked they have.
+        call.caller.runtime().forget_error();
+    }
+    0
+}
+
+/// hipPointerGetAttributes.
+pub fn asked_attributes(call: &HipCall<PointerGetAttributes>, attributes: *mut c_void, ptr: *const c_void) -> HipError {
+    // SAFETY: the program's arguments.
+    let status = call.forward(|real| unsafe { real(attributes, ptr) });
+    if status == 0 {
+        // SAFETY: the runtime returned success, so it wrote the struct, which has the flags there.
+        let flags: &mut u32 = unsafe { &mut *attributes.byte_add(ALLOCATION_FLAGS).cast() };
+        // Device memory is asked about far more often, and never has this flag.
+        if *flags & HOST_NON_COHERENT != 0 {
+            *flags = asked(call, ptr).unwrap_or(*flags);
+        }
+    }
+    status
+}
+
+/// hipDeviceGetAttribute.
+pub fn attribute(call: &HipCall<GetAttribute>, value: *mut i32, attribute: i32, device: i32) -> HipError {
+    // SAFETY: the program's arguments.
+    let status = call.forward(|real| unsafe { real(value, attribute, device) });
+    if status == 0 {
+        // SAFETY: the runtime returned success, so it wrote the value.
+        unsafe { *value = policy::attribute(attribute, *value, machine::rules_of(device)) };
+    }
+    status
+}
+
+/// hipGetDeviceProperties, in either layout.
+pub fn properties<P: Layout>(call: &HipCall<GetProperties<P>>, properties: *mut P, device: i32) -> HipError {
+    // SAFETY: the program's arguments.
+    let status = call.forward(|real| unsafe { real(properties, device) });
+    if status == 0 && machine::rules_of(device).hides_managed() {
+        // SAFETY: the runtime returned success, so it wrote the struct.
+        unsafe { &mut *properties }.hide_managed();
+    }
+    status
+}
+
+/// A layout of hipDeviceProp_t.
+pub trait Layout {
+    /// Sets what it says about managed memory to 0.
+    fn hide_managed(&mut self);
+}
+
+impl Layout for PropertiesR0000 {
+    fn hide_managed(&mut self) {
+        MANAGED_CAPABILITIES.iter().for_each(|field| self.0[field.r0000..][..4].fill(0));
+    }
+}
+
+impl Layout for PropertiesR0600 {
+    fn hide_managed(&mut self) {
+        MANAGED_CAPABILITIES.iter().for_each(|field| self.0[field.r0600..][..4].fill(0));
+    }
+}
+
+/// hipGetProcAddress.
+pub fn proc_address(
+    call: &HipCall<GetProcAddress>,
+    symbol: *const c_char,
+    function: Address,
+    version: i32,
+    flags: u64,
+    status: *mut i32,
+) -> HipError {
+    // SAFETY: the program's arguments.
+    let error = call.forward(|real| unsafe { real(symbol, function, version, flags, status) });
+    if error == 0 {
+        hand_out_hook(call, symbol, function);
+    }
+    error
+}
+
+/// hipGetDriverEntryPoint.
+pub fn entry_point(
+    call: &HipCall<GetEntryPoint>,
+    symbol: *const c_char,
+    function: Address,
+    flags: u64,
+    status: *mut i32,
+) -> HipError {
+    // SAFETY: the program's arguments.
+    let error = call.forward(|real| unsafe { real(symbol, function, flags, status) });
+    if error == 0 {
+        hand_out_hook(call, symbol, function);
+    }
+    error
+}
+
+/// Replaces the runtime's function by the gate's export of it. What the runtime found decides, not the name alone: a
+/// name can mean another function in another version of the API.
+fn hand_out_hook<F: Copy>(call: &HipCall<F>, symbol: *const c_char, function: Address) {
+    if symbol.is_null() || function.is_null() {
+        return;
+    }
+    // SAFETY: the runtime returned success for this name and wrote the function.
+    let (name, found) = unsafe { (CStr::from_ptr(symbol).to_bytes(), *function) };
+    let same = |hook: &&Hook| hook.info().name.as_bytes().starts_with(name) && call.caller.real(**hook) == found;
+    if let Some(export) = Hook::ALL.iter().find(same).and_then(|&hook| caller::export(hook)) {
+        // SAFETY: as above.
+        unsafe { *function = export };
+    }
+}
