@@ -1,7 +1,7 @@
 //! Pinned host memory under RMCP's defaults.
 
 use crate::{RDNA, SIZE, both, run, scenes};
-use rmcp_hip_tests::{Call, Client, Run};
+use rmcp_hip_tests::{Call, Client, Release, Run, Scene};
 
 /// Calls whose flags ask for no kind of coherence.
 const UNDECIDED: [&str; 6] = [
@@ -87,6 +87,31 @@ fn registered_memory_arrives_as_without_rmcp() {
             let mark = format!("hipHostRegister({flags})");
             assert_eq!(with.log.only(&mark).shape(), without.log.only(&mark).shape(), "{mark} in {scene:?}");
             assert!(!with.log.under(&mark).is_empty(), "{mark} in {scene:?}");
+        }
+    }
+}
+
+/// 5.2.3 does not say NonCoherent back, so RMCP cannot tell a rewritten allocation there and its Mapped is lost.
+#[test]
+fn hip_host_get_flags_says_what_the_program_asked_for() {
+    for machine in RDNA {
+        let scene = Scene::new(Release::Rocm643, machine);
+        let Some((without, with)) = both(&scene, Client::Allocations) else { return };
+        for (before, after) in without.calls.iter().zip(&with.calls) {
+            assert_eq!(after.flags, before.flags, "{} in {scene:?}", before.label);
+        }
+    }
+}
+
+#[test]
+fn host_alloc_pins_host_memory_on_every_release() {
+    for scene in scenes(&RDNA) {
+        let Some((without, with)) = both(&scene, Client::Allocations) else { return };
+        for label in ["hipHostAlloc(0)", "hipHostAlloc(Mapped)"] {
+            let before = without.log.allocation(label);
+            assert_eq!(before.has("VRAM"), scene.release() == Release::Rocm523, "{before} in {scene:?}");
+            let after = with.log.allocation(label);
+            assert!(after.has("USERPTR") && !after.has("COHERENT"), "{after} in {scene:?}");
         }
     }
 }

@@ -6,6 +6,7 @@
 mod cards;
 mod copies;
 mod device;
+mod events;
 mod headers;
 mod host;
 mod managed;
