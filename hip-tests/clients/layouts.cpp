@@ -37,6 +37,18 @@ SAME(hipDeviceMallocContiguous, RMCP_DEVICE_CONTIGUOUS);
 SAME(hipHostMallocUncached, RMCP_HOST_UNCACHED);
 #endif
 
+// ROCr's table of functions, as src/core/hsa_table.rs has it.
+#define AMD_INTERNAL_BUILD
+#include "hsa/hsa_api_trace.h"
+static_assert(sizeof(ApiTableVersion) == 16 && offsetof(ApiTableVersion, minor_id) == 4 &&
+                  offsetof(HsaApiTable, amd_ext_) == 24 && offsetof(AmdExtTable, hsa_amd_memory_pool_allocate_fn) == 120,
+              "ROCr's table");
+#if AT_LEAST(5, 7)
+static_assert(sizeof(AmdExtTable) >= 560 && offsetof(AmdExtTable, hsa_amd_memory_lock_to_pool_fn) == 352, "AmdExtTable");
+#else
+static_assert(sizeof(AmdExtTable) == 400, "AmdExtTable of 5.2.3 has hsa_amd_memory_lock_to_pool elsewhere");
+#endif
+
 static_assert(sizeof(hsa_amd_memory_pool_t) == 8 && alignof(hsa_amd_memory_pool_t) == 8, "a pool is a 64-bit handle");
 static_assert(sizeof(hipError_t) == 4 && sizeof(hsa_status_t) == 4, "errors are 32-bit");
 

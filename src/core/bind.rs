@@ -1,6 +1,7 @@
 //! Where a slot of the gate leads.
 
-use crate::{api, caller, hooks, machine, resolve};
+use crate::caller::{self, Who};
+use crate::{api, hooks, machine, resolve};
 use rmcp_hooks::Hook;
 use rmcp_hooks::gate::{CoreBind, Gate};
 use std::ffi::{CStr, c_char, c_void};
@@ -39,7 +40,7 @@ fn target(symbol: &CStr, address: usize) -> (*mut c_void, bool) {
     let Some(&hook) = Hook::ALL.iter().find(|hook| hook.info().symbol == symbol) else { return (null_mut(), false) };
     let caller = caller::of(address);
     // The runtime can call while it holds locks of its own: nothing may be asked of it then.
-    let machine = machine::detect(!caller.is_runtime);
+    let machine = machine::detect(caller.who == Who::Program);
     if machine.is_some_and(|machine| machine.active()) {
         return (hooks::entry(hook), true);
     }

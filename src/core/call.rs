@@ -1,6 +1,6 @@
 //! One call of a hooked function on its way to the real one.
 
-use crate::caller::{self, Caller};
+use crate::caller::{self, Caller, Who};
 use crate::counters::{Outcome, count};
 use crate::machine;
 use rmcp::policy::Rules;
@@ -22,12 +22,13 @@ pub struct Call<F, R> {
 }
 
 impl<F: Copy, R: Copy> Call<F, R> {
-    /// The call of `hook` that returns to `address`; None when no loaded library has the real function.
+    /// The call of `hook` that returns to `address`, on its way to `original`, or if that is null to what the caller
+    /// links against; None when no loaded library has the real function.
     #[inline]
-    pub fn enter(hook: Hook, address: usize) -> Option<Self> {
+    pub fn enter(hook: Hook, original: *mut c_void, address: usize) -> Option<Self> {
         const { assert!(size_of::<F>() == size_of::<*mut c_void>()) };
         let caller = caller::of(address);
-        let real = caller.real(hook);
+        let real = if original.is_null() { caller.real(hook) } else { original };
         if real.is_null() {
             return None;
         }
@@ -41,9 +42,14 @@ impl<F: Copy, R: Copy> Call<F, R> {
     /// here: the program gets the real function's answer, as if RMCP were not there.
     #[inline]
     pub fn run(self, policy: impl FnOnce(&Self) -> R, forward: impl Fn(F) -> R) -> R {
-        if self.caller.is_runtime && self.hook.info().policy != Policy::register {
-            count(self.hook, Outcome::Runtime);
-            return forward(self.real);
+        match self.caller.who {
+            // Decided and counted before it came to ROCr's table.
+            Who::Rmcp => return forward(self.real),
+            Who::Runtime if self.hook.info().policy != Policy::register => {
+                count(self.hook, Outcome::Runtime);
+                return forward(self.real);
+            }
+            Who::Runtime | Who::Program => {}
         }
         let answer = catch_unwind(AssertUnwindSafe(|| policy(&self)));
         answer.unwrap_or_else(|_| self.result.get().unwrap_or_else(|| forward(self.real)))

@@ -18,19 +18,30 @@ use std::sync::atomic::{AtomicPtr, Ordering};
 pub struct Caller {
     start: usize,
     end: usize,
-    /// Whether it is a HIP or HSA runtime: its calls are its own allocations.
-    pub is_runtime: bool,
+    /// What kind of object it is.
+    pub who: Who,
     real: [AtomicPtr<c_void>; Hook::ALL.len()],
     runtime: OnceBox<Runtime>,
     pools: OnceBox<Vec<Pool>>,
     next: AtomicPtr<Caller>,
 }
 
+/// Whose wish a call is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Who {
+    /// The program's, or that of one of its libraries.
+    Program,
+    /// A HIP or HSA runtime's, which allocates for itself.
+    Runtime,
+    /// RMCP's own.
+    Rmcp,
+}
+
 /// The callers met so far, newest first; they are only ever added.
 static CALLERS: AtomicPtr<Caller> = AtomicPtr::new(null_mut());
 
 /// Stands for code outside every loaded object, such as generated code: the program's.
-static OUTSIDE: Caller = Caller::new(0, 0, false);
+static OUTSIDE: Caller = Caller::new(0, 0, Who::Program);
 
 /// The gate of this process, which lends its place in the global scope.
 pub static GATE: OnceRef<'static, Gate> = OnceRef::new();
@@ -59,8 +70,14 @@ pub fn of(address: usize) -> &'static Caller {
 #[cold]
 fn remember(address: usize) -> &'static Caller {
     let Some(module) = resolve::module_of(address) else { return &OUTSIDE };
-    let is_runtime = [Library::Hip, Library::Hsa].iter().any(|library| module.is(library.file_prefix()));
-    let caller = Box::leak(Box::new(Caller::new(module.start, module.end, is_runtime)));
+    let who = if module.is_ours() {
+        Who::Rmcp
+    } else if [Library::Hip, Library::Hsa].iter().any(|library| module.is(library.file_prefix())) {
+        Who::Runtime
+    } else {
+        Who::Program
+    };
+    let caller = Box::leak(Box::new(Caller::new(module.start, module.end, who)));
     // Two threads may remember the same object at once: either entry serves.
     let mut head = CALLERS.load(Ordering::Acquire);
     loop {
@@ -73,17 +90,9 @@ fn remember(address: usize) -> &'static Caller {
 }
 
 impl Caller {
-    const fn new(start: usize, end: usize, is_runtime: bool) -> Self {
+    const fn new(start: usize, end: usize, who: Who) -> Self {
         let real = [const { AtomicPtr::new(null_mut()) }; Hook::ALL.len()];
-        Self {
-            start,
-            end,
-            is_runtime,
-            real,
-            runtime: OnceBox::new(),
-            pools: OnceBox::new(),
-            next: AtomicPtr::new(null_mut()),
-        }
+        Self { start, end, who, real, runtime: OnceBox::new(), pools: OnceBox::new(), next: AtomicPtr::new(null_mut()) }
     }
 
     /// The real function behind `hook`, or null when no loaded library has it.

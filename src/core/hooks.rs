@@ -5,10 +5,11 @@
 #![allow(non_snake_case)] // modules are named after their functions
 
 use crate::call::Call;
-use crate::policies;
+use crate::{hsa_table, policies};
 use rmcp_hooks::{Argument, HipError, HipExtent, Hook, HsaPool, HsaStatus, PropertiesR0000, PropertiesR0600};
 use std::arch::naked_asm;
 use std::ffi::{c_char, c_void};
+use std::ptr::null_mut;
 
 /// Runs a call by its policy: `vram` is given the size of the table, every other policy the arguments.
 macro_rules! apply {
@@ -31,17 +32,18 @@ macro_rules! entries {
 
                 type Real = unsafe extern "C" fn($($ty),*) -> $ret;
 
-                extern "C" fn hook($($arg: $ty,)* caller: usize) -> $ret {
+                extern "C" fn hook<const IN_TABLE: bool>($($arg: $ty,)* caller: usize) -> $ret {
                     // SAFETY: the program's own arguments go to the function they were meant for.
                     let forward = |real: Real| unsafe { real($($arg),*) };
-                    match Call::<Real, $ret>::enter(Hook::$name, caller) {
+                    let original = if IN_TABLE { hsa_table::original(Hook::$name) } else { null_mut() };
+                    match Call::<Real, $ret>::enter(Hook::$name, original, caller) {
                         Some(call) => apply!($policy $([$size])?, call, forward, ($($arg),*)),
                         None => Hook::$name.info().library.missing() as $ret,
                     }
                 }
 
                 #[unsafe(naked)]
-                pub extern "C" fn entry() {
+                pub extern "C" fn entry<const IN_TABLE: bool>() {
                     naked_asm!(
                         ".if {registers} == 0", "mov rdi, [rsp]",
                         ".elseif {registers} == 1", "mov rsi, [rsp]",
@@ -60,7 +62,7 @@ macro_rules! entries {
                         ".endif",
                         "jmp {hook}",
                         registers = const { 0 $( + <$ty as Argument>::REGISTERS )* },
-                        hook = sym hook,
+                        hook = sym hook::<IN_TABLE>,
                     )
                 }
             }
@@ -68,7 +70,13 @@ macro_rules! entries {
 
         /// Where the gate's slot of `hook` leads while RMCP is active.
         pub fn entry(hook: Hook) -> *mut c_void {
-            let entry: extern "C" fn() = match hook { $( Hook::$name => $name::entry, )* };
+            let entry: extern "C" fn() = match hook { $( Hook::$name => $name::entry::<false>, )* };
+            entry as *mut c_void
+        }
+
+        /// What stands in ROCr's own table in place of `hook`'s function; see [`hsa_table`].
+        pub fn table_entry(hook: Hook) -> *mut c_void {
+            let entry: extern "C" fn() = match hook { $( Hook::$name => $name::entry::<true>, )* };
             entry as *mut c_void
         }
     };

@@ -14,6 +14,7 @@ mod counters;
 #[allow(non_camel_case_types, dead_code)] // C's names; the functions are the gate's
 mod header;
 mod hooks;
+mod hsa_table;
 mod log;
 mod machine;
 mod policies;

@@ -35,7 +35,7 @@ impl Module {
     }
 
     /// Whether it is the gate or the core.
-    fn is_ours(&self) -> bool {
+    pub fn is_ours(&self) -> bool {
         self.is("librmcp.") || self.is("librmcp_core.")
     }
 

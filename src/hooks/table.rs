@@ -52,6 +52,7 @@ macro_rules! hooks {
             Hip fn hipGetProcAddress(symbol: *const c_char, function: *mut *mut c_void, version: i32, flags: u64, status: *mut i32) -> HipError => proc_address;
             Hip fn hipGetDriverEntryPoint(symbol: *const c_char, function: *mut *mut c_void, flags: u64, status: *mut i32) -> HipError => entry_point;
             Hip fn hipEventCreateWithFlags(event: *mut *mut c_void, flags: u32) -> HipError => event;
+            Hsa fn hsa_init() -> HsaStatus => count;
             Hsa fn hsa_memory_allocate(region: u64, size: usize, ptr: *mut *mut c_void) -> HsaStatus => count;
             Hsa fn hsa_amd_memory_pool_allocate(pool: HsaPool, size: usize, flags: u32, ptr: *mut *mut c_void) -> HsaStatus => pool;
             Hsa fn hsa_amd_memory_lock(host: *mut c_void, size: usize, agents: *mut u64, count: i32, agent: *mut *mut c_void) -> HsaStatus => count;

@@ -2,6 +2,7 @@
 
 use super::Address;
 use crate::call::Call;
+use crate::caller::Who;
 use crate::counters::Outcome;
 use crate::pools;
 use rmcp::policy::{self, Decision};
@@ -46,7 +47,7 @@ pub fn register(
 ) -> HsaStatus {
     // SAFETY: the caller's arguments, but for the pool, which is one of the same agent.
     let lock = |pool| move |real: LockToPool| unsafe { real(host, size, agents, count, pool, flags, agent) };
-    if !call.caller.is_runtime {
+    if call.caller.who == Who::Program {
         return call.forward(lock(pool));
     }
     let rules = call.rules();
