@@ -17,10 +17,11 @@ static inline void mark(const char* label) {
     if (rmcp_kfd_mark) rmcp_kfd_mark(label);
 }
 
-// `flags` is what the runtime says of the memory afterwards, -1 where it says nothing.
-static inline void report(const char* label, hipError_t error, long long flags) {
+// `last` is what hipGetLastError says after the call; `flags` what the runtime says of the memory then, -1 where it says
+// nothing.
+static inline void report(const char* label, hipError_t error, hipError_t last, long long flags) {
     printf("{\"label\": \"%s\", \"code\": %d, \"error\": \"%s\", \"flags\": %lld, \"last\": %d}\n", label, (int)error,
-           hipGetErrorName(error), flags, (int)hipGetLastError());
+           hipGetErrorName(error), flags, (int)last);
 }
 
 // Runs one call under its own mark and reports it; then, under "after <label>", what `undo` does.
@@ -30,7 +31,8 @@ static void step(const char* label, Call call, Flags flags, Undo undo) {
     snprintf(after, sizeof after, "after %s", label);
     mark(label);
     hipError_t error = call();
+    hipError_t last = hipGetLastError();
     mark(after);
-    report(label, error, error == hipSuccess ? flags() : -1);
+    report(label, error, last, error == hipSuccess ? flags() : -1);
     if (error == hipSuccess) undo();
 }

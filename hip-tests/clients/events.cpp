@@ -10,7 +10,7 @@ static void event(const char* when, const char* name, unsigned int flags) {
     hipError_t error = hipEventCreateWithFlags(&event, flags);
     if (error == hipSuccess) error = hipEventRecord(event, nullptr);
     if (error == hipSuccess) error = hipEventSynchronize(event);
-    report(label, error, -1);
+    report(label, error, hipGetLastError(), -1);
     if (event) (void)hipEventDestroy(event);
 }
 
@@ -29,7 +29,8 @@ int main() {
     events("before");
     void* memory = nullptr;
     mark("hipHostMalloc(0)");
-    report("hipHostMalloc(0)", hipHostMalloc(&memory, 0xa00000, 0), -1);
+    hipError_t error = hipHostMalloc(&memory, 0xa00000, 0);
+    report("hipHostMalloc(0)", error, hipGetLastError(), -1);
     events("after");
     mark("exit");
     (void)hipHostFree(memory);

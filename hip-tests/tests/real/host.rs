@@ -1,7 +1,7 @@
 //! Pinned host memory under RMCP's defaults.
 
 use crate::{RDNA, SIZE, both, run, scenes};
-use rmcp_hip_tests::{Call, Client, Release, Run, Scene};
+use rmcp_hip_tests::{Call, Client, Release, Run};
 
 /// Calls whose flags ask for no kind of coherence.
 const UNDECIDED: [&str; 6] = [
@@ -94,10 +94,10 @@ fn registered_memory_arrives_as_without_rmcp() {
 /// 5.2.3 does not say NonCoherent back, so RMCP cannot tell a rewritten allocation there and its Mapped is lost.
 #[test]
 fn hip_host_get_flags_says_what_the_program_asked_for() {
-    for machine in RDNA {
-        let scene = Scene::new(Release::Rocm643, machine);
+    for scene in scenes(&RDNA).into_iter().filter(|scene| scene.release() > Release::Rocm523) {
         let Some((without, with)) = both(&scene, Client::Allocations) else { return };
-        for (before, after) in without.calls.iter().zip(&with.calls) {
+        // 5.7.1's hipHostAlloc gives VRAM, which has no such flags.
+        for (before, after) in without.calls.iter().zip(&with.calls).filter(|(call, _)| call.flags != -1) {
             assert_eq!(after.flags, before.flags, "{} in {scene:?}", before.label);
         }
     }
@@ -109,7 +109,7 @@ fn host_alloc_pins_host_memory_on_every_release() {
         let Some((without, with)) = both(&scene, Client::Allocations) else { return };
         for label in ["hipHostAlloc(0)", "hipHostAlloc(Mapped)"] {
             let before = without.log.allocation(label);
-            assert_eq!(before.has("VRAM"), scene.release() == Release::Rocm523, "{before} in {scene:?}");
+            assert_eq!(before.has("VRAM"), scene.release() < Release::Rocm643, "{before} in {scene:?}");
             let after = with.log.allocation(label);
             assert!(after.has("USERPTR") && !after.has("COHERENT"), "{after} in {scene:?}");
         }

@@ -7,11 +7,14 @@ use rmcp_hip_tests::{Client, Run, Scene};
 fn the_runtimes_own_allocations_are_the_same_with_and_without_rmcp() {
     for scene in scenes(&RDNA) {
         let Some((without, with)) = both(&scene, Client::Allocations) else { return };
+        let most = scene.clone().with_rmcp().env("RMCP_HOST", "force").env("RMCP_HSA_POOL", "coarse");
+        let Some(most) = run(&most, Client::Allocations) else { return };
         let own = |run: &Run| -> Vec<(u64, Vec<String>)> {
             let events = run.log.events.iter().filter(|event| event.kind == "alloc" && event.size() != SIZE);
             events.map(|event| (event.size(), event.flags().map(str::to_owned).collect())).collect()
         };
         assert_eq!(own(&with), own(&without), "{scene:?}");
+        assert_eq!(own(&most), own(&without), "{scene:?} with every rewrite");
         let coherent = own(&with).iter().filter(|(_, flags)| flags.iter().any(|flag| flag == "COHERENT")).count();
         assert!(coherent > 0, "no queue, signal or kernarg memory seen in {scene:?}");
     }

@@ -1,0 +1,58 @@
+// A program that is not linked against the runtime: it loads a library that is (`local`, `global`, `deepbind`), two that
+// are linked against two copies (`copies`), or the runtime itself and looks the functions up there (`dlsym`).
+#include "ways.h"
+
+static void* load(const char* path, int mode) {
+    void* library = dlopen(path, RTLD_NOW | mode);
+    if (!library) fprintf(stderr, "%s\n", dlerror()), exit(1);
+    return library;
+}
+
+static void run(void* library, const char* prefix) {
+    ((void (*)(const char*, const char*))dlsym(library, "ways_use"))("linked", prefix);
+}
+
+static Functions looked_up(void* hip, void* hsa) {
+    Functions f = {};
+    *(void**)&f.host_malloc = dlsym(hip, "hipHostMalloc");
+    *(void**)&f.host_free = dlsym(hip, "hipHostFree");
+    *(void**)&f.device_malloc = dlsym(hip, "hipMalloc");
+    *(void**)&f.managed_malloc = dlsym(hip, "hipMallocManaged");
+    *(void**)&f.device_free = dlsym(hip, "hipFree");
+    *(void**)&f.pool_allocate = dlsym(hsa, "hsa_amd_memory_pool_allocate");
+    *(void**)&f.pool_free = dlsym(hsa, "hsa_amd_memory_pool_free");
+    return f;
+}
+
+// Which of two runtimes knows the memory: 0 for one that does.
+static void ask(const char* label, void* runtime, void* memory) {
+    unsigned int flags = 0;
+    int code = ((int (*)(unsigned int*, void*))dlsym(runtime, "hipHostGetFlags"))(&flags, memory);
+    printf("{\"label\": \"%s\", \"code\": %d}\n", label, code);
+}
+
+static void copies(char** paths) {
+    void* libraries[2] = {load(paths[0], RTLD_LOCAL), load(paths[1], RTLD_LOCAL)};
+    void* runtimes[2] = {load(paths[2], RTLD_NOLOAD), load(paths[3], RTLD_NOLOAD)};
+    run(libraries[0], "");
+    run(libraries[1], "second ");
+    void* memory[2];
+    for (int i = 0; i < 2; i++) memory[i] = ((void* (*)())dlsym(libraries[i], "ways_pinned"))();
+    ask("the first asked of the first", runtimes[0], memory[0]);
+    ask("the first asked of the second", runtimes[1], memory[0]);
+    ask("the second asked of the first", runtimes[0], memory[1]);
+    ask("the second asked of the second", runtimes[1], memory[1]);
+}
+
+int main(int, char** arguments) {
+    setvbuf(stdout, nullptr, _IOLBF, 0);
+    const char* way = arguments[1];
+    if (strcmp(way, "local") == 0) run(load(arguments[2], RTLD_LOCAL), "");
+    else if (strcmp(way, "global") == 0) run(load(arguments[2], RTLD_GLOBAL), "");
+    else if (strcmp(way, "deepbind") == 0) run(load(arguments[2], RTLD_LOCAL | RTLD_DEEPBIND), "");
+    else if (strcmp(way, "copies") == 0) copies(arguments + 2);
+    else if (strcmp(way, "dlsym") == 0)
+        use("", looked_up(load(arguments[2], RTLD_LOCAL), load("libhsa-runtime64.so.1", RTLD_LOCAL)));
+    else return 1;
+    return 0;
+}
