@@ -45,7 +45,7 @@ impl<F: Copy, R: Copy> Call<F, R> {
         match self.caller.who {
             // Decided and counted before it came to ROCr's table.
             Who::Rmcp => return forward(self.real),
-            Who::Runtime if self.hook.info().policy != Policy::register => {
+            Who::Runtime if self.hook.policy() != Policy::register => {
                 count(self.hook, Outcome::Runtime);
                 return forward(self.real);
             }

@@ -15,15 +15,18 @@ use std::ptr::null_mut;
 use std::sync::atomic::{AtomicPtr, Ordering};
 
 /// One object that calls hooked functions. Never freed: hooks hold on to it without counting.
+///
+/// What a search through the list reads lies on one cache line.
+#[repr(C, align(64))]
 pub struct Caller {
     start: usize,
     end: usize,
+    next: AtomicPtr<Caller>,
     /// What kind of object it is.
     pub who: Who,
     real: [AtomicPtr<c_void>; Hook::ALL.len()],
     runtime: OnceBox<Runtime>,
     pools: OnceBox<Vec<Pool>>,
-    next: AtomicPtr<Caller>,
 }
 
 /// Whose wish a call is.

@@ -3,7 +3,8 @@
 //!
 //! While it starts, ROCr from 6.1 on hands the table to each loaded library that exports HSA_AMD_TOOL_PRIORITY and
 //! OnLoad, and in every release to those that HSA_TOOLS_LIB names. The gate has an export of hsa_init so that the core is
-//! loaded by then. A call that the gate has seen comes here a second time, from the core, and passes unchanged.
+//! loaded by then. A call that the gate has seen comes here a second time, from the core, and passes unchanged; so the
+//! table is left alone where no option could change a call.
 
 use crate::{hooks, machine};
 use rmcp_hooks::Hook;
@@ -83,7 +84,8 @@ extern "C" fn OnUnload() {}
 /// `table` is ROCr's AmdExtTable.
 unsafe fn replace(table: *mut Version) {
     // ROCr holds locks of its own here, so nothing is asked of the runtime.
-    if !machine::detect(false).is_some_and(machine::Machine::active) {
+    let Some(machine) = machine::detect(false).filter(|machine| machine.active()) else { return };
+    if !machine.gpus.iter().any(|(_, rules)| rules.may_change_pools() || rules.may_change_registered()) {
         return;
     }
     for place in &PLACES {

@@ -195,6 +195,12 @@ macro_rules! describe {
             pub const fn info(self) -> &'static HookInfo {
                 &HOOKS[self as usize]
             }
+
+            /// How RMCP treats it: that of [`Hook::info`], without a look into memory.
+            #[inline]
+            pub const fn policy(self) -> Policy {
+                match self { $( Hook::$name => Policy::$policy, )* }
+            }
         }
 
         /// The table as data, in the order of [`Hook`].

@@ -1,7 +1,7 @@
 //! Device memory.
 
 use super::{Address, HipCall, WithFlags, report, with_flags};
-use rmcp::policy::{self, Decision, Reason, Vram};
+use rmcp::policy::{self, Decision, Reason, Rules, Vram};
 use rmcp_hooks::{HipError, flags};
 use std::sync::atomic::{AtomicU64, Ordering};
 use tracing::debug;
@@ -24,6 +24,7 @@ impl Drop for Reservation {
 }
 
 /// An allocation of `size` bytes, within the limit.
+#[inline]
 pub fn vram<F: Copy>(call: &HipCall<F>, size: usize, real: impl FnOnce(F) -> HipError) -> HipError {
     limited(call, size, || call.forward(real))
 }
@@ -41,13 +42,17 @@ pub fn ext(call: &HipCall<WithFlags>, ptr: Address, size: usize, flags: u32) -> 
     })
 }
 
-/// Does `allocate` unless it would lead above the limit. What is in use is the runtime's to tell, so that other
-/// programs and every way of freeing count.
+/// Does `allocate` unless it would lead above the limit.
+#[inline]
 fn limited<F: Copy>(call: &HipCall<F>, size: usize, allocate: impl FnOnce() -> HipError) -> HipError {
     let rules = call.rules();
-    if size == 0 || !rules.limits_vram() {
-        return allocate();
-    }
+    if size != 0 && rules.limits_vram() { within(rules, call, size, allocate) } else { allocate() }
+}
+
+/// The same where there is a limit. What is in use is the runtime's to tell, so that other programs and every way of
+/// freeing count.
+#[cold]
+fn within<F: Copy>(rules: &Rules, call: &HipCall<F>, size: usize, allocate: impl FnOnce() -> HipError) -> HipError {
     let runtime = call.caller.runtime();
     let device = runtime.device().and_then(|device| usize::try_from(device).ok()).unwrap_or(0);
     let footprint = policy::footprint(size as u64).min(LARGEST);

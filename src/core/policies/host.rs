@@ -89,8 +89,9 @@ fn made_noncoherent<F>(
 
 /// hipFree, hipHostFree, hipFreeHost.
 pub fn free(call: &HipCall<Free>, ptr: *mut c_void) -> HipError {
-    // Before the real call: another thread may get the same address the moment it is free.
-    let asked = HOST_FLAGS.remove(ptr as u64);
+    // Before the real call: another thread may get the same address the moment it is free. Most programs never fill the
+    // map, and a lookup is a cache miss.
+    let asked = if NONCOHERENT.load(Ordering::Relaxed) { HOST_FLAGS.remove(ptr as u64) } else { None };
     // SAFETY: the program's argument.
     let status = call.forward(|real| unsafe { real(ptr) });
     if let Some(asked) = asked
