@@ -80,11 +80,11 @@ static void use(const char* prefix, const Functions& f) {
     static void* memory;
     // The runtime sets itself up inside its first call and allocates for itself there.
     mark("first");
-    if (f.host_malloc(&memory, kSize, 0) == hipSuccess) f.host_free(memory);
-    if (f.managed_malloc(&memory, kSize, hipMemAttachGlobal) == hipSuccess) f.device_free(memory);
+    if (f.host_malloc(&memory, kSize, 0) == hipSuccess) (void)f.host_free(memory);
+    if (f.managed_malloc(&memory, kSize, hipMemAttachGlobal) == hipSuccess) (void)f.device_free(memory);
 
-    auto host_free = [&] { f.host_free(memory); };
-    auto device_free = [&] { f.device_free(memory); };
+    auto host_free = [&] { (void)f.host_free(memory); };
+    auto device_free = [&] { (void)f.device_free(memory); };
     one(prefix, "hipHostMalloc", "(0)", [&] { return f.host_malloc(&memory, kSize, 0); }, host_free);
     one(prefix, "hipHostMalloc", "(Coherent)",
         [&] { return f.host_malloc(&memory, kSize, hipHostMallocCoherent); }, host_free);

@@ -49,7 +49,12 @@ int main(int, char** arguments) {
     const char* way = arguments[1];
     if (strcmp(way, "local") == 0) run(load(arguments[2], RTLD_LOCAL), "");
     else if (strcmp(way, "global") == 0) run(load(arguments[2], RTLD_GLOBAL), "");
-    else if (strcmp(way, "deepbind") == 0) run(load(arguments[2], RTLD_LOCAL | RTLD_DEEPBIND), "");
+    else if (strcmp(way, "deepbind") == 0) {
+        // What a DEEPBIND library brings along goes past every preload too, the emulated card among them. So the runtime
+        // comes first and by itself.
+        load(arguments[3], RTLD_LOCAL);
+        run(load(arguments[2], RTLD_LOCAL | RTLD_DEEPBIND), "");
+    }
     else if (strcmp(way, "copies") == 0) copies(arguments + 2);
     else if (strcmp(way, "dlsym") == 0)
         use("", looked_up(load(arguments[2], RTLD_LOCAL), load("libhsa-runtime64.so.1", RTLD_LOCAL)));

@@ -1,6 +1,7 @@
 //! The HIP programs under `clients/`, compiled by this machine's compiler against a stack's real headers.
 
 use crate::build::target_dir;
+use crate::ways::{self, Reach};
 use anyhow::{Context, Result};
 use rmcp_stacks::Stack;
 use std::fs;
@@ -26,6 +27,15 @@ pub enum Client {
     Wheel,
     /// `ggml.cpp`: llama.cpp's HIP backend from Debian, through ggml's public C interface.
     Ggml,
+    /// `ways*`: the same few calls on one of the ways to the runtime.
+    Ways(Reach),
+    /// `compare.cpp`: hundreds of calls, everything that they return as text.
+    Compare,
+    /// `compare_options.cpp`: what one of the options is about.
+    Options {
+        /// `register`, `vram`, `threads` or `capabilities`.
+        option: &'static str,
+    },
     /// A program of the stack, or of Debian packages laid over it.
     Debian {
         /// The packages that bring it, beyond the stack.
@@ -56,7 +66,8 @@ pub(crate) fn compile(stack: &Stack, source: &str, output: &Path, linker: &[&str
     let _guard = ONE_AT_A_TIME.lock().unwrap_or_else(|broken| broken.into_inner());
 
     let source = sources().join(source);
-    let inputs = [source.clone(), sources().join("client.h"), stack.prefix().to_owned()];
+    let headers = ["client.h", "ways.h", "compare.h"].map(|header| sources().join(header));
+    let inputs = [&[source.clone(), stack.prefix().to_owned()], &headers[..]].concat();
     if let Ok(built) = fs::metadata(output).and_then(|file| file.modified())
         && inputs.iter().all(|input| fs::metadata(input).and_then(|i| i.modified()).is_ok_and(|time| time < built))
     {
@@ -140,6 +151,13 @@ impl Client {
             Client::HsaPools => native("hsa_pools"),
             Client::Wheel => crate::wheel::command(stack),
             Client::Ggml => ggml(stack),
+            Client::Ways(reach) => ways::command(stack, *reach),
+            Client::Compare => native("compare"),
+            Client::Options { option } => {
+                let mut command = native("compare_options")?;
+                command.arg(option);
+                Ok(command)
+            }
             Client::Debian { packages, program, args } => {
                 let stack = match packages.as_slice() {
                     [] => stack.clone(),

@@ -14,6 +14,7 @@ mod client;
 mod prerequisite;
 mod scene;
 mod stub;
+mod ways;
 mod wheel;
 
 pub use build::Build;
@@ -23,3 +24,4 @@ pub use rmcp_kfd_log::{Event, Log};
 pub use rmcp_stacks::{Release, Stack};
 pub use scene::{Call, Run, Scene};
 pub use stub::Stubs;
+pub use ways::Reach;

@@ -51,6 +51,9 @@ pub struct Call {
     /// Bytes that came back wrong from a copy.
     #[serde(default)]
     pub wrong: u64,
+    /// How often RMCP counted the call.
+    #[serde(default)]
+    pub counted: u64,
     /// The architecture by which the device names itself.
     #[serde(default)]
     pub arch: String,

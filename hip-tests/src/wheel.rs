@@ -8,16 +8,27 @@ use std::path::Path;
 use std::process::Command;
 use std::sync::Mutex;
 
-/// The command that runs `wheel/client.py` by the suite's own Python. The host's would need a libc as old as the
-/// stack's.
+/// What lets an extension of the wheel find the bundled runtime. Wheels are built with RPATH: it goes before the library
+/// path, and covers what the runtime itself needs.
+pub(crate) const RPATH: &str = "-Wl,-rpath,$ORIGIN/lib,--disable-new-dtags";
+
+/// The command that runs `wheel/client.py`.
 pub(crate) fn command(stack: &Stack) -> Result<Command> {
     let site = workshop(stack)?.join("site");
-    lay_out(stack, &site)?;
+    let mut command = python(stack, &site, "wheel/client.py")?;
+    command.arg(site);
+    Ok(command)
+}
+
+/// A command that runs `clients/<script>` by the suite's own Python, with the wheel laid out in `site`. The host's Python
+/// would need a libc as old as the stack's.
+pub(crate) fn python(stack: &Stack, site: &Path, script: &str) -> Result<Command> {
+    lay_out(stack, site)?;
     let stack = stack.clone().with_packages(&["python3"])?;
     let python = stack.find_program("python3".as_ref())?;
     let home = python.ancestors().nth(2).context("Python outside a prefix")?;
     let mut command = stack.command(&python)?;
-    command.arg(sources().join("wheel/client.py")).arg(&site);
+    command.arg(sources().join(script));
     command.env("PYTHONHOME", home).env("PYTHONDONTWRITEBYTECODE", "1");
     Ok(command)
 }
@@ -39,13 +50,11 @@ fn lay_out(stack: &Stack, site: &Path) -> Result<()> {
     }
     let module = sources().join("wheel/pkg/__init__.py");
     fs::copy(&module, package.join("__init__.py")).with_context(|| format!("copy {}", module.display()))?;
-    // Wheels are built with RPATH: it goes before the library path, and covers what the runtime itself needs.
-    let flags = ["-shared", "-fPIC", "-Wl,-rpath,$ORIGIN/lib,--disable-new-dtags"];
-    compile(stack, "wheel/extension.cpp", &package.join("_C.so"), &flags)
+    compile(stack, "wheel/extension.cpp", &package.join("_C.so"), &["-shared", "-fPIC", RPATH])
 }
 
 /// `libamdhip64.so.6.4.43484` is loaded as `libamdhip64.so.6`.
-fn soname(library: &Path) -> Result<String> {
+pub(crate) fn soname(library: &Path) -> Result<String> {
     let file = library.file_name().and_then(|name| name.to_str()).context("a library without a name")?;
     let (name, version) = file.split_once(".so.").context("a library without a version")?;
     let major = version.split('.').next().unwrap_or(version);

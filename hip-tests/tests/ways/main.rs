@@ -1,0 +1,53 @@
+//! Every way to the runtime, on every release: what becomes of a call there, and the page that says so.
+#![forbid(unsafe_code)]
+
+mod exports;
+mod matrix;
+mod page;
+
+use matrix::{Cell, matrix};
+use rmcp_hip_tests::{Client, Reach, Release, Scene, require};
+
+/// What a way may miss without anyone having to look into it: it goes past every preloaded library.
+const DOCUMENTED: [Reach; 2] = [Reach::Dlsym, Reach::DeepBind];
+
+#[test]
+fn the_page_of_coverage_says_what_is_observed() {
+    let (Some(matrix), Some(exports)) = (matrix(), require("ROCm's libraries", exports::by_release())) else { return };
+    page::check(&page::text(matrix, &exports));
+}
+
+#[test]
+fn nothing_is_missed_but_on_the_ways_past_every_preload() {
+    let Some(matrix) = matrix() else { return };
+    for ((way, release, call), cell) in matrix {
+        let documented = DOCUMENTED.contains(&way.reach());
+        assert!(*cell != Cell::Missed || documented, "{call} by {} on {release}", way.name());
+    }
+}
+
+#[test]
+fn default_pinned_and_managed_memory_is_rewritten_and_nothing_else_is_on_every_way_that_is_not_missed() {
+    let Some(matrix) = matrix() else { return };
+    for ((way, release, call), cell) in matrix {
+        let expected = match *call {
+            "hipHostMalloc(Coherent)" | "hipMalloc" => Cell::Forwarded,
+            _ => Cell::Rewritten,
+        };
+        let silent = [Cell::Missed, Cell::NotInRelease, Cell::NoSuchWay].contains(cell);
+        assert!(silent || *cell == expected, "{call} by {} on {release}: {cell:?}", way.name());
+    }
+}
+
+#[test]
+fn each_caller_reaches_its_own_of_two_copies_of_the_runtime() {
+    for release in Release::ALL {
+        for scene in [Scene::new(release, "gfx1010"), matrix::scene(release).with_rmcp()] {
+            let Some(run) = require("a ROCm stack", scene.run(Client::Ways(Reach::TwoCopies))) else { return };
+            for (owner, asked) in [("first", "first"), ("first", "second"), ("second", "first"), ("second", "second")] {
+                let knows = run.call(&format!("the {owner} asked of the {asked}")).code == 0;
+                assert_eq!(knows, owner == asked, "memory of the {owner}, asked of the {asked}, in {scene:?}");
+            }
+        }
+    }
+}

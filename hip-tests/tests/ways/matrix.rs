@@ -1,0 +1,212 @@
+//! What becomes of each call, by way and release.
+
+use crate::exports;
+use rmcp_hip_tests::{Client, Reach, Release, Run, Scene, require};
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
+
+/// The calls of `clients/ways.h`.
+pub const CALLS: [&str; 5] = [
+    "hipHostMalloc(0)",
+    "hipHostMalloc(Coherent)",
+    "hipMallocManaged(Global)",
+    "hipMalloc",
+    "hsa_amd_memory_pool_allocate(fine)",
+];
+
+/// How a process comes to the runtime, and RMCP into it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Way {
+    Linked,
+    Unversioned,
+    RmcpRun,
+    Local,
+    Global,
+    TwoCopies,
+    Wheel,
+    ProcAddress,
+    EntryPoint,
+    DeepBind,
+    Dlsym,
+}
+
+impl Way {
+    pub const ALL: [Way; 11] = [
+        Way::Linked,
+        Way::Unversioned,
+        Way::RmcpRun,
+        Way::Local,
+        Way::Global,
+        Way::TwoCopies,
+        Way::Wheel,
+        Way::ProcAddress,
+        Way::EntryPoint,
+        Way::DeepBind,
+        Way::Dlsym,
+    ];
+
+    /// As the page has it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Way::Linked => "linked, imports with versions (`hipHostMalloc@hip_4.2`)",
+            Way::Unversioned => "linked, imports without versions",
+            Way::RmcpRun => "linked, started by `rmcp-run`",
+            Way::Local => "library loaded with RTLD_LOCAL",
+            Way::Global => "library loaded with RTLD_GLOBAL",
+            Way::TwoCopies => "two libraries, each with its own copy of libamdhip64",
+            Way::Wheel => "Python extension with bundled runtime",
+            Way::ProcAddress => "`hipGetProcAddress`",
+            Way::EntryPoint => "`hipGetDriverEntryPoint`",
+            Way::DeepBind => "library loaded with RTLD_DEEPBIND",
+            Way::Dlsym => "`dlsym` on the runtime",
+        }
+    }
+
+    /// The client's part of it.
+    pub fn reach(self) -> Reach {
+        match self {
+            Way::Linked | Way::RmcpRun => Reach::Linked,
+            Way::Unversioned => Reach::Unversioned,
+            Way::Local => Reach::Local,
+            Way::Global => Reach::Global,
+            Way::TwoCopies => Reach::TwoCopies,
+            Way::Wheel => Reach::Wheel,
+            Way::ProcAddress => Reach::ProcAddress,
+            Way::EntryPoint => Reach::EntryPoint,
+            Way::DeepBind => Reach::DeepBind,
+            Way::Dlsym => Reach::Dlsym,
+        }
+    }
+
+    /// The function that it needs of the runtime.
+    fn needs(self) -> Option<&'static str> {
+        match self {
+            Way::ProcAddress => Some("hipGetProcAddress"),
+            Way::EntryPoint => Some("hipGetDriverEntryPoint"),
+            _ => None,
+        }
+    }
+
+    /// Whether it leads to `call`: only HIP hands out its functions by name.
+    fn leads_to(self, call: &str) -> bool {
+        self.needs().is_none() || !call.starts_with("hsa_")
+    }
+
+    /// What the client puts before its labels, once for each time that it makes the calls.
+    fn prefixes(self) -> &'static [&'static str] {
+        if self == Way::TwoCopies { &["", "second "] } else { &[""] }
+    }
+
+    fn scene(self, release: Release) -> Scene {
+        let scene = scene(release);
+        if self == Way::RmcpRun { scene.by_rmcp_run() } else { scene.with_rmcp() }
+    }
+}
+
+/// What becomes of a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cell {
+    /// RMCP counted it, and the kernel hears something else than without RMCP.
+    Rewritten,
+    /// RMCP counted it, and the kernel hears the same.
+    Forwarded,
+    /// RMCP did not count it.
+    Missed,
+    /// The release has no such way.
+    NotInRelease,
+    /// The way leads to HIP alone.
+    NoSuchWay,
+}
+
+pub type Matrix = BTreeMap<(Way, Release, &'static str), Cell>;
+
+/// The card and the options of every cell. The pool of a direct HSA call is left alone by default.
+pub fn scene(release: Release) -> Scene {
+    Scene::new(release, "gfx1010").env("RMCP_HSA_POOL", "coarse")
+}
+
+/// Every cell, observed once a process; `None` where this machine cannot have a stack.
+pub fn matrix() -> Option<&'static Matrix> {
+    static MATRIX: OnceLock<Option<Matrix>> = OnceLock::new();
+    MATRIX.get_or_init(|| require("a ROCm stack", observe())).as_ref()
+}
+
+fn observe() -> anyhow::Result<Matrix> {
+    let exports = exports::by_release()?;
+    let there = |way: Way, release: Release| {
+        way.needs().is_none_or(|function| exports.iter().any(|(of, names)| *of == release && names.contains(function)))
+    };
+    let mut pairs = Vec::new();
+    for release in Release::ALL {
+        pairs.extend(Way::ALL.map(|way| (way, release)).into_iter().filter(|&(way, release)| there(way, release)));
+    }
+    run_all(&pairs);
+    let mut matrix = Matrix::new();
+    for release in Release::ALL {
+        let without = scene(release).run(Client::Ways(Reach::Linked))?;
+        for way in Way::ALL {
+            let with = match there(way, release) {
+                true => Some(way.scene(release).run(Client::Ways(way.reach()))?),
+                false => None,
+            };
+            for call in CALLS {
+                let cell = match &with {
+                    _ if !way.leads_to(call) => Cell::NoSuchWay,
+                    None => Cell::NotInRelease,
+                    Some(with) => cell(way, call, &without, with),
+                };
+                matrix.insert((way, release, call), cell);
+            }
+        }
+    }
+    Ok(matrix)
+}
+
+/// Makes the runs on every core; each is kept for whoever asks later.
+fn run_all(pairs: &[(Way, Release)]) {
+    let next = AtomicUsize::new(0);
+    let work = || {
+        while let Some((way, release)) = pairs.get(next.fetch_add(1, Ordering::Relaxed)) {
+            let _: anyhow::Result<Arc<Run>> = way.scene(*release).run(Client::Ways(way.reach()));
+        }
+    };
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    std::thread::scope(|scope| (0..cores).for_each(|_| drop(scope.spawn(work))));
+}
+
+fn cell(way: Way, call: &str, without: &Run, with: &Run) -> Cell {
+    let cells: Vec<Cell> =
+        way.prefixes().iter().map(|prefix| one(&format!("{prefix}{call}"), call, without, with)).collect();
+    assert!(cells.iter().all(|cell| *cell == cells[0]), "{call} by {}: {cells:?}", way.name());
+    cells[0]
+}
+
+/// What became of the call `label`, which is `call` in the run without RMCP.
+fn one(label: &str, call: &str, without: &Run, with: &Run) -> Cell {
+    let counted = match (without.call(call).counted, with.call(label).counted) {
+        (0, 0) => false,
+        (0, 1) => true,
+        other => panic!("{label} was counted {other:?} times without and with RMCP"),
+    };
+    assert_eq!((without.call(call).code, with.call(label).code), (0, 0), "{label}:\n{}", with.stderr);
+    let (before, after) = (coherent(call, without), coherent(label, with));
+    assert_eq!(before, !call.starts_with("hipMalloc") || call.starts_with("hipMallocManaged"), "{call} without RMCP");
+    match (counted, before == after) {
+        (true, true) => Cell::Forwarded,
+        (true, false) => Cell::Rewritten,
+        (false, true) => Cell::Missed,
+        (false, false) => panic!("{label} is another call at the kernel boundary, and RMCP did not count it"),
+    }
+}
+
+/// Whether what reaches the kernel under this mark is coherent memory.
+fn coherent(mark: &str, run: &Run) -> bool {
+    let events = run.log.under(mark);
+    assert!(!events.is_empty(), "{mark} does not reach the kernel");
+    match events.iter().find(|event| event.kind == "alloc") {
+        Some(memory) => memory.has("COHERENT"),
+        // Managed memory is an SVM range, coherent until it is told otherwise.
+        None => !events.iter().any(|event| event.svm("CLR_FLAGS", "COHERENT")),
+    }
+}
