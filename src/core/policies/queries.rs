@@ -30,11 +30,9 @@ pub fn asked_flags(call: &HipCall<HostGetFlags>, flags: *mut u32, ptr: *mut c_vo
     if flags.is_null() {
         return status;
     }
-    // SAFETY: the program passes room for the flags; the runtime wrote them if it returned success.
-    let flags = unsafe { &mut *flags };
-    let rewritten = status != 0 || *flags & HOST_NON_COHERENT != 0;
-    let Some(asked) = asked(call, ptr).filter(|_| rewritten) else { return status };
-    *flags = asked;
+    let Some(asked) = asked(call, ptr) else { return status };
+    // SAFETY: the program passes room for the flags.
+    unsafe { *flags = asked };
     if status != 0 {
         // Some releases have no flags to show for non-coherent memory; for what was asked they have.
         call.caller.runtime().forget_error();
@@ -49,10 +47,11 @@ pub fn asked_attributes(call: &HipCall<PointerGetAttributes>, attributes: *mut c
     if status == 0 {
         // SAFETY: the runtime returned success, so it wrote the struct, which has the flags there.
         let flags: &mut u32 = unsafe { &mut *attributes.byte_add(ALLOCATION_FLAGS).cast() };
-        // Device memory is asked about far more often, and never has this flag.
-        if *flags & HOST_NON_COHERENT != 0 {
-            *flags = asked(call, ptr).unwrap_or(*flags);
-        }
+        // To find where an allocation begins is dear, and device memory, which never has this flag, is asked about far
+        // more often. ROCm 5.2.3 never shows it, so there only the beginning of an allocation is known.
+        let inside = *flags & HOST_NON_COHERENT != 0;
+        let known = if inside { asked(call, ptr) } else { HOST_FLAGS.get(ptr as u64) };
+        *flags = known.unwrap_or(*flags);
     }
     status
 }
