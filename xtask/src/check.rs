@@ -17,7 +17,9 @@ pub fn everything() -> Result<()> {
     let dist = build::everything()?;
     cargo("clippy --workspace --exclude rmcp-gate --all-targets -- --deny warnings").go()?;
     cargo("clippy --profile gate --package rmcp-gate -- --deny warnings").go()?;
-    cargo("doc --workspace --exclude rmcp-gate --no-deps").env("RUSTDOCFLAGS", "--deny warnings").go()?;
+    cargo("doc --workspace --exclude rmcp-gate --no-deps --document-private-items")
+        .env("RUSTDOCFLAGS", "--deny warnings --allow rustdoc::private_intra_doc_links")
+        .go()?;
     cargo("test --workspace --exclude rmcp-gate").env("RMCP_DIST", &dist).go()
 }
 
