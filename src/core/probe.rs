@@ -28,7 +28,7 @@ const LAYOUTS: [Layout; 2] = [
 
 /// More than the larger layout's 1472 bytes.
 const BUFFER: usize = 4096;
-/// gcnArchName is char[256].
+/// The size of gcnArchName.
 const NAME_LENGTH: usize = 256;
 /// glibc's RTLD_NOLOAD, which libloading does not name.
 const RTLD_NOLOAD: c_int = 4;
