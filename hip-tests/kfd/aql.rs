@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU16, AtomicU32, AtomicU64, Ordering};
 
 use serde_json::json;
 
-use crate::dispatch::{self, Dispatch};
+use crate::dispatch::{self, Dispatch, Slot};
 use crate::kfd::gpu_ticks;
 use crate::log;
 use crate::queue::{Idle, NEVER_RUNG, Ring, Trouble};
@@ -121,7 +121,7 @@ fn step(ring: &Ring, index: u64) -> Result<bool, Trouble> {
     let completion = u64::from_le_bytes(std::array::from_fn(|i| bytes[56 + i]));
     let started = gpu_ticks();
     match decode(&bytes) {
-        Ok(packet) => carry_out(ring, &packet)?,
+        Ok(packet) => carry_out(ring, &packet, Slot { va, index })?,
         Err(what) => {
             let fields = json!({ "queue_id": ring.id, "engine": "aql", "what": what });
             log::event("unknown_packet", fields);
@@ -134,11 +134,11 @@ fn step(ring: &Ring, index: u64) -> Result<bool, Trouble> {
     Ok(true)
 }
 
-fn carry_out(ring: &Ring, packet: &Packet) -> Result<(), Trouble> {
+fn carry_out(ring: &Ring, packet: &Packet, slot: Slot) -> Result<(), Trouble> {
     let zero = |signal: u64| Ok::<_, Trouble>(signal == 0 || value(ring, signal)? == 0);
     match packet {
         Packet::Pm4 => Ok(()),
-        Packet::Dispatch(dispatch) => dispatch::execute(ring, dispatch),
+        Packet::Dispatch(dispatch) => dispatch::execute(ring, dispatch, slot),
         Packet::BarrierAnd(signals) => ring.wait_until(|| signals.iter().try_fold(true, |all, &s| Ok(all && zero(s)?))),
         Packet::BarrierOr(signals) => {
             let given: Vec<u64> = signals.iter().copied().filter(|&s| s != 0).collect();

@@ -1,11 +1,14 @@
-//! Kernel dispatches: the seam where an interpreter of the card's instructions goes.
+//! Kernel dispatches: logged, and run where `RMCP_KFD_EXECUTE=1` asks for it.
 
 use std::sync::OnceLock;
 
+use rmcp_gfx10::{Stop, Target};
 use serde_json::json;
 
+use crate::card::{Bus, Card};
 use crate::log;
 use crate::queue::{Ring, Trouble};
+use crate::session::PageFault;
 
 /// A kernel dispatch packet; addresses are the card's.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,34 +29,77 @@ pub struct Dispatch {
     pub kernarg: u64,
 }
 
-/// What runs kernels. It is called on the queue's thread and returns when the kernel has ended; it
-/// reaches memory through [`crate::session::Session::reach`] with the ring's card.
-pub trait Executor: Send + Sync {
-    /// Runs one kernel.
-    ///
-    /// # Errors
-    /// [`Trouble::Fault`] where the kernel touched memory that the card does not see.
-    fn run(&self, ring: &Ring, dispatch: &Dispatch) -> Result<(), Trouble>;
+/// Where a packet lies.
+#[derive(Debug, Clone, Copy)]
+pub struct Slot {
+    /// Its address.
+    pub va: u64,
+    /// Its number since the queue was made.
+    pub index: u64,
 }
 
-/// Completes every dispatch without running it.
-struct Nothing;
+/// Offset of the read index in `amd_queue_t` (amd_hsa_queue.h): what the creator of a queue gives is its address.
+const READ_INDEX: u64 = 128;
 
-impl Executor for Nothing {
-    fn run(&self, _: &Ring, _: &Dispatch) -> Result<(), Trouble> {
-        Ok(())
-    }
-}
-
-static EXECUTOR: OnceLock<Box<dyn Executor>> = OnceLock::new();
-
-/// Logs a dispatch and hands it to the executor.
-pub fn execute(ring: &Ring, dispatch: &Dispatch) -> Result<(), Trouble> {
-    let gpu_id = ring.session.tree.machine.gpu[ring.gpu].gpu_id();
+/// Logs a dispatch and, if kernels are to run, runs it.
+///
+/// # Errors
+/// [`Trouble::Fault`] where the kernel touched memory that the card does not see.
+pub fn execute(ring: &Ring, dispatch: &Dispatch, slot: Slot) -> Result<(), Trouble> {
+    let gpu = &ring.session.tree.machine.gpu[ring.gpu];
     let fields = json!({
-        "gpu_id": gpu_id, "queue_id": ring.id, "kernel_object": log::hex(dispatch.kernel_object),
+        "gpu_id": gpu.gpu_id(), "queue_id": ring.id, "kernel_object": log::hex(dispatch.kernel_object),
         "grid": dispatch.grid, "workgroup": dispatch.workgroup,
     });
     log::event("dispatch", fields);
-    EXECUTOR.get_or_init(|| Box::new(Nothing)).run(ring, dispatch)
+    if !wanted() {
+        return Ok(());
+    }
+    let target = match (gpu.gfx.major, gpu.gfx.minor) {
+        (10, 1) => Target::Gfx101,
+        (10, 3) => Target::Gfx103,
+        // No other instruction set is known here: as without the option.
+        _ => return Ok(()),
+    };
+    let launch = rmcp_gfx10::Dispatch {
+        target,
+        workgroup: dispatch.workgroup,
+        grid: dispatch.grid,
+        private_bytes: dispatch.private_bytes,
+        group_bytes: dispatch.group_bytes,
+        kernel_object: dispatch.kernel_object,
+        kernarg: dispatch.kernarg,
+        packet: slot.va,
+        queue: ring.read_pointer - READ_INDEX,
+        id: slot.index,
+    };
+    let card = Card::new(ring.session, ring.gpu, Bus::of(gpu));
+    match launch.run(&card, &|| ring.may_run().is_ok()) {
+        Ok(done) => {
+            let fields = json!({ "queue_id": ring.id, "kernel_object": log::hex(dispatch.kernel_object),
+                "instructions": done.instructions });
+            log::event("executed", fields);
+            Ok(())
+        }
+        Err(Stop::Cancelled) => Err(Trouble::Stopped),
+        Err(stop) => Err(report(ring, dispatch, &stop)),
+    }
+}
+
+/// Whether kernels are to run.
+fn wanted() -> bool {
+    static WANTED: OnceLock<bool> = OnceLock::new();
+    *WANTED.get_or_init(|| std::env::var_os("RMCP_KFD_EXECUTE").is_some_and(|value| value == "1"))
+}
+
+/// Tells why a kernel could not go on. A page fault goes to the program through ROCr, as from a card; after anything
+/// else nothing that the program computes would be right, so it ends.
+fn report(ring: &Ring, dispatch: &Dispatch, stop: &Stop) -> Trouble {
+    let kernel = log::hex(dispatch.kernel_object);
+    log::event("kernel_stopped", json!({ "queue_id": ring.id, "kernel_object": kernel, "why": stop.to_string() }));
+    eprintln!("rmcp-kfd: kernel {kernel}: {stop}");
+    match stop {
+        Stop::Fault { fault, .. } => Trouble::Fault(PageFault { gpu: ring.gpu, va: fault.va }),
+        _ => std::process::abort(),
+    }
 }

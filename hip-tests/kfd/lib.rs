@@ -4,11 +4,13 @@
 //! - `machine` is what to show
 //! - `session` is what a process has open; `kfd` and `drm` answer ioctls
 //! - `memory`, `range`, `svm`, `events` are the state behind them
-//! - `queue` runs `aql` and `sdma` packets; `transfer` moves bytes; `dispatch` is where kernels would run
+//! - `queue` runs `aql` and `sdma` packets; `transfer` moves bytes
+//! - `dispatch` runs kernels, if asked to, on the memory that `card` shows them
 //! - `log` tells what reached the kernel
 #![allow(missing_docs, reason = "one small crate: what a name says is not said twice")]
 
 mod aql;
+mod card;
 mod dispatch;
 mod drm;
 mod events;

@@ -17,6 +17,9 @@ pub mod flag {
     pub const USERPTR: u32 = 1 << 2;
     pub const DOORBELL: u32 = 1 << 3;
     pub const MMIO_REMAP: u32 = 1 << 4;
+    /// `EXT_COHERENT`, `UNCACHED` and `COHERENT`: each means MTYPE_UC on gfx10 (Linux, amdgpu_amdkfd_gpuvm.c and
+    /// gmc_v10_0.c).
+    pub const ANY_COHERENT: u32 = 1 << 24 | 1 << 25 | 1 << 26;
 }
 
 /// Where the bytes of a buffer are.
@@ -56,6 +59,16 @@ pub struct Buffer {
     pub parent: Option<u64>,
 }
 
+impl Buffer {
+    fn kind(&self) -> Kind {
+        match self.place {
+            Place::File { vram: true, .. } => Kind::Vram,
+            _ if self.flags & flag::ANY_COHERENT != 0 => Kind::Uncached,
+            _ => Kind::Cached,
+        }
+    }
+}
+
 /// The file behind one card: VRAM first, GTT after it, mapped whole into the emulator.
 #[derive(Debug)]
 pub struct CardFile {
@@ -89,6 +102,19 @@ pub struct Reach {
     pub host: *mut u8,
     /// Bytes from there that are known to follow.
     pub len: u64,
+    /// How the card reaches it.
+    pub kind: Kind,
+}
+
+/// What memory is to a card.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// Its own.
+    Vram,
+    /// Of the host, and cached by the card (MTYPE_NC).
+    Cached,
+    /// Of the host, and not cached (MTYPE_UC): every access goes over the bus.
+    Uncached,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -213,10 +239,12 @@ impl Memory {
             && mapping.gpus & (1 << gpu) != 0
         {
             let into = va - start;
-            return Some(Reach { host: (mapping.host + into) as *mut u8, len: mapping.len - into });
+            let kind = self.buffers.get(&mapping.id).map_or(Kind::Uncached, Buffer::kind);
+            return Some(Reach { host: (mapping.host + into) as *mut u8, len: mapping.len - into, kind });
         }
-        let end = self.svm.reach(self.gpu_ids[gpu], va)?;
-        Some(Reach { host: va as *mut u8, len: end - va })
+        let (end, coherent) = self.svm.reach(self.gpu_ids[gpu], va)?;
+        let kind = if coherent { Kind::Uncached } else { Kind::Cached };
+        Some(Reach { host: va as *mut u8, len: end - va, kind })
     }
 }
 

@@ -52,6 +52,8 @@ pub struct Session {
     pub kfd_base: *mut u8,
     cards: Vec<OpenFile>,
     memory: RwLock<Memory>,
+    /// Counts changes of the memory, so that what was looked up can be kept until the next.
+    changes: AtomicU64,
     /// KFD events.
     pub events: Events,
     /// Queues by id.
@@ -148,6 +150,7 @@ impl Session {
             kfd_base,
             cards,
             memory: RwLock::new(Memory::new(files, ids)),
+            changes: AtomicU64::new(0),
             events: Events::default(),
             queues: Mutex::default(),
             gem: Mutex::default(),
@@ -168,7 +171,13 @@ impl Session {
 
     /// The memory, to change.
     pub fn memory_mut(&self) -> RwLockWriteGuard<'_, Memory> {
+        self.changes.fetch_add(1, Ordering::AcqRel);
         self.memory.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A number that differs after every change of the memory.
+    pub fn changes(&self) -> u64 {
+        self.changes.load(Ordering::Acquire)
     }
 
     /// The queues.
@@ -189,7 +198,7 @@ impl Session {
     /// What card `gpu` finds at `va`, at least `len` bytes of it; a miss is a page fault.
     pub fn reach(&self, gpu: usize, va: u64, len: u64) -> Result<*mut u8, PageFault> {
         match self.memory().reach(gpu, va) {
-            Some(Reach { host, len: there }) if there >= len => Ok(host),
+            Some(Reach { host, len: there, .. }) if there >= len => Ok(host),
             _ => Err(PageFault { gpu, va }),
         }
     }

@@ -16,6 +16,8 @@ pub mod attr {
 
 /// `KFD_IOCTL_SVM_FLAG_HOST_ACCESS` and `_COHERENT`: what a range has from the start.
 const DEFAULT_FLAGS: u32 = 1 | 2;
+/// `KFD_IOCTL_SVM_FLAG_COHERENT` and `_EXT_COHERENT`: either means MTYPE_UC on gfx10.
+const ANY_COHERENT: u32 = 1 << 1 | 1 << 7;
 /// `KFD_IOCTL_SVM_LOCATION_UNDEFINED`.
 const UNDEFINED: u32 = u32::MAX;
 
@@ -117,11 +119,11 @@ impl Svm {
         true
     }
 
-    /// Whether `gpu` may reach `address`, and up to where the range goes.
-    pub fn reach(&self, gpu: u32, address: u64) -> Option<u64> {
+    /// Whether `gpu` may reach `address`; up to where the range goes, and whether it is coherent.
+    pub fn reach(&self, gpu: u32, address: u64) -> Option<(u64, bool)> {
         let (_, end, attributes) = self.overlapping(address, address + 1).next()?;
         match attributes.access.get(&gpu) {
-            Some(&attr::ACCESS | &attr::ACCESS_IN_PLACE) => Some(end),
+            Some(&attr::ACCESS | &attr::ACCESS_IN_PLACE) => Some((end, attributes.flags & ANY_COHERENT != 0)),
             _ => None,
         }
     }
@@ -191,12 +193,12 @@ mod tests {
     fn only_a_card_with_access_reaches_a_range_and_only_until_it_is_unmapped() {
         let mut svm = Svm::default();
         svm.set(0x1000, 0x2000, &[(attr::ACCESS, 7)]);
-        assert_eq!(svm.reach(7, 0x1800), Some(0x3000));
+        assert_eq!(svm.reach(7, 0x1800), Some((0x3000, true)));
         assert_eq!(svm.reach(8, 0x1800), None);
         assert_eq!(svm.reach(7, 0x3000), None);
         svm.forget(0x1000, 0x1000);
         assert_eq!(svm.reach(7, 0x1800), None);
-        assert_eq!(svm.reach(7, 0x2000), Some(0x3000));
+        assert_eq!(svm.reach(7, 0x2000), Some((0x3000, true)));
     }
 
     #[test]

@@ -1,0 +1,70 @@
+//! A work-group: its waves, LDS and barriers.
+
+use crate::code::Code;
+use crate::inst::Inst;
+use crate::mem::{Reach, ds, smem, vmem};
+use crate::memory::{Fault, Memory};
+use crate::stop::Stop;
+use crate::wave::{Status, Wave, reg};
+
+/// A work-group that runs.
+pub struct Group {
+    pub waves: Vec<Wave>,
+    pub lds: Vec<u8>,
+}
+
+impl Group {
+    /// Runs each wave for up to `slice` instructions or to its barrier, and says whether all have ended.
+    pub fn step(&mut self, code: &mut Code<'_>, memory: &dyn Memory, slice: u64) -> Result<bool, Stop> {
+        for wave in &mut self.waves {
+            if wave.status == Status::Yielding {
+                wave.status = Status::Running;
+            }
+            if wave.status == Status::Running {
+                run(wave, &mut Reach { memory, lds: &mut self.lds }, code, slice)?;
+            }
+        }
+        // Waves that have ended do not hold up a barrier.
+        if self.waves.iter().all(|wave| matches!(wave.status, Status::Waiting | Status::Ended)) {
+            let waiting = self.waves.iter_mut().filter(|wave| wave.status == Status::Waiting);
+            return Ok(waiting.map(|wave| wave.status = Status::Running).count() == 0);
+        }
+        Ok(false)
+    }
+}
+
+/// Runs one wave until something else is to be done first.
+fn run(w: &mut Wave, reach: &mut Reach<'_>, code: &mut Code<'_>, slice: u64) -> Result<(), Stop> {
+    for _ in 0..slice {
+        let pc = w.pc;
+        let decoded = code.at(pc)?;
+        w.pc += decoded.size;
+        w.count += 1;
+        let done = execute(w, reach, &decoded.inst);
+        if let Err(fault) = done {
+            return Err(Stop::Fault { fault, pc, text: format!("{:?}", decoded.inst) });
+        }
+        match &w.status {
+            Status::Running => {}
+            Status::Interrupting => {
+                reach.memory.interrupt(w.s32(reg::M0) & 0xff_ffff);
+                w.status = Status::Running;
+            }
+            Status::Trapped(text) => return Err(Stop::Trap { pc, text: text.clone() }),
+            Status::Yielding | Status::Waiting | Status::Ended => break,
+        }
+    }
+    Ok(())
+}
+
+#[inline]
+pub fn execute(w: &mut Wave, reach: &mut Reach<'_>, inst: &Inst) -> Result<(), Fault> {
+    match inst {
+        Inst::Scalar(row, i) => (row.run)(w, i),
+        Inst::Vector(row, i) => (row.run)(w, i),
+        Inst::Smem(row, i) => smem::run(w, i, row.run, reach)?,
+        Inst::Ds(row, i) => ds::run(w, i, row.run, reach)?,
+        Inst::Vmem(row, i) => vmem::run(w, i, row.run, reach)?,
+    }
+    Ok(())
+}

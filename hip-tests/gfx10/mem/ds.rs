@@ -1,0 +1,284 @@
+//! DS: local data share, and moving data between lanes.
+
+use super::vmem::{Into, merge, update};
+use super::{Reach, number, slice};
+use crate::memory::{Atomic, Fault};
+use crate::row::{Row, both};
+use crate::wave::{SHARED_APERTURE, Wave, bits};
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DsOp {
+    Read {
+        bytes: usize,
+        signed: bool,
+        into: Into,
+    },
+    Write {
+        bytes: usize,
+        high: bool,
+    },
+    /// Two places, whose offsets count `unit` bytes.
+    Read2 {
+        bytes: usize,
+        unit: usize,
+    },
+    Write2 {
+        bytes: usize,
+        unit: usize,
+    },
+    Atomic {
+        op: Atomic,
+        wide: bool,
+        returns: bool,
+    },
+    /// Its first data is what to compare with, unlike that of memory.
+    CmpSwap {
+        op: Atomic,
+        wide: bool,
+        returns: bool,
+    },
+    Swizzle,
+    Permute,
+    BPermute,
+    Nothing,
+}
+
+const fn read(bytes: usize, signed: bool, into: Into) -> DsOp {
+    DsOp::Read { bytes, signed, into }
+}
+
+const fn single(op: Atomic, returns: bool) -> DsOp {
+    DsOp::Atomic { op, wide: false, returns }
+}
+
+const fn double(op: Atomic, returns: bool) -> DsOp {
+    DsOp::Atomic { op, wide: true, returns }
+}
+
+pub static TABLE: &[Row<DsOp>] = &[
+    both(0x00, "ds_add_u32", single(Atomic::Add, false)),
+    both(0x01, "ds_sub_u32", single(Atomic::Sub, false)),
+    both(0x02, "ds_rsub_u32", single(Atomic::RSub, false)),
+    both(0x03, "ds_inc_u32", single(Atomic::Inc, false)),
+    both(0x04, "ds_dec_u32", single(Atomic::Dec, false)),
+    both(0x05, "ds_min_i32", single(Atomic::SMin, false)),
+    both(0x06, "ds_max_i32", single(Atomic::SMax, false)),
+    both(0x07, "ds_min_u32", single(Atomic::UMin, false)),
+    both(0x08, "ds_max_u32", single(Atomic::UMax, false)),
+    both(0x09, "ds_and_b32", single(Atomic::And, false)),
+    both(0x0a, "ds_or_b32", single(Atomic::Or, false)),
+    both(0x0b, "ds_xor_b32", single(Atomic::Xor, false)),
+    both(0x0d, "ds_write_b32", DsOp::Write { bytes: 4, high: false }),
+    both(0x0e, "ds_write2_b32", DsOp::Write2 { bytes: 4, unit: 4 }),
+    both(0x0f, "ds_write2st64_b32", DsOp::Write2 { bytes: 4, unit: 256 }),
+    both(0x10, "ds_cmpst_b32", DsOp::CmpSwap { op: Atomic::CmpSwap, wide: false, returns: false }),
+    both(0x11, "ds_cmpst_f32", DsOp::CmpSwap { op: Atomic::FCmpSwap, wide: false, returns: false }),
+    both(0x12, "ds_min_f32", single(Atomic::FMin, false)),
+    both(0x13, "ds_max_f32", single(Atomic::FMax, false)),
+    both(0x14, "ds_nop", DsOp::Nothing),
+    both(0x15, "ds_add_f32", single(Atomic::FAdd, false)),
+    both(0x1e, "ds_write_b8", DsOp::Write { bytes: 1, high: false }),
+    both(0x1f, "ds_write_b16", DsOp::Write { bytes: 2, high: false }),
+    both(0x20, "ds_add_rtn_u32", single(Atomic::Add, true)),
+    both(0x21, "ds_sub_rtn_u32", single(Atomic::Sub, true)),
+    both(0x22, "ds_rsub_rtn_u32", single(Atomic::RSub, true)),
+    both(0x23, "ds_inc_rtn_u32", single(Atomic::Inc, true)),
+    both(0x24, "ds_dec_rtn_u32", single(Atomic::Dec, true)),
+    both(0x25, "ds_min_rtn_i32", single(Atomic::SMin, true)),
+    both(0x26, "ds_max_rtn_i32", single(Atomic::SMax, true)),
+    both(0x27, "ds_min_rtn_u32", single(Atomic::UMin, true)),
+    both(0x28, "ds_max_rtn_u32", single(Atomic::UMax, true)),
+    both(0x29, "ds_and_rtn_b32", single(Atomic::And, true)),
+    both(0x2a, "ds_or_rtn_b32", single(Atomic::Or, true)),
+    both(0x2b, "ds_xor_rtn_b32", single(Atomic::Xor, true)),
+    both(0x2d, "ds_wrxchg_rtn_b32", single(Atomic::Swap, true)),
+    both(0x30, "ds_cmpst_rtn_b32", DsOp::CmpSwap { op: Atomic::CmpSwap, wide: false, returns: true }),
+    both(0x31, "ds_cmpst_rtn_f32", DsOp::CmpSwap { op: Atomic::FCmpSwap, wide: false, returns: true }),
+    both(0x32, "ds_min_rtn_f32", single(Atomic::FMin, true)),
+    both(0x33, "ds_max_rtn_f32", single(Atomic::FMax, true)),
+    both(0x35, "ds_swizzle_b32", DsOp::Swizzle),
+    both(0x36, "ds_read_b32", read(4, false, Into::Whole)),
+    both(0x37, "ds_read2_b32", DsOp::Read2 { bytes: 4, unit: 4 }),
+    both(0x38, "ds_read2st64_b32", DsOp::Read2 { bytes: 4, unit: 256 }),
+    both(0x39, "ds_read_i8", read(1, true, Into::Whole)),
+    both(0x3a, "ds_read_u8", read(1, false, Into::Whole)),
+    both(0x3b, "ds_read_i16", read(2, true, Into::Whole)),
+    both(0x3c, "ds_read_u16", read(2, false, Into::Whole)),
+    both(0x40, "ds_add_u64", double(Atomic::Add, false)),
+    both(0x41, "ds_sub_u64", double(Atomic::Sub, false)),
+    both(0x42, "ds_rsub_u64", double(Atomic::RSub, false)),
+    both(0x43, "ds_inc_u64", double(Atomic::Inc, false)),
+    both(0x44, "ds_dec_u64", double(Atomic::Dec, false)),
+    both(0x45, "ds_min_i64", double(Atomic::SMin, false)),
+    both(0x46, "ds_max_i64", double(Atomic::SMax, false)),
+    both(0x47, "ds_min_u64", double(Atomic::UMin, false)),
+    both(0x48, "ds_max_u64", double(Atomic::UMax, false)),
+    both(0x49, "ds_and_b64", double(Atomic::And, false)),
+    both(0x4a, "ds_or_b64", double(Atomic::Or, false)),
+    both(0x4b, "ds_xor_b64", double(Atomic::Xor, false)),
+    both(0x4d, "ds_write_b64", DsOp::Write { bytes: 8, high: false }),
+    both(0x4e, "ds_write2_b64", DsOp::Write2 { bytes: 8, unit: 8 }),
+    both(0x4f, "ds_write2st64_b64", DsOp::Write2 { bytes: 8, unit: 512 }),
+    both(0x50, "ds_cmpst_b64", DsOp::CmpSwap { op: Atomic::CmpSwap, wide: true, returns: false }),
+    both(0x51, "ds_cmpst_f64", DsOp::CmpSwap { op: Atomic::FCmpSwap, wide: true, returns: false }),
+    both(0x52, "ds_min_f64", double(Atomic::FMin, false)),
+    both(0x53, "ds_max_f64", double(Atomic::FMax, false)),
+    both(0x55, "ds_add_rtn_f32", single(Atomic::FAdd, true)),
+    both(0x60, "ds_add_rtn_u64", double(Atomic::Add, true)),
+    both(0x61, "ds_sub_rtn_u64", double(Atomic::Sub, true)),
+    both(0x62, "ds_rsub_rtn_u64", double(Atomic::RSub, true)),
+    both(0x63, "ds_inc_rtn_u64", double(Atomic::Inc, true)),
+    both(0x64, "ds_dec_rtn_u64", double(Atomic::Dec, true)),
+    both(0x65, "ds_min_rtn_i64", double(Atomic::SMin, true)),
+    both(0x66, "ds_max_rtn_i64", double(Atomic::SMax, true)),
+    both(0x67, "ds_min_rtn_u64", double(Atomic::UMin, true)),
+    both(0x68, "ds_max_rtn_u64", double(Atomic::UMax, true)),
+    both(0x69, "ds_and_rtn_b64", double(Atomic::And, true)),
+    both(0x6a, "ds_or_rtn_b64", double(Atomic::Or, true)),
+    both(0x6b, "ds_xor_rtn_b64", double(Atomic::Xor, true)),
+    both(0x6d, "ds_wrxchg_rtn_b64", double(Atomic::Swap, true)),
+    both(0x70, "ds_cmpst_rtn_b64", DsOp::CmpSwap { op: Atomic::CmpSwap, wide: true, returns: true }),
+    both(0x71, "ds_cmpst_rtn_f64", DsOp::CmpSwap { op: Atomic::FCmpSwap, wide: true, returns: true }),
+    both(0x72, "ds_min_rtn_f64", double(Atomic::FMin, true)),
+    both(0x73, "ds_max_rtn_f64", double(Atomic::FMax, true)),
+    both(0x76, "ds_read_b64", read(8, false, Into::Whole)),
+    both(0x77, "ds_read2_b64", DsOp::Read2 { bytes: 8, unit: 8 }),
+    both(0x78, "ds_read2st64_b64", DsOp::Read2 { bytes: 8, unit: 512 }),
+    both(0xa0, "ds_write_b8_d16_hi", DsOp::Write { bytes: 1, high: true }),
+    both(0xa1, "ds_write_b16_d16_hi", DsOp::Write { bytes: 2, high: true }),
+    both(0xa2, "ds_read_u8_d16", read(1, false, Into::Low)),
+    both(0xa3, "ds_read_u8_d16_hi", read(1, false, Into::High)),
+    both(0xa4, "ds_read_i8_d16", read(1, true, Into::Low)),
+    both(0xa5, "ds_read_i8_d16_hi", read(1, true, Into::High)),
+    both(0xa6, "ds_read_u16_d16", read(2, false, Into::Low)),
+    both(0xa7, "ds_read_u16_d16_hi", read(2, false, Into::High)),
+    both(0xb2, "ds_permute_b32", DsOp::Permute),
+    both(0xb3, "ds_bpermute_b32", DsOp::BPermute),
+    both(0xde, "ds_write_b96", DsOp::Write { bytes: 12, high: false }),
+    both(0xdf, "ds_write_b128", DsOp::Write { bytes: 16, high: false }),
+    both(0xfe, "ds_read_b96", read(12, false, Into::Whole)),
+    both(0xff, "ds_read_b128", read(16, false, Into::Whole)),
+];
+
+#[derive(Debug, Clone, Copy)]
+pub struct Ds {
+    pub dst: u8,
+    pub addr: u8,
+    pub data: [u8; 2],
+    /// Of operations on two places, one byte for each.
+    pub offset: u16,
+}
+
+pub fn run(w: &mut Wave, i: &Ds, op: DsOp, reach: &mut Reach<'_>) -> Result<(), Fault> {
+    match op {
+        DsOp::Nothing => return Ok(()),
+        DsOp::Swizzle | DsOp::Permute | DsOp::BPermute => {
+            exchange(w, i, op);
+            return Ok(());
+        }
+        _ => {}
+    }
+    for lane in bits(w.exec()) {
+        let base = w.v[usize::from(i.addr)][lane];
+        let address = |offset: usize| u64::from(base.wrapping_add(offset as u32));
+        let whole = address(i.offset.into());
+        let places = |unit: usize| [i.offset & 0xff, i.offset >> 8].map(|n| address(usize::from(n) * unit));
+        match op {
+            DsOp::Read { bytes, signed, into } => {
+                let data = at(reach, whole, bytes)?;
+                if bytes < 4 {
+                    let value = number(data);
+                    let wide =
+                        if signed { (value << (64 - 8 * bytes)) as i64 >> (64 - 8 * bytes) } else { value as i64 };
+                    merge(&mut w.v[usize::from(i.dst)][lane], wide as u32, into);
+                } else {
+                    set(w, i.dst, lane, data);
+                }
+            }
+            DsOp::Write { bytes, high } => {
+                let data = get(w, i.data[0], lane, high);
+                at(reach, whole, bytes)?.copy_from_slice(&data[..bytes]);
+            }
+            DsOp::Read2 { bytes, unit } => {
+                let mut both = [0; 16];
+                for (n, place) in places(unit).into_iter().enumerate() {
+                    both[n * bytes..(n + 1) * bytes].copy_from_slice(at(reach, place, bytes)?);
+                }
+                set(w, i.dst, lane, &both[..2 * bytes]);
+            }
+            DsOp::Write2 { bytes, unit } => {
+                for (place, register) in places(unit).into_iter().zip(i.data) {
+                    let data = get(w, register, lane, false);
+                    at(reach, place, bytes)?.copy_from_slice(&data[..bytes]);
+                }
+            }
+            DsOp::Atomic { op, wide, returns } | DsOp::CmpSwap { op, wide, returns } => {
+                let bytes = if wide { 8 } else { 4 };
+                let [first, second] = i.data.map(|r| number(&get(w, r, lane, false)[..bytes]));
+                let compares = matches!(op, Atomic::CmpSwap | Atomic::FCmpSwap);
+                let (data, compare) = if compares { (second, first) } else { (first, 0) };
+                let old = update(at(reach, whole, bytes)?, op, data, compare);
+                if returns {
+                    set(w, i.dst, lane, &old.to_le_bytes()[..bytes]);
+                }
+            }
+            DsOp::Swizzle | DsOp::Permute | DsOp::BPermute | DsOp::Nothing => {}
+        }
+    }
+    Ok(())
+}
+
+fn at<'a>(reach: &'a mut Reach<'_>, address: u64, len: usize) -> Result<&'a mut [u8], Fault> {
+    slice(reach.lds, address, len, SHARED_APERTURE + address)
+}
+
+/// Up to four registers as bytes.
+fn get(w: &Wave, r: u8, lane: usize, high: bool) -> [u8; 16] {
+    let mut data = [0; 16];
+    for (n, bytes) in data.chunks_exact_mut(4).enumerate() {
+        let value = w.v.get(usize::from(r) + n).map_or(0, |v| v[lane]);
+        bytes.copy_from_slice(&(value >> if high { 16 } else { 0 }).to_le_bytes());
+    }
+    data
+}
+
+fn set(w: &mut Wave, r: u8, lane: usize, data: &[u8]) {
+    for (n, bytes) in data.chunks_exact(4).enumerate() {
+        w.v[usize::from(r) + n][lane] = number(bytes) as u32;
+    }
+}
+
+/// Lanes exchange registers within groups of 32; LDS itself is not touched.
+fn exchange(w: &mut Wave, i: &Ds, op: DsOp) {
+    if op == DsOp::Swizzle && i.offset >= 0xc000 {
+        return w.trap("ds_swizzle_b32 as rotation or FFT is not modelled");
+    }
+    let exec = w.exec();
+    let address = w.v[usize::from(i.addr)];
+    let data = w.v[usize::from(i.data[0])];
+    let mut results = [0; 64];
+    for lane in bits(exec) {
+        let byte = |v: u32| (v.wrapping_add(i.offset.into()) >> 2) as usize & 31 | lane & !31;
+        match op {
+            DsOp::Permute => results[byte(address[lane])] = data[lane],
+            DsOp::BPermute => {
+                let from = byte(address[lane]);
+                results[lane] = if exec >> from & 1 != 0 { data[from] } else { 0 };
+            }
+            _ => {
+                let from = swizzled(i.offset, lane);
+                results[lane] = if exec >> from & 1 != 0 { address[from] } else { 0 };
+            }
+        }
+    }
+    w.set_v(i.dst.into(), &results, exec);
+}
+
+/// The lane that `ds_swizzle_b32` reads ("RDNA 2 ISA", DS_SWIZZLE_B32).
+fn swizzled(offset: u16, lane: usize) -> usize {
+    let n = |shift: u32| usize::from(offset >> shift & 31);
+    if offset & 0x8000 != 0 {
+        return lane & !3 | usize::from(offset >> (2 * (lane & 3)) & 3);
+    }
+    lane & !31 | (lane & n(0) | n(5)) & 31 ^ n(10)
+}

@@ -1,0 +1,36 @@
+//! Why a kernel did not run to its end.
+
+use crate::memory::Fault;
+
+/// Why a kernel did not run to its end. Addresses are the card's.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Stop {
+    /// An access to memory that the card does not see, by the instruction at `pc`.
+    Fault { fault: Fault, pc: u64, text: String },
+    /// An instruction, or a form of one, that is not known here.
+    Unknown { pc: u64, words: [u32; 2], text: String },
+    /// The instruction at `pc` asked for something that is not modelled, or trapped.
+    Trap { pc: u64, text: String },
+    /// The dispatch itself cannot be carried out.
+    Refused(String),
+    /// `Dispatch::keep_going` said no.
+    Cancelled,
+}
+
+impl std::fmt::Display for Stop {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Fault { fault, pc, text } => {
+                write!(f, "{text} at {pc:#x} touched {:#x}, which is not mapped to the card", fault.va)
+            }
+            Self::Unknown { pc, words, text } => {
+                write!(f, "unknown instruction at {pc:#x}: {:08x} {:08x} ({text})", words[0], words[1])
+            }
+            Self::Trap { pc, text } => write!(f, "at {pc:#x}: {text}"),
+            Self::Refused(text) => f.write_str(text),
+            Self::Cancelled => f.write_str("the queue was destroyed"),
+        }
+    }
+}
+
+impl std::error::Error for Stop {}

@@ -1,0 +1,3 @@
+//! Tests of the decoder, of single instructions and of small kernels.
+
+mod llvm;

@@ -1,0 +1,132 @@
+//! The steps of a division: scaling what would over- or underflow, and the special cases.
+//!
+//! "RDNA 2 ISA", V_DIV_SCALE and V_DIV_FIXUP. V_DIV_FMAS (vop3) scales back by the sign of the quotient's
+//! exponent, as the RDNA3 document words it: the older text's single power does not undo either scaling.
+
+use super::float::ldexp64;
+use super::map::Value;
+use crate::inst::Vector;
+use crate::wave::Wave;
+
+/// What differs between the two precisions.
+#[derive(Clone, Copy)]
+pub struct Format {
+    /// Exponents further apart than this overflow or nearly so.
+    apart: i32,
+    /// Numerators with a biased exponent up to this lose bits.
+    tiny: i32,
+    /// Power of two to scale by.
+    scale: i32,
+    /// Least exponent of a normal number.
+    least: i32,
+    /// Exponents further apart than this underflow.
+    under: i32,
+    highest: i32,
+}
+
+pub const SINGLE: Format = Format { apart: 96, tiny: 23, scale: 64, least: -126, under: -150, highest: 128 };
+pub const DOUBLE: Format = Format { apart: 768, tiny: 53, scale: 128, least: -1022, under: -1075, highest: 1024 };
+
+/// Both precisions are worked on as doubles, which hold singles and their quotients' exponents.
+pub trait Precision: Value + Into<f64> {
+    const FORMAT: Format;
+    fn from_double(v: f64) -> Self;
+    /// Whether `a / b` is denormal.
+    fn quotient_is_denormal(a: Self, b: Self) -> bool;
+}
+
+impl Precision for f32 {
+    const FORMAT: Format = SINGLE;
+
+    fn from_double(v: f64) -> Self {
+        v as f32
+    }
+
+    fn quotient_is_denormal(a: Self, b: Self) -> bool {
+        (a / b).is_subnormal()
+    }
+}
+
+impl Precision for f64 {
+    const FORMAT: Format = DOUBLE;
+
+    fn from_double(v: f64) -> Self {
+        v
+    }
+
+    fn quotient_is_denormal(a: Self, b: Self) -> bool {
+        (a / b).is_subnormal()
+    }
+}
+
+/// Biased exponent as the format has it, 0 for denormals.
+fn exponent(v: f64, f: Format) -> i32 {
+    if v == 0.0 {
+        return 0;
+    }
+    if !v.is_finite() {
+        return f.highest - f.least + 1;
+    }
+    let unbiased = super::float::frexp64(v).1 - 1;
+    (unbiased - f.least + 1).max(0)
+}
+
+/// Scales source 0, which is the numerator (source 2) or the denominator (source 1); the mask says where the
+/// quotient is to be scaled back.
+pub fn scale<T: Precision>(w: &mut Wave, i: &Vector) {
+    let (s0, d, n) = (T::read(w, i, 0), T::read(w, i, 1), T::read(w, i, 2));
+    let mut mask = 0_u64;
+    let mut results = s0;
+    for lane in 0..w.lanes {
+        let (result, back) = scaled(s0[lane], d[lane], n[lane]);
+        results[lane] = result;
+        mask |= u64::from(back) << lane;
+    }
+    T::write(w, i, &results);
+    w.set_mask(i.sdst, mask & w.exec());
+}
+
+fn scaled<T: Precision>(s0: T, d: T, n: T) -> (T, bool) {
+    let f = T::FORMAT;
+    let (v, den, num) = (s0.into(), d.into(), n.into());
+    let by = |power: i32| T::from_double(ldexp64(v, power));
+    let is = |other: f64| v == other;
+    let one = T::from_double(1.0);
+    if num == 0.0 || den == 0.0 {
+        return (T::from_double(f64::NAN), false);
+    }
+    let (inverse, quotient) = (T::quotient_is_denormal(one, d), T::quotient_is_denormal(n, d));
+    if exponent(num, f) - exponent(den, f) >= f.apart {
+        (if is(den) { by(f.scale) } else { s0 }, true)
+    } else if exponent(den, f) == 0 {
+        (by(f.scale), false)
+    } else if inverse && quotient {
+        (if is(den) { by(f.scale) } else { s0 }, true)
+    } else if inverse {
+        (by(-f.scale), false)
+    } else if quotient {
+        (if is(num) { by(f.scale) } else { s0 }, true)
+    } else if exponent(num, f) <= f.tiny {
+        (by(f.scale), false)
+    } else {
+        (s0, false)
+    }
+}
+
+/// The quotient `q` of `n / d`, or what IEEE 754 wants instead.
+pub fn fixup(q: f64, d: f64, n: f64, f: Format) -> f64 {
+    let sign = if d.is_sign_negative() != n.is_sign_negative() { -1.0_f64 } else { 1.0 };
+    if n.is_nan() {
+        n
+    } else if d.is_nan() {
+        d
+    } else if (d == 0.0 && n == 0.0) || (d.is_infinite() && n.is_infinite()) {
+        f64::NAN
+    } else if d == 0.0 || n.is_infinite() {
+        f64::INFINITY * sign
+    } else if d.is_infinite() || n == 0.0 || exponent(n, f) - exponent(d, f) < f.under {
+        0.0_f64.copysign(sign)
+    } else {
+        q.abs().copysign(sign)
+    }
+}

@@ -1,0 +1,284 @@
+//! VOP3: what exists only in the long encoding.
+
+use half::f16;
+
+use super::float::{ldexp32, ldexp64, max, med3, min};
+use super::map::{Value, carry, map2, map3};
+use super::vop1::lane;
+use super::vop2::{flushed, fma16, legacy, mad, signed24, unsigned24};
+use crate::inst::{Src, Vector, VectorFn};
+use crate::row::{Row, both, rdna1, rdna2};
+use crate::wave::{Wave, bits, reg};
+
+pub static TABLE: &[Row<VectorFn>] = &[
+    rdna1(0x140, "v_mad_legacy_f32", |w, i| {
+        map3(w, i, |a, b, c| flushed(legacy(flushed(a), flushed(b)) + flushed(c)));
+    }),
+    rdna2(0x140, "v_fma_legacy_f32", |w, i| {
+        map3(w, i, |a: f32, b: f32, c: f32| if a == 0.0 || b == 0.0 { c + 0.0 } else { a.mul_add(b, c) });
+    }),
+    rdna1(0x141, "v_mad_f32", |w, i| map3(w, i, mad)),
+    both(0x142, "v_mad_i32_i24", |w, i| {
+        map3(w, i, |a: u32, b: u32, c: u32| (signed24(a) * signed24(b)).wrapping_add(c.into()) as u32);
+    }),
+    both(0x143, "v_mad_u32_u24", |w, i| {
+        map3(w, i, |a: u32, b: u32, c: u32| (unsigned24(a) * unsigned24(b) + u64::from(c)) as u32);
+    }),
+    both(0x148, "v_bfe_u32", |w, i| {
+        map3(w, i, |a: u32, offset: u32, width: u32| a >> (offset & 31) & ((1 << (width & 31)) - 1));
+    }),
+    both(0x149, "v_bfe_i32", |w, i| map3(w, i, bfe_i32)),
+    both(0x14a, "v_bfi_b32", |w, i| map3(w, i, |a: u32, b: u32, c: u32| a & b | !a & c)),
+    both(0x14b, "v_fma_f32", |w, i| map3(w, i, f32::mul_add)),
+    both(0x14c, "v_fma_f64", |w, i| map3(w, i, f64::mul_add)),
+    both(0x14d, "v_lerp_u8", |w, i| {
+        map3(w, i, |a: u32, b: u32, c: u32| bytes(|n| (byte(a, n) + byte(b, n) + (byte(c, n) & 1)) >> 1));
+    }),
+    both(0x14e, "v_alignbit_b32", |w, i| map3(w, i, |a: u32, b: u32, c: u32| (pair(a, b) >> (c & 31)) as u32)),
+    both(0x14f, "v_alignbyte_b32", |w, i| map3(w, i, |a: u32, b: u32, c: u32| (pair(a, b) >> (8 * (c & 3))) as u32)),
+    both(0x151, "v_min3_f32", |w, i| map3(w, i, |a: f32, b, c| min(min(a, b), c))),
+    both(0x152, "v_min3_i32", |w, i| map3(w, i, |a: i32, b: i32, c: i32| a.min(b).min(c))),
+    both(0x153, "v_min3_u32", |w, i| map3(w, i, |a: u32, b: u32, c: u32| a.min(b).min(c))),
+    both(0x154, "v_max3_f32", |w, i| map3(w, i, |a: f32, b, c| max(max(a, b), c))),
+    both(0x155, "v_max3_i32", |w, i| map3(w, i, |a: i32, b: i32, c: i32| a.max(b).max(c))),
+    both(0x156, "v_max3_u32", |w, i| map3(w, i, |a: u32, b: u32, c: u32| a.max(b).max(c))),
+    both(0x157, "v_med3_f32", |w, i| map3(w, i, med3::<f32>)),
+    both(0x158, "v_med3_i32", |w, i| map3(w, i, |a: i32, b: i32, c: i32| a.min(b).max(a.max(b).min(c)))),
+    both(0x159, "v_med3_u32", |w, i| map3(w, i, |a: u32, b: u32, c: u32| a.min(b).max(a.max(b).min(c)))),
+    both(0x15a, "v_sad_u8", |w, i| map3(w, i, |a: u32, b: u32, c: u32| sad_u8(a, b).wrapping_add(c))),
+    both(0x15b, "v_sad_hi_u8", |w, i| map3(w, i, |a: u32, b: u32, c: u32| (sad_u8(a, b) << 16).wrapping_add(c))),
+    both(0x15c, "v_sad_u16", |w, i| {
+        map3(w, i, |a: u32, b: u32, c: u32| {
+            c.wrapping_add((a & 0xffff).abs_diff(b & 0xffff)).wrapping_add((a >> 16).abs_diff(b >> 16))
+        });
+    }),
+    both(0x15d, "v_sad_u32", |w, i| map3(w, i, |a: u32, b: u32, c: u32| a.abs_diff(b).wrapping_add(c))),
+    both(0x15f, "v_div_fixup_f32", |w, i| {
+        map3(w, i, |q: f32, d: f32, n: f32| super::div::fixup(q.into(), d.into(), n.into(), super::div::SINGLE) as f32);
+    }),
+    both(0x160, "v_div_fixup_f64", |w, i| {
+        map3(w, i, |q: f64, d: f64, n: f64| super::div::fixup(q, d, n, super::div::DOUBLE));
+    }),
+    both(0x164, "v_add_f64", |w, i| map2(w, i, |a: f64, b: f64| a + b)),
+    both(0x165, "v_mul_f64", |w, i| map2(w, i, |a: f64, b: f64| a * b)),
+    both(0x166, "v_min_f64", |w, i| map2(w, i, min::<f64>)),
+    both(0x167, "v_max_f64", |w, i| map2(w, i, max::<f64>)),
+    both(0x168, "v_ldexp_f64", |w, i| map2(w, i, ldexp64)),
+    both(0x169, "v_mul_lo_u32", |w, i| map2(w, i, u32::wrapping_mul)),
+    both(0x16a, "v_mul_hi_u32", |w, i| map2(w, i, |a: u32, b: u32| ((u64::from(a) * u64::from(b)) >> 32) as u32)),
+    rdna1(0x16b, "v_mul_lo_i32", |w, i| map2(w, i, u32::wrapping_mul)),
+    both(0x16c, "v_mul_hi_i32", |w, i| map2(w, i, |a: i32, b: i32| ((i64::from(a) * i64::from(b)) >> 32) as u32)),
+    both(0x16d, "v_div_scale_f32", super::div::scale::<f32>),
+    both(0x16e, "v_div_scale_f64", super::div::scale::<f64>),
+    both(0x16f, "v_div_fmas_f32", |w, i| {
+        let mask = w.mask(reg::VCC);
+        let (a, b, c) = (f32::read(w, i, 0), f32::read(w, i, 1), f32::read(w, i, 2));
+        let result = |lane: usize| {
+            let sum = a[lane].mul_add(b[lane], c[lane]);
+            let up = if c[lane].to_bits() >> 23 & 0xff > 127 { 64 } else { -64 };
+            if mask >> lane & 1 != 0 { ldexp32(sum, up) } else { sum }
+        };
+        f32::write(w, i, &std::array::from_fn(result));
+    }),
+    both(0x170, "v_div_fmas_f64", |w, i| {
+        let mask = w.mask(reg::VCC);
+        let (a, b, c) = (f64::read(w, i, 0), f64::read(w, i, 1), f64::read(w, i, 2));
+        let result = |lane: usize| {
+            let sum = a[lane].mul_add(b[lane], c[lane]);
+            let up = if c[lane].to_bits() >> 52 & 0x7ff > 1023 { 128 } else { -128 };
+            if mask >> lane & 1 != 0 { ldexp64(sum, up) } else { sum }
+        };
+        f64::write(w, i, &std::array::from_fn(result));
+    }),
+    both(0x171, "v_msad_u8", |w, i| {
+        map3(w, i, |a: u32, b: u32, c: u32| {
+            let sum: u32 = (0..4).filter(|&n| byte(b, n) != 0).map(|n| byte(a, n).abs_diff(byte(b, n))).sum();
+            sum.wrapping_add(c)
+        });
+    }),
+    both(0x176, "v_mad_u64_u32", |w, i| {
+        mad64(w, i, |a, b, c| (u64::from(a) * u64::from(b)).overflowing_add(c));
+    }),
+    both(0x177, "v_mad_i64_i32", |w, i| {
+        mad64(w, i, |a, b, c| {
+            let (sum, over) = (i64::from(a as i32) * i64::from(b as i32)).overflowing_add(c as i64);
+            (sum as u64, over)
+        });
+    }),
+    both(0x178, "v_xor3_b32", |w, i| map3(w, i, |a: u32, b: u32, c: u32| a ^ b ^ c)),
+    both(0x2ff, "v_lshlrev_b64", |w, i| map2(w, i, |a: u32, b: u64| b << (a & 63))),
+    both(0x300, "v_lshrrev_b64", |w, i| map2(w, i, |a: u32, b: u64| b >> (a & 63))),
+    both(0x301, "v_ashrrev_i64", |w, i| map2(w, i, |a: u32, b: i64| b >> (a & 63))),
+    both(0x303, "v_add_nc_u16", |w, i| clamped(w, i, |a, b| a + b, 0, 0xffff)),
+    both(0x304, "v_sub_nc_u16", |w, i| clamped(w, i, |a, b| a - b, 0, 0xffff)),
+    both(0x305, "v_mul_lo_u16", |w, i| map2(w, i, u16::wrapping_mul)),
+    both(0x307, "v_lshrrev_b16", |w, i| map2(w, i, |a: u16, b: u16| b >> (a & 15))),
+    both(0x308, "v_ashrrev_i16", |w, i| map2(w, i, |a: u16, b: i16| b >> (a & 15))),
+    both(0x309, "v_max_u16", |w, i| map2(w, i, |a: u16, b: u16| a.max(b))),
+    both(0x30a, "v_max_i16", |w, i| map2(w, i, |a: i16, b: i16| a.max(b))),
+    both(0x30b, "v_min_u16", |w, i| map2(w, i, |a: u16, b: u16| a.min(b))),
+    both(0x30c, "v_min_i16", |w, i| map2(w, i, |a: i16, b: i16| a.min(b))),
+    both(0x30d, "v_add_nc_i16", |w, i| clamped_signed(w, i, |a, b| a + b)),
+    both(0x30e, "v_sub_nc_i16", |w, i| clamped_signed(w, i, |a, b| a - b)),
+    both(0x30f, "v_add_co_u32", |w, i| carry(w, i, false, |a, b, _| a + b)),
+    both(0x310, "v_sub_co_u32", |w, i| carry(w, i, false, |a, b, _| a.wrapping_sub(b))),
+    both(0x311, "v_pack_b32_f16", |w, i| {
+        map2(w, i, |a: f16, b: f16| u32::from(a.to_bits()) | u32::from(b.to_bits()) << 16);
+    }),
+    both(0x314, "v_lshlrev_b16", |w, i| map2(w, i, |a: u16, b: u16| b << (a & 15))),
+    both(0x319, "v_subrev_co_u32", |w, i| carry(w, i, false, |a, b, _| b.wrapping_sub(a))),
+    both(0x340, "v_mad_u16", |w, i| map3(w, i, |a: u16, b: u16, c: u16| a.wrapping_mul(b).wrapping_add(c))),
+    both(0x344, "v_perm_b32", |w, i| {
+        map3(w, i, |a: u32, b: u32, c: u32| bytes(|n| permuted(pair(a, b), byte(c, n))));
+    }),
+    both(0x345, "v_xad_u32", |w, i| map3(w, i, |a: u32, b: u32, c: u32| (a ^ b).wrapping_add(c))),
+    both(0x346, "v_lshl_add_u32", |w, i| map3(w, i, |a: u32, b: u32, c: u32| (a << (b & 31)).wrapping_add(c))),
+    both(0x347, "v_add_lshl_u32", |w, i| map3(w, i, |a: u32, b: u32, c: u32| a.wrapping_add(b) << (c & 31))),
+    both(0x34b, "v_fma_f16", |w, i| map3(w, i, fma16)),
+    both(0x352, "v_min3_i16", |w, i| map3(w, i, |a: i16, b: i16, c: i16| a.min(b).min(c))),
+    both(0x353, "v_min3_u16", |w, i| map3(w, i, |a: u16, b: u16, c: u16| a.min(b).min(c))),
+    both(0x355, "v_max3_i16", |w, i| map3(w, i, |a: i16, b: i16, c: i16| a.max(b).max(c))),
+    both(0x356, "v_max3_u16", |w, i| map3(w, i, |a: u16, b: u16, c: u16| a.max(b).max(c))),
+    both(0x35e, "v_mad_i16", |w, i| map3(w, i, |a: i16, b: i16, c: i16| a.wrapping_mul(b).wrapping_add(c))),
+    both(0x360, "v_readlane_b32", |w, i| {
+        let value = lane(w, i.src[0], w.src32(i.src[1]) as usize);
+        w.set_s32(i.dst, value);
+    }),
+    both(0x361, "v_writelane_b32", |w, i| {
+        let (value, to) = (w.src32(i.src[0]), w.src32(i.src[1]) as usize % w.lanes);
+        w.v[usize::from(i.dst)][to] = value;
+    }),
+    both(0x362, "v_ldexp_f32", |w, i| map2(w, i, ldexp32)),
+    both(0x363, "v_bfm_b32", |w, i| map2(w, i, |a: u32, b: u32| ((1_u32 << (a & 31)) - 1) << (b & 31))),
+    both(0x364, "v_bcnt_u32_b32", |w, i| map2(w, i, |a: u32, b: u32| a.count_ones().wrapping_add(b))),
+    both(0x365, "v_mbcnt_lo_u32_b32", |w, i| mbcnt(w, i, 0)),
+    both(0x366, "v_mbcnt_hi_u32_b32", |w, i| mbcnt(w, i, 32)),
+    both(0x36a, "v_cvt_pk_u16_u32", |w, i| map2(w, i, |a: u32, b: u32| a.min(0xffff) | b.min(0xffff) << 16)),
+    both(0x36b, "v_cvt_pk_i16_i32", |w, i| {
+        let short = |v: i32| v.clamp(-0x8000, 0x7fff) as u32 & 0xffff;
+        map2(w, i, |a: i32, b: i32| short(a) | short(b) << 16);
+    }),
+    both(0x36d, "v_add3_u32", |w, i| map3(w, i, |a: u32, b: u32, c: u32| a.wrapping_add(b).wrapping_add(c))),
+    both(0x36f, "v_lshl_or_b32", |w, i| map3(w, i, |a: u32, b: u32, c: u32| a << (b & 31) | c)),
+    both(0x371, "v_and_or_b32", |w, i| map3(w, i, |a: u32, b: u32, c: u32| a & b | c)),
+    both(0x372, "v_or3_b32", |w, i| map3(w, i, |a: u32, b: u32, c: u32| a | b | c)),
+    both(0x373, "v_mad_u32_u16", |w, i| {
+        map3(w, i, |a: u16, b: u16, c: u32| (u32::from(a) * u32::from(b)).wrapping_add(c));
+    }),
+    both(0x375, "v_mad_i32_i16", |w, i| {
+        map3(w, i, |a: i16, b: i16, c: i32| (i32::from(a) * i32::from(b)).wrapping_add(c));
+    }),
+    both(0x376, "v_sub_nc_i32", |w, i| clamped32(w, i, |a, b| a - b)),
+    both(0x377, "v_permlane16_b32", |w, i| permlane(w, i, 0)),
+    both(0x378, "v_permlanex16_b32", |w, i| permlane(w, i, 16)),
+    both(0x37f, "v_add_nc_i32", |w, i| clamped32(w, i, |a, b| a + b)),
+];
+
+fn bfe_i32(a: u32, offset: u32, width: u32) -> u32 {
+    let (offset, width) = (offset & 31, width & 31);
+    if width == 0 {
+        return 0;
+    }
+    let field = a >> offset;
+    // Beyond the register there are copies of its highest bit.
+    if offset + width >= 32 {
+        (a as i32 >> offset) as u32
+    } else {
+        ((field << (32 - width)) as i32 >> (32 - width)) as u32
+    }
+}
+
+fn pair(high: u32, low: u32) -> u64 {
+    u64::from(high) << 32 | u64::from(low)
+}
+
+fn byte(a: u32, n: u32) -> u32 {
+    a >> (8 * n) & 0xff
+}
+
+/// Four bytes, lowest first.
+fn bytes(f: impl Fn(u32) -> u32) -> u32 {
+    (0..4).fold(0, |all, n| all | (f(n) & 0xff) << (8 * n))
+}
+
+fn sad_u8(a: u32, b: u32) -> u32 {
+    (0..4).map(|n| byte(a, n).abs_diff(byte(b, n))).sum()
+}
+
+/// What a selector byte of `v_perm_b32` picks: a byte, a sign, 0x00 or 0xff.
+fn permuted(from: u64, select: u32) -> u32 {
+    match select {
+        0..=7 => (from >> (8 * select)) as u32,
+        8..=11 => {
+            if from >> (16 * (select - 8) + 15) & 1 != 0 {
+                0xff
+            } else {
+                0
+            }
+        }
+        12 => 0,
+        _ => 0xff,
+    }
+}
+
+fn mad64(w: &mut Wave, i: &Vector, f: impl Fn(u32, u32, u64) -> (u64, bool)) {
+    let (a, b, c) = (u32::read(w, i, 0), u32::read(w, i, 1), u64::read(w, i, 2));
+    let mut mask = 0;
+    let mut results = [0; 64];
+    for lane in 0..w.lanes {
+        let (sum, over) = f(a[lane], b[lane], c[lane]);
+        results[lane] = sum;
+        mask |= u64::from(over) << lane;
+    }
+    u64::write(w, i, &results);
+    w.set_mask(i.sdst, mask & w.exec());
+}
+
+fn clamped(w: &mut Wave, i: &Vector, f: impl Fn(i32, i32) -> i32, low: i32, high: i32) {
+    let clamp = i.clamp;
+    map2(w, i, |a: u16, b: u16| {
+        let exact = f(a.into(), b.into());
+        if clamp { exact.clamp(low, high) as u16 } else { exact as u16 }
+    });
+}
+
+fn clamped_signed(w: &mut Wave, i: &Vector, f: impl Fn(i32, i32) -> i32) {
+    let clamp = i.clamp;
+    map2(w, i, |a: i16, b: i16| {
+        let exact = f(a.into(), b.into());
+        if clamp { exact.clamp(-0x8000, 0x7fff) as i16 } else { exact as i16 }
+    });
+}
+
+fn clamped32(w: &mut Wave, i: &Vector, f: impl Fn(i64, i64) -> i64) {
+    let clamp = i.clamp;
+    map2(w, i, |a: i32, b: i32| {
+        let exact = f(a.into(), b.into());
+        if clamp { exact.clamp(i32::MIN.into(), i32::MAX.into()) as i32 } else { exact as i32 }
+    });
+}
+
+/// Counts the mask's bits below each lane, of the 32 lanes from `first` on.
+fn mbcnt(w: &mut Wave, i: &Vector, first: usize) {
+    let (a, b) = (u32::read(w, i, 0), u32::read(w, i, 1));
+    let below = |lane: usize| ((1_u64 << lane.saturating_sub(first).min(32)) - 1) as u32;
+    u32::write(w, i, &std::array::from_fn(|lane| (a[lane] & below(lane)).count_ones().wrapping_add(b[lane])));
+}
+
+/// Moves lanes within a row of 16, or to the other row of two, by sixteen selectors of four bits. op_sel 0 lets
+/// inactive lanes be read, op_sel 1 gives 0 instead of the old value where a lane may not be.
+fn permlane(w: &mut Wave, i: &Vector, other_row: usize) {
+    let select = u64::from(w.src32(i.src[1])) | u64::from(w.src32(i.src[2])) << 32;
+    let from = Src::as_vgpr(i.src[0]).map_or([w.src32(i.src[0]); 64], |r| w.v[r]);
+    let exec = w.exec();
+    let mut results = w.v[usize::from(i.dst)];
+    for lane in bits(exec) {
+        let source = (lane & !15 | (select >> (4 * (lane & 15)) & 15) as usize) ^ other_row;
+        if i.op_sel & 1 != 0 || exec >> source & 1 != 0 {
+            results[lane] = from[source];
+        } else if i.op_sel & 2 != 0 {
+            results[lane] = 0;
+        }
+    }
+    w.set_v(i.dst.into(), &results, exec);
+}

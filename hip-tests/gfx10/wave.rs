@@ -1,0 +1,204 @@
+//! The state of one wave.
+
+use crate::inst::Src;
+
+/// One 32-bit value per lane; a wave32 uses the first half.
+pub type Lanes32 = [u32; 64];
+
+/// Numbers of scalar registers with a meaning.
+pub mod reg {
+    pub const VCC: u8 = 106;
+    pub const M0: u8 = 124;
+    pub const NULL: u8 = 125;
+    pub const EXEC: u8 = 126;
+}
+
+/// Where flat addresses mean LDS and scratch (Linux, kfd_flat_memory.c: `MAKE_LDS_APP_BASE_V9`).
+pub const SHARED_APERTURE: u64 = 1 << 48;
+pub const PRIVATE_APERTURE: u64 = 2 << 48;
+const APERTURE_LAST: u64 = 0xffff_ffff;
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Status {
+    Running,
+    /// Lets others run first: `s_sleep`.
+    Yielding,
+    /// At `s_barrier`.
+    Waiting,
+    Ended,
+    /// Sent MSG_INTERRUPT, and goes on.
+    Interrupting,
+    /// Something that is not modelled.
+    Trapped(String),
+}
+
+pub struct Wave {
+    /// Scalar registers by the code of the encoding: 0 to 105, VCC, trap temporaries, M0, null, EXEC.
+    pub s: [u32; 128],
+    pub v: Vec<Lanes32>,
+    pub scc: bool,
+    /// Address of the next instruction.
+    pub pc: u64,
+    /// 32 or 64.
+    pub lanes: usize,
+    /// The MODE register: rounding in bits 0 to 3, denormals in 4 to 7, DX10_CLAMP 8, IEEE 9.
+    pub mode: u32,
+    /// FLAT_SCRATCH; kept for `s_getreg`, since scratch is the wave's own.
+    pub flat_scratch: [u32; 2],
+    pub status: Status,
+    /// Scratch of the lanes, one after the other.
+    pub scratch: Vec<u8>,
+    /// Bytes of scratch of a lane.
+    pub private_bytes: u32,
+    /// Instructions done.
+    pub count: u64,
+}
+
+impl Wave {
+    pub fn new(lanes: usize, vgprs: usize) -> Self {
+        Self {
+            s: [0; 128],
+            v: vec![[0; 64]; vgprs],
+            scc: false,
+            pc: 0,
+            lanes,
+            mode: 0x3f0,
+            flat_scratch: [0; 2],
+            status: Status::Running,
+            scratch: Vec::new(),
+            private_bytes: 0,
+            count: 0,
+        }
+    }
+
+    /// The active lanes.
+    pub fn exec(&self) -> u64 {
+        self.mask(reg::EXEC)
+    }
+
+    /// A lane mask: one register in a wave32, two in a wave64.
+    pub fn mask(&self, r: u8) -> u64 {
+        if self.lanes == 64 { self.s64(r) } else { self.s32(r).into() }
+    }
+
+    pub fn set_mask(&mut self, r: u8, mask: u64) {
+        if self.lanes == 64 { self.set_s64(r, mask) } else { self.set_s32(r, mask as u32) }
+    }
+
+    pub fn s32(&self, r: u8) -> u32 {
+        self.s[usize::from(r & 127)]
+    }
+
+    pub fn s64(&self, r: u8) -> u64 {
+        let r = usize::from(r & 127);
+        if r == usize::from(reg::NULL) {
+            return 0;
+        }
+        u64::from(self.s[r]) | u64::from(self.s[(r + 1) & 127]) << 32
+    }
+
+    pub fn set_s32(&mut self, r: u8, value: u32) {
+        if r != reg::NULL {
+            self.s[usize::from(r & 127)] = value;
+        }
+    }
+
+    pub fn set_s64(&mut self, r: u8, value: u64) {
+        if r != reg::NULL {
+            self.s[usize::from(r & 127)] = value as u32;
+            self.s[usize::from((r + 1) & 127)] = (value >> 32) as u32;
+        }
+    }
+
+    /// A scalar source of 32 bits. `decode` lets no other codes through.
+    pub fn src32(&self, src: Src) -> u32 {
+        match src.code {
+            0..=127 => self.s[usize::from(src.code)],
+            235..=238 => (self.aperture(src.code) >> 32) as u32,
+            240..=248 => FLOATS[usize::from(src.code - 240)].0,
+            251 => u32::from(self.mask(reg::VCC) == 0),
+            252 => u32::from(self.exec() == 0),
+            253 => self.scc.into(),
+            Src::LITERAL => src.literal,
+            _ => integer(src.code) as u32,
+        }
+    }
+
+    /// A scalar source of 64 bits; literals are extended with zeros.
+    pub fn src64(&self, src: Src) -> u64 {
+        match src.code {
+            0..=127 => self.s64(src.code as u8),
+            235..=238 => self.aperture(src.code),
+            240..=248 => FLOATS[usize::from(src.code - 240)].1,
+            251..=255 => self.src32(src).into(),
+            _ => integer(src.code) as u64,
+        }
+    }
+
+    /// A scalar source of 16 bits.
+    pub fn src16(&self, src: Src) -> u16 {
+        match src.code {
+            240..=248 => FLOATS[usize::from(src.code - 240)].2,
+            _ => self.src32(src) as u16,
+        }
+    }
+
+    fn aperture(&self, code: u16) -> u64 {
+        match code {
+            235 => SHARED_APERTURE,
+            236 => SHARED_APERTURE + APERTURE_LAST,
+            237 => PRIVATE_APERTURE,
+            _ => PRIVATE_APERTURE + APERTURE_LAST,
+        }
+    }
+
+    /// Stops the wave with a reason.
+    pub fn trap(&mut self, why: impl Into<String>) {
+        self.status = Status::Trapped(why.into());
+    }
+
+    /// Writes the active lanes of a vector register.
+    pub fn set_v(&mut self, r: usize, values: &Lanes32, mask: u64) {
+        let n = self.lanes;
+        let to = &mut self.v[r];
+        if mask == if n == 64 { u64::MAX } else { u32::MAX.into() } {
+            to[..n].copy_from_slice(&values[..n]);
+        } else {
+            for lane in 0..n {
+                if mask >> lane & 1 != 0 {
+                    to[lane] = values[lane];
+                }
+            }
+        }
+    }
+}
+
+/// The lanes whose bit is set.
+pub fn bits(mut mask: u64) -> impl Iterator<Item = usize> {
+    std::iter::from_fn(move || {
+        let lane = (mask != 0).then(|| mask.trailing_zeros() as usize)?;
+        mask &= mask - 1;
+        Some(lane)
+    })
+}
+
+fn integer(code: u16) -> i64 {
+    match code {
+        128..=192 => i64::from(code) - 128,
+        193..=208 => 192 - i64::from(code),
+        _ => 0,
+    }
+}
+
+/// Inline constants 240 to 248 as 32, 64 and 16 bits: 0.5, -0.5, 1, -1, 2, -2, 4, -4, 1/(2 pi).
+const FLOATS: [(u32, u64, u16); 9] = [
+    (0x3f00_0000, 0x3fe0_0000_0000_0000, 0x3800),
+    (0xbf00_0000, 0xbfe0_0000_0000_0000, 0xb800),
+    (0x3f80_0000, 0x3ff0_0000_0000_0000, 0x3c00),
+    (0xbf80_0000, 0xbff0_0000_0000_0000, 0xbc00),
+    (0x4000_0000, 0x4000_0000_0000_0000, 0x4000),
+    (0xc000_0000, 0xc000_0000_0000_0000, 0xc000),
+    (0x4080_0000, 0x4010_0000_0000_0000, 0x4400),
+    (0xc080_0000, 0xc010_0000_0000_0000, 0xc400),
+    (0x3e22_f983, 0x3fc4_5f30_6dc9_c882, 0x3118),
+];

@@ -1,0 +1,202 @@
+//! The memory that a kernel sees, and what the bus makes of atomic operations.
+//!
+//! The bus is a model. It fits what ROCm/clr#285 reports (atomicAdd right, atomicMin wrong in fine-grained host memory,
+//! everything right in NonCoherent memory and in VRAM) and the PCI Express specification, whose AtomicOps are FetchAdd,
+//! Swap and CAS and nothing else. It was not compared with a card.
+
+use std::cell::Cell;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+
+use rmcp_gfx10::{Atomic, Fault, Memory};
+
+use crate::machine::Gpu;
+use crate::memory::Kind;
+use crate::session::Session;
+
+/// Which atomic operations reach memory that the card does not cache. The others are dropped: they change nothing
+/// and give 0.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Bus {
+    /// None: a path without PCIe atomics.
+    Without,
+    /// Add, swap and compare-and-swap: PCIe atomics.
+    Basic,
+    /// All, as if the memory were the card's own.
+    All,
+}
+
+impl Bus {
+    /// What `RMCP_KFD_BUS` says (`none`, `basic`, `all`), else what the card's description does.
+    pub fn of(gpu: &Gpu) -> Self {
+        static SAID: OnceLock<Option<Bus>> = OnceLock::new();
+        let said = SAID.get_or_init(|| {
+            let said = std::env::var("RMCP_KFD_BUS").ok()?;
+            let known = match said.as_str() {
+                "none" => Some(Self::Without),
+                "basic" => Some(Self::Basic),
+                "all" => Some(Self::All),
+                _ => None,
+            };
+            if known.is_none() {
+                eprintln!("rmcp-kfd: RMCP_KFD_BUS={said} is none of: none, basic, all");
+            }
+            known
+        });
+        said.unwrap_or(if gpu.pcie_atomics { Self::Basic } else { Self::Without })
+    }
+
+    fn carries(self, op: Atomic) -> bool {
+        match self {
+            Self::Without => false,
+            Self::Basic => matches!(op, Atomic::Add | Atomic::Swap | Atomic::CmpSwap),
+            Self::All => true,
+        }
+    }
+}
+
+/// One card's view of its process's memory.
+pub struct Card {
+    session: &'static Session,
+    gpu: usize,
+    bus: Bus,
+}
+
+/// A stretch of memory that was looked up.
+#[derive(Clone, Copy)]
+struct Known {
+    /// [`Session::changes`] then, and the card; nothing is known in the beginning.
+    when: Option<(u64, usize)>,
+    start: u64,
+    end: u64,
+    host: u64,
+    kind: Kind,
+}
+
+const NOTHING: Known = Known { when: None, start: 0, end: 0, host: 0, kind: Kind::Uncached };
+const SLOTS: usize = 8;
+
+thread_local! {
+    static KNOWN: [Cell<Known>; SLOTS] = const { [const { Cell::new(NOTHING) }; SLOTS] };
+    static NEXT: Cell<usize> = const { Cell::new(0) };
+}
+
+/// The program may unmap its own memory at any time: it is looked at in pieces of this size.
+const PIECE: u64 = 1 << 16;
+
+impl Card {
+    pub fn new(session: &'static Session, gpu: usize, bus: Bus) -> Self {
+        Self { session, gpu, bus }
+    }
+
+    /// Where `len` bytes at `va` are in this process.
+    #[inline]
+    fn at(&self, va: u64, len: usize) -> Result<(*mut u8, Kind), Fault> {
+        let now = Some((self.session.changes(), self.gpu));
+        let end = va.checked_add(len as u64).ok_or(Fault { va })?;
+        let found = KNOWN.with(|known| {
+            let mut all = known.iter().map(Cell::get);
+            all.find(|k| k.when == now && k.start <= va && end <= k.end)
+        });
+        let known = match found {
+            Some(known) => known,
+            None => self.look_up(va, end, now)?,
+        };
+        Ok(((known.host + (va - known.start)) as *mut u8, known.kind))
+    }
+
+    fn look_up(&self, va: u64, end: u64, when: Option<(u64, usize)>) -> Result<Known, Fault> {
+        let reach = self.session.memory().reach(self.gpu, va).ok_or(Fault { va })?;
+        let mut len = reach.len;
+        if reach.kind != Kind::Vram {
+            len = len.min(PIECE - va % PIECE).max(end - va).min(reach.len);
+            if !is_mapped(reach.host, len.min(end - va)) {
+                return Err(Fault { va });
+            }
+            len = if is_mapped(reach.host, len) { len } else { end - va };
+        }
+        let known = Known { when, start: va, end: va + len, host: reach.host as u64, kind: reach.kind };
+        if known.end < end {
+            return Err(Fault { va: known.end });
+        }
+        let slot = NEXT.with(|next| next.replace((next.get() + 1) % SLOTS));
+        KNOWN.with(|all| all[slot].set(known));
+        Ok(known)
+    }
+}
+
+/// Whether the process has pages there. An address that the program has unmapped is a fault of the card, not the end
+/// of the process.
+fn is_mapped(host: *mut u8, len: u64) -> bool {
+    const PAGE: u64 = 4096;
+    let first = host as u64 & !(PAGE - 1);
+    let mut pages = [0; (PIECE / PAGE + 2) as usize];
+    let bytes = (host as u64 + len - first) as usize;
+    // SAFETY: mincore only looks, and there is room for a byte per page.
+    unsafe { libc::mincore(first as *mut libc::c_void, bytes, pages.as_mut_ptr()) == 0 }
+}
+
+impl Memory for Card {
+    fn load(&self, va: u64, into: &mut [u8]) -> Result<(), Fault> {
+        let (host, _) = self.at(va, into.len())?;
+        // SAFETY: `at` found that many bytes. Words are read at once, so that the program's writes are seen whole.
+        unsafe {
+            match into.len() {
+                4 if va.is_multiple_of(4) => into.copy_from_slice(&host.cast::<u32>().read_volatile().to_le_bytes()),
+                8 if va.is_multiple_of(8) => into.copy_from_slice(&host.cast::<u64>().read_volatile().to_le_bytes()),
+                len => std::ptr::copy_nonoverlapping(host, into.as_mut_ptr(), len),
+            }
+        }
+        Ok(())
+    }
+
+    fn store(&self, va: u64, from: &[u8]) -> Result<(), Fault> {
+        let (host, _) = self.at(va, from.len())?;
+        // SAFETY: as in `load`.
+        unsafe {
+            match *from {
+                [a, b, c, d] if va.is_multiple_of(4) => {
+                    host.cast::<u32>().write_volatile(u32::from_le_bytes([a, b, c, d]))
+                }
+                [a, b, c, d, e, f, g, h] if va.is_multiple_of(8) => {
+                    host.cast::<u64>().write_volatile(u64::from_le_bytes([a, b, c, d, e, f, g, h]));
+                }
+                _ => std::ptr::copy_nonoverlapping(from.as_ptr(), host, from.len()),
+            }
+        }
+        Ok(())
+    }
+
+    fn atomic(&self, va: u64, wide: bool, op: Atomic, data: u64, compare: u64) -> Result<u64, Fault> {
+        let len = if wide { 8 } else { 4 };
+        if !va.is_multiple_of(len as u64) {
+            return Err(Fault { va });
+        }
+        let (host, kind) = self.at(va, len)?;
+        if kind == Kind::Uncached && !self.bus.carries(op) {
+            return Ok(0);
+        }
+        // SAFETY: `at` found the word, which is aligned; the program may use it at the same time, hence the atomics.
+        let old = unsafe {
+            if wide {
+                let word = &*host.cast::<AtomicU64>();
+                word.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |old| Some(op.apply(true, old, data, compare)))
+            } else {
+                let word = &*host.cast::<AtomicU32>();
+                let new =
+                    |old: u32| Some(op.apply(false, old.into(), data & 0xffff_ffff, compare & 0xffff_ffff) as u32);
+                word.fetch_update(Ordering::SeqCst, Ordering::SeqCst, new).map(u64::from).map_err(u64::from)
+            }
+        };
+        // The closure never refuses.
+        Ok(old.unwrap_or_else(|old| old))
+    }
+
+    fn interrupt(&self, event: u32) {
+        self.session.events.set(event);
+    }
+
+    fn ticks(&self) -> u64 {
+        crate::kfd::gpu_ticks()
+    }
+}
