@@ -18,7 +18,7 @@ pub fn host(call: &HipCall<WithFlags>, ptr: Address, size: usize, flags: u32) ->
             if status == 0 {
                 // What stood there before may have been freed unseen, as by hipDeviceReset.
                 // SAFETY: the runtime returned success, so it wrote the address.
-                HOST_FLAGS.remove(unsafe { *ptr } as u64);
+                forget(unsafe { *ptr } as u64);
             }
             status
         }
@@ -89,9 +89,8 @@ fn made_noncoherent<F>(
 
 /// hipFree, hipHostFree, hipFreeHost.
 pub fn free(call: &HipCall<Free>, ptr: *mut c_void) -> HipError {
-    // Before the real call: another thread may get the same address the moment it is free. Most programs never fill the
-    // map, and a lookup is a cache miss.
-    let asked = if NONCOHERENT.load(Ordering::Relaxed) { HOST_FLAGS.remove(ptr as u64) } else { None };
+    // Before the real call: another thread may get the same address the moment it is free.
+    let asked = forget(ptr as u64);
     // SAFETY: the program's argument.
     let status = call.forward(|real| unsafe { real(ptr) });
     if let Some(asked) = asked
@@ -100,4 +99,10 @@ pub fn free(call: &HipCall<Free>, ptr: *mut c_void) -> HipError {
         HOST_FLAGS.insert(ptr as u64, asked);
     }
     status
+}
+
+/// Forgets what was asked for, which it returns. Without a rewrite there is nothing to forget, and looking for it is a
+/// cache miss.
+fn forget(address: u64) -> Option<u32> {
+    if NONCOHERENT.load(Ordering::Relaxed) { HOST_FLAGS.remove(address) } else { None }
 }
