@@ -87,6 +87,28 @@ static long call(const char *name, unsigned long argument) {
     return other ? (long)other(0, 0, 0, 0, 0, 0, 0, 0, 0, 0) : -1;
 }
 
+/* Calls a function with words as its arguments, in the order in which they are given: a number, `p` for an address that
+ * can be written to, `e` for an extent of 2 by 3 by 5, which goes by the stack. */
+static long call_with(const char *name, const char *words) {
+    static unsigned char scratch[4096];
+    long registers[6] = { 0 }, stack[4] = { 0 };
+    int in_registers = 0, on_stack = 0;
+    while (*words) {
+        if (*words == 'e') {
+            stack[on_stack++] = 2, stack[on_stack++] = 3, stack[on_stack++] = 5;
+        } else {
+            long word = *words == 'p' ? (long)scratch : strtol(words, NULL, 0);
+            if (in_registers < 6) registers[in_registers++] = word;
+            else stack[on_stack++] = word;
+        }
+        words += strcspn(words, ",");
+        words += *words == ',';
+    }
+    unsigned (*function)(long, long, long, long, long, long, long, long, long, long) = dlsym(RTLD_DEFAULT, name);
+    return function(registers[0], registers[1], registers[2], registers[3], registers[4], registers[5], stack[0],
+                    stack[1], stack[2], stack[3]);
+}
+
 static pthread_barrier_t start_line;
 
 static void *first_call(void *failures) {
@@ -183,7 +205,9 @@ int client(const char *command, FILE *report) {
     else if (!strncmp(name, "fail:", 5) || !strcmp(name, "runtime-version")) instruct(name, argument);
     else {
         errno = ERRNO;
-        long result = strcmp(name, "threads") ? call(name, argument) : threads(argument);
+        long result = !strncmp(name, "with:", 5) ? call_with(name + 5, equals ? equals + 1 : "")
+            : strcmp(name, "threads") ? call(name, argument)
+            : threads(argument);
         int after = errno;
         fprintf(report, "\t%ld", result);
         tell_calls(report);

@@ -2,6 +2,7 @@
 //! flags. Stubs show nothing of a flag's effect; `tests/real` does.
 #![forbid(unsafe_code)]
 
+mod arguments;
 mod copies;
 mod life;
 mod machine;

@@ -1,0 +1,39 @@
+//! Every row of the hook table: a call's arguments arrive as they left, in registers and on the stack.
+
+use crate::process::Process;
+use rmcp_hooks::{HOOKS, HookInfo};
+
+/// The command that calls the function with a number of its own for each argument, and what the stub then notes of it.
+fn call(hook: &HookInfo) -> (String, String) {
+    let arguments = hook.signature.split_once('(').unwrap().1.split_once(')').unwrap().0;
+    let types = arguments.split(',').filter_map(|argument| Some(argument.split_once(':')?.1.trim()));
+    let (mut words, mut noted) = (Vec::new(), Vec::new());
+    for (index, ty) in types.enumerate() {
+        if ty.starts_with('*') {
+            words.push("p".to_owned());
+        } else if ty == "HipExtent" {
+            words.push("e".to_owned());
+            noted.push("0x1e".to_owned());
+        } else {
+            let number = format!("{:#x}", 0x101 + index);
+            words.push(number.clone());
+            noted.push(number);
+        }
+    }
+    (format!("with:{}={}", hook.name, words.join(",")), format!("{}({})", hook.name, noted.join(", ")))
+}
+
+#[test]
+fn the_first_call_and_the_second_arrive_with_their_arguments() {
+    let calls: Vec<_> = HOOKS.iter().map(call).collect();
+    let commands: Vec<_> = calls.iter().flat_map(|(command, _)| [command.as_str(); 2]).collect();
+    for target in ["gfx1010", "gfx1100"] {
+        let report = Process::linked().gpus(&[target]).env("RMCP_POLICY", "keep").run(&commands.join(" "));
+        for (lines, (command, noted)) in report.lines.chunks(2).zip(&calls) {
+            for line in lines {
+                assert!(line.starts_with(&format!("{command}\t0\t")), "{line} on {target}");
+                assert_eq!(line.rsplit_once(": ").unwrap().1, noted, "on {target}");
+            }
+        }
+    }
+}
