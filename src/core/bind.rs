@@ -45,6 +45,6 @@ fn target(symbol: &CStr, address: usize) -> (*mut c_void, bool) {
         return (hooks::entry(hook), true);
     }
     // Inactive: straight to the real function, as long as that is the same one for every caller.
-    let only_copy = resolve::copies(hook.info().library.file_prefix()).1 == 1;
-    (caller.real(hook), machine.is_some() && only_copy)
+    let real = caller.real(hook);
+    (real, machine.is_some() && !real.is_null() && resolve::is_only_copy(hook.info().library))
 }

@@ -4,16 +4,18 @@
 //! child and the last ones before an exit.
 
 use rmcp::options::Level;
-use std::io;
+use std::fmt::{self, Write as _};
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicPtr, Ordering};
+use tracing::field::{Field, Visit};
 use tracing::level_filters::LevelFilter;
-use tracing::{Event, Subscriber};
+use tracing::span::{Attributes, Id, Record};
+use tracing::{Event, Metadata, Subscriber};
 use tracing_appender::rolling::{RollingFileAppender, Rotation};
+use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::time::{FormatTime, SystemTime};
-use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields, MakeWriter};
-use tracing_subscriber::registry::LookupSpan;
 
 /// Sends what a panic says to the log: the program's standard error is not RMCP's.
 pub fn catch_panics() {
@@ -30,7 +32,6 @@ pub fn start(level: Level, file: Option<&Path>) {
         Level::Debug => LevelFilter::DEBUG,
         Level::Trace => LevelFilter::TRACE,
     };
-    let logger = tracing_subscriber::fmt().with_max_level(level).with_ansi(false).event_format(Line);
     let mut refused = None;
     let target = file.and_then(|path| {
         Appender::open(path)
@@ -39,34 +40,85 @@ pub fn start(level: Level, file: Option<&Path>) {
             .ok()
     });
     // An error here means that a logger is set already: two threads detected at once, and the first one's stays.
-    let _ = match target {
-        Some(file) => tracing::subscriber::set_global_default(logger.with_writer(file).finish()),
-        None => tracing::subscriber::set_global_default(logger.with_writer(io::stderr).finish()),
-    };
+    let _ = tracing::subscriber::set_global_default(Logger { level, file: target });
     if let (Some(path), Some(why)) = (file, refused) {
         tracing::warn!("cannot write the log file {}: {why}; logging to stderr instead", path.display());
     }
 }
 
-/// `2026-01-31T12:00:00.000000Z rmcp[1234] debug: message`
-struct Line;
+/// Writes each event as one line: `2026-01-31T12:00:00.000000Z rmcp[1234] debug: message`.
+///
+/// tracing-subscriber's own logger formats in a thread-local variable: a call from a thread that has destroyed its own
+/// would panic, and once more while that is logged, which ends the process.
+struct Logger {
+    level: LevelFilter,
+    /// None: standard error.
+    file: Option<File>,
+}
 
-impl<S, N> FormatEvent<S, N> for Line
-where
-    S: Subscriber + for<'a> LookupSpan<'a>,
-    N: for<'a> FormatFields<'a> + 'static,
-{
-    fn format_event(
-        &self,
-        context: &FmtContext<'_, S, N>,
-        mut line: Writer<'_>,
-        event: &Event<'_>,
-    ) -> std::fmt::Result {
-        SystemTime.format_time(&mut line)?;
+impl Logger {
+    fn write(&self, event: &Event<'_>) -> Result<(), Box<dyn std::error::Error>> {
+        let mut line = String::new();
+        SystemTime.format_time(&mut Writer::new(&mut line))?;
         let level = event.metadata().level().as_str().to_ascii_lowercase();
         write!(line, " rmcp[{}] {level}: ", std::process::id())?;
-        context.field_format().format_fields(line.by_ref(), event)?;
-        line.write_char('\n')
+        event.record(&mut Message(&mut line));
+        line.push('\n');
+        match &self.file {
+            Some(file) => {
+                file.appender().map_or(Ok(()), |appender| appender.file.make_writer().write_all(line.as_bytes()))
+            }
+            None => Stderr.write_all(line.as_bytes()),
+        }
+        .map_err(Into::into)
+    }
+}
+
+impl Subscriber for Logger {
+    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+        *metadata.level() <= self.level
+    }
+
+    fn max_level_hint(&self) -> Option<LevelFilter> {
+        Some(self.level)
+    }
+
+    fn event(&self, event: &Event<'_>) {
+        // Nobody is left to tell.
+        let _ = self.write(event);
+    }
+
+    // RMCP opens no spans.
+    fn new_span(&self, _: &Attributes<'_>) -> Id {
+        Id::from_u64(1)
+    }
+    fn record(&self, _: &Id, _: &Record<'_>) {}
+    fn record_follows_from(&self, _: &Id, _: &Id) {}
+    fn enter(&self, _: &Id) {}
+    fn exit(&self, _: &Id) {}
+}
+
+/// Takes an event's message, its one field.
+struct Message<'a>(&'a mut String);
+
+impl Visit for Message<'_> {
+    fn record_debug(&mut self, _: &Field, value: &dyn fmt::Debug) {
+        let _ = write!(self.0, "{value:?}");
+    }
+}
+
+/// Standard error without the lock of [`io::stderr`], which a forked child may find held for ever.
+struct Stderr;
+
+impl io::Write for Stderr {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        // SAFETY: the bytes are those of the slice.
+        let written = unsafe { libc::write(libc::STDERR_FILENO, line.as_ptr().cast(), line.len()) };
+        usize::try_from(written).map_err(|_| io::Error::last_os_error())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }
 
@@ -99,20 +151,18 @@ impl Appender {
     }
 }
 
-impl<'a> MakeWriter<'a> for File {
-    type Writer = Box<dyn io::Write + 'a>;
-
-    fn make_writer(&'a self) -> Self::Writer {
+impl File {
+    /// This process's appender; None where the file cannot be opened again.
+    fn appender(&self) -> Option<&Appender> {
         // SAFETY: the pointer is a leaked box, never freed.
         let mut current = unsafe { &*self.appender.load(Ordering::Acquire) };
         if current.pid != std::process::id() {
-            let Ok(mine) = Appender::open(&self.path) else { return Box::new(io::sink()) };
-            let mine = mine.into_inner();
+            let mine = Appender::open(&self.path).ok()?.into_inner();
             self.appender.store(mine, Ordering::Release);
             // SAFETY: as above.
             current = unsafe { &*mine };
         }
-        Box::new(current.file.make_writer())
+        Some(current)
     }
 }
 

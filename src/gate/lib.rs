@@ -12,7 +12,7 @@ mod resolve;
 use core::arch::naked_asm;
 use core::ffi::{CStr, c_char, c_int, c_void};
 use core::ptr::null_mut;
-use core::sync::atomic::{AtomicPtr, Ordering};
+use core::sync::atomic::{AtomicI32, AtomicPtr, Ordering};
 use rmcp_hooks::Library;
 use rmcp_hooks::gate::{CORE_BIND, CORE_FILE, CoreBind, Gate};
 
@@ -125,14 +125,18 @@ fn ask_core(export: &Export, caller: usize) -> Option<(*mut c_void, bool)> {
     (!target.is_null()).then_some((target, keep))
 }
 
+/// The core's entry: null until tried; its own address when there is none to be had.
+static CORE: AtomicPtr<c_void> = AtomicPtr::new(null_mut());
+
 /// The core's entry, loaded on first use. None in a setuid program, and when the core cannot be loaded.
 fn core_bind() -> Option<CoreBind> {
-    /// Null until tried; its own address when there is none to be had.
-    static CORE: AtomicPtr<c_void> = AtomicPtr::new(null_mut());
     let none = (&raw const CORE).cast_mut().cast();
 
     let mut core = CORE.load(Ordering::Acquire);
     if core.is_null() {
+        if cut_off() {
+            return None;
+        }
         core = load_core();
         if core.is_null() {
             core = none;
@@ -141,6 +145,17 @@ fn core_bind() -> Option<CoreBind> {
     }
     // SAFETY: anything but `none` is what dlsym found for CORE_BIND, whose type this is.
     (core != none).then(|| unsafe { core::mem::transmute::<*mut c_void, CoreBind>(core) })
+}
+
+/// Whether this process was forked while another thread of its parent was loading the core: then it has half of one, and
+/// perhaps a held lock in the loader, for ever.
+fn cut_off() -> bool {
+    /// The process that has begun.
+    static LOADER: AtomicI32 = AtomicI32::new(0);
+    // SAFETY: takes nothing and cannot fail.
+    let process = unsafe { libc::getpid() };
+    CORE.load(Ordering::Acquire).is_null()
+        && LOADER.compare_exchange(0, process, Ordering::AcqRel, Ordering::Acquire).is_err_and(|other| other != process)
 }
 
 fn load_core() -> *mut c_void {
@@ -156,11 +171,11 @@ fn load_core() -> *mut c_void {
 
 /// The real function, found by the gate alone: kept while there is but one copy of the library to choose from.
 fn without_core(export: &Export, caller: usize) -> Option<(*mut c_void, bool)> {
-    let prefix = export.library?.file_prefix();
+    let library = export.library?;
     // SAFETY: the symbol is NUL-terminated.
     let behind = unsafe { next(export.symbol.as_ptr()) };
-    let target = resolve::real(export.symbol, prefix, caller, behind);
-    (!target.is_null()).then(|| (target, resolve::copies(prefix).1 <= 1))
+    let target = resolve::real(export.symbol, library.file_prefix(), caller, behind);
+    (!target.is_null()).then(|| (target, !cut_off() && resolve::is_only_copy(library)))
 }
 
 /// `dlsym(RTLD_NEXT, symbol)`: the definition behind the gate in the global scope. dlsym tells the scope from its return

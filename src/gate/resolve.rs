@@ -3,8 +3,11 @@
 //! The core compiles this file too. The rules are those of `docs/how-it-works.md`: the copy of the runtime that the
 //! caller itself links against, another interposer before it, and never a function of our own.
 
-use core::ffi::{CStr, c_char, c_int, c_void};
+use core::ffi::{CStr, c_char, c_int, c_ulonglong, c_void};
+use core::mem::{MaybeUninit, transmute};
 use core::ptr::null_mut;
+use core::sync::atomic::{AtomicI32, AtomicPtr, Ordering};
+use rmcp_hooks::Library;
 
 /// One object of the process, as the loader names it.
 #[derive(Clone, Copy)]
@@ -100,8 +103,58 @@ fn each_module<F: FnMut(Module) -> bool>(mut visit: F) {
     unsafe { libc::dl_iterate_phdr(Some(step::<F>), (&raw mut visit).cast()) };
 }
 
+/// struct dl_find_object of glibc, as on x86-64. (dlfcn.h)
+#[repr(C)]
+struct Found {
+    flags: c_ulonglong,
+    start: usize,
+    end: usize,
+    /// Of struct link_map's head, which link.h promises: the load address and the name.
+    link_map: *const (usize, *const c_char),
+    more: [c_ulonglong; 8],
+}
+
+type FindObject = unsafe extern "C" fn(address: *const c_void, found: *mut Found) -> c_int;
+
+/// `_dl_find_object`: glibc has it from 2.35 on.
+fn find_object() -> Option<FindObject> {
+    /// Null until looked up; its own address when there is none.
+    static FUNCTION: AtomicPtr<c_void> = AtomicPtr::new(null_mut());
+    let none = (&raw const FUNCTION).cast_mut().cast();
+
+    let mut function = FUNCTION.load(Ordering::Relaxed);
+    if function.is_null() {
+        // SAFETY: a NUL-terminated name. The C library is in the global scope.
+        function = unsafe { libc::dlsym(libc::RTLD_DEFAULT, c"_dl_find_object".as_ptr()) };
+        if function.is_null() {
+            function = none;
+        }
+        FUNCTION.store(function, Ordering::Relaxed);
+    }
+    // SAFETY: anything but `none` is the C library's function, whose type this is.
+    (function != none).then(|| unsafe { transmute::<*mut c_void, FindObject>(function) })
+}
+
 /// The object that holds `address`.
+///
+/// Where the C library can tell, no lock is taken. dl_iterate_phdr takes one that a forked child finds held for ever if
+/// any thread of its parent was inside.
 pub fn module_of(address: usize) -> Option<Module> {
+    let Some(find) = find_object() else { return walk_to(address) };
+    let mut found = MaybeUninit::<Found>::zeroed();
+    // SAFETY: any address may be asked about; there is more room than the function writes.
+    if unsafe { find(address as *const c_void, found.as_mut_ptr()) } != 0 {
+        return None;
+    }
+    // SAFETY: all fields are integers and pointers, zeroed or written. The link map lives while its object is loaded, as
+    // `file_name` relies on too.
+    unsafe {
+        let found = found.assume_init();
+        Some(Module { name: (*found.link_map).1, start: found.start, end: found.end })
+    }
+}
+
+fn walk_to(address: usize) -> Option<Module> {
     let mut found = None;
     each_module(|module| {
         let inside = (module.start..module.end).contains(&address);
@@ -124,6 +177,36 @@ pub fn copies(prefix: &str) -> (Option<Module>, usize) {
         false
     });
     (first, count)
+}
+
+/// Whether one copy of the library is all there is to choose from. Counted once a process, when a call has found one:
+/// the lock that it takes is that of `module_of`'s comment.
+pub fn is_only_copy(library: Library) -> bool {
+    const ONE: i32 = -1;
+    const SEVERAL: i32 = -2;
+    /// Or 0, or the process that is counting.
+    static KNOWN: [AtomicI32; 2] = [const { AtomicI32::new(0) }; 2];
+
+    let known = &KNOWN[library as usize & 1];
+    // SAFETY: takes nothing and cannot fail.
+    let process = unsafe { libc::getpid() };
+    match known.load(Ordering::Relaxed) {
+        ONE => true,
+        SEVERAL => false,
+        // A fork has cut the counting off, perhaps under the lock.
+        other if other != 0 && other != process => false,
+        _ => {
+            known.store(process, Ordering::Relaxed);
+            let count = copies(library.file_prefix()).1;
+            let answer = match count {
+                0 => 0,
+                1 => ONE,
+                _ => SEVERAL,
+            };
+            known.store(answer, Ordering::Relaxed);
+            count == 1
+        }
+    }
 }
 
 /// The function that `symbol` means to the code at `caller`, pinned; null when no loaded object has it.

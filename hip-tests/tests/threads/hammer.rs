@@ -1,0 +1,23 @@
+//! Threads that allocate, ask and free at random.
+
+use crate::program::Program;
+
+const THREADS: &str = "64";
+
+#[test]
+fn a_million_calls_of_64_threads_are_all_counted_and_answered_as_if_each_thread_were_alone() {
+    let report = Program::new("hammer", &["gfx1010"]).run(&[THREADS, "15625"]);
+    for (call, flags) in [
+        ("hipHostMalloc(0)", "0"),
+        ("hipHostMalloc(0x2)", "0x2"),
+        ("hipHostMalloc(0x3)", "0x3"),
+        ("hipHostMalloc(0x40000000)", "0x40000000"),
+        ("hipHostMalloc(0x80000000)", "0x80000000"),
+        ("hipHostMalloc(0x20000000)", "0x20000000"),
+        ("hipHostAlloc(0x2)", "0x2"),
+    ] {
+        assert!(report.contains(&format!("{call} has flags {flags}\n")), "{report}");
+    }
+    let calls: u64 = report.lines().last().unwrap().strip_prefix("calls ").unwrap().parse().unwrap();
+    assert!((1_000_000..1_001_000).contains(&calls), "{calls} calls");
+}
