@@ -3,7 +3,7 @@
 use crate::build::target_dir;
 use crate::ways::{self, Reach};
 use anyhow::{Context, Result};
-use rmcp_stacks::Stack;
+use rmcp_stacks::{Release, Stack};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -36,6 +36,11 @@ pub enum Client {
         /// `register`, `vram`, `threads` or `capabilities`.
         option: &'static str,
     },
+    /// `atomics.cpp` or `programs.cpp`: kernels that the stack's own compiler makes when the program runs.
+    Kernels {
+        /// `atomics` or `programs`.
+        program: &'static str,
+    },
     /// A program of the stack, or of Debian packages laid over it.
     Debian {
         /// The packages that bring it, beyond the stack.
@@ -66,8 +71,9 @@ pub(crate) fn compile(stack: &Stack, source: &str, output: &Path, linker: &[&str
     let _guard = ONE_AT_A_TIME.lock().unwrap_or_else(|broken| broken.into_inner());
 
     let source = sources().join(source);
-    let headers = ["client.h", "ways.h", "compare.h"].map(|header| sources().join(header));
-    let inputs = [&[source.clone(), stack.prefix().to_owned()], &headers[..]].concat();
+    let folder = sources().read_dir().with_context(|| format!("list {}", sources().display()))?;
+    let headers = folder.flatten().map(|entry| entry.path()).filter(|path| path.extension().is_some_and(|e| e == "h"));
+    let inputs: Vec<PathBuf> = headers.chain([source.clone(), stack.prefix().to_owned()]).collect();
     if let Ok(built) = fs::metadata(output).and_then(|file| file.modified())
         && inputs.iter().all(|input| fs::metadata(input).and_then(|i| i.modified()).is_ok_and(|time| time < built))
     {
@@ -157,6 +163,16 @@ impl Client {
                 let mut command = native("compare_options")?;
                 command.arg(option);
                 Ok(command)
+            }
+            Client::Kernels { program } => {
+                let path = workshop(stack)?.join(program);
+                compile(stack, &format!("{program}.cpp"), &path, &[])?;
+                // The compiler is in a library of its own there.
+                let compiler = (stack.release() == Release::Rocm724).then_some("libhiprtc7");
+                match compiler {
+                    Some(package) => stack.clone().with_packages(&[package])?.command(path),
+                    None => stack.command(path),
+                }
             }
             Client::Debian { packages, program, args } => {
                 let stack = match packages.as_slice() {

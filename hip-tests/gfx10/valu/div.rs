@@ -101,7 +101,8 @@ fn scaled<T: Precision>(s0: T, d: T, n: T) -> (T, bool) {
     } else if exponent(den, f) == 0 {
         (by(f.scale), false)
     } else if inverse && quotient {
-        (if is(den) { by(f.scale) } else { s0 }, true)
+        // The document scales the denominator up, which a denominator of this size does not survive.
+        (if is(den) { by(-f.scale) } else { s0 }, true)
     } else if inverse {
         (by(-f.scale), false)
     } else if quotient {
@@ -126,6 +127,9 @@ pub fn fixup(q: f64, d: f64, n: f64, f: Format) -> f64 {
         f64::INFINITY * sign
     } else if d.is_infinite() || n == 0.0 || exponent(n, f) - exponent(d, f) < f.under {
         0.0_f64.copysign(sign)
+    } else if q.is_nan() {
+        // The steps before have subtracted infinities: the quotient overflows.
+        f64::INFINITY * sign
     } else {
         q.abs().copysign(sign)
     }

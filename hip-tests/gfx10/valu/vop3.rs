@@ -74,9 +74,10 @@ pub static TABLE: &[Row<VectorFn>] = &[
         let mask = w.mask(reg::VCC);
         let (a, b, c) = (f32::read(w, i, 0), f32::read(w, i, 1), f32::read(w, i, 2));
         let result = |lane: usize| {
-            let sum = a[lane].mul_add(b[lane], c[lane]);
+            // In double precision, so that a denormal result is rounded once.
+            let sum = f64::from(a[lane]).mul_add(b[lane].into(), c[lane].into());
             let up = if c[lane].to_bits() >> 23 & 0xff > 127 { 64 } else { -64 };
-            if mask >> lane & 1 != 0 { ldexp32(sum, up) } else { sum }
+            if mask >> lane & 1 != 0 { ldexp64(sum, up) as f32 } else { a[lane].mul_add(b[lane], c[lane]) }
         };
         f32::write(w, i, &std::array::from_fn(result));
     }),

@@ -1,0 +1,254 @@
+// Small programs of the usual kinds; each result is compared with the processor's.
+#include "kernels.h"
+
+static const char* const kSource = R"(
+extern "C" __global__ void add(const float* a, const float* b, float* c, int n) {
+    int i = blockIdx.x * blockDim.x + threadIdx.x;
+    if (i < n) c[i] = a[i] + b[i];
+}
+extern "C" __global__ void saxpy(float a, const float* x, float* y, int n) {
+    int i = blockIdx.x * blockDim.x + threadIdx.x;
+    if (i < n) y[i] = a * x[i] + y[i];
+}
+extern "C" __global__ void divide(const float* a, const float* b, float* c, int n) {
+    int i = blockIdx.x * blockDim.x + threadIdx.x;
+    if (i < n) c[i] = a[i] / b[i];
+}
+extern "C" __global__ void divide_double(const double* a, const double* b, double* c, int n) {
+    int i = blockIdx.x * blockDim.x + threadIdx.x;
+    if (i < n) c[i] = a[i] / b[i];
+}
+extern "C" __global__ void divide_integer(const unsigned long long* a, const unsigned* b, unsigned long long* c, int n) {
+    int i = blockIdx.x * blockDim.x + threadIdx.x;
+    if (i < n) c[i] = a[i] / b[i] + (unsigned)a[i] % b[i];
+}
+extern "C" __global__ void reduce(const unsigned* from, unsigned long long* sums) {
+    __shared__ unsigned long long part[256];
+    int t = threadIdx.x;
+    part[t] = from[blockIdx.x * 256 + t];
+    __syncthreads();
+    for (int half = 128; half > 0; half /= 2) {
+        if (t < half) part[t] += part[t + half];
+        __syncthreads();
+    }
+    if (t == 0) sums[blockIdx.x] = part[0];
+}
+extern "C" __global__ void product(const float* a, const float* b, float* c, int n) {
+    __shared__ float left[16][16], right[16][16];
+    int x = blockIdx.x * 16 + threadIdx.x, y = blockIdx.y * 16 + threadIdx.y;
+    float sum = 0;
+    for (int k = 0; k < n; k += 16) {
+        left[threadIdx.y][threadIdx.x] = a[y * n + k + threadIdx.x];
+        right[threadIdx.y][threadIdx.x] = b[(k + threadIdx.y) * n + x];
+        __syncthreads();
+        for (int j = 0; j < 16; j++) sum += left[threadIdx.y][j] * right[j][threadIdx.x];
+        __syncthreads();
+    }
+    c[y * n + x] = sum;
+}
+extern "C" __global__ void histogram(const unsigned char* from, unsigned* bins, int n) {
+    __shared__ unsigned local[256];
+    local[threadIdx.x] = 0;
+    __syncthreads();
+    for (int i = blockIdx.x * 256 + threadIdx.x; i < n; i += 256 * gridDim.x) atomicAdd(local + from[i], 1u);
+    __syncthreads();
+    atomicAdd(bins + threadIdx.x, local[threadIdx.x]);
+}
+// A local array with a variable index lives in scratch.
+extern "C" __global__ void sort(unsigned* data) {
+    unsigned own[16];
+    unsigned* mine = data + (blockIdx.x * blockDim.x + threadIdx.x) * 16;
+    for (int i = 0; i < 16; i++) own[i] = mine[i];
+    for (int i = 1; i < 16; i++)
+        for (int j = i; j > 0 && own[j - 1] > own[j]; j--) {
+            unsigned other = own[j];
+            own[j] = own[j - 1];
+            own[j - 1] = other;
+        }
+    for (int i = 0; i < 16; i++) mine[i] = own[i];
+}
+extern "C" __global__ void shuffle(const int* from, int* to) {
+    int i = blockIdx.x * blockDim.x + threadIdx.x, sum = from[i];
+    for (int step = 1; step < 32; step *= 2) sum += __shfl_xor(sum, step, 32);
+    to[i] = sum;
+}
+extern "C" __global__ void mandelbrot(unsigned* image, int width) {
+    int x = blockIdx.x * blockDim.x + threadIdx.x, y = blockIdx.y * blockDim.y + threadIdx.y;
+    float cx = x * 3.0f / width - 2.0f, cy = y * 2.0f / width - 1.0f, zx = 0, zy = 0;
+    unsigned n = 0;
+    for (; n < 200 && zx * zx + zy * zy < 4.0f; n++) {
+        float next = zx * zx - zy * zy + cx;
+        zy = 2.0f * zx * zy + cy;
+        zx = next;
+    }
+    image[y * width + x] = n;
+}
+)";
+
+template <class T> struct Buffer {
+    T* device;
+    T* host;
+    size_t count;
+    explicit Buffer(size_t n) : host((T*)malloc(n * sizeof(T))), count(n) { MUST(hipMalloc((void**)&device, n * sizeof(T))); }
+    void put() { MUST(hipMemcpy(device, host, count * sizeof(T), hipMemcpyHostToDevice)); }
+    void get() { MUST(hipMemcpy(host, device, count * sizeof(T), hipMemcpyDeviceToHost)); }
+};
+
+// Numbers without a pattern, the same everywhere.
+static unsigned long long next() {
+    static unsigned long long state = 0x853c49e6748fea9bull;
+    state = state * 6364136223846793005ull + 1442695040888963407ull;
+    return state ^ state >> 29;
+}
+static float real() { return (float)((long long)next() % 20001) / 97.0f; }
+// Any finite float or none: exponents of all sizes, denormals too.
+static float wild() {
+    unsigned bits = (unsigned)next();
+    float value;
+    memcpy(&value, &bits, 4);
+    return value;
+}
+static double wild_double() {
+    unsigned long long bits = next() << 1 ^ next();
+    double value;
+    memcpy(&value, &bits, 8);
+    return value;
+}
+template <class T> static bool same(T a, T b) { return (a != a && b != b) || memcmp(&a, &b, sizeof a) == 0; }
+
+int main() {
+    setvbuf(stdout, nullptr, _IOLBF, 0);
+    hipModule_t module = compile(kSource);
+    const int n = 5000;
+    size_t wrong = 0;
+
+    Buffer<unsigned char> bytes(100003);
+    MUST(hipMemset(bytes.device, 0x5a, bytes.count));
+    bytes.get();
+    for (size_t i = 0; i < bytes.count; i++) wrong += bytes.host[i] != 0x5a;
+    result("hipMemset", wrong);
+
+    Buffer<float> a(n), b(n), c(n);
+    for (int i = 0; i < n; i++) a.host[i] = real(), b.host[i] = real();
+    a.put(), b.put();
+    launch(kernel(module, "add"), (n + 255) / 256, 256, a.device, b.device, c.device, n);
+    c.get(), wrong = 0;
+    for (int i = 0; i < n; i++) wrong += !same(c.host[i], a.host[i] + b.host[i]);
+    result("add", wrong);
+
+    launch(kernel(module, "saxpy"), (n + 63) / 64, 64, 2.5f, a.device, b.device, n);
+    Buffer<float> y(n);
+    memcpy(y.host, b.host, n * sizeof(float));
+    b.get(), wrong = 0;
+    for (int i = 0; i < n; i++) {
+        volatile float scaled = 2.5f * a.host[i];
+        wrong += !same(b.host[i], scaled + y.host[i]);
+    }
+    result("saxpy", wrong);
+
+    for (int i = 0; i < n; i++) a.host[i] = wild(), b.host[i] = i % 3 ? wild() : real();
+    a.put(), b.put();
+    launch(kernel(module, "divide"), (n + 255) / 256, 256, a.device, b.device, c.device, n);
+    c.get(), wrong = 0;
+    for (int i = 0; i < n; i++) wrong += !same(c.host[i], a.host[i] / b.host[i]);
+    result("divide", wrong);
+
+    Buffer<double> da(n), db(n), dc(n);
+    for (int i = 0; i < n; i++) da.host[i] = wild_double(), db.host[i] = i % 3 ? wild_double() : real();
+    da.put(), db.put();
+    launch(kernel(module, "divide_double"), (n + 255) / 256, 256, da.device, db.device, dc.device, n);
+    dc.get(), wrong = 0;
+    for (int i = 0; i < n; i++) wrong += !same(dc.host[i], da.host[i] / db.host[i]);
+    result("divide double", wrong);
+
+    Buffer<unsigned long long> ia(n), ic(n);
+    Buffer<unsigned> ib(n);
+    for (int i = 0; i < n; i++) ia.host[i] = next() >> i % 50, ib.host[i] = (unsigned)(next() >> i % 31) | 1;
+    ia.put(), ib.put();
+    launch(kernel(module, "divide_integer"), (n + 255) / 256, 256, ia.device, ib.device, ic.device, n);
+    ic.get(), wrong = 0;
+    for (int i = 0; i < n; i++) wrong += ic.host[i] != ia.host[i] / ib.host[i] + (unsigned)ia.host[i] % ib.host[i];
+    result("divide integer", wrong);
+
+    Buffer<unsigned> from(256 * 64);
+    Buffer<unsigned long long> sums(64);
+    for (size_t i = 0; i < from.count; i++) from.host[i] = (unsigned)next();
+    from.put();
+    launch(kernel(module, "reduce"), 64, 256, from.device, sums.device);
+    sums.get(), wrong = 0;
+    for (int group = 0; group < 64; group++) {
+        unsigned long long sum = 0;
+        for (int i = 0; i < 256; i++) sum += from.host[group * 256 + i];
+        wrong += sums.host[group] != sum;
+    }
+    result("reduction", wrong);
+
+    const int side = 64;
+    Buffer<float> left(side * side), right(side * side), out(side * side);
+    for (int i = 0; i < side * side; i++) left.host[i] = real(), right.host[i] = real();
+    left.put(), right.put();
+    launch(kernel(module, "product"), dim3(side / 16, side / 16), dim3(16, 16), left.device, right.device, out.device, side);
+    out.get(), wrong = 0;
+    for (int row = 0; row < side; row++)
+        for (int column = 0; column < side; column++) {
+            volatile float sum = 0;
+            for (int k = 0; k < side; k++) {
+                volatile float term = left.host[row * side + k] * right.host[k * side + column];
+                sum = sum + term;
+            }
+            wrong += !same(out.host[row * side + column], (float)sum);
+        }
+    result("matrix product", wrong);
+
+    Buffer<unsigned> bins(256);
+    unsigned counts[256] = {};
+    for (size_t i = 0; i < bytes.count; i++) counts[bytes.host[i] = (unsigned char)(next() * next() >> 7)]++;
+    bytes.put();
+    MUST(hipMemset(bins.device, 0, 1024));
+    launch(kernel(module, "histogram"), 8, 256, bytes.device, bins.device, (int)bytes.count);
+    bins.get(), wrong = 0;
+    for (int i = 0; i < 256; i++) wrong += bins.host[i] != counts[i];
+    result("histogram", wrong);
+
+    launch(kernel(module, "sort"), 4, 256, from.device);
+    Buffer<unsigned> sorted(from.count);
+    MUST(hipMemcpy(sorted.host, from.device, from.count * 4, hipMemcpyDeviceToHost)), wrong = 0;
+    for (size_t i = 0; i < from.count; i++) {
+        unsigned* own = from.host + i / 16 * 16;
+        unsigned below = 0;
+        for (int j = 0; j < 16; j++) below += own[j] < own[i % 16] || (own[j] == own[i % 16] && j < (int)(i % 16));
+        wrong += sorted.host[i / 16 * 16 + below] != own[i % 16];
+    }
+    result("sort in scratch", wrong);
+
+    Buffer<int> given(1024), taken(1024);
+    for (int i = 0; i < 1024; i++) given.host[i] = (int)next() >> 8;
+    given.put();
+    launch(kernel(module, "shuffle"), 4, 256, given.device, taken.device);
+    taken.get(), wrong = 0;
+    for (int i = 0; i < 1024; i++) {
+        int sum = 0;
+        for (int j = 0; j < 32; j++) sum += given.host[i / 32 * 32 + j];
+        wrong += taken.host[i] != sum;
+    }
+    result("shuffle", wrong);
+
+    const int width = 128;
+    Buffer<unsigned> image(width * width);
+    launch(kernel(module, "mandelbrot"), dim3(width / 32, width / 8), dim3(32, 8), image.device, width);
+    image.get(), wrong = 0;
+    for (int py = 0; py < width; py++)
+        for (int px = 0; px < width; px++) {
+            float cx = px * 3.0f / width - 2.0f, cy = py * 2.0f / width - 1.0f, zx = 0, zy = 0;
+            unsigned count = 0;
+            for (; count < 200 && zx * zx + zy * zy < 4.0f; count++) {
+                float following = zx * zx - zy * zy + cx;
+                zy = 2.0f * zx * zy + cy;
+                zx = following;
+            }
+            wrong += image.host[py * width + px] != count;
+        }
+    result("mandelbrot", wrong);
+    mark("exit");
+    return 0;
+}

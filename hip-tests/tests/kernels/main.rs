@@ -1,0 +1,30 @@
+//! Kernels run on the emulated card: the runtime's own, and what the stack's own compiler makes of HIP sources.
+//!
+//! The instructions and the memory are a model (hip-tests/gfx10, hip-tests/kfd/card.rs): these tests show that RMCP changes
+//! the kind of memory that reaches the kernel driver, and what that means if the bus is as the model has it. They do not
+//! show what silicon does.
+#![forbid(unsafe_code)]
+
+mod atomics;
+mod programs;
+
+use rmcp_hip_tests::{Client, Release, Run, Scene, require};
+use std::sync::Arc;
+
+/// Cards whose kernels can be run here: a small BAR, so that code goes up by a kernel too, and a large one.
+const RDNA: [&str; 2] = ["gfx1010", "gfx1030"];
+
+/// Each release on each card, with kernels running and small copies left to them.
+fn scenes() -> Vec<Scene> {
+    let all = Release::ALL.into_iter().flat_map(|release| RDNA.map(|machine| (release, machine)));
+    all.map(|(release, machine)| scene(release, machine)).collect()
+}
+
+fn scene(release: Release, machine: &str) -> Scene {
+    Scene::new(release, machine).env("RMCP_KFD_EXECUTE", "1").env("GPU_FORCE_BLIT_COPY_SIZE", "16")
+}
+
+/// The run, or `None` where this machine cannot have a stack.
+fn run(scene: &Scene, client: Client) -> Option<Arc<Run>> {
+    require("a ROCm stack", scene.run(client))
+}

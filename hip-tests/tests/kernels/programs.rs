@@ -1,0 +1,35 @@
+//! What programs compute is right, with RMCP and without.
+
+use crate::{run, scenes};
+use rmcp_hip_tests::{Client, Run, Scene};
+
+fn assert_right(scene: &Scene, run: &Run, calls: usize) {
+    assert_eq!(run.calls.len(), calls, "{scene:?}");
+    for call in &run.calls {
+        assert_eq!((call.code, call.wrong), (0, 0), "{} in {scene:?}", call.label);
+    }
+}
+
+#[test]
+fn programs_compute_what_the_processor_does() {
+    for scene in scenes() {
+        let Some(run) = run(&scene, Client::Kernels { program: "programs" }) else { return };
+        assert_right(&scene, &run, 12);
+    }
+}
+
+#[test]
+fn programs_compute_the_same_with_rmcp() {
+    for scene in scenes().into_iter().map(Scene::with_rmcp) {
+        let Some(run) = run(&scene, Client::Kernels { program: "programs" }) else { return };
+        assert_right(&scene, &run, 12);
+    }
+}
+
+#[test]
+fn copies_within_the_device_are_right_by_the_runtimes_own_kernels() {
+    for scene in scenes() {
+        let Some(run) = run(&scene, Client::Copies { device: true }) else { return };
+        assert_right(&scene, &run, 30);
+    }
+}
