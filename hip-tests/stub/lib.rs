@@ -3,8 +3,8 @@
 //! They stand in for the runtime where only the way of a call matters, in load-mode tests and benchmarks. They prove
 //! nothing about the effect of a flag: that is what the real runtimes of `rmcp-stacks` are for.
 //!
-//! One build serves as libamdhip64 and as libhsa-runtime64. [`hooked`] has every hooked function, derived from the hook
-//! table; [`others`] has more that RMCP itself calls. `clients/stub.h` declares what a test asks of a stub.
+//! One build serves as libamdhip64 and as libhsa-runtime64. `hooked` has every hooked function, derived from the hook
+//! table; `others` has more that RMCP itself calls. `clients/stub.h` declares what a test asks of a stub.
 #![allow(non_snake_case)] // modules are named after their functions
 
 mod control;

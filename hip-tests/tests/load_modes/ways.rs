@@ -129,7 +129,7 @@ fn a_broken_config_file_counts_as_none_and_nothing_is_printed() {
 }
 
 #[test]
-fn a_setuid_program_under_a_system_wide_preload_is_left_alone() {
+fn a_setgid_program_under_a_system_wide_preload_is_left_alone() {
     for way in WAYS {
         // A secure process does not look beside a library for others, with RMCP or without.
         if way == Way::Wheel {
