@@ -18,6 +18,8 @@ pub struct Runtime {
     get_info: Option<unsafe extern "C" fn(*mut usize, *mut usize) -> HipError>,
     address_range: Option<unsafe extern "C" fn(*mut *mut c_void, *mut usize, *const c_void) -> HipError>,
     malloc: Option<unsafe extern "C" fn(*mut *mut c_void, usize) -> HipError>,
+    /// hipEventDestroy.
+    pub destroy_event: Option<unsafe extern "C" fn(*mut c_void) -> HipError>,
 }
 
 impl Runtime {
@@ -33,6 +35,7 @@ impl Runtime {
                 get_info: caller.function(Library::Hip, c"hipMemGetInfo"),
                 address_range: caller.function(Library::Hip, c"hipMemGetAddressRange"),
                 malloc: caller.function(Library::Hip, c"hipMalloc"),
+                destroy_event: caller.function(Library::Hip, c"hipEventDestroy"),
             }
         }
     }

@@ -23,21 +23,18 @@ fn asked<F: Copy>(call: &HipCall<F>, ptr: *const c_void) -> Option<u32> {
     HOST_FLAGS.get(ptr as u64).or_else(|| HOST_FLAGS.get(call.caller.runtime().base(ptr)? as u64))
 }
 
-/// hipHostGetFlags.
+/// hipHostGetFlags. An error stays what it is: no release refuses non-coherent memory, and what was asked for memory
+/// outlives it when it is freed by another address than its first.
 pub fn asked_flags(call: &HipCall<HostGetFlags>, flags: *mut u32, ptr: *mut c_void) -> HipError {
     // SAFETY: the program's arguments.
     let status = call.forward(|real| unsafe { real(flags, ptr) });
-    if flags.is_null() {
-        return status;
+    if status == 0
+        && let Some(asked) = asked(call, ptr)
+    {
+        // SAFETY: the runtime returned success, so it wrote the flags.
+        unsafe { *flags = asked };
     }
-    let Some(asked) = asked(call, ptr) else { return status };
-    // SAFETY: the program passes room for the flags.
-    unsafe { *flags = asked };
-    if status != 0 {
-        // Some releases have no flags to show for non-coherent memory; for what was asked they have.
-        call.caller.runtime().forget_error();
-    }
-    0
+    status
 }
 
 /// hipPointerGetAttributes.
