@@ -1,0 +1,26 @@
+//! What a program sees of RMCP: everything that more than a thousand calls give back, with and without it, and what the
+//! options are about.
+#![forbid(unsafe_code)]
+
+mod calls;
+
+use rmcp_hip_tests::{Client, Release, Run, Scene, require};
+use std::sync::Arc;
+
+/// The run, or `None` where this machine cannot have a stack.
+fn run(scene: &Scene, client: Client) -> Option<Arc<Run>> {
+    require("a ROCm stack", scene.run(client))
+}
+
+/// `promise` on every release, several at a time.
+fn on_every_release(promise: impl Fn(Release) + Sync) {
+    let promise = &promise;
+    std::thread::scope(|scope| {
+        for release in Release::ALL {
+            std::thread::Builder::new()
+                .name(format!("ROCm {release}"))
+                .spawn_scoped(scope, move || promise(release))
+                .unwrap();
+        }
+    });
+}
