@@ -3,9 +3,10 @@
 use serde::Deserialize;
 
 /// Descriptions that ship with the library, by the name `RMCP_KFD_MACHINE` takes.
-const BUILT_IN: [(&str, &str); 4] = [
+const BUILT_IN: [(&str, &str); 5] = [
     ("gfx1010", include_str!("machines/gfx1010.toml")),
     ("gfx1030", include_str!("machines/gfx1030.toml")),
+    ("gfx1036", include_str!("machines/gfx1036.toml")),
     ("gfx1100", include_str!("machines/gfx1100.toml")),
     ("gfx90a", include_str!("machines/gfx90a.toml")),
 ];

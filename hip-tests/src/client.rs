@@ -41,6 +41,13 @@ pub enum Client {
         /// `atomics` or `programs`.
         program: &'static str,
     },
+    /// `threads_*.cpp`: programs of many threads.
+    Threads {
+        /// `hammer` or `gpus`.
+        program: &'static str,
+        /// Its arguments.
+        args: Vec<&'static str>,
+    },
     /// A program of the stack, or of Debian packages laid over it.
     Debian {
         /// The packages that bring it, beyond the stack.
@@ -173,6 +180,11 @@ impl Client {
                     Some(package) => stack.clone().with_packages(&[package])?.command(path),
                     None => stack.command(path),
                 }
+            }
+            Client::Threads { program, args } => {
+                let mut command = native(&format!("threads_{program}"))?;
+                command.args(args);
+                Ok(command)
             }
             Client::Debian { packages, program, args } => {
                 let stack = match packages.as_slice() {

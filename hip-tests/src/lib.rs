@@ -11,6 +11,7 @@
 
 mod build;
 mod client;
+mod machine;
 mod prerequisite;
 mod scene;
 mod stub;
@@ -19,6 +20,7 @@ mod wheel;
 
 pub use build::Build;
 pub use client::{Client, compile_only};
+pub use machine::machine;
 pub use prerequisite::require;
 pub use rmcp_kfd_log::{Event, Log};
 pub use rmcp_stacks::{Release, Stack};

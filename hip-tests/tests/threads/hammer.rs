@@ -1,6 +1,7 @@
 //! Threads that allocate, ask and free at random.
 
 use crate::program::Program;
+use rmcp_hip_tests::{Client, Release, Scene, require};
 
 const THREADS: &str = "64";
 
@@ -20,4 +21,14 @@ fn a_million_calls_of_64_threads_are_all_counted_and_answered_as_if_each_thread_
     }
     let calls: u64 = report.lines().last().unwrap().strip_prefix("calls ").unwrap().parse().unwrap();
     assert!((1_000_000..1_001_000).contains(&calls), "{calls} calls");
+}
+
+#[test]
+fn every_call_of_16_threads_is_counted_and_answered_on_the_real_runtime() {
+    for release in [Release::Rocm523, Release::Rocm643] {
+        let client = Client::Threads { program: "hammer", args: vec!["16", "500"] };
+        let scene = Scene::new(release, "gfx1010").with_rmcp();
+        let Some(run) = require("a ROCm stack", scene.run(client)) else { return };
+        assert!(run.stdout.contains("calls 8"), "{}", run.stdout);
+    }
 }

@@ -5,6 +5,7 @@
 #![forbid(unsafe_code)]
 
 mod fork;
+mod gpus;
 mod hammer;
 mod life;
 mod program;

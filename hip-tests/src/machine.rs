@@ -1,0 +1,40 @@
+//! Machines with several cards.
+
+use crate::build::target_dir;
+use anyhow::{Context, Result};
+use std::fs;
+use std::path::Path;
+
+/// A machine with these cards of `kfd/machines`, each in a PCI slot of its own; what `Scene::new` takes. `large_bar`:
+/// whether the CPU reaches all of their VRAM.
+///
+/// # Panics
+/// When there is no such card, or the target directory cannot be written.
+pub fn machine(cards: &[&str], large_bar: bool) -> String {
+    compose(cards, large_bar).unwrap_or_else(|error| panic!("a machine with {cards:?}: {error:#}"))
+}
+
+fn compose(cards: &[&str], large_bar: bool) -> Result<String> {
+    let descriptions = Path::new(env!("CARGO_MANIFEST_DIR")).join("kfd/machines");
+    let mut text = String::new();
+    for (index, card) in cards.iter().enumerate() {
+        let file = descriptions.join(card).with_extension("toml");
+        let one = fs::read_to_string(&file).with_context(|| format!("read {}", file.display()))?;
+        for line in one.lines() {
+            text += &match line.split_once('=').map(|(key, _)| key.trim()) {
+                Some("pci") => format!("pci = \"0000:{:02x}:00.0\"\n", 3 + index),
+                Some("unique_id") => format!("unique_id = {}\n", 0x1000 + index),
+                Some("large_bar") => format!("large_bar = {large_bar}\n"),
+                _ => format!("{line}\n"),
+            };
+        }
+    }
+    let folder = target_dir()?.join("machines");
+    fs::create_dir_all(&folder)?;
+    let path = folder.join(format!("{}-{large_bar}.toml", cards.join("+")));
+    // In one step: other tests may read the same machine.
+    let mut new = tempfile::NamedTempFile::new_in(&folder)?;
+    std::io::Write::write_all(&mut new, text.as_bytes())?;
+    new.persist(&path)?;
+    path.into_os_string().into_string().ok().context("a path in UTF-8")
+}
