@@ -6,7 +6,7 @@
 use core::ffi::{CStr, c_char, c_int, c_ulonglong, c_void};
 use core::mem::{MaybeUninit, transmute};
 use core::ptr::null_mut;
-use core::sync::atomic::{AtomicI32, AtomicPtr, Ordering};
+use core::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
 use rmcp_hooks::Library;
 
 /// One object of the process, as the loader names it.
@@ -103,14 +103,20 @@ fn each_module<F: FnMut(Module) -> bool>(mut visit: F) {
     unsafe { libc::dl_iterate_phdr(Some(step::<F>), (&raw mut visit).cast()) };
 }
 
+/// The head of struct link_map, which is the same for ever. (link.h)
+#[repr(C)]
+struct LinkMap {
+    address: usize,
+    name: *const c_char,
+}
+
 /// struct dl_find_object of glibc, as on x86-64. (dlfcn.h)
 #[repr(C)]
 struct Found {
     flags: c_ulonglong,
     start: usize,
     end: usize,
-    /// Of struct link_map's head, which link.h promises: the load address and the name.
-    link_map: *const (usize, *const c_char),
+    link_map: *const LinkMap,
     more: [c_ulonglong; 8],
 }
 
@@ -150,7 +156,7 @@ pub fn module_of(address: usize) -> Option<Module> {
     // `file_name` relies on too.
     unsafe {
         let found = found.assume_init();
-        Some(Module { name: (*found.link_map).1, start: found.start, end: found.end })
+        Some(Module { name: (*found.link_map).name, start: found.start, end: found.end })
     }
 }
 
@@ -179,34 +185,24 @@ pub fn copies(prefix: &str) -> (Option<Module>, usize) {
     (first, count)
 }
 
-/// Whether one copy of the library is all there is to choose from. Counted once a process, when a call has found one:
-/// the lock that it takes is that of `module_of`'s comment.
+/// Whether one copy of the library is all there is to choose from, now.
 pub fn is_only_copy(library: Library) -> bool {
-    const ONE: i32 = -1;
-    const SEVERAL: i32 = -2;
-    /// Or 0, or the process that is counting.
-    static KNOWN: [AtomicI32; 2] = [const { AtomicI32::new(0) }; 2];
-
-    let known = &KNOWN[library as usize & 1];
+    /// The process that counted last, and in the lower half how many of its threads are at it.
+    static COUNTING: AtomicU64 = AtomicU64::new(0);
     // SAFETY: takes nothing and cannot fail.
-    let process = unsafe { libc::getpid() };
-    match known.load(Ordering::Relaxed) {
-        ONE => true,
-        SEVERAL => false,
-        // A fork has cut the counting off, perhaps under the lock.
-        other if other != 0 && other != process => false,
-        _ => {
-            known.store(process, Ordering::Relaxed);
-            let count = copies(library.file_prefix()).1;
-            let answer = match count {
-                0 => 0,
-                1 => ONE,
-                _ => SEVERAL,
-            };
-            known.store(answer, Ordering::Relaxed);
-            count == 1
-        }
+    let process = u64::from(unsafe { libc::getpid() }.cast_unsigned()) << 32;
+    let one_more = |counting: u64| match (counting & !0xffff_ffff == process, counting & 0xffff_ffff) {
+        (true, threads) => Some(process | (threads + 1)),
+        (false, 0) => Some(process | 1),
+        // A fork has cut its parent's counting off, perhaps under the lock of `module_of`'s comment.
+        (false, _) => None,
+    };
+    if COUNTING.fetch_update(Ordering::AcqRel, Ordering::Acquire, one_more).is_err() {
+        return false;
     }
+    let count = copies(library.file_prefix()).1;
+    COUNTING.fetch_sub(1, Ordering::AcqRel);
+    count == 1
 }
 
 /// The function that `symbol` means to the code at `caller`, pinned; null when no loaded object has it.

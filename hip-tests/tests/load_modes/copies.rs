@@ -35,6 +35,19 @@ fn each_program_reaches_its_own_copy_without_a_core_too() {
 }
 
 #[test]
+fn a_copy_that_is_loaded_after_the_first_calls_is_reached_by_its_own_program_alone() {
+    let stubs = Stubs::get();
+    for (target, flags) in [("gfx1010", NON_COHERENT), ("gfx1100", "0x0")] {
+        let process = Process::loading(&[("local", stubs.client())]).gpus(&[target]);
+        let load = format!("--local={}", stubs.wheel_client().display());
+        let report = process.run(&format!("@0 hipMalloc {load} @1 hipHostMalloc=0 @0 hipHostMalloc=0"));
+        let host = |copy| format!("hipHostMalloc=0\t0\t{copy}: hipHostMalloc(0x1000, {flags})");
+        let first = format!("hipMalloc\t0\t{SYSTEM}: hipMalloc(0x1000)");
+        assert_eq!(report.lines, [first, host(BUNDLED), host(SYSTEM)], "{target}");
+    }
+}
+
+#[test]
 fn a_call_served_by_another_function_goes_to_the_same_copy() {
     let report = two_copies("gfx1010").run("@0 hipMalloc @1 hipMemAllocHost hipMallocManaged=1");
     let expected = [
