@@ -152,10 +152,7 @@ fn core_bind() -> Option<CoreBind> {
 fn cut_off() -> bool {
     /// The process that has begun.
     static LOADER: AtomicI32 = AtomicI32::new(0);
-    // SAFETY: takes nothing and cannot fail.
-    let process = unsafe { libc::getpid() };
-    CORE.load(Ordering::Acquire).is_null()
-        && LOADER.compare_exchange(0, process, Ordering::AcqRel, Ordering::Acquire).is_err_and(|other| other != process)
+    CORE.load(Ordering::Acquire).is_null() && resolve::is_anothers(&LOADER)
 }
 
 fn load_core() -> *mut c_void {

@@ -6,7 +6,7 @@
 use core::ffi::{CStr, c_char, c_int, c_ulonglong, c_void};
 use core::mem::{MaybeUninit, transmute};
 use core::ptr::null_mut;
-use core::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
+use core::sync::atomic::{AtomicI32, AtomicPtr, Ordering};
 use rmcp_hooks::Library;
 
 /// One object of the process, as the loader names it.
@@ -185,24 +185,19 @@ pub fn copies(prefix: &str) -> (Option<Module>, usize) {
     (first, count)
 }
 
-/// Whether one copy of the library is all there is to choose from, now.
+/// Whether one copy of the library is all there is to choose from, now. A child of the process that was the first to count
+/// cannot tell: counting takes the lock of `module_of`'s comment.
 pub fn is_only_copy(library: Library) -> bool {
-    /// The process that counted last, and in the lower half how many of its threads are at it.
-    static COUNTING: AtomicU64 = AtomicU64::new(0);
+    static FIRST: AtomicI32 = AtomicI32::new(0);
+    !is_anothers(&FIRST) && copies(library.file_prefix()).1 == 1
+}
+
+/// Whether another process, which this one was forked from, was here before; otherwise notes that this one was.
+pub fn is_anothers(first: &AtomicI32) -> bool {
     // SAFETY: takes nothing and cannot fail.
-    let process = u64::from(unsafe { libc::getpid() }.cast_unsigned()) << 32;
-    let one_more = |counting: u64| match (counting & !0xffff_ffff == process, counting & 0xffff_ffff) {
-        (true, threads) => Some(process | (threads + 1)),
-        (false, 0) => Some(process | 1),
-        // A fork has cut its parent's counting off, perhaps under the lock of `module_of`'s comment.
-        (false, _) => None,
-    };
-    if COUNTING.fetch_update(Ordering::AcqRel, Ordering::Acquire, one_more).is_err() {
-        return false;
-    }
-    let count = copies(library.file_prefix()).1;
-    COUNTING.fetch_sub(1, Ordering::AcqRel);
-    count == 1
+    let process = unsafe { libc::getpid() };
+    let before = first.compare_exchange(0, process, Ordering::AcqRel, Ordering::Acquire);
+    before.is_err_and(|first| first != process)
 }
 
 /// The function that `symbol` means to the code at `caller`, pinned; null when no loaded object has it.
