@@ -3,6 +3,9 @@
 #![forbid(unsafe_code)]
 
 mod calls;
+mod capabilities;
+mod registered;
+mod vram;
 
 use rmcp_hip_tests::{Client, Release, Run, Scene, require};
 use std::sync::Arc;
