@@ -23,12 +23,27 @@ fn a_million_calls_of_64_threads_are_all_counted_and_answered_as_if_each_thread_
     assert!((1_000_000..1_001_000).contains(&calls), "{calls} calls");
 }
 
+/// On 5.2.3 a NumaUser allocation shows a flag of another interface, and hipHostAlloc gives device memory, without RMCP.
+fn is_odd(release: Release, line: &str) -> bool {
+    release == Release::Rocm523 && ["hipHostMalloc(0x20000000)", "hipHostAlloc"].iter().any(|odd| line.starts_with(odd))
+}
+
 #[test]
-fn every_call_of_16_threads_is_counted_and_answered_on_the_real_runtime() {
+fn every_call_of_16_threads_is_counted_and_answered_as_without_rmcp_on_the_real_runtime() {
     for release in [Release::Rocm523, Release::Rocm643] {
-        let client = Client::Threads { program: "hammer", args: vec!["16", "500"] };
-        let scene = Scene::new(release, "gfx1010").with_rmcp();
-        let Some(run) = require("a ROCm stack", scene.run(client)) else { return };
-        assert!(run.stdout.contains("calls 8"), "{}", run.stdout);
+        let client = || Client::Threads { program: "hammer", args: vec!["16", "500"] };
+        let scene = Scene::new(release, "gfx1010");
+        let Some(without) = require("a ROCm stack", scene.run(client())) else { return };
+        let Some(with) = require("a ROCm stack", scene.with_rmcp().run(client())) else { return };
+        let mut compared = 0;
+        for (with, without) in
+            with.stdout.lines().zip(without.stdout.lines()).filter(|(_, line)| !is_odd(release, line))
+        {
+            assert_eq!(with, without, "{release}");
+            compared += 1;
+        }
+        assert!(compared >= 10, "{compared} on {release}");
+        let calls: u64 = with.stdout.lines().last().unwrap().strip_prefix("calls ").unwrap().parse().unwrap();
+        assert!((8000..8200).contains(&calls), "{calls} calls on {release}");
     }
 }
