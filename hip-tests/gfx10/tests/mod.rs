@@ -1,3 +1,14 @@
 //! Tests of the decoder, of single instructions and of small kernels.
+//!
+//! What an instruction should do is written down here from the ISA documents, as numbers: never computed by the code
+//! under test.
 
+mod compares;
+mod coverage;
+mod lanes;
 mod llvm;
+mod memory;
+mod scalar;
+mod state;
+mod vector;
+mod wide;
