@@ -3,6 +3,7 @@
 //     hooks      the parent's threads allocate and free while it forks 100 children, which then call and exit at once
 //     first      the parent's threads make the process's first calls while it forks
 //     loader     the parent's threads walk the loader's list of objects, as unwinders do, while it forks
+//     after      the parent has called, and its children print what their own calls return
 //
 // A child that hangs is ended by alarm(2). Each prints the pid of its children, one a line.
 #include "threads.h"
@@ -52,7 +53,32 @@ static void child(int gate, int number) {
     exit(0);
 }
 
+// A real runtime is of no use in such a child, and says so.
+static void say_results() {
+    alarm(kPatience);
+    void* memory = nullptr;
+    int host = hipHostMalloc(&memory, 4096, 0), device = hipMalloc(&memory, 4096);
+    char text[64];
+    int length = snprintf(text, sizeof text, "hipHostMalloc %d hipMalloc %d\n", host, device);
+    (void)!write(1, text, length);
+    _exit(0);
+}
+
+static int after() {
+    call();
+    for (int number = 0; number < 10; number++) {
+        pid_t pid = fork();
+        CHECK(pid >= 0, "no child: %m");
+        if (!pid) say_results();
+        int status = 0;
+        CHECK(waitpid(pid, &status, 0) == pid && !status, "a child ended with status %#x", status);
+    }
+    call();
+    return 0;
+}
+
 int main(int, char** arguments) {
+    if (!strcmp(arguments[1], "after")) return after();
     setvbuf(stdout, nullptr, _IONBF, 0);
     bool loader = !strcmp(arguments[1], "loader"), first = !strcmp(arguments[1], "first");
     if (!first) call();
