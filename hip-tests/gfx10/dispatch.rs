@@ -4,6 +4,8 @@
 //! Execution State". The older `amd_kernel_code_t` (amd_hsa_kernel_code.h) has the fields used here at the same places.
 
 use std::collections::VecDeque;
+use std::panic::resume_unwind;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use crate::code::{Code, SLACK};
 use crate::group::Group;
@@ -79,37 +81,91 @@ impl Kernel {
 }
 
 /// Work-groups that run at once on a thread: enough for those of a cooperative launch to wait for each other.
-const RESIDENT: usize = 64;
+const RESIDENT: u64 = 64;
 /// Instructions that a wave may do before others get their turn.
 const SLICE: u64 = 4096;
 
+/// Fewer are done before another thread has started.
+const GROUPS_WORTH_A_THREAD: u64 = 8;
+
+/// The work-groups of a dispatch, as its threads share them.
+struct Grid {
+    kernel: Kernel,
+    /// Work-groups in x, y, z, and altogether.
+    counts: [u32; 3],
+    total: u64,
+    /// How many a thread has at once.
+    share: usize,
+    next: AtomicU64,
+    stopped: AtomicBool,
+}
+
+impl Grid {
+    /// The next work-group's id.
+    fn take(&self) -> Option<[u32; 3]> {
+        let n = self.next.fetch_add(1, Ordering::Relaxed);
+        let [x, y, _] = self.counts.map(u64::from);
+        (n < self.total).then(|| [n % x, n / x % y, n / x / y].map(|id| id as u32))
+    }
+}
+
 impl Dispatch {
-    /// Runs the kernel to its end. `keep_going` is asked now and then.
+    /// Runs the kernel to its end, work-groups spread over the processors. `keep_going` is asked now and then.
     ///
     /// # Errors
     /// [`Stop`], at the first wave that cannot go on.
-    pub fn run(&self, memory: &dyn Memory, keep_going: &dyn Fn() -> bool) -> Result<Done, Stop> {
+    pub fn run(&self, memory: &dyn Memory, keep_going: &(dyn Fn() -> bool + Sync)) -> Result<Done, Stop> {
         let kernel = Kernel::read(memory, self.kernel_object)?;
         if self.workgroup.contains(&0) || self.workgroup.iter().map(|&n| u32::from(n)).product::<u32>() > 1024 {
             return Err(Stop::Refused(format!("a work-group of {:?} work-items", self.workgroup)));
         }
-        let mut code = Code::new(memory, self.target, kernel.vgprs());
         let counts: [u32; 3] = std::array::from_fn(|n| self.grid[n].max(1).div_ceil(self.workgroup[n].into()));
         let total = counts.iter().map(|&n| u64::from(n)).product();
+        let processors = std::thread::available_parallelism().map_or(1, |n| n.get() as u64);
+        let threads = processors.min(total / GROUPS_WORTH_A_THREAD).max(1);
+        let grid = Grid {
+            kernel,
+            counts,
+            total,
+            share: total.div_ceil(threads).min(RESIDENT) as usize,
+            next: AtomicU64::new(0),
+            stopped: AtomicBool::new(false),
+        };
+        let work = || {
+            let done = self.work(&grid, memory, keep_going);
+            if done.is_err() {
+                grid.stopped.store(true, Ordering::Relaxed);
+            }
+            done
+        };
+        let results: Vec<_> = std::thread::scope(|scope| {
+            let others: Vec<_> = (1..threads).map(|_| scope.spawn(work)).collect();
+            let own = work();
+            let joined = others.into_iter().map(|thread| thread.join().unwrap_or_else(|panic| resume_unwind(panic)));
+            std::iter::once(own).chain(joined).collect()
+        });
+        // A thread that only stopped because another did is not what went wrong.
+        if let Some(stop) = results.iter().find_map(|r| r.as_ref().err().filter(|stop| **stop != Stop::Cancelled)) {
+            return Err(stop.clone());
+        }
+        results
+            .into_iter()
+            .try_fold(Done::default(), |all, one| Ok(Done { instructions: all.instructions + one?.instructions }))
+    }
+
+    /// One thread's work: takes work-groups as long as there are any, and gives each its turn.
+    fn work(&self, grid: &Grid, memory: &dyn Memory, keep_going: &dyn Fn() -> bool) -> Result<Done, Stop> {
+        let mut code = Code::new(memory, self.target, grid.kernel.vgprs());
         let mut done = Done::default();
-        let mut waiting = 0..total;
         let mut resident: VecDeque<Group> = VecDeque::new();
         loop {
-            while resident.len() < RESIDENT
-                && let Some(n) = waiting.next()
+            while resident.len() < grid.share
+                && let Some(id) = grid.take()
             {
-                let x = n % u64::from(counts[0]);
-                let y = n / u64::from(counts[0]) % u64::from(counts[1]);
-                let z = n / u64::from(counts[0]) / u64::from(counts[1]);
-                resident.push_back(self.group(&kernel, [x as u32, y as u32, z as u32]));
+                resident.push_back(self.group(&grid.kernel, id));
             }
             let Some(mut group) = resident.pop_front() else { return Ok(done) };
-            if !keep_going() {
+            if grid.stopped.load(Ordering::Relaxed) || !keep_going() {
                 return Err(Stop::Cancelled);
             }
             if group.step(&mut code, memory, SLICE)? {

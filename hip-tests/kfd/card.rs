@@ -74,15 +74,19 @@ struct Known {
 }
 
 const NOTHING: Known = Known { when: None, start: 0, end: 0, host: 0, kind: Kind::Uncached };
-const SLOTS: usize = 8;
+/// A piece of memory has its place among these, so that one look is enough.
+const SLOTS: usize = 64;
 
 thread_local! {
     static KNOWN: [Cell<Known>; SLOTS] = const { [const { Cell::new(NOTHING) }; SLOTS] };
-    static NEXT: Cell<usize> = const { Cell::new(0) };
 }
 
 /// The program may unmap its own memory at any time: it is looked at in pieces of this size.
 const PIECE: u64 = 1 << 16;
+
+fn slot(va: u64) -> usize {
+    (va / PIECE) as usize % SLOTS
+}
 
 impl Card {
     pub fn new(session: &'static Session, gpu: usize, bus: Bus) -> Self {
@@ -94,14 +98,10 @@ impl Card {
     fn at(&self, va: u64, len: usize) -> Result<(*mut u8, Kind), Fault> {
         let now = Some((self.session.changes(), self.gpu));
         let end = va.checked_add(len as u64).ok_or(Fault { va })?;
-        let found = KNOWN.with(|known| {
-            let mut all = known.iter().map(Cell::get);
-            all.find(|k| k.when == now && k.start <= va && end <= k.end)
-        });
-        let known = match found {
-            Some(known) => known,
-            None => self.look_up(va, end, now)?,
-        };
+        let mut known = KNOWN.with(|known| known[slot(va)].get());
+        if known.when != now || va < known.start || known.end < end {
+            known = self.look_up(va, end, now)?;
+        }
         Ok(((known.host + (va - known.start)) as *mut u8, known.kind))
     }
 
@@ -119,8 +119,7 @@ impl Card {
         if known.end < end {
             return Err(Fault { va: known.end });
         }
-        let slot = NEXT.with(|next| next.replace((next.get() + 1) % SLOTS));
-        KNOWN.with(|all| all[slot].set(known));
+        KNOWN.with(|all| all[slot(va)].set(known));
         Ok(known)
     }
 }
