@@ -76,6 +76,10 @@ pub static CASES: &[Case] = &[
     case("v_div_fixup_f64", &[NAN, 0, d(5.0)], INF),
     case("v_div_fixup_f64", &[d(1.0), d(-5.0), INF], MINUS | INF),
     case("v_div_fixup_f64", &[d(1.0), INF, d(-5.0)], MINUS),
+    // 2/pi is 0.6366197723675813...; the bits below it, and those for an argument of 2^77.
+    case("v_trig_preop_f64", &[d(1.0), 0], 0x3fe4_5f30_6dc9_c882),
+    case("v_trig_preop_f64", &[d(1.0), 1], 0x3c94_a7f0_9d5f_47d4),
+    case("v_trig_preop_f64", &[1100 << 52, 0], 0x3e76_e4e4_4152_9fc2),
     masks("v_mad_u64_u32", &[0xffff_ffff, 0xffff_ffff, 5], 0xffff_fffe_0000_0006, false),
     masks("v_mad_u64_u32", &[0xffff_ffff, 0xffff_ffff, u64::MAX], 0xffff_fffe_0000_0000, true),
     masks("v_mad_i64_i32", &[0xffff_ffff, 3, 1], u64::MAX - 1, false),

@@ -85,6 +85,12 @@ pub static TABLE: &[Row<VectorFn>] = &[
     both(0x5d, "v_trunc_f16", |w, i| half(w, i, f32::trunc)),
     both(0x5e, "v_rndne_f16", |w, i| half(w, i, f32::round_ties_even)),
     both(0x5f, "v_fract_f16", |w, i| half(w, i, |a| (a - a.floor()).min(0.999_511_7))),
+    both(0x60, "v_sin_f16", |w, i| half(w, i, |a| (turn(a.into()) * std::f64::consts::TAU).sin() as f32)),
+    both(0x61, "v_cos_f16", |w, i| half(w, i, |a| (turn(a.into()) * std::f64::consts::TAU).cos() as f32)),
+    both(0x62, "v_sat_pk_u8_i16", |w, i| {
+        let byte = |v: u32| (v as i16).clamp(0, 255) as u16;
+        map1(w, i, |a: u32| byte(a) | byte(a >> 16) << 8);
+    }),
     both(0x65, "v_swap_b32", |w, i| {
         let (a, b) = (u32::read(w, i, 0), w.v[usize::from(i.dst)]);
         let mask = w.exec();

@@ -53,6 +53,12 @@ pub static TABLE: &[Row<VectorFn>] = &[
         });
     }),
     both(0x15d, "v_sad_u32", |w, i| map3(w, i, |a: u32, b: u32, c: u32| a.abs_diff(b).wrapping_add(c))),
+    both(0x15e, "v_cvt_pk_u8_f32", |w, i| {
+        map3(w, i, |a: f32, b: u32, c: u32| {
+            let at = 8 * (b & 3);
+            c & !(0xff << at) | u32::from(a.round_ties_even() as u8) << at
+        });
+    }),
     both(0x15f, "v_div_fixup_f32", |w, i| {
         map3(w, i, |q: f32, d: f32, n: f32| super::div::fixup(q.into(), d.into(), n.into(), super::div::SINGLE) as f32);
     }),
@@ -97,6 +103,7 @@ pub static TABLE: &[Row<VectorFn>] = &[
             sum.wrapping_add(c)
         });
     }),
+    both(0x174, "v_trig_preop_f64", |w, i| map2(w, i, super::trig::preop)),
     both(0x176, "v_mad_u64_u32", |w, i| {
         mad64(w, i, |a, b, c| (u64::from(a) * u64::from(b)).overflowing_add(c));
     }),
@@ -136,10 +143,15 @@ pub static TABLE: &[Row<VectorFn>] = &[
     both(0x346, "v_lshl_add_u32", |w, i| map3(w, i, |a: u32, b: u32, c: u32| (a << (b & 31)).wrapping_add(c))),
     both(0x347, "v_add_lshl_u32", |w, i| map3(w, i, |a: u32, b: u32, c: u32| a.wrapping_add(b) << (c & 31))),
     both(0x34b, "v_fma_f16", |w, i| map3(w, i, fma16)),
+    both(0x351, "v_min3_f16", |w, i| half(w, i, |a, b, c| min(min(a, b), c))),
     both(0x352, "v_min3_i16", |w, i| map3(w, i, |a: i16, b: i16, c: i16| a.min(b).min(c))),
     both(0x353, "v_min3_u16", |w, i| map3(w, i, |a: u16, b: u16, c: u16| a.min(b).min(c))),
+    both(0x354, "v_max3_f16", |w, i| half(w, i, |a, b, c| max(max(a, b), c))),
     both(0x355, "v_max3_i16", |w, i| map3(w, i, |a: i16, b: i16, c: i16| a.max(b).max(c))),
     both(0x356, "v_max3_u16", |w, i| map3(w, i, |a: u16, b: u16, c: u16| a.max(b).max(c))),
+    both(0x357, "v_med3_f16", |w, i| half(w, i, med3)),
+    both(0x358, "v_med3_i16", |w, i| map3(w, i, |a: i16, b: i16, c: i16| a.min(b).max(a.max(b).min(c)))),
+    both(0x359, "v_med3_u16", |w, i| map3(w, i, |a: u16, b: u16, c: u16| a.min(b).max(a.max(b).min(c)))),
     both(0x35e, "v_mad_i16", |w, i| map3(w, i, |a: i16, b: i16, c: i16| a.wrapping_mul(b).wrapping_add(c))),
     both(0x360, "v_readlane_b32", |w, i| {
         let value = lane(w, i.src[0], w.src32(i.src[1]) as usize);
@@ -174,6 +186,10 @@ pub static TABLE: &[Row<VectorFn>] = &[
     both(0x378, "v_permlanex16_b32", |w, i| permlane(w, i, 16)),
     both(0x37f, "v_add_nc_i32", |w, i| clamped32(w, i, |a, b| a + b)),
 ];
+
+fn half(w: &mut Wave, i: &Vector, f: impl Fn(f32, f32, f32) -> f32) {
+    map3(w, i, |a: f16, b: f16, c: f16| f16::from_f32(f(a.to_f32(), b.to_f32(), c.to_f32())));
+}
 
 fn bfe_i32(a: u32, offset: u32, width: u32) -> u32 {
     let (offset, width) = (offset & 31, width & 31);
