@@ -72,6 +72,30 @@ extern "C" __global__ void shuffle(const int* from, int* to) {
     for (int step = 1; step < 32; step *= 2) sum += __shfl_xor(sum, step, 32);
     to[i] = sum;
 }
+// Every work-group waits for the last one, as those of a cooperative launch do.
+extern "C" __global__ void meet(volatile int* arrived, int* out) {
+    if (blockIdx.x == gridDim.x - 1) *arrived = 1;
+    while (*arrived == 0) __builtin_amdgcn_s_sleep(1);
+    out[blockIdx.x] = *arrived + blockIdx.x;
+}
+extern "C" __global__ void integers(const long long* from, long long* to, int n) {
+    int i = blockIdx.x * blockDim.x + threadIdx.x;
+    if (i >= n) return;
+    long long a = from[i], b = from[(i + 1) % n] | 1;
+    to[i] = a / b + a % b + __ffsll(b) + __mul64hi(a, b) + (long long)(short)a * (signed char)b + (a >> (b & 63));
+}
+template <class T> __device__ bool far(T a, T b, T error) { return !(fabs(a - b) <= error * (1 + fabs(b))); }
+template <class T> __device__ unsigned wrong(T x, T error) {
+    return far(sin(x) * sin(x) + cos(x) * cos(x), (T)1, error) + far(tan(x) * cos(x), sin(x), error) +
+           far(sin(2 * x), 2 * sin(x) * cos(x), error) + far(exp(log(fabs(x) + 1)), fabs(x) + 1, 8 * error) +
+           far(sqrt(fabs(x)) * sqrt(fabs(x)), fabs(x), error) + far(pow(fabs(x), (T)3), fabs(x * x * x), 8 * error) +
+           far(tan(atan(x)), x, 64 * error * (1 + fabs(x))) + far(tanh(x / 64), 1 - 2 / (exp(x / 32) + 1), error);
+}
+extern "C" __global__ void mathematics(unsigned* to, int n) {
+    int i = blockIdx.x * blockDim.x + threadIdx.x;
+    if (i < n) to[i] = wrong((i - n / 2) * 0.37f, 2e-6f) << 16 | wrong((i - n / 2) * 0.37, 1e-14);
+}
+extern "C" __global__ void print(int n) { printf("item %d of %s, %.1f\n", (int)threadIdx.x, "three", n * 0.5); }
 extern "C" __global__ void mandelbrot(unsigned* image, int width) {
     int x = blockIdx.x * blockDim.x + threadIdx.x, y = blockIdx.y * blockDim.y + threadIdx.y;
     float cx = x * 3.0f / width - 2.0f, cy = y * 2.0f / width - 1.0f, zx = 0, zy = 0;
@@ -232,6 +256,34 @@ int main() {
         wrong += taken.host[i] != sum;
     }
     result("shuffle", wrong);
+
+    Buffer<int> arrived(1), places(64);
+    MUST(hipMemset(arrived.device, 0, 4));
+    launch(kernel(module, "meet"), 64, 32, arrived.device, places.device);
+    places.get(), wrong = 0;
+    for (int i = 0; i < 64; i++) wrong += places.host[i] != i + 1;
+    result("groups wait for each other", wrong);
+
+    Buffer<long long> ja(n), jb(n);
+    for (int i = 0; i < n; i++) ja.host[i] = (long long)next() >> i % 50;
+    ja.put();
+    launch(kernel(module, "integers"), (n + 255) / 256, 256, ja.device, jb.device, n);
+    jb.get(), wrong = 0;
+    for (int i = 0; i < n; i++) {
+        long long p = ja.host[i], q = ja.host[(i + 1) % n] | 1;
+        long long high = (long long)((__int128)p * q >> 64);
+        wrong += jb.host[i] !=
+                 p / q + p % q + __builtin_ffsll(q) + high + (long long)(short)p * (signed char)q + (p >> (q & 63));
+    }
+    result("integers", wrong);
+
+    Buffer<unsigned> failed(1000);
+    launch(kernel(module, "mathematics"), 4, 256, failed.device, 1000);
+    failed.get(), wrong = 0;
+    for (int i = 0; i < 1000; i++) wrong += failed.host[i] != 0;
+    result("mathematics", wrong);
+
+    launch(kernel(module, "print"), 1, 3, 3);
 
     const int width = 128;
     Buffer<unsigned> image(width * width);

@@ -27,6 +27,8 @@ pub enum Client {
     Wheel,
     /// `ggml.cpp`: llama.cpp's HIP backend from Debian, through ggml's public C interface.
     Ggml,
+    /// `ggml_compute.cpp`: the same backend's kernels.
+    GgmlCompute,
     /// `ways*`: the same few calls on one of the ways to the runtime.
     Ways(Reach),
     /// `compare.cpp`: hundreds of calls, everything that they return as text.
@@ -127,11 +129,11 @@ fn finish(command: &mut Command, source: &Path) -> Result<()> {
     Ok(())
 }
 
-fn ggml(stack: &Stack) -> Result<Command> {
+fn ggml(stack: &Stack, name: &str) -> Result<Command> {
     let stack = stack.clone().with_packages(&["libggml0"])?.with_only(&["libggml0-backend-hip", "libggml-dev"])?;
     let workshop = workshop(&stack)?;
-    let program = workshop.join("ggml");
-    compile(&stack, "ggml.cpp", &program, &["-l:libggml.so.0", "-l:libggml-base.so.0"])?;
+    let program = workshop.join(name);
+    compile(&stack, &format!("{name}.cpp"), &program, &["-l:libggml.so.0", "-l:libggml-base.so.0"])?;
     let blas = workshop.join("ggml_blas.so");
     compile(&stack, "ggml_blas.cpp", &blas, &["-shared", "-fPIC"])?;
     for name in ["libhipblas.so.2", "librocblas.so.4"] {
@@ -163,7 +165,8 @@ impl Client {
             Client::Events => native("events"),
             Client::HsaPools => native("hsa_pools"),
             Client::Wheel => crate::wheel::command(stack),
-            Client::Ggml => ggml(stack),
+            Client::Ggml => ggml(stack, "ggml"),
+            Client::GgmlCompute => ggml(stack, "ggml_compute"),
             Client::Ways(reach) => ways::command(stack, *reach),
             Client::Compare => native("compare"),
             Client::Options { option } => {

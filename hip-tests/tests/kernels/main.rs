@@ -7,6 +7,7 @@
 
 mod atomics;
 mod programs;
+mod strangers;
 
 use rmcp_hip_tests::{Client, Release, Run, Scene, require};
 use std::sync::Arc;

@@ -14,7 +14,18 @@ fn assert_right(scene: &Scene, run: &Run, calls: usize) {
 fn programs_compute_what_the_processor_does() {
     for scene in scenes() {
         let Some(run) = run(&scene, Client::Kernels { program: "programs" }) else { return };
-        assert_right(&scene, &run, 12);
+        assert_right(&scene, &run, 15);
+    }
+}
+
+#[test]
+fn a_kernels_printf_reaches_the_programs_output() {
+    for scene in scenes() {
+        let Some(run) = run(&scene, Client::Kernels { program: "programs" }) else { return };
+        for item in 0..3 {
+            let line = format!("item {item} of three, 1.5");
+            assert!(run.stdout.lines().any(|printed| printed == line), "{scene:?}:\n{}", run.stdout);
+        }
     }
 }
 
@@ -22,7 +33,7 @@ fn programs_compute_what_the_processor_does() {
 fn programs_compute_the_same_with_rmcp() {
     for scene in scenes().into_iter().map(Scene::with_rmcp) {
         let Some(run) = run(&scene, Client::Kernels { program: "programs" }) else { return };
-        assert_right(&scene, &run, 12);
+        assert_right(&scene, &run, 15);
     }
 }
 
