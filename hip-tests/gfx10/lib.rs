@@ -21,6 +21,7 @@ mod group;
 mod inst;
 mod mem;
 mod memory;
+mod name;
 mod row;
 mod salu;
 mod stop;
@@ -31,5 +32,6 @@ mod wave;
 
 pub use dispatch::{Dispatch, Done};
 pub use memory::{Atomic, Fault, Memory};
+pub use name::kernel_name;
 pub use row::{Target, mnemonics};
 pub use stop::Stop;

@@ -82,7 +82,10 @@ pub fn execute(ring: &Ring, dispatch: &Dispatch, slot: Slot) -> Result<(), Troub
             Ok(())
         }
         Err(Stop::Cancelled) => Err(Trouble::Stopped),
-        Err(stop) => Err(report(ring, dispatch, &stop)),
+        Err(stop) => {
+            let name = rmcp_gfx10::kernel_name(&card, dispatch.kernel_object);
+            Err(report(ring, dispatch, name.as_deref().unwrap_or("without a name"), &stop))
+        }
     }
 }
 
@@ -94,10 +97,11 @@ fn wanted() -> bool {
 
 /// Tells why a kernel could not go on. A page fault goes to the program through ROCr, as from a card; after anything
 /// else nothing that the program computes would be right, so it ends.
-fn report(ring: &Ring, dispatch: &Dispatch, stop: &Stop) -> Trouble {
+fn report(ring: &Ring, dispatch: &Dispatch, name: &str, stop: &Stop) -> Trouble {
     let kernel = log::hex(dispatch.kernel_object);
-    log::event("kernel_stopped", json!({ "queue_id": ring.id, "kernel_object": kernel, "why": stop.to_string() }));
-    eprintln!("rmcp-kfd: kernel {kernel}: {stop}");
+    let fields = json!({ "queue_id": ring.id, "kernel_object": kernel, "name": name, "why": stop.to_string() });
+    log::event("kernel_stopped", fields);
+    eprintln!("rmcp-kfd: kernel {name} ({kernel}): {stop}");
     match stop {
         Stop::Fault { fault, .. } => Trouble::Fault(PageFault { gpu: ring.gpu, va: fault.va }),
         _ => std::process::abort(),

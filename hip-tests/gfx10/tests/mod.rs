@@ -8,6 +8,7 @@ mod coverage;
 mod lanes;
 mod llvm;
 mod memory;
+mod name;
 mod scalar;
 mod state;
 mod vector;

@@ -67,6 +67,15 @@ fn with_host_force_explicitly_coherent_memory_is_right_too() {
 }
 
 #[test]
+fn with_register_coarse_registered_memory_is_right_too() {
+    for release in Release::ALL {
+        let scene = scene(release, "gfx1010").by_rmcp_run().env("RMCP_REGISTER", "coarse");
+        let Some(run) = run(&scene, CLIENT) else { return };
+        assert_all_act(&scene, &run, "hipHostRegister");
+    }
+}
+
+#[test]
 fn the_bus_decides_what_is_lost() {
     let with = |bus| scene(Release::Rocm643, "gfx1030").env("RMCP_KFD_BUS", bus);
     let Some(all) = run(&with("all"), CLIENT) else { return };
