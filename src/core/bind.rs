@@ -8,7 +8,7 @@ use std::ffi::{CStr, c_char, c_void};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr::null_mut;
 
-/// The core's one export. See [`CoreBind`].
+/// What the gate calls. See [`CoreBind`].
 ///
 /// # Safety
 /// `gate` lives as long as the process, `symbol` is NUL-terminated, `keep` can be written.

@@ -38,8 +38,8 @@ impl<F: Copy, R: Copy> Call<F, R> {
     }
 
     /// Runs `policy` for a call of the program, and forwards one of the runtime itself, with the exception that
-    /// `policies::register` explains. A panic of the policy's ends
-    /// here: the program gets the real function's answer, as if RMCP were not there.
+    /// `policies::register` explains. A panic of the policy's ends here: the program gets the real function's answer, as
+    /// if RMCP were not there.
     #[inline]
     pub fn run(self, policy: impl FnOnce(&Self) -> R, forward: impl Fn(F) -> R) -> R {
         match self.caller.who {

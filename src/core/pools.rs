@@ -1,4 +1,4 @@
-//! The memory pools of the process's HSA agents, for `hsa_pool = "coarse"` alone.
+//! The memory pools of the process's HSA agents, for `hsa_pool = "coarse"` and `register = "coarse"` alone.
 
 use crate::caller::Caller;
 use rmcp_hooks::{HsaPool, HsaStatus, Library};

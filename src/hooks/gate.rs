@@ -5,7 +5,7 @@ use core::ffi::{CStr, c_char, c_void};
 
 /// The core's file, found beside the gate: the loader puts the gate's own folder for `$ORIGIN`.
 pub const CORE_FILE: &CStr = c"$ORIGIN/librmcp_core.so";
-/// The one function that the core exports; its type is [`CoreBind`].
+/// The core's function that the gate calls; its type is [`CoreBind`].
 pub const CORE_BIND: &CStr = c"rmcp_core_bind";
 
 /// What the gate lends the core.

@@ -26,13 +26,13 @@ impl Drop for Reservation {
 /// An allocation of `size` bytes, within the limit.
 #[inline]
 pub fn vram<F: Copy>(call: &HipCall<F>, size: usize, real: impl FnOnce(F) -> HipError) -> HipError {
-    limited(call, size, || call.forward(real))
+    limited(call, size, |_| call.forward(real))
 }
 
 /// hipExtMallocWithFlags.
 pub fn ext(call: &HipCall<WithFlags>, ptr: Address, size: usize, flags: u32) -> HipError {
     let refuses = flags == flags::DEVICE_FINEGRAINED && call.caller.runtime().refuses_finegrained();
-    limited(call, size, || match policy::ext_flags(flags, refuses, call.rules()) {
+    limited(call, size, |rules| match policy::ext_flags(flags, refuses, rules) {
         Decision::Forward => call.forward(|real| with_flags(real, ptr, size, flags)),
         Decision::Rewrite { to, reason } => {
             let status = call.rewrite(|real| with_flags(real, ptr, size, to));
@@ -44,15 +44,20 @@ pub fn ext(call: &HipCall<WithFlags>, ptr: Address, size: usize, flags: u32) -> 
 
 /// Does `allocate` unless it would lead above the limit.
 #[inline]
-fn limited<F: Copy>(call: &HipCall<F>, size: usize, allocate: impl FnOnce() -> HipError) -> HipError {
+fn limited<F: Copy>(call: &HipCall<F>, size: usize, allocate: impl FnOnce(&Rules) -> HipError) -> HipError {
     let rules = call.rules();
-    if size != 0 && rules.limits_vram() { within(rules, call, size, allocate) } else { allocate() }
+    if size != 0 && rules.limits_vram() { within(rules, call, size, allocate) } else { allocate(rules) }
 }
 
 /// The same where there is a limit. What is in use is the runtime's to tell, so that other programs and every way of
 /// freeing count.
 #[cold]
-fn within<F: Copy>(rules: &Rules, call: &HipCall<F>, size: usize, allocate: impl FnOnce() -> HipError) -> HipError {
+fn within<F: Copy>(
+    rules: &Rules,
+    call: &HipCall<F>,
+    size: usize,
+    allocate: impl FnOnce(&Rules) -> HipError,
+) -> HipError {
     let runtime = call.caller.runtime();
     let device = runtime.device().and_then(|device| usize::try_from(device).ok()).unwrap_or(0);
     let footprint = policy::footprint(size as u64).min(LARGEST);
@@ -65,7 +70,7 @@ fn within<F: Copy>(rules: &Rules, call: &HipCall<F>, size: usize, allocate: impl
             debug!("{name} size={size} refused ({})", Reason::VramLimit.text());
             call.rewrite(|_| runtime.out_of_memory())
         }
-        _ => allocate(),
+        _ => allocate(rules),
     }
 }
 
