@@ -1,8 +1,14 @@
 //! The commands: `rmcp`, one file per subcommand, and `rmcp-run`.
 
+pub mod config;
 pub mod demo;
+pub mod detect;
+pub mod explain;
+pub mod inspect;
 pub mod library;
 pub mod run;
+pub mod selftest;
+pub mod trace;
 
 use clap::{Parser, Subcommand};
 use std::io::{self, Write};
@@ -20,13 +26,25 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
+    Detect(detect::Arguments),
+    Explain(explain::Arguments),
+    Inspect(inspect::Arguments),
+    Trace(trace::Arguments),
+    Config(config::Arguments),
     Demo(demo::Arguments),
+    Selftest(selftest::Arguments),
 }
 
 /// The command `rmcp`. Exit status: 0, 1 when a subcommand fails, 2 for a wrong command line.
 pub fn main() -> ExitCode {
     let result = match Arguments::parse().command {
+        Command::Detect(arguments) => detect::main(&arguments),
+        Command::Explain(arguments) => explain::main(&arguments),
+        Command::Inspect(arguments) => inspect::main(&arguments),
+        Command::Trace(arguments) => trace::main(&arguments),
+        Command::Config(arguments) => config::main(&arguments),
         Command::Demo(arguments) => demo::main(&arguments),
+        Command::Selftest(arguments) => selftest::main(&arguments),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

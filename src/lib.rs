@@ -9,6 +9,10 @@
 //! | [`topology`] | which GPUs does the KFD list, and which of them does HIP see |
 //! | [`options`] | what did the user set, where, and what is wrong with it |
 //! | [`policy`] | what becomes of this call's flags |
+//! | [`installs`] | which ROCm installations and frameworks are here |
+//! | [`inspect`] | which gfx targets do these files have code for |
+//! | [`recipes`] | which environment does this program need on these cards |
+//! | [`trace`] | what did a program allocate, and what became of it |
 #![forbid(unsafe_code)]
 
 pub mod gfx;
@@ -18,5 +22,13 @@ pub mod topology;
 
 #[cfg(feature = "cli")]
 pub mod cli;
+#[cfg(feature = "cli")]
+pub mod inspect;
+#[cfg(feature = "cli")]
+pub mod installs;
+#[cfg(feature = "cli")]
+pub mod recipes;
+#[cfg(feature = "cli")]
+pub mod trace;
 
 mod bounded;

@@ -1,0 +1,1 @@
+//! The gfx targets that files have code for.

@@ -1,0 +1,1 @@
+//! Which environment a program needs on these cards, from config/recipes.toml.

@@ -1,0 +1,1 @@
+//! What a program allocated, as librmcp_core.so recorded it.
