@@ -8,11 +8,13 @@ pub mod inspect;
 pub mod library;
 pub mod run;
 pub mod selftest;
+pub mod show;
 pub mod trace;
 
+use anyhow::Result;
 use clap::{Parser, Subcommand};
 use std::io::{self, Write};
-use std::process::ExitCode;
+use std::process::{ExitCode, Termination};
 
 /// Non-coherent GPU memory for RDNA1 and RDNA2 cards on ROCm: what RMCP does, shown and explained.
 ///
@@ -38,20 +40,26 @@ enum Command {
 /// The command `rmcp`. Exit status: 0, 1 when a subcommand fails, 2 for a wrong command line.
 pub fn main() -> ExitCode {
     let result = match Arguments::parse().command {
-        Command::Detect(arguments) => detect::main(&arguments),
-        Command::Explain(arguments) => explain::main(&arguments),
-        Command::Inspect(arguments) => inspect::main(&arguments),
-        Command::Trace(arguments) => trace::main(&arguments),
-        Command::Config(arguments) => config::main(&arguments),
-        Command::Demo(arguments) => demo::main(&arguments),
-        Command::Selftest(arguments) => selftest::main(&arguments),
+        Command::Detect(arguments) => finish(detect::main(&arguments)),
+        Command::Explain(arguments) => finish(explain::main(&arguments)),
+        Command::Inspect(arguments) => finish(inspect::main(&arguments)),
+        Command::Trace(arguments) => finish(trace::main(&arguments)),
+        Command::Config(arguments) => finish(config::main(&arguments)),
+        Command::Demo(arguments) => finish(demo::main(&arguments)),
+        Command::Selftest(arguments) => finish(selftest::main(&arguments)),
     };
     match result {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(status) => status,
+        Err(error) if show::reader_left(&error) => ExitCode::SUCCESS,
         Err(error) => {
             // Nothing is left to tell when standard error is closed.
             let _ = writeln!(io::stderr(), "rmcp: {error:#}");
             ExitCode::FAILURE
         }
     }
+}
+
+/// A subcommand that did its work is done with 0, unless it says another status.
+fn finish(result: Result<impl Termination>) -> Result<ExitCode> {
+    result.map(Termination::report)
 }
