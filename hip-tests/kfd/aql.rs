@@ -45,8 +45,25 @@ pub enum Packet {
     BarrierOr([u64; 5]),
     /// Waits for `(signal & mask) condition value`.
     BarrierValue { signal: u64, value: i64, mask: i64, condition: Condition },
-    /// Commands for the command processor itself (cache flushes): nothing to do here.
+    /// Commands for the command processor itself: ROCr invalidates the caches that may hold code, GL2 among them
+    /// (amd_gpu_agent.cpp, `InvalidateCodeCaches`).
     Pm4,
+}
+
+/// What a packet's header asks for besides its type ("HSA Runtime", `hsa_packet_header_t`): whether its acquire and its
+/// release fence have system scope. Those of narrower scope are about caches that are not modelled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Fences {
+    acquire: bool,
+    release: bool,
+}
+
+impl Fences {
+    fn of(header: u16) -> Self {
+        /// `HSA_FENCE_SCOPE_SYSTEM`.
+        const SYSTEM: u16 = 2;
+        Self { acquire: header >> 9 & 3 == SYSTEM, release: header >> 11 & 3 == SYSTEM }
+    }
 }
 
 /// Reads a packet, without its completion signal.
@@ -118,10 +135,24 @@ fn step(ring: &Ring, index: u64) -> Result<bool, Trouble> {
     }
     // SAFETY: 64 reachable bytes; once the header is valid the program leaves the packet alone.
     let bytes = unsafe { host.cast::<[u8; 64]>().read() };
+    let fences = Fences::of(u16::from_le_bytes([bytes[0], bytes[1]]));
     let completion = u64::from_le_bytes(std::array::from_fn(|i| bytes[56 + i]));
     let started = gpu_ticks();
     match decode(&bytes) {
-        Ok(packet) => carry_out(ring, &packet, Slot { va, index })?,
+        Ok(packet) => {
+            // A kernel starts after its fence; of a barrier, what it waits for comes first.
+            let kernel = matches!(packet, Packet::Dispatch(_));
+            if kernel && fences.acquire {
+                ring.gl2().acquire();
+            }
+            carry_out(ring, &packet, Slot { va, index })?;
+            if !kernel && fences.acquire {
+                ring.gl2().acquire();
+            }
+            if fences.release {
+                ring.gl2().release();
+            }
+        }
         Err(what) => {
             let fields = json!({ "queue_id": ring.id, "engine": "aql", "what": what });
             log::event("unknown_packet", fields);
@@ -137,7 +168,10 @@ fn step(ring: &Ring, index: u64) -> Result<bool, Trouble> {
 fn carry_out(ring: &Ring, packet: &Packet, slot: Slot) -> Result<(), Trouble> {
     let zero = |signal: u64| Ok::<_, Trouble>(signal == 0 || value(ring, signal)? == 0);
     match packet {
-        Packet::Pm4 => Ok(()),
+        Packet::Pm4 => {
+            ring.gl2().acquire();
+            Ok(())
+        }
         Packet::Dispatch(dispatch) => dispatch::execute(ring, dispatch, slot),
         Packet::BarrierAnd(signals) => ring.wait_until(|| signals.iter().try_fold(true, |all, &s| Ok(all && zero(s)?))),
         Packet::BarrierOr(signals) => {
@@ -212,6 +246,13 @@ mod tests {
             kernarg: 0x2000,
         };
         assert_eq!(decode(&bytes), Ok(Packet::Dispatch(expected)));
+    }
+
+    #[test]
+    fn a_header_gives_its_fences_of_system_scope() {
+        // hsa_packet_header_t: acquire scope in bits 9 and 10, release scope in 11 and 12; 1 is agent, 2 is system.
+        assert_eq!(Fences::of(2 | 1 << 8 | 2 << 9 | 1 << 11), Fences { acquire: true, release: false });
+        assert_eq!(Fences::of(3 | 1 << 9 | 2 << 11), Fences { acquire: false, release: true });
     }
 
     #[test]

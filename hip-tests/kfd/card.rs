@@ -1,17 +1,21 @@
-//! The memory that a kernel sees, and what the bus makes of atomic operations.
+//! The memory that a kernel sees: where an address leads, what the bus makes of atomic operations, and what the card's
+//! cache keeps (`gl2`).
 //!
 //! The bus is a model. It fits what ROCm/clr#285 reports (atomicAdd right, atomicMin wrong in fine-grained host memory,
 //! everything right in NonCoherent memory and in VRAM) and the PCI Express specification, whose AtomicOps are FetchAdd,
 //! Swap and CAS and nothing else. It was not compared with a card.
 
 use std::cell::Cell;
+use std::ops::Range;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use rmcp_gfx10::{Atomic, Fault, Memory};
 
+use crate::gl2::Gl2;
 use crate::machine::Gpu;
 use crate::memory::Kind;
+use crate::pages::{self, Access, PAGE};
 use crate::session::Session;
 
 /// Which atomic operations reach memory that the card does not cache. The others are dropped: they change nothing
@@ -55,25 +59,29 @@ impl Bus {
     }
 }
 
-/// One card's view of its process's memory.
+/// What one dispatch sees of its process's memory.
 pub struct Card {
     session: &'static Session,
     gpu: usize,
     bus: Bus,
+    gl2: &'static Gl2,
+    /// A number of the dispatch.
+    dispatch: u64,
 }
 
 /// A stretch of memory that was looked up.
 #[derive(Clone, Copy)]
 struct Known {
-    /// [`Session::changes`] then, and the card; nothing is known in the beginning.
-    when: Option<(u64, usize)>,
+    /// [`Session::changes`] then, and the dispatch; nothing is known in the beginning.
+    when: Option<(u64, u64)>,
     start: u64,
     end: u64,
     host: u64,
     kind: Kind,
+    writable: bool,
 }
 
-const NOTHING: Known = Known { when: None, start: 0, end: 0, host: 0, kind: Kind::Uncached };
+const NOTHING: Known = Known { when: None, start: 0, end: 0, host: 0, kind: Kind::Uncached, writable: false };
 /// A piece of memory has its place among these, so that one look is enough.
 const SLOTS: usize = 64;
 
@@ -81,41 +89,54 @@ thread_local! {
     static KNOWN: [Cell<Known>; SLOTS] = const { [const { Cell::new(NOTHING) }; SLOTS] };
 }
 
-/// The program may unmap its own memory at any time: it is looked at in pieces of this size.
+/// The program may unmap its own memory at any time: each dispatch looks at it anew, in pieces of this size.
 const PIECE: u64 = 1 << 16;
 
 fn slot(va: u64) -> usize {
     (va / PIECE) as usize % SLOTS
 }
 
+/// One access, found.
+struct Place {
+    host: *mut u8,
+    /// Whether the card's cache has the say.
+    cached: bool,
+    kind: Kind,
+}
+
 impl Card {
     pub fn new(session: &'static Session, gpu: usize, bus: Bus) -> Self {
-        Self { session, gpu, bus }
+        Self { session, gpu, bus, gl2: &session.gl2[gpu], dispatch: session.fresh() }
     }
 
     /// Where `len` bytes at `va` are in this process.
     #[inline]
-    fn at(&self, va: u64, len: usize) -> Result<(*mut u8, Kind), Fault> {
-        let now = Some((self.session.changes(), self.gpu));
+    fn at(&self, va: u64, len: usize, write: bool) -> Result<Place, Fault> {
+        let now = Some((self.session.changes(), self.dispatch));
         let end = va.checked_add(len as u64).ok_or(Fault { va })?;
         let mut known = KNOWN.with(|known| known[slot(va)].get());
         if known.when != now || va < known.start || known.end < end {
             known = self.look_up(va, end, now)?;
         }
-        Ok(((known.host + (va - known.start)) as *mut u8, known.kind))
+        if write && !known.writable {
+            return Err(Fault { va });
+        }
+        let cached = known.kind == Kind::Cached && self.gl2.is_present();
+        Ok(Place { host: (known.host + (va - known.start)) as *mut u8, cached, kind: known.kind })
     }
 
-    fn look_up(&self, va: u64, end: u64, when: Option<(u64, usize)>) -> Result<Known, Fault> {
+    fn look_up(&self, va: u64, end: u64, when: Option<(u64, u64)>) -> Result<Known, Fault> {
         let reach = self.session.memory().reach(self.gpu, va).ok_or(Fault { va })?;
-        let mut len = reach.len;
+        let (mut len, mut writable) = (reach.len, true);
         if reach.kind != Kind::Vram {
-            len = len.min(PIECE - va % PIECE).max(end - va).min(reach.len);
-            if !is_mapped(reach.host, len.min(end - va)) {
-                return Err(Fault { va });
-            }
-            len = if is_mapped(reach.host, len) { len } else { end - va };
+            let host = reach.host as u64;
+            let short = reach.len.min(end - va);
+            len = (PIECE - va % PIECE).clamp(short, reach.len);
+            let piece = pages::access(host, len).map(|access| (len, access));
+            let (there, access) = piece.or_else(|| Some((short, pages::access(host, short)?))).ok_or(Fault { va })?;
+            (len, writable) = (there, access == Access::Write);
         }
-        let known = Known { when, start: va, end: va + len, host: reach.host as u64, kind: reach.kind };
+        let known = Known { when, start: va, end: va + len, host: reach.host as u64, kind: reach.kind, writable };
         if known.end < end {
             return Err(Fault { va: known.end });
         }
@@ -124,20 +145,23 @@ impl Card {
     }
 }
 
-/// Whether the process has pages there. An address that the program has unmapped is a fault of the card, not the end
-/// of the process.
-fn is_mapped(host: *mut u8, len: u64) -> bool {
-    const PAGE: u64 = 4096;
-    let first = host as u64 & !(PAGE - 1);
-    let mut pages = [0; (PIECE / PAGE + 2) as usize];
-    let bytes = (host as u64 + len - first) as usize;
-    // SAFETY: mincore only looks, and there is room for a byte per page.
-    unsafe { libc::mincore(first as *mut libc::c_void, bytes, pages.as_mut_ptr()) == 0 }
+/// `len` bytes at `host`, by page: where each part starts, and which of the bytes it is.
+fn by_page(host: u64, len: usize) -> impl Iterator<Item = (u64, Range<usize>)> {
+    let first = len.min((PAGE - host % PAGE) as usize);
+    [0..first, first..len].into_iter().filter(|part| !part.is_empty()).map(move |part| (host + part.start as u64, part))
 }
 
 impl Memory for Card {
     fn load(&self, va: u64, into: &mut [u8]) -> Result<(), Fault> {
-        let (host, _) = self.at(va, into.len())?;
+        let place = self.at(va, into.len(), false)?;
+        if place.cached {
+            for (host, part) in by_page(place.host as u64, into.len()) {
+                // SAFETY: `at` found those bytes.
+                unsafe { self.gl2.load(host, &mut into[part]) };
+            }
+            return Ok(());
+        }
+        let host = place.host;
         // SAFETY: `at` found that many bytes. Words are read at once, so that the program's writes are seen whole.
         unsafe {
             match into.len() {
@@ -150,7 +174,12 @@ impl Memory for Card {
     }
 
     fn store(&self, va: u64, from: &[u8]) -> Result<(), Fault> {
-        let (host, _) = self.at(va, from.len())?;
+        let place = self.at(va, from.len(), true)?;
+        if place.cached {
+            by_page(place.host as u64, from.len()).for_each(|(host, part)| self.gl2.store(host, &from[part]));
+            return Ok(());
+        }
+        let host = place.host;
         // SAFETY: as in `load`.
         unsafe {
             match *from {
@@ -171,19 +200,24 @@ impl Memory for Card {
         if !va.is_multiple_of(len as u64) {
             return Err(Fault { va });
         }
-        let (host, kind) = self.at(va, len)?;
+        let Place { host, cached, kind } = self.at(va, len, true)?;
         if kind == Kind::Uncached && !self.bus.carries(op) {
             return Ok(0);
+        }
+        let mask = if wide { u64::MAX } else { u32::MAX.into() };
+        let new = |old| op.apply(wide, old, data & mask, compare & mask);
+        if cached {
+            // SAFETY: `at` found the word.
+            return Ok(unsafe { self.gl2.update(host as u64, len, new) });
         }
         // SAFETY: `at` found the word, which is aligned; the program may use it at the same time, hence the atomics.
         let old = unsafe {
             if wide {
                 let word = &*host.cast::<AtomicU64>();
-                word.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |old| Some(op.apply(true, old, data, compare)))
+                word.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |old| Some(new(old)))
             } else {
                 let word = &*host.cast::<AtomicU32>();
-                let new =
-                    |old: u32| Some(op.apply(false, old.into(), data & 0xffff_ffff, compare & 0xffff_ffff) as u32);
+                let new = |old: u32| Some(new(old.into()) as u32);
                 word.fetch_update(Ordering::SeqCst, Ordering::SeqCst, new).map(u64::from).map_err(u64::from)
             }
         };

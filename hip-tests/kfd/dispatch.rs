@@ -1,4 +1,4 @@
-//! Kernel dispatches: logged, and run where `RMCP_KFD_EXECUTE=1` asks for it.
+//! Kernel dispatches: logged, and run on gfx10 unless `RMCP_KFD_EXECUTE=0` forbids it.
 
 use std::sync::OnceLock;
 
@@ -41,7 +41,7 @@ pub struct Slot {
 /// Offset of the read index in `amd_queue_t` (amd_hsa_queue.h): what the creator of a queue gives is its address.
 const READ_INDEX: u64 = 128;
 
-/// Logs a dispatch and, if kernels are to run, runs it.
+/// Logs a dispatch and, where kernels run, runs it.
 ///
 /// # Errors
 /// [`Trouble::Fault`] where the kernel touched memory that the card does not see.
@@ -58,7 +58,7 @@ pub fn execute(ring: &Ring, dispatch: &Dispatch, slot: Slot) -> Result<(), Troub
     let target = match (gpu.gfx.major, gpu.gfx.minor) {
         (10, 1) => Target::Gfx101,
         (10, 3) => Target::Gfx103,
-        // No other instruction set is known here: as without the option.
+        // No other instruction set is known here: the packet completes without effect.
         _ => return Ok(()),
     };
     let launch = rmcp_gfx10::Dispatch {
@@ -92,7 +92,7 @@ pub fn execute(ring: &Ring, dispatch: &Dispatch, slot: Slot) -> Result<(), Troub
 /// Whether kernels are to run.
 fn wanted() -> bool {
     static WANTED: OnceLock<bool> = OnceLock::new();
-    *WANTED.get_or_init(|| std::env::var_os("RMCP_KFD_EXECUTE").is_some_and(|value| value == "1"))
+    *WANTED.get_or_init(|| std::env::var_os("RMCP_KFD_EXECUTE").is_none_or(|value| value != "0"))
 }
 
 /// Tells why a kernel could not go on. A page fault goes to the program through ROCr, as from a card; after anything

@@ -135,6 +135,7 @@ forward! {
         placed(path, |path| libc::syscall(libc::SYS_readlink, path, out, size) as isize);
 
     munmap(address: *mut c_void, size: usize) -> c_int = {
+        release(address as u64, size as u64);
         let result = libc::syscall(libc::SYS_munmap, address, size) as c_int;
         if result == 0 {
             forget(address as u64, size as u64);
@@ -284,6 +285,15 @@ thread_local! {
 }
 
 /// The cards lose memory that the program unmaps, as the kernel's MMU notifiers arrange.
+/// Lets no card's cache keep memory that the program is about to unmap.
+fn release(address: u64, size: u64) {
+    if ANSWERING.get() {
+        return;
+    }
+    let Some(session) = session::current() else { return };
+    session.release_caches(address..address.saturating_add(size));
+}
+
 fn forget(address: u64, size: u64) {
     // An allocator other than libc's may unmap while one of our locks is held.
     if ANSWERING.get() {

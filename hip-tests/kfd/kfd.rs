@@ -331,6 +331,9 @@ fn map(session: &Session, a: &mut uapi::MapMemory, map: bool) -> Answer {
         return Err(libc::EINVAL);
     }
     let id = buffer_id(a.handle);
+    if !map {
+        session.release_caches_of(id);
+    }
     let mut memory = session.memory_mut();
     for i in a.n_success..a.n_gpus {
         // SAFETY: the caller passed `n_gpus` ids.
@@ -393,6 +396,8 @@ unsafe fn svm(session: &Session, arg: u64) -> Answer {
     if head.start == 0 || head.size == 0 || (head.start | head.size) & 0xfff != 0 {
         return Err(libc::EINVAL);
     }
+    // With its attributes its kind may change.
+    session.release_caches(head.start..head.start.saturating_add(head.size));
     let mut memory = session.memory_mut();
     let known = match head.op {
         0 => memory.svm.set(head.start, head.size, &attrs),

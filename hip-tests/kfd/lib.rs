@@ -5,7 +5,8 @@
 //! - `session` is what a process has open; `kfd` and `drm` answer ioctls
 //! - `memory`, `range`, `svm`, `events` are the state behind them
 //! - `queue` runs `aql` and `sdma` packets; `transfer` moves bytes
-//! - `dispatch` runs kernels, if asked to, on the memory that `card` shows them
+//! - `dispatch` runs kernels on the memory that `card` shows them, through the cache `gl2`; `pages` tells what memory the
+//!   process has
 //! - `log` tells what reached the kernel
 #![allow(missing_docs, reason = "one small crate: what a name says is not said twice")]
 
@@ -14,11 +15,13 @@ mod card;
 mod dispatch;
 mod drm;
 mod events;
+mod gl2;
 mod hooks;
 mod kfd;
 mod log;
 mod machine;
 mod memory;
+mod pages;
 mod queue;
 mod range;
 mod sdma;

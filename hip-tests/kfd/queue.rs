@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
+use crate::gl2::Gl2;
 use crate::session::{PageFault, Session, doorbells};
 use crate::uapi;
 use crate::{aql, sdma};
@@ -141,6 +142,11 @@ impl Ring {
     /// Whether packets may be taken now.
     pub fn may_run(&self) -> Result<bool, Stopped> {
         if self.stopping.load(Ordering::Acquire) { Err(Stopped) } else { Ok(!self.paused.load(Ordering::Acquire)) }
+    }
+
+    /// The card's cache.
+    pub fn gl2(&self) -> &'static Gl2 {
+        &self.session.gl2[self.gpu]
     }
 
     /// An aligned word that the card sees at `va`.

@@ -38,8 +38,10 @@ impl Compare {
 /// A packet; addresses are the card's, lengths are bytes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Packet {
-    /// Nothing: padding, cache control, flushes.
+    /// Nothing: padding, flushes of the host's data path.
     Nop,
+    /// What to do with GL2: write it back, invalidate it.
+    CacheControl { write_back: bool, invalidate: bool },
     /// Copy of a range.
     Copy { from: u64, to: u64, len: u64 },
     /// Copy of a box between two pitched surfaces.
@@ -85,7 +87,8 @@ fn decode(words: &[u32], gfx_major: u32) -> Result<Option<(Packet, usize)>, Stri
     let Some(w) = words.get(..len) else { return Ok(None) };
     let address = |at: usize| u64::from(w[at]) | u64::from(w[at + 1]) << 32;
     let packet = match op {
-        0 | 17 => Packet::Nop,
+        0 => Packet::Nop,
+        17 => Packet::CacheControl { write_back: w[2] >> 31 != 0, invalidate: w[2] >> 30 & 1 != 0 },
         1 if sub == 4 => Packet::CopyRect(rect(w, gfx_major)),
         // The field has grown from 22 to 30 bits; older cards' unused bits are zero.
         1 => Packet::Copy { from: address(3), to: address(5), len: u64::from(w[1] & 0x3fff_ffff) + 1 },
@@ -207,6 +210,9 @@ fn carry_out(ring: &Ring, packet: &Packet) -> Result<(), Trouble> {
     };
     match packet {
         Packet::Nop => {}
+        Packet::CacheControl { write_back: true, .. } => ring.gl2().release(),
+        Packet::CacheControl { invalidate: true, .. } => ring.gl2().acquire(),
+        Packet::CacheControl { .. } => {}
         Packet::Copy { from, to, len } => transfer::copy(ring, *from, *to, *len)?,
         Packet::CopyRect(rect) => transfer::copy_rect(ring, rect)?,
         Packet::Write { to, data } => {
@@ -272,7 +278,10 @@ mod tests {
     fn padding_and_cache_control_are_skipped_whole() {
         assert_eq!(one(&[0]), (Packet::Nop, 1));
         assert_eq!(one(&[2 << 16, 1, 2]), (Packet::Nop, 3));
-        assert_eq!(one(&[17 | 1 << 8, 0, 0, 0, 0]), (Packet::Nop, 5));
+        assert_eq!(
+            one(&[17 | 1 << 8, 0, 1 << 30, 0, 0]),
+            (Packet::CacheControl { write_back: false, invalidate: true }, 5)
+        );
     }
 
     #[test]

@@ -4,10 +4,12 @@
 //! afresh: the kernel refuses a KFD descriptor to any process but the one that opened it.
 
 use std::collections::HashMap;
+use std::ops::Range;
 use std::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use crate::events::{Events, Fault};
+use crate::gl2::{self, Gl2};
 use crate::log;
 use crate::machine::Gpu;
 use crate::memory::{CardFile, Memory, Reach};
@@ -54,6 +56,8 @@ pub struct Session {
     memory: RwLock<Memory>,
     /// Counts changes of the memory, so that what was looked up can be kept until the next.
     changes: AtomicU64,
+    /// The cache of each card.
+    pub gl2: Vec<Gl2>,
     /// KFD events.
     pub events: Events,
     /// Queues by id.
@@ -151,6 +155,7 @@ impl Session {
             cards,
             memory: RwLock::new(Memory::new(files, ids)),
             changes: AtomicU64::new(0),
+            gl2: tree.machine.gpu.iter().map(|_| Gl2::new(gl2::wanted())).collect(),
             events: Events::default(),
             queues: Mutex::default(),
             gem: Mutex::default(),
@@ -210,8 +215,24 @@ impl Session {
         self.events.fault(Fault { va: fault.va & !0xfff, gpu_id });
     }
 
+    /// Has every card release what its cache holds of this part of the host's memory.
+    pub fn release_caches(&self, host: Range<u64>) {
+        self.gl2.iter().for_each(|gl2| gl2.release_range(host.clone()));
+    }
+
+    /// Has every card release what its cache holds of a buffer.
+    pub fn release_caches_of(&self, buffer: u64) {
+        let memory = self.memory();
+        let Some(buffer) = memory.buffer(buffer) else { return };
+        let host = memory.host(buffer.place);
+        let end = host + buffer.size;
+        drop(memory);
+        self.release_caches(host..end);
+    }
+
     /// Drops a use of a buffer and empties its memory after the last.
     pub fn release(&self, buffer: u64) {
+        self.release_caches_of(buffer);
         let mut memory = self.memory_mut();
         let Some((gpu, offset, size)) = memory.release(buffer) else { return };
         let hole = libc::FALLOC_FL_PUNCH_HOLE | libc::FALLOC_FL_KEEP_SIZE;
