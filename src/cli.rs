@@ -6,9 +6,12 @@ pub mod detect;
 pub mod explain;
 pub mod inspect;
 pub mod library;
+mod machine;
+pub mod rescue;
 pub mod run;
 pub mod selftest;
 pub mod show;
+pub mod system;
 pub mod trace;
 
 use anyhow::Result;
@@ -35,6 +38,9 @@ enum Command {
     Config(config::Arguments),
     Demo(demo::Arguments),
     Selftest(selftest::Arguments),
+    Enable(system::Enable),
+    Disable(system::Disable),
+    Status(system::Status),
 }
 
 /// The command `rmcp`. Exit status: 0, 1 when a subcommand fails, 2 for a wrong command line.
@@ -47,6 +53,9 @@ pub fn main() -> ExitCode {
         Command::Config(arguments) => finish(config::main(&arguments)),
         Command::Demo(arguments) => finish(demo::main(&arguments)),
         Command::Selftest(arguments) => finish(selftest::main(&arguments)),
+        Command::Enable(arguments) => finish(system::enable(&arguments)),
+        Command::Disable(arguments) => finish(system::disable(&arguments)),
+        Command::Status(arguments) => finish(system::status(&arguments)),
     };
     match result {
         Ok(status) => status,

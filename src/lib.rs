@@ -12,6 +12,7 @@
 //! | [`installs`] | which ROCm installations and frameworks are here |
 //! | [`inspect`] | which gfx targets do these files have code for |
 //! | [`recipes`] | which environment does this program need on these cards |
+//! | [`system`] | how does RMCP get into every process of the machine, and out again |
 //! | [`trace`] | what did a program allocate, and what became of it |
 #![forbid(unsafe_code)]
 
@@ -28,6 +29,8 @@ pub mod inspect;
 pub mod installs;
 #[cfg(feature = "cli")]
 pub mod recipes;
+#[cfg(feature = "cli")]
+pub mod system;
 #[cfg(feature = "cli")]
 pub mod trace;
 

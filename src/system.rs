@@ -1,0 +1,238 @@
+//! RMCP for every process of the machine, through /etc/ld.so.preload.
+//!
+//! A library in that list which cannot be loaded stops the machine, `cp` and `sudo` included. So nothing in use is ever
+//! overwritten, the list changes by one rename, and only after every program that the [`trial`] knows behaved with the
+//! new list as it does with the old one.
+//!
+//! | module | what it knows |
+//! |---|---|
+//! | [`list`] | the text of /etc/ld.so.preload |
+//! | [`tree`] | the libraries: one folder a generation, never changed once it is there |
+//! | [`loaders`] | the loaders of this machine, and what $LIB means to each |
+//! | [`stub`] | the empty library for loaders that RMCP has nothing for |
+//! | [`trial`] | programs run with a list that only they see |
+//! | [`confirm`] | the way back when nobody confirms |
+
+pub mod confirm;
+pub mod list;
+pub mod loaders;
+pub mod stub;
+#[cfg(test)]
+mod tests;
+pub mod tree;
+pub mod trial;
+
+use std::fs::{self, File};
+use std::io::{self, ErrorKind, Write};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// What every loader of glibc reads before a program starts. (ld.so(8))
+pub const LIST: &str = "/etc/ld.so.preload";
+
+/// Why the machine was left as it is.
+#[derive(Debug, thiserror::Error)]
+pub enum SystemError {
+    /// The system refused.
+    #[error("cannot {what} {}: {source}{}", path.display(), advice(source))]
+    Io {
+        /// What was tried, as in "cannot read".
+        what: &'static str,
+        /// With what.
+        path: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
+    /// The list is managed by something else.
+    #[error("{} is a symbolic link; whatever made it has to add the line {entry:?}", path.display())]
+    Linked {
+        /// The list.
+        path: PathBuf,
+        /// What is to be in it.
+        entry: String,
+    },
+    /// Another rmcp is at it.
+    #[error("another rmcp is changing {LIST}; wait for it to end")]
+    Busy,
+    /// No loader reads the list.
+    #[error(
+        "there is no {} here, so no program reads {LIST}; with musl use LD_PRELOAD for the programs that have glibc",
+        loaders::NATIVE
+    )]
+    NoLoader,
+    /// $LIB means nothing that was tried.
+    #[error("{} does not say what $LIB means: {said}", loader.display())]
+    NoLib {
+        /// The loader.
+        loader: PathBuf,
+        /// What it printed.
+        said: String,
+    },
+    /// Programs behave otherwise with the new list.
+    #[error("with RMCP in {LIST} these would behave otherwise, so the list was left alone:\n{}", .0.join("\n"))]
+    Trial(Vec<String>),
+}
+
+fn advice(error: &io::Error) -> &'static str {
+    match error.kind() {
+        ErrorKind::PermissionDenied => "; run it as root",
+        ErrorKind::ReadOnlyFilesystem => "; make the file system writable first",
+        _ => "",
+    }
+}
+
+/// Turns an error of the system into one that says what and where.
+fn at<'a>(what: &'static str, path: &'a Path) -> impl FnOnce(io::Error) -> SystemError + 'a {
+    move |source| SystemError::Io { what, path: path.into(), source }
+}
+
+/// A machine: the folder where its / is.
+#[derive(Clone, Debug)]
+pub struct System {
+    root: PathBuf,
+}
+
+/// Holds off every other rmcp until it is dropped.
+#[derive(Debug)]
+pub struct Lock {
+    _folder: File,
+}
+
+/// What [`System::enable`] did.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Enabled {
+    /// The list names RMCP from now on.
+    Added {
+        /// By this entry.
+        entry: String,
+        /// Who takes it back unless it is confirmed.
+        watch: Option<confirm::Watch>,
+    },
+    /// It did so before, and these very files.
+    Was {
+        /// By this entry.
+        entry: String,
+    },
+}
+
+/// What [`System::disable`] did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Disabled {
+    /// The list names RMCP no more.
+    Removed,
+    /// It did not before.
+    WasNot,
+}
+
+impl System {
+    /// The machine this runs on.
+    pub fn here() -> Self {
+        Self::at("/")
+    }
+
+    /// One whose / is in a folder.
+    pub fn at(root: impl Into<PathBuf>) -> Self {
+        Self { root: root.into() }
+    }
+
+    /// Where an absolute path of the machine is.
+    pub fn path(&self, absolute: &str) -> PathBuf {
+        self.root.join(absolute.trim_start_matches('/'))
+    }
+
+    /// The list; empty where there is none.
+    pub fn list(&self) -> Result<Vec<u8>, SystemError> {
+        let path = self.path(LIST);
+        match fs::read(&path) {
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(Vec::new()),
+            read => read.map_err(at("read", &path)),
+        }
+    }
+
+    /// RMCP's entry of the list.
+    pub fn entry(&self) -> Result<Option<String>, SystemError> {
+        Ok(list::entries(&self.list()?).into_iter().find(|entry| list::is_ours(entry)))
+    }
+
+    /// Waits for nobody: [`SystemError::Busy`] while another rmcp holds it.
+    ///
+    /// The lock is on the folder itself, so it leaves no file behind.
+    pub fn lock(&self) -> Result<Lock, SystemError> {
+        let path = self.path("/etc");
+        let folder = File::open(&path).map_err(at("open", &path))?;
+        match folder.try_lock() {
+            Ok(()) => Ok(Lock { _folder: folder }),
+            Err(fs::TryLockError::WouldBlock) => Err(SystemError::Busy),
+            Err(fs::TryLockError::Error(source)) => Err(at("lock", &path)(source)),
+        }
+    }
+
+    /// Makes `new` the list, in one step: whoever reads it sees the old one or the new one. An empty list is no file.
+    pub fn set_list(&self, new: &[u8], _lock: &Lock) -> Result<(), SystemError> {
+        let path = self.path(LIST);
+        if path.is_symlink() {
+            let entry = list::entries(new).into_iter().find(|entry| list::is_ours(entry)).unwrap_or_default();
+            return Err(SystemError::Linked { path, entry });
+        }
+        if new.is_empty() {
+            return match fs::remove_file(&path) {
+                Err(error) if error.kind() != ErrorKind::NotFound => Err(at("remove", &path)(error)),
+                _ => sync_folder(&path),
+            };
+        }
+        let temporary = path.with_extension("preload.rmcp-new");
+        write_synced(&temporary, new, 0o644)?;
+        fs::rename(&temporary, &path).map_err(at("replace", &path))?;
+        sync_folder(&path)
+    }
+
+    /// Puts `gate` and what belongs to it into the list, after a trial. With a time, `rescue` takes it out again unless
+    /// somebody confirms by then.
+    ///
+    /// Wherever this ends before its last step the list is as it was.
+    pub fn enable(
+        &self,
+        gate: &Path,
+        confirm: Option<(&Path, Duration)>,
+        scratch: &Path,
+        lock: &Lock,
+    ) -> Result<Enabled, SystemError> {
+        let loaders = loaders::find(self, gate, scratch)?;
+        let entry = tree::install(self, &tree::Generation::new(gate, &loaders)?)?;
+        let old = self.list()?;
+        let new = list::with(&old, &entry);
+        if new == old {
+            return Ok(Enabled::Was { entry });
+        }
+        trial::run(self, &new, &loaders, scratch)?;
+        let watch = confirm.map(|(rescue, within)| confirm::demand(self, rescue, within)).transpose()?;
+        self.set_list(&new, lock)?;
+        Ok(Enabled::Added { entry, watch })
+    }
+
+    /// Takes RMCP out of the list. The libraries stay: [`tree::clean`] removes them.
+    pub fn disable(&self, lock: &Lock) -> Result<Disabled, SystemError> {
+        let old = self.list()?;
+        let new = list::without(&old);
+        if new == old {
+            return Ok(Disabled::WasNot);
+        }
+        self.set_list(&new, lock)?;
+        Ok(Disabled::Removed)
+    }
+}
+
+/// Writes a file that is whole on the disk before this returns.
+fn write_synced(path: &Path, content: &[u8], mode: u32) -> Result<(), SystemError> {
+    let mut file = File::create(path).map_err(at("create", path))?;
+    file.write_all(content).map_err(at("write", path))?;
+    file.set_permissions(fs::Permissions::from_mode(mode)).map_err(at("set the permissions of", path))?;
+    file.sync_all().map_err(at("write", path))
+}
+
+/// Brings the names in a file's folder to the disk.
+fn sync_folder(file: &Path) -> Result<(), SystemError> {
+    let folder = file.parent().unwrap_or(Path::new("/"));
+    File::open(folder).and_then(|folder| folder.sync_all()).map_err(at("write", folder))
+}

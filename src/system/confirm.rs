@@ -1,0 +1,110 @@
+//! The way back when nobody confirms.
+//!
+//! `rmcp enable --system --confirm-within TIME` leaves a mark on the disk and a timer. When the time is up, or at the
+//! next boot, the mark is still there unless somebody confirmed, and rmcp-rescue takes RMCP out of the list. rmcp-rescue
+//! is static: it reads no list.
+
+use super::{Lock, System, SystemError, at, sync_folder, write_synced};
+use std::fs;
+use std::io::ErrorKind;
+use std::os::unix::process::CommandExt;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::{Duration, SystemTime};
+
+/// While it exists, the list is on trial.
+pub const MARK: &str = "/var/lib/rmcp/unconfirmed";
+
+/// The service that takes an unconfirmed RMCP back at boot, as the packages install it.
+const UNIT: &str = "/usr/lib/systemd/system/rmcp-rollback.service";
+/// What makes systemd start it before anything else. (systemd.unit(5))
+const WANTED: &str = "/etc/systemd/system/sysinit.target.wants/rmcp-rollback.service";
+
+/// Which waiting a mark stands for, so that a late timer of an earlier one does nothing.
+pub type Id = String;
+
+/// How the time is watched.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Watch {
+    /// By a timer of systemd.
+    Systemd,
+    /// By a process of its own.
+    Process,
+}
+
+/// Leaves the mark and starts the timer: `rescue` runs when `within` is over.
+pub fn demand(system: &System, rescue: &Path, within: Duration) -> Result<Watch, SystemError> {
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    let id: Id = format!("{}", now.as_nanos());
+    let mark = system.path(MARK);
+    let folder = mark.parent().unwrap_or(Path::new("/"));
+    fs::create_dir_all(folder).map_err(at("create", folder))?;
+    write_synced(&mark, id.as_bytes(), 0o644)?;
+    sync_folder(&mark)?;
+    if system.path(UNIT).exists() {
+        let wanted = system.path(WANTED);
+        let folder = wanted.parent().unwrap_or(Path::new("/"));
+        fs::create_dir_all(folder).map_err(at("create", folder))?;
+        match std::os::unix::fs::symlink(UNIT, &wanted) {
+            Err(error) if error.kind() != ErrorKind::AlreadyExists => return Err(at("create", &wanted)(error)),
+            _ => {}
+        }
+    }
+    let seconds = within.as_secs().to_string();
+    // systemd.unit(5): this folder exists exactly where systemd runs the machine.
+    if system.path("/run/systemd/system").is_dir() && timer(rescue, &seconds, &id) {
+        return Ok(Watch::Systemd);
+    }
+    let mut watchdog = Command::new(rescue);
+    watchdog.args(["rollback", "--after", &seconds, "--id", &id]).current_dir("/").process_group(0);
+    watchdog.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    watchdog.spawn().map_err(at("run", rescue))?;
+    Ok(Watch::Process)
+}
+
+/// Whether systemd took the timer.
+fn timer(rescue: &Path, seconds: &str, id: &str) -> bool {
+    let mut command = Command::new("systemd-run");
+    command.args(["--quiet", "--collect", "--timer-property=AccuracySec=1s"]);
+    command.arg(format!("--unit=rmcp-rollback-{id}")).arg(format!("--on-active={seconds}"));
+    command.arg(rescue).args(["rollback", "--id", id]);
+    let output = command.stdin(Stdio::null()).output();
+    output.is_ok_and(|output| output.status.success())
+}
+
+/// The waiting for a confirmation that is going on.
+pub fn pending(system: &System) -> Option<Id> {
+    fs::read_to_string(system.path(MARK)).ok()
+}
+
+/// Takes RMCP out of the list, if it was not confirmed; with an id only if that waiting is still going on.
+pub fn roll_back(system: &System, id: Option<&str>, lock: &Lock) -> Result<bool, SystemError> {
+    match pending(system) {
+        Some(pending) if id.is_none_or(|id| id == pending) => {
+            system.disable(lock)?;
+            settle(system)
+        }
+        _ => Ok(false),
+    }
+}
+
+/// Ends the waiting, for good or for ill. False: nothing was waiting.
+pub fn settle(system: &System) -> Result<bool, SystemError> {
+    let mark = system.path(MARK);
+    let waiting = remove(&mark)?;
+    remove(&system.path(WANTED))?;
+    if waiting {
+        sync_folder(&mark)?;
+    }
+    // Fails, as it should, while there is something in it.
+    let _ = fs::remove_dir(mark.parent().unwrap_or(&mark));
+    Ok(waiting)
+}
+
+fn remove(path: &Path) -> Result<bool, SystemError> {
+    match fs::remove_file(path) {
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(at("remove", path)(error)),
+    }
+}

@@ -1,0 +1,106 @@
+//! The loaders of this machine, and what $LIB means to each.
+//!
+//! ld.so(8) says "lib or lib64"; Debian's says lib/x86_64-linux-gnu. So each loader is asked: it lists what it would
+//! preload from a folder that has a library under every name that is known.
+
+use super::list::GATE;
+use super::stub::{self, Abi};
+use super::{System, SystemError, at, write_synced};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+/// The loader of 64-bit programs. ("System V ABI, AMD64 supplement")
+pub const NATIVE: &str = "/lib64/ld-linux-x86-64.so.2";
+
+/// What $LIB is known to mean: on Debian, Fedora and SUSE, Arch and others, and for the other ABIs there.
+const MEANINGS: [&str; 8] = [
+    "lib/x86_64-linux-gnu",
+    "lib64",
+    "lib",
+    "lib/i386-linux-gnu",
+    "lib/i686-linux-gnu",
+    "lib32",
+    "lib/x86_64-linux-gnux32",
+    "libx32",
+];
+
+/// A loader that is on this machine.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Loader {
+    /// None: that of RMCP's own ABI.
+    pub abi: Option<Abi>,
+    /// Its path.
+    pub path: &'static str,
+    /// What $LIB means to it.
+    pub lib: &'static str,
+}
+
+/// The loaders of this machine, the native one first.
+///
+/// Runs each of them, on libraries in `scratch`.
+pub fn find(system: &System, gate: &Path, scratch: &Path) -> Result<Vec<Loader>, SystemError> {
+    if !system.path(NATIVE).exists() {
+        return Err(SystemError::NoLoader);
+    }
+    let gate = fs::read(gate).map_err(at("read", gate))?;
+    let native = (None, NATIVE, gate);
+    let others = Abi::ALL.map(|abi| (Some(abi), abi.loader(), stub::library(abi)));
+    let mut found = Vec::new();
+    for (abi, path, library) in std::iter::once(native).chain(others) {
+        if system.path(path).exists() {
+            let lib = meaning(&system.path(path), &library, &scratch.join(path.replace('/', "_")))?;
+            found.push(Loader { abi, path, lib });
+        }
+    }
+    Ok(found)
+}
+
+/// What $LIB means to a loader: it lists `library` with itself preloaded, by a path with $LIB in it.
+fn meaning(loader: &Path, library: &[u8], scratch: &Path) -> Result<&'static str, SystemError> {
+    const PROBE: &str = "rmcp-probe.so";
+    for meaning in MEANINGS {
+        let folder = scratch.join(meaning);
+        fs::create_dir_all(&folder).map_err(at("create", &folder))?;
+        write_synced(&folder.join(PROBE), library, 0o644)?;
+    }
+    let program = scratch.join("program.so");
+    write_synced(&program, library, 0o755)?;
+
+    let mut command = Command::new(loader);
+    command.arg("--list").arg(&program).env_clear().stdin(Stdio::null());
+    command.env("LD_PRELOAD", scratch.join("$LIB").join(PROBE));
+    let output = command.output().map_err(at("run", loader))?;
+    let said = String::from_utf8_lossy(&output.stdout);
+    let listed = |meaning: &&str| {
+        let path: PathBuf = scratch.join(meaning).join(PROBE);
+        said.split_whitespace().any(|word| Path::new(word) == path)
+    };
+    MEANINGS.into_iter().find(listed).ok_or_else(|| {
+        let said = format!("{said}{}", String::from_utf8_lossy(&output.stderr));
+        SystemError::NoLib { loader: loader.into(), said: said.trim().into() }
+    })
+}
+
+/// What the loaders of this machine say of RMCP's entry of the list; nothing where all find it.
+///
+/// Runs each of them, on programs in `scratch`.
+pub fn complaints(system: &System, scratch: &Path) -> Result<Vec<String>, SystemError> {
+    let mut complaints = Vec::new();
+    let native = (NATIVE, PathBuf::from("/bin/true"));
+    let other = |abi: Abi| (abi.loader(), scratch.join(format!("{abi:?}.so")));
+    for (loader, program) in std::iter::once(native).chain(Abi::ALL.map(other)) {
+        let loader = system.path(loader);
+        if !loader.exists() {
+            continue;
+        }
+        if let Some(abi) = Abi::ALL.into_iter().find(|abi| loader == system.path(abi.loader())) {
+            write_synced(&program, &stub::library(abi), 0o755)?;
+        }
+        let output = Command::new(&loader).arg("--list").arg(program).env_clear().stdin(Stdio::null()).output();
+        let output = output.map_err(at("run", &loader))?;
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        complaints.extend(said.lines().filter(|line| line.contains(GATE)).map(|line| line.trim().to_owned()));
+    }
+    Ok(complaints)
+}
