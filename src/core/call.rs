@@ -10,6 +10,21 @@ use std::ffi::c_void;
 use std::mem::transmute_copy;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+/// What the real function got in place of what the program asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Given {
+    /// Nothing else.
+    AsAsked,
+    /// Other flags.
+    Flags(u32),
+    /// Another HSA pool.
+    Pool(u64),
+    /// The advice SetCoarseGrain, after success.
+    CoarseAdvice,
+    /// An answer of RMCP's: the call was refused.
+    Refusal,
+}
+
 /// A call that has a real function to go to. `F` is that function's type, `R` what it returns.
 pub struct Call<F, R> {
     /// Which function was called.
@@ -19,6 +34,7 @@ pub struct Call<F, R> {
     real: F,
     /// What the real function returned, once it was called.
     result: Cell<Option<R>>,
+    given: Cell<Given>,
 }
 
 impl<F: Copy, R: Copy> Call<F, R> {
@@ -34,14 +50,14 @@ impl<F: Copy, R: Copy> Call<F, R> {
         }
         // SAFETY: the hook table gives each function its type.
         let real = unsafe { transmute_copy(&real) };
-        Some(Self { hook, caller, real, result: Cell::new(None) })
+        Some(Self { hook, caller, real, result: Cell::new(None), given: Cell::new(Given::AsAsked) })
     }
 
     /// Runs `policy` for a call of the program, and forwards one of the runtime itself, with the exception that
     /// `policies::register` explains. A panic of the policy's ends here: the program gets the real function's answer, as
     /// if RMCP were not there.
     #[inline]
-    pub fn run(self, policy: impl FnOnce(&Self) -> R, forward: impl Fn(F) -> R) -> R {
+    pub fn run(&self, policy: impl FnOnce(&Self) -> R, forward: impl Fn(F) -> R) -> R {
         match self.caller.who {
             // Decided and counted before it came to ROCr's table.
             Who::Rmcp => return forward(self.real),
@@ -51,7 +67,7 @@ impl<F: Copy, R: Copy> Call<F, R> {
             }
             Who::Runtime | Who::Program => {}
         }
-        let answer = catch_unwind(AssertUnwindSafe(|| policy(&self)));
+        let answer = catch_unwind(AssertUnwindSafe(|| policy(self)));
         answer.unwrap_or_else(|_| self.result.get().unwrap_or_else(|| forward(self.real)))
     }
 
@@ -67,10 +83,23 @@ impl<F: Copy, R: Copy> Call<F, R> {
         self.finish(Outcome::Forwarded, call)
     }
 
-    /// Calls the real function with other arguments.
+    /// Calls the real function with other arguments, which differ by what is `given`.
     #[inline]
-    pub fn rewrite(&self, call: impl FnOnce(F) -> R) -> R {
+    pub fn rewrite(&self, given: Given, call: impl FnOnce(F) -> R) -> R {
+        self.give(given);
         self.finish(Outcome::Rewritten, call)
+    }
+
+    /// Notes what the program was given in place of what it asked for.
+    #[inline]
+    pub fn give(&self, given: Given) {
+        self.given.set(given);
+    }
+
+    /// What was noted so.
+    #[expect(dead_code)] // the recorder's
+    pub fn given(&self) -> Given {
+        self.given.get()
     }
 
     /// Calls the real function, and counts the call as one that ended so.
@@ -97,7 +126,7 @@ mod tests {
 
     fn call() -> Call<Real, i32> {
         let caller = caller::of(allocate as *const () as usize);
-        Call { hook: Hook::hipMalloc, caller, real: allocate, result: Cell::new(None) }
+        Call { hook: Hook::hipMalloc, caller, real: allocate, result: Cell::new(None), given: Cell::new(Given::AsAsked) }
     }
 
     #[test]
@@ -111,7 +140,7 @@ mod tests {
     fn a_panic_after_the_real_call_keeps_its_answer_and_does_not_call_again() {
         let calls = AtomicU32::new(0);
         let policy = |call: &Call<Real, i32>| {
-            call.rewrite(|real| real(&calls));
+            call.rewrite(Given::Flags(0), |real| real(&calls));
             panic!("a mistake in a report");
         };
         assert_eq!(call().run(policy, |real| real(&calls)), 7);

@@ -14,6 +14,7 @@
 #![no_std]
 #![forbid(unsafe_code)]
 
+pub mod effect;
 pub mod flags;
 pub mod gate;
 mod table;
@@ -31,13 +32,36 @@ pub type HsaPool = u64;
 pub trait Argument {
     /// How many integer registers it travels in (System V ABI, x86-64).
     const REGISTERS: usize = 1;
+
+    /// The argument as a number: a pointer's address, an extent's volume.
+    fn word(self) -> u64;
 }
-impl Argument for i32 {}
-impl Argument for u32 {}
-impl Argument for u64 {}
-impl Argument for usize {}
-impl<T> Argument for *const T {}
-impl<T> Argument for *mut T {}
+
+macro_rules! numbers {
+    ($($ty:ty)*) => { $(
+        impl Argument for $ty {
+            #[inline]
+            fn word(self) -> u64 {
+                self as u64
+            }
+        }
+    )* };
+}
+numbers!(i32 u32 u64 usize);
+
+impl<T> Argument for *const T {
+    #[inline]
+    fn word(self) -> u64 {
+        self as usize as u64
+    }
+}
+
+impl<T> Argument for *mut T {
+    #[inline]
+    fn word(self) -> u64 {
+        self as usize as u64
+    }
+}
 
 /// `hipExtent`, passed by value: too large for registers. (driver_types.h)
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,6 +84,12 @@ impl HipExtent {
 
 impl Argument for HipExtent {
     const REGISTERS: usize = 0;
+
+    /// A side of 0 means that there is no such dimension.
+    fn word(self) -> u64 {
+        let sides = [self.width, self.height, self.depth];
+        sides.into_iter().filter(|&side| side != 0).fold(1, |all: usize, side| all.saturating_mul(side)) as u64
+    }
 }
 
 /// `hipDeviceProp_t` of 792 bytes: hipGetDeviceProperties before ROCm 6, hipGetDevicePropertiesR0000 after.

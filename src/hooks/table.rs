@@ -36,6 +36,9 @@ macro_rules! hooks {
             Hip fn hipFree(ptr: *mut c_void) -> HipError => free;
             Hip fn hipHostFree(ptr: *mut c_void) -> HipError => free;
             Hip fn hipFreeHost(ptr: *mut c_void) -> HipError => free;
+            Hip fn hipMemPoolDestroy(pool: *mut c_void) -> HipError => count;
+            Hip fn hipMemRelease(handle: *mut c_void) -> HipError => count;
+            Hip fn hipDeviceReset() -> HipError => count;
             Hip fn hipFreeAsync(ptr: *mut c_void, stream: *mut c_void) -> HipError => count;
             Hip fn hipFreeArray(array: *mut c_void) -> HipError => count;
             Hip fn hipArrayDestroy(array: *mut c_void) -> HipError => count;
@@ -59,6 +62,10 @@ macro_rules! hooks {
             Hsa fn hsa_amd_memory_lock_to_pool(host: *mut c_void, size: usize, agents: *mut u64, count: i32, pool: HsaPool, flags: u32, agent: *mut *mut c_void) -> HsaStatus => register;
             Hsa fn hsa_amd_svm_attributes_set(ptr: *mut c_void, size: usize, attributes: *mut c_void, count: usize) -> HsaStatus => count;
             Hsa fn hsa_amd_vmem_handle_create(pool: HsaPool, size: usize, kind: u32, flags: u64, handle: *mut u64) -> HsaStatus => count;
+            Hsa fn hsa_memory_free(ptr: *mut c_void) -> HsaStatus => count;
+            Hsa fn hsa_amd_memory_pool_free(ptr: *mut c_void) -> HsaStatus => count;
+            Hsa fn hsa_amd_memory_unlock(host: *mut c_void) -> HsaStatus => count;
+            Hsa fn hsa_amd_vmem_handle_release(handle: u64) -> HsaStatus => count;
         }
     };
 }

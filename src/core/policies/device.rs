@@ -1,6 +1,7 @@
 //! Device memory.
 
 use super::{Address, HipCall, WithFlags, report, with_flags};
+use crate::call::Given;
 use rmcp::policy::{self, Decision, Reason, Rules, Vram};
 use rmcp_hooks::{HipError, flags};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -35,7 +36,7 @@ pub fn ext(call: &HipCall<WithFlags>, ptr: Address, size: usize, flags: u32) -> 
     limited(call, size, |rules| match policy::ext_flags(flags, refuses, rules) {
         Decision::Forward => call.forward(|real| with_flags(real, ptr, size, flags)),
         Decision::Rewrite { to, reason } => {
-            let status = call.rewrite(|real| with_flags(real, ptr, size, to));
+            let status = call.rewrite(Given::Flags(to), |real| with_flags(real, ptr, size, to));
             report(call, size, flags, to, reason, status);
             status
         }
@@ -68,7 +69,7 @@ fn within<F: Copy>(
         Some(vram) if !policy::may_allocate(vram, others, size as u64, rules) => {
             let name = call.hook.info().name;
             debug!("{name} size={size} refused ({})", Reason::VramLimit.text());
-            call.rewrite(|_| runtime.out_of_memory())
+            call.rewrite(Given::Refusal, |_| runtime.out_of_memory())
         }
         _ => allocate(rules),
     }

@@ -1,6 +1,7 @@
 //! Events.
 
 use super::{Address, HipCall, NONCOHERENT, report};
+use crate::call::Given;
 use rmcp::policy::{self, Decision};
 use rmcp_hooks::HipError;
 use std::sync::atomic::Ordering;
@@ -13,7 +14,7 @@ pub fn event(call: &HipCall<EventCreate>, event: Address, flags: u32) -> HipErro
         // SAFETY: the program's arguments.
         Decision::Forward => call.forward(|real| unsafe { real(event, flags) }),
         Decision::Rewrite { to, reason } => {
-            let status = call.rewrite(|real| keep_fence(call, real, event, flags, to));
+            let status = call.rewrite(Given::Flags(to), |real| keep_fence(call, real, event, flags, to));
             report(call, 0, flags, to, reason, status);
             status
         }

@@ -2,6 +2,7 @@
 
 use super::{Address, HipCall, NONCOHERENT, WithFlags, report, with_flags};
 use crate::asked::HOST_FLAGS;
+use crate::call::Given;
 use rmcp::policy::{self, Decision, Reason};
 use rmcp_hooks::{HipError, Hook};
 use std::ffi::c_void;
@@ -23,7 +24,7 @@ pub fn host(call: &HipCall<WithFlags>, ptr: Address, size: usize, flags: u32) ->
             status
         }
         Decision::Rewrite { to, reason } => {
-            let status = call.rewrite(|real| with_flags(real, ptr, size, to));
+            let status = call.rewrite(Given::Flags(to), |real| with_flags(real, ptr, size, to));
             made_noncoherent(call, ptr, size, flags, to, reason, status);
             status
         }
@@ -64,7 +65,7 @@ fn by_host_malloc<F: Copy>(
     }
     // SAFETY: the hook table gives hipHostMalloc this type.
     let host_malloc = unsafe { std::mem::transmute::<*mut c_void, WithFlags>(host_malloc) };
-    let status = call.rewrite(|_| with_flags(host_malloc, ptr, size, given));
+    let status = call.rewrite(Given::Flags(given), |_| with_flags(host_malloc, ptr, size, given));
     made_noncoherent(call, ptr, size, asked, given, reason, status);
     Some(status)
 }

@@ -1,7 +1,7 @@
 //! Memory pools of HSA.
 
 use super::Address;
-use crate::call::Call;
+use crate::call::{Call, Given};
 use crate::caller::Who;
 use crate::counters::Outcome;
 use crate::pools;
@@ -40,7 +40,7 @@ fn from_coarse(
         && let Some(coarse) = kind.coarse_sibling
     {
         // SAFETY: the program's arguments, with another pool of the same agent.
-        let status = call.rewrite(|real| unsafe { real(coarse, size, flags, ptr) });
+        let status = call.rewrite(Given::Pool(coarse), |real| unsafe { real(coarse, size, flags, ptr) });
         let name = call.hook.info().name;
         debug!("{name} size={size} pool={pool:#x} -> {coarse:#x} ({}) = {status}", reason.text());
         return status;
@@ -73,7 +73,7 @@ pub fn register(
         && let Decision::Rewrite { to: (), reason } = policy::register(kind.fine, rules)
         && let Some(coarse) = kind.coarse_sibling
     {
-        let status = call.rewrite(lock(coarse));
+        let status = call.rewrite(Given::Pool(coarse), lock(coarse));
         debug!("hipHostRegister size={size} pool={pool:#x} -> {coarse:#x} ({}) = {status}", reason.text());
         return status;
     }

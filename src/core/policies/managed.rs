@@ -1,6 +1,7 @@
 //! Managed memory.
 
 use super::{Address, HipCall, NONCOHERENT, WithFlags, report, with_flags};
+use crate::call::Given;
 use rmcp::policy::{self, ManagedDecision, Reason};
 use rmcp_hooks::{HipError, flags};
 use std::sync::atomic::Ordering;
@@ -11,12 +12,12 @@ pub fn managed(call: &HipCall<WithFlags>, ptr: Address, size: usize, flags: u32)
     match policy::managed(flags, call.rules()) {
         ManagedDecision::Forward => call.forward(|real| with_flags(real, ptr, size, flags)),
         ManagedDecision::Attach(to, reason) => {
-            let status = call.rewrite(|real| with_flags(real, ptr, size, to));
+            let status = call.rewrite(Given::Flags(to), |real| with_flags(real, ptr, size, to));
             report(call, size, flags, to, reason, status);
             status
         }
         ManagedDecision::AdviseCoarse(reason) => {
-            let status = call.rewrite(|real| with_flags(real, ptr, size, flags));
+            let status = call.rewrite(Given::AsAsked, |real| with_flags(real, ptr, size, flags));
             if status == 0 {
                 advise_coarse(call, ptr, size, reason);
             }
@@ -34,6 +35,7 @@ fn advise_coarse(call: &HipCall<WithFlags>, ptr: Address, size: usize, reason: R
     match runtime.advise(range, size, flags::ADVISE_SET_COARSE_GRAIN, device) {
         Ok(()) => {
             NONCOHERENT.store(true, Ordering::Relaxed);
+            call.give(Given::CoarseAdvice);
             debug!("hipMallocManaged size={size}: advised SetCoarseGrain for device {device} ({})", reason.text());
         }
         Err(why) => {
