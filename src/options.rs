@@ -9,6 +9,8 @@ mod tests;
 mod values;
 
 pub use docs::{config_file, markdown, usage};
+#[cfg(feature = "cli")]
+pub(crate) use load::similar;
 pub use load::{Complaint, Loaded, Origin, Place, Program, SYSTEM_FENCES, Sources, assignment, is_disabled};
 pub use table::{Choice, Kind, Options, Row, TABLE, row};
 pub use values::{

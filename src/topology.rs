@@ -3,12 +3,14 @@
 //! Under HSA_OVERRIDE_GFX_VERSION every answer of user space is changed; this one is not.
 
 mod masks;
+mod overrides;
 mod pci;
 mod read;
 #[cfg(test)]
 mod tests;
 
 pub use masks::Masks;
+pub use overrides::{Override, Overrides};
 pub use pci::{NotAPciAddress, PciAddress};
 pub use read::DEFAULT_ROOT;
 

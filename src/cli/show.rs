@@ -147,8 +147,7 @@ mod tests {
         let mut out = Vec::new();
         json(&mut out, &Cards { cards: 2 }).unwrap();
         let version = env!("CARGO_PKG_VERSION");
-        let expected =
-            format!("{{\n  \"schema\": \"rmcp.cards/1\",\n  \"rmcp\": \"{version}\",\n  \"cards\": 2\n}}\n");
+        let expected = format!("{{\n  \"schema\": \"rmcp.cards/1\",\n  \"rmcp\": \"{version}\",\n  \"cards\": 2\n}}\n");
         assert_eq!(String::from_utf8(out).unwrap(), expected);
     }
 
@@ -175,13 +174,9 @@ mod tests {
 
     #[test]
     fn bytes_are_shown_in_the_largest_unit_of_which_there_is_one() {
-        for (number, shown) in [
-            (0, "0 B"),
-            (1023, "1023 B"),
-            (1024, "1.0 KiB"),
-            (6 << 30, "6.0 GiB"),
-            (u64::MAX, "16384.0 PiB"),
-        ] {
+        for (number, shown) in
+            [(0, "0 B"), (1023, "1023 B"), (1024, "1.0 KiB"), (6 << 30, "6.0 GiB"), (u64::MAX, "16384.0 PiB")]
+        {
             assert_eq!(bytes(number), shown);
         }
     }

@@ -182,6 +182,17 @@ pub fn is_disabled(value: Option<&[u8]>) -> bool {
 }
 
 impl Program {
+    /// The program that a shell would start by this name.
+    pub fn named(name: &OsStr) -> Self {
+        let path = env::var_os("PATH").unwrap_or_default();
+        let file = if name.as_encoded_bytes().contains(&b'/') {
+            Some(PathBuf::from(name))
+        } else {
+            env::split_paths(&path).map(|dir| dir.join(name)).find(|file| file.is_file())
+        };
+        Self { exe: file.and_then(|file| file.canonicalize().ok()).unwrap_or_default(), called: name.into() }
+    }
+
     /// Whether a section of that name is meant for this program: a full path is the executable's or the one it was
     /// called by, anything else is the file name of either.
     pub fn is(&self, name: &str) -> bool {
@@ -365,7 +376,7 @@ fn raw(value: DeValue<'_>) -> Option<Raw> {
 }
 
 /// " (did you mean X?)" for a slip of the pen, else nothing.
-fn similar<'a>(given: &str, names: impl Iterator<Item = &'a str>) -> String {
+pub(crate) fn similar<'a>(given: &str, names: impl Iterator<Item = &'a str>) -> String {
     let near = names.map(|name| (strsim::osa_distance(given, name), name)).min();
     match near {
         Some((distance, name)) if distance <= (name.len() / 3).clamp(1, 3) => {

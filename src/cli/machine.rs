@@ -1,0 +1,112 @@
+//! The cards of this machine with the rules that RMCP has for each.
+
+use crate::gfx::{Family, GfxTarget};
+use crate::options::{self, Loaded, Mode, Options, Row, SYSTEM_FENCES, Sources};
+use crate::policy::Rules;
+use crate::topology::{DEFAULT_ROOT, Gpu, Masks, Topology, TopologyError};
+use schemars::JsonSchema;
+use serde::Serialize;
+use std::env;
+use std::path::Path;
+
+/// The machine as a program would find it that is started here and now.
+pub struct Machine {
+    /// The options.
+    pub loaded: Loaded,
+    /// The GPUs.
+    pub topology: Result<Topology, TopologyError>,
+    /// What hides some of them.
+    pub masks: Masks,
+    disabled: bool,
+}
+
+/// An option that says something on a matter.
+#[derive(Debug, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct InForce {
+    /// Its name.
+    pub name: &'static str,
+    /// Its value, as in a file.
+    pub value: String,
+    /// Where that is set: "default", "FILE:LINE" or an environment variable.
+    pub origin: String,
+}
+
+impl Machine {
+    /// Reads it. `root` is the folder that has the machine's /sys and /dev, usually `/`.
+    pub fn read(sources: &Sources, root: &Path) -> Self {
+        let loaded = Options::load(sources);
+        let chosen = &loaded.options.topology;
+        let topology = if chosen == Path::new(DEFAULT_ROOT) {
+            Topology::read(&below(root, DEFAULT_ROOT)).map(|mut topology| {
+                topology.drop_without_render_node(&below(root, "/dev/dri"));
+                topology
+            })
+        } else {
+            Topology::read(chosen)
+        };
+        let disabled = env::var_os("RMCP_DISABLE");
+        let disabled = options::is_disabled(disabled.as_ref().map(|value| value.as_encoded_bytes()));
+        Self { loaded, topology, masks: Masks::from_process(), disabled }
+    }
+
+    /// The GPUs that HIP numbers 0, 1, ...
+    pub fn visible(&self) -> Vec<&Gpu> {
+        self.topology.as_ref().map(|topology| topology.visible(&self.masks)).unwrap_or_default()
+    }
+
+    /// The rules for a GPU.
+    pub fn rules(&self, target: GfxTarget, apu: bool) -> Rules {
+        match self.everywhere_idle() {
+            Some(_) => Rules::KEEP,
+            None => Rules::for_gpu(target, apu, &self.loaded.options),
+        }
+    }
+
+    /// Why there are no rules for a GPU; None where there are.
+    pub fn idle(&self, target: GfxTarget, apu: bool) -> Option<String> {
+        if let Some(why) = self.everywhere_idle() {
+            return Some(why);
+        }
+        if target.family() == Family::Other {
+            return Some(format!("{target} is neither RDNA1 nor RDNA2"));
+        }
+        let (name, why) = match self.loaded.options.policy {
+            Mode::Keep => ("policy", "policy=keep"),
+            Mode::Auto if apu => ("apu", "apu=keep: it shares the CPU's memory, and no bus lies between"),
+            Mode::Auto => return (!self.rules(target, apu).active()).then(|| "every option says keep".into()),
+        };
+        (!self.rules(target, apu).active()).then(|| format!("{why} ({})", self.in_force(name).origin))
+    }
+
+    fn everywhere_idle(&self) -> Option<String> {
+        if self.disabled {
+            return Some("RMCP_DISABLE is set".into());
+        }
+        self.loaded.excluded.as_ref().map(|entry| format!("the program is excluded by {entry:?}"))
+    }
+
+    /// An option with its value and origin.
+    pub fn in_force(&self, name: &'static str) -> InForce {
+        let value = options::row(name).map(|row| row.get(&self.loaded.options)).unwrap_or_default();
+        let origin = self.loaded.origin(name).map(ToString::to_string).unwrap_or_default();
+        InForce { name, value, origin }
+    }
+}
+
+/// Sets options as `rmcp-run --set` does.
+pub fn set(sources: &mut Sources, settings: &[(&'static Row, String)]) {
+    if settings.is_empty() {
+        return;
+    }
+    let settings = settings.iter().map(|(row, value)| (row.env().into(), value.into()));
+    sources.environment.extend(settings);
+    let (name, value) = SYSTEM_FENCES;
+    if !sources.environment.iter().any(|(set, _)| set == name) {
+        sources.environment.push((name.into(), value.into()));
+    }
+}
+
+/// An absolute path below another root.
+pub fn below(root: &Path, path: &str) -> std::path::PathBuf {
+    root.join(path.trim_start_matches('/'))
+}

@@ -1,0 +1,100 @@
+//! HSA_OVERRIDE_GFX_VERSION and HSA_OVERRIDE_GFX_VERSION_<node>: the target by which user space calls a GPU.
+
+use super::{Gpu, Topology};
+use crate::gfx::GfxTarget;
+use std::env;
+
+/// The variables that are set.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Overrides(pub Vec<(String, String)>);
+
+/// What holds for one GPU.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Override {
+    /// The variable.
+    pub variable: String,
+    /// Its value.
+    pub value: String,
+    /// The target that it names. None: ROCr refuses to start with this value.
+    pub target: Option<GfxTarget>,
+}
+
+const ALL: &str = "HSA_OVERRIDE_GFX_VERSION";
+
+impl Overrides {
+    /// As this process has them now.
+    pub fn from_process() -> Self {
+        let vars = env::vars_os().filter(|(name, _)| name.as_encoded_bytes().starts_with(ALL.as_bytes()));
+        let text = |text: std::ffi::OsString| text.to_string_lossy().into_owned();
+        Self(vars.map(|(name, value)| (text(name), text(value))).collect())
+    }
+
+    /// The override of a GPU: the one for its node, else the one for all. (libhsakmt topology.c,
+    /// topology_sysfs_get_node_props; nodes that the process cannot use are not counted there.)
+    pub fn of(&self, gpu: &Gpu, topology: &Topology) -> Option<Override> {
+        let unseen = topology.skipped.iter().filter(|skipped| skipped.node < gpu.node).count();
+        let node = usize::try_from(gpu.node).unwrap_or(usize::MAX).saturating_sub(unseen);
+        let set = |name: &str| self.0.iter().find(|(variable, _)| variable == name);
+        let (variable, value) = set(&format!("{ALL}_{node}")).or_else(|| set(ALL))?;
+        Some(Override { variable: variable.clone(), value: value.clone(), target: target(value) })
+    }
+}
+
+/// "10.3.0"; the first number up to 63, the others up to 255.
+fn target(value: &str) -> Option<GfxTarget> {
+    let mut numbers = value.split('.').map(str::parse::<u8>);
+    let mut next = || numbers.next()?.ok();
+    let (major, minor, stepping) = (next()?, next()?, next()?);
+    (major <= 63 && numbers.next().is_none()).then(|| GfxTarget::new(major, minor, stepping))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::topology::{PciAddress, Skipped};
+
+    fn gpu(node: u32) -> Gpu {
+        Gpu {
+            node,
+            gpu_id: 1,
+            target: GfxTarget::new(10, 1, 0),
+            name: String::new(),
+            pci: PciAddress::default(),
+            device_id: 0,
+            render_minor: None,
+            unique_id: None,
+            apu: false,
+            memory: Vec::new(),
+            links: Vec::new(),
+        }
+    }
+
+    fn overrides(set: &[(&str, &str)]) -> Overrides {
+        Overrides(set.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect())
+    }
+
+    #[test]
+    fn the_variable_of_a_node_is_stronger_than_that_of_all() {
+        let set = overrides(&[(ALL, "10.3.0"), ("HSA_OVERRIDE_GFX_VERSION_2", "11.0.0")]);
+        let topology = Topology::default();
+        assert_eq!(set.of(&gpu(1), &topology).unwrap().target, Some(GfxTarget::new(10, 3, 0)));
+        assert_eq!(set.of(&gpu(2), &topology).unwrap().target, Some(GfxTarget::new(11, 0, 0)));
+        assert_eq!(overrides(&[]).of(&gpu(1), &topology), None);
+    }
+
+    #[test]
+    fn a_node_that_the_process_cannot_use_is_not_counted() {
+        let set = overrides(&[("HSA_OVERRIDE_GFX_VERSION_1", "10.3.0")]);
+        let topology = Topology { gpus: Vec::new(), skipped: vec![Skipped { node: 1, reason: String::new() }] };
+        assert!(set.of(&gpu(2), &topology).is_some());
+        assert!(set.of(&gpu(2), &Topology::default()).is_none());
+    }
+
+    #[test]
+    fn a_value_that_rocr_refuses_names_no_target() {
+        for value in ["", "10", "10.3", "10.3.0.1", "gfx1030", "64.0.0", "10.256.0", "10.3.0 "] {
+            assert_eq!(target(value), None, "{value:?}");
+        }
+        assert_eq!(target("9.0.10"), Some(GfxTarget::new(9, 0, 10)));
+    }
+}
