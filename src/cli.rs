@@ -7,7 +7,6 @@ pub mod explain;
 pub mod inspect;
 pub mod library;
 mod machine;
-pub mod rescue;
 pub mod run;
 pub mod selftest;
 pub mod show;

@@ -29,7 +29,7 @@ pub mod inspect;
 pub mod installs;
 #[cfg(feature = "cli")]
 pub mod recipes;
-#[cfg(feature = "cli")]
+#[cfg(feature = "system")]
 pub mod system;
 #[cfg(feature = "cli")]
 pub mod trace;

@@ -168,6 +168,14 @@ impl System {
         }
     }
 
+    /// As [`lock`](Self::lock), but waits for the other one.
+    pub fn lock_when_free(&self) -> Result<Lock, SystemError> {
+        let path = self.path("/etc");
+        let folder = File::open(&path).map_err(at("open", &path))?;
+        folder.lock().map_err(at("lock", &path))?;
+        Ok(Lock { _folder: folder })
+    }
+
     /// Makes `new` the list, in one step: whoever reads it sees the old one or the new one. An empty list is no file.
     pub fn set_list(&self, new: &[u8], _lock: &Lock) -> Result<(), SystemError> {
         let path = self.path(LIST);

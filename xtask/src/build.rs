@@ -13,6 +13,8 @@ pub fn everything() -> Result<PathBuf> {
     cargo("build --release --package rmcp-kfd").go()?;
     cargo("build --profile gate --package rmcp-gate").go()?;
 
+    let rescue = rescue()?;
+
     let dist = target().join("rmcp");
     let (release, gate) = (target().join("release"), target().join("gate"));
     for (from, to) in [
@@ -21,6 +23,7 @@ pub fn everything() -> Result<PathBuf> {
         (gate.join("librmcp.so"), "lib/rmcp/librmcp.so"),
         (release.join("librmcp_core.so"), "lib/rmcp/librmcp_core.so"),
         (release.join("librmcp_kfd.so"), "lib/rmcp/librmcp_kfd.so"),
+        (rescue, "lib/rmcp/rmcp-rescue"),
         (root().join("include/rmcp.h"), "include/rmcp.h"),
         (root().join("config/rmcp.toml"), "share/rmcp/rmcp.toml"),
         (root().join("LICENSE"), "share/doc/rmcp/LICENSE"),
@@ -29,6 +32,16 @@ pub fn everything() -> Result<PathBuf> {
     }
     demo_client(&dist.join("lib/rmcp/rmcp-demo-client"))?;
     Ok(dist)
+}
+
+/// The static command. Naming the target keeps its flags from what runs during the build, and its files apart.
+fn rescue() -> Result<PathBuf> {
+    const TARGET: &str = "x86_64-unknown-linux-gnu";
+    cargo("build --release --package rmcp --bin rmcp-rescue --no-default-features --features system")
+        .args(["--target", TARGET])
+        .env("RUSTFLAGS", "-C target-feature=+crt-static")
+        .go()?;
+    Ok(target().join(TARGET).join("release/rmcp-rescue"))
 }
 
 /// The program behind `rmcp demo`. It is bound to whichever runtime it finds when it runs, so one build serves all.
