@@ -1,20 +1,23 @@
 //! The commands: `rmcp`, one file per subcommand, and `rmcp-run`.
 
+pub mod completions;
 pub mod config;
 pub mod demo;
 pub mod detect;
+pub mod exit;
 pub mod explain;
 pub mod inspect;
 pub mod library;
 mod machine;
 pub mod run;
+pub mod schema;
 pub mod selftest;
 pub mod show;
 pub mod system;
 pub mod trace;
 
 use anyhow::Result;
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 use std::io::{self, Write};
 use std::process::{ExitCode, Termination};
 
@@ -22,7 +25,7 @@ use std::process::{ExitCode, Termination};
 ///
 /// To run a program with it: rmcp-run PROGRAM.
 #[derive(Parser)]
-#[command(name = "rmcp", version, arg_required_else_help = true)]
+#[command(name = "rmcp", version, arg_required_else_help = true, after_help = exit::help(exit::RMCP))]
 struct Arguments {
     #[command(subcommand)]
     command: Command,
@@ -37,12 +40,18 @@ enum Command {
     Config(config::Arguments),
     Demo(demo::Arguments),
     Selftest(selftest::Arguments),
+    Completions(completions::Arguments),
     Enable(system::Enable),
     Disable(system::Disable),
     Status(system::Status),
 }
 
-/// The command `rmcp`. Exit status: 0, 1 when a subcommand fails, 2 for a wrong command line.
+/// The command line of `rmcp`, for completions and the man pages.
+pub fn command() -> clap::Command {
+    Arguments::command()
+}
+
+/// The command `rmcp`. [`exit::RMCP`] says what it returns.
 pub fn main() -> ExitCode {
     let result = match Arguments::parse().command {
         Command::Detect(arguments) => finish(detect::main(&arguments)),
@@ -52,6 +61,7 @@ pub fn main() -> ExitCode {
         Command::Config(arguments) => finish(config::main(&arguments)),
         Command::Demo(arguments) => finish(demo::main(&arguments)),
         Command::Selftest(arguments) => finish(selftest::main(&arguments)),
+        Command::Completions(arguments) => finish(completions::main(&arguments)),
         Command::Enable(arguments) => finish(system::enable(&arguments)),
         Command::Disable(arguments) => finish(system::disable(&arguments)),
         Command::Status(arguments) => finish(system::status(&arguments)),
@@ -62,7 +72,7 @@ pub fn main() -> ExitCode {
         Err(error) => {
             // Nothing is left to tell when standard error is closed.
             let _ = writeln!(io::stderr(), "rmcp: {error:#}");
-            ExitCode::FAILURE
+            ExitCode::from(exit::FAILURE)
         }
     }
 }

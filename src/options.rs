@@ -1,6 +1,8 @@
 //! What the user may set. [`TABLE`] is the one place that knows it: parsing of files and environment, `--help`,
 //! `docs/options.md` and `config/rmcp.toml` all come from it.
 
+#[cfg(feature = "cli")]
+mod check;
 mod docs;
 mod load;
 mod table;
@@ -8,10 +10,14 @@ mod table;
 mod tests;
 mod values;
 
+#[cfg(feature = "cli")]
+pub use check::check;
 pub use docs::{config_file, markdown, usage};
 #[cfg(feature = "cli")]
 pub(crate) use load::similar;
-pub use load::{Complaint, Loaded, Origin, Place, Program, SYSTEM_FENCES, Sources, assignment, is_disabled};
+pub use load::{
+    Complaint, Loaded, Origin, Place, Program, SYSTEM_FENCES, SYSTEM_FILE, Sources, assignment, is_disabled, user_file,
+};
 pub use table::{Choice, Kind, Options, Row, TABLE, row};
 pub use values::{
     Apu, Capabilities, DeviceFinegrained, DeviceUncached, EventFence, Fraction, Host, HsaPool, Level, Managed, Mode,

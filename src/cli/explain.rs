@@ -13,7 +13,7 @@ use anyhow::{Result, anyhow, bail};
 use decide::{Outcome, Question, call};
 use flags::Vocabulary;
 use pages::Reference;
-use rmcp_hooks::{HOOKS, Hook, Policy};
+use rmcp_hooks::{HOOKS, Hook, HookInfo, Policy};
 use schemars::JsonSchema;
 use serde::Serialize;
 use std::ffi::OsString;
@@ -62,7 +62,7 @@ pub struct Explanation {
     /// Its flags as a number; null where it has none.
     flags: Option<u32>,
     /// What it takes, in Rust's spelling of C.
-    signature: &'static str,
+    signature: String,
     /// The library it belongs to.
     library: &'static str,
     /// The row of docs/hooks.md.
@@ -105,7 +105,7 @@ struct Function {
     /// The library it belongs to.
     library: &'static str,
     /// What it takes, in Rust's spelling of C.
-    signature: &'static str,
+    signature: String,
     /// What RMCP does.
     what: &'static str,
 }
@@ -146,7 +146,7 @@ fn asked(hook: Hook, words: &[String]) -> Result<Option<u32>> {
     match Vocabulary::of(hook) {
         None if words.is_empty() => Ok(None),
         None => bail!("{name} takes no flags, so {:?} means nothing; its arguments are {}", words.join(" "), {
-            hook.info().signature
+            signature(hook.info())
         }),
         Some(vocabulary) => match vocabulary.parse(words).map_err(|why| anyhow!("{name}: {why}"))? {
             None => bail!("{name}: say which, as in `rmcp explain {name} {}`", vocabulary.example()),
@@ -191,8 +191,8 @@ impl Explanation {
         };
         Self {
             call: call(hook, asked),
-            flags: asked.filter(|_| info.signature.contains("flags")),
-            signature: info.signature,
+            flags: asked.filter(|_| Vocabulary::of(hook).is_some_and(|vocabulary| vocabulary.flags)),
+            signature: signature(info),
             library: info.library.file_prefix(),
             hooks_page: info.policy.text(),
             coherence_page: pages::coherence(hook, asked.unwrap_or(0)),
@@ -201,6 +201,11 @@ impl Explanation {
             cards: cards.into_iter().map(card).collect(),
         }
     }
+}
+
+/// As people write it: the compiler puts blanks between the words of the table.
+fn signature(hook: &HookInfo) -> String {
+    hook.signature.replace(" : ", ": ").replace("* ", "*")
 }
 
 /// The options that the hook's row of docs/hooks.md names.
@@ -215,10 +220,10 @@ fn governing(hook: Hook) -> Vec<&'static str> {
 
 impl Hooked {
     fn all() -> Self {
-        let function = |hook: &rmcp_hooks::HookInfo| Function {
+        let function = |hook: &HookInfo| Function {
             name: hook.name,
             library: hook.library.file_prefix(),
-            signature: hook.signature,
+            signature: signature(hook),
             what: hook.policy.text(),
         };
         Self { functions: HOOKS.iter().map(function).collect() }
@@ -234,25 +239,19 @@ impl Report for Explanation {
         for card in &self.cards {
             match (&card.pci, card.ordinal) {
                 (Some(pci), Some(ordinal)) => writeln!(out, "\nGPU {ordinal}, {} at {pci}", card.target)?,
-                _ => writeln!(out, "\nA {}", card.target)?,
+                _ => writeln!(out, "\n{}", card.target)?,
             }
             for outcome in &card.outcomes {
                 outcome.text(out)?;
             }
         }
-        let mut facts = show::plain_table();
-        for option in &self.options {
-            facts.add_row(["option", &format!("{} = {} ({})", option.name, option.value, option.origin)]);
-        }
-        facts.add_row(["docs/hooks.md", self.hooks_page]);
-        if let Some(row) = &self.coherence_page {
-            let text = format!("{}: {} without RMCP, {} with it", row.call, row.without, row.with);
-            facts.add_row(["docs/coherence.md", &text]);
-        }
-        for complaint in &self.complaints {
-            facts.add_row(["wrong", complaint]);
-        }
-        writeln!(out, "\n{}", facts.trim_fmt())
+        let option = |option: &InForce| format!("{} = {} ({})", option.name, option.value, option.origin);
+        let row = |row: &Reference| format!("{}; without RMCP: {}; with RMCP: {}", row.call, row.without, row.with);
+        let mut facts: Vec<(&str, String)> = self.options.iter().map(|each| ("option", option(each))).collect();
+        facts.push(("docs/hooks.md", self.hooks_page.into()));
+        facts.extend(self.coherence_page.iter().map(|page| ("docs/coherence.md", row(page))));
+        facts.extend(self.complaints.iter().map(|complaint| ("wrong", complaint.clone())));
+        writeln!(out, "\n{}", show::facts("", facts))
     }
 }
 
@@ -262,10 +261,8 @@ impl Outcome {
             writeln!(out, "  {when}:")?;
         }
         let (style, verb) = if self.changed { (GOOD, "becomes") } else { (FAINT, "stays") };
-        let mut facts = show::plain_table();
-        facts.add_row([&format!("  {}", styled(style, verb)), &self.becomes]);
-        facts.add_row(["  because", &self.why]);
-        writeln!(out, "{}", facts.trim_fmt())
+        let indent = if self.when.is_some() { "    " } else { "  " };
+        writeln!(out, "{}", show::facts(indent, [(&*styled(style, verb), &self.becomes), ("because", &self.why)]))
     }
 }
 

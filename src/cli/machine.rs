@@ -87,9 +87,15 @@ impl Machine {
 
     /// An option with its value and origin.
     pub fn in_force(&self, name: &'static str) -> InForce {
-        let value = options::row(name).map(|row| row.get(&self.loaded.options)).unwrap_or_default();
-        let origin = self.loaded.origin(name).map(ToString::to_string).unwrap_or_default();
-        InForce { name, value, origin }
+        InForce::of(options::row(name).expect("a row of the table"), &self.loaded)
+    }
+}
+
+impl InForce {
+    /// An option as it was loaded.
+    pub fn of(row: &'static Row, loaded: &Loaded) -> Self {
+        let origin = loaded.origin(row.name).map(ToString::to_string).unwrap_or_default();
+        Self { name: row.name, value: row.get(&loaded.options), origin }
     }
 }
 

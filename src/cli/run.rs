@@ -8,7 +8,7 @@
 use super::library;
 use crate::options::{self, Mode, Options, Program, Register, Row, SYSTEM_FENCES, Sources};
 use anyhow::{Result, bail};
-use clap::Parser;
+use clap::{CommandFactory, Parser};
 use std::collections::BTreeMap;
 use std::env;
 use std::ffi::{CString, OsStr, OsString};
@@ -34,6 +34,7 @@ struct Arguments {
 
     /// The program, searched for in PATH, and its arguments.
     #[arg(value_name = "PROGRAM", trailing_var_arg = true, required_unless_present = "dry_run")]
+    #[arg(value_hint = clap::ValueHint::CommandWithArguments)]
     command: Vec<OsString>,
 }
 
@@ -51,6 +52,11 @@ fn after_help() -> String {
          executed, {NOT_FOUND} if there is none.",
         options::usage()
     )
+}
+
+/// The command line, for completions and the man page.
+pub fn command() -> clap::Command {
+    Arguments::command()
 }
 
 /// The command. Returns only when no program was started, with the exit status.

@@ -95,7 +95,17 @@ pub fn table<T: Display>(header: impl IntoIterator<Item = T>) -> Table {
     table
 }
 
-/// A table without header and lines: names and what belongs to each.
+/// Names and what belongs to each, in two columns.
+pub fn facts<N: Display, T: Display>(indent: &str, facts: impl IntoIterator<Item = (N, T)>) -> String {
+    let mut table = plain_table();
+    table.add_rows(facts.into_iter().map(|(name, text)| [format!("{indent}{name}"), text.to_string()]));
+    table.column_iter_mut().for_each(|column| {
+        column.set_padding((0, 2));
+    });
+    table.trim_fmt()
+}
+
+/// A table without header and lines.
 pub fn plain_table() -> Table {
     let mut table = Table::new();
     table.load_preset(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic);

@@ -10,6 +10,7 @@ use std::env;
 use std::ffi::{OsStr, OsString};
 use std::fmt;
 use std::io::ErrorKind;
+use std::iter;
 use std::mem;
 use std::ops::Range;
 use std::os::unix::ffi::OsStrExt;
@@ -20,8 +21,11 @@ use toml::de::{DeTable, DeValue};
 /// The variable of ROCm, and its value, without which `register = "coarse"` is refused; docs/options.md says why.
 pub const SYSTEM_FENCES: (&str, &str) = ("AMD_OPT_FLUSH", "0");
 
+/// The machine's file.
+pub const SYSTEM_FILE: &str = "/etc/rmcp.toml";
+
 /// More than anybody writes by hand.
-const FILE_LIMIT: u64 = 1024 * 1024;
+pub(super) const FILE_LIMIT: u64 = 1024 * 1024;
 
 /// Everything that options come from.
 #[derive(Clone, Debug, Default)]
@@ -168,12 +172,15 @@ pub(super) fn files(var: impl Fn(&'static str) -> Option<OsString>) -> Vec<PathB
     if let Some(only) = var("RMCP_CONFIG") {
         return if only.is_empty() { Vec::new() } else { vec![only.into()] };
     }
+    iter::once(SYSTEM_FILE.into()).chain(user_file(var)).collect()
+}
+
+/// The user's file, given the environment. None without a home.
+pub fn user_file(var: impl Fn(&'static str) -> Option<OsString>) -> Option<PathBuf> {
     // The XDG specification has a relative XDG_CONFIG_HOME ignored.
     let absolute = |name| var(name).map(PathBuf::from).filter(|path| path.is_absolute());
     let config = absolute("XDG_CONFIG_HOME").or_else(|| absolute("HOME").map(|home| home.join(".config")));
-    let mut files = vec![PathBuf::from("/etc/rmcp.toml")];
-    files.extend(config.map(|dir| dir.join("rmcp/config.toml")));
-    files
+    config.map(|dir| dir.join("rmcp/config.toml"))
 }
 
 /// Whether the value of RMCP_DISABLE switches RMCP off: anything but unset, empty and 0.
@@ -224,11 +231,7 @@ impl Reader<'_> {
         // Not the recovering parser: after a broken section header the keys that follow would count for every program.
         match DeTable::parse(&text) {
             Ok(table) => self.table(table.into_inner(), &File { path, text: &text }),
-            Err(error) => {
-                let line = error.span().map_or(0, |span| line_of(&text, span));
-                let message = error.message().lines().collect::<Vec<_>>().join(", ");
-                self.complain(Place::File(path, line), format!("{message}; all of the file is ignored"));
-            }
+            Err(error) => self.complaints.push(syntax_error(&error, &path, &text)),
         }
     }
 
@@ -343,6 +346,13 @@ const NOT_A_SECTION: &str = "program is a section: write [program.\"name\"] and 
 
 /// Variables of RMCP that are no options.
 const KNOWN: [&str; 3] = ["RMCP_CONFIG", "RMCP_DISABLE", "RMCP_LIBRARY"];
+
+/// What the parser says of a file.
+pub(super) fn syntax_error(error: &toml::de::Error, path: &Arc<Path>, text: &str) -> Complaint {
+    let line = error.span().map_or(0, |span| line_of(text, span));
+    let message = error.message().lines().collect::<Vec<_>>().join(", ");
+    Complaint { place: Place::File(path.clone(), line), problem: format!("{message}; all of the file is ignored") }
+}
 
 struct File<'a> {
     path: Arc<Path>,

@@ -85,6 +85,8 @@ impl Question<'_> {
             Policy::mem_info if rules.limits_vram() => {
                 vec![self.answered("total and free within the limit", Reason::VramLimit)]
             }
+            Policy::vram | Policy::mem_info => vec![self.as_asked("vram_fraction=1.0 sets no limit")],
+            Policy::properties => vec![self.as_asked("capabilities=real")],
             policy => vec![self.as_asked(policy.text())],
         }
     }
@@ -143,7 +145,7 @@ impl Question<'_> {
 
     fn as_asked(&self, why: &str) -> Outcome {
         let becomes = call(self.hook, self.asked);
-        let flags = self.asked.filter(|_| self.hook.info().signature.contains("flags"));
+        let flags = self.asked.filter(|_| Vocabulary::of(self.hook).is_some_and(|vocabulary| vocabulary.flags));
         Outcome { when: None, changed: false, becomes, flags, why: self.idle.unwrap_or(why).into() }
     }
 

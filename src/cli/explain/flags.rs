@@ -11,6 +11,8 @@ pub struct Vocabulary {
     prefixes: &'static [&'static str],
     /// The names without that, each with its value.
     names: &'static [(&'static str, u32)],
+    /// Whether they are flags of the call, and not something else that decides.
+    pub flags: bool,
     /// Whether values are combined by `|`.
     bits: bool,
     /// What a call means that is written without the argument. None: it must be written.
@@ -29,6 +31,7 @@ const HOST: Vocabulary = Vocabulary {
         ("Coherent", HOST_COHERENT),
         ("NonCoherent", HOST_NON_COHERENT),
     ],
+    flags: true,
     bits: true,
     default: Some(0),
 };
@@ -36,6 +39,7 @@ const HOST: Vocabulary = Vocabulary {
 const REGISTER: Vocabulary = Vocabulary {
     prefixes: &["hipHostRegister", "hipExtHostRegister"],
     names: &[("Default", 0), ("Portable", 1), ("Mapped", 2), ("IoMemory", 4), ("CoarseGrained", 8)],
+    flags: true,
     bits: true,
     default: Some(0),
 };
@@ -49,6 +53,7 @@ const DEVICE: Vocabulary = Vocabulary {
         ("Uncached", DEVICE_UNCACHED),
         ("Contiguous", DEVICE_CONTIGUOUS),
     ],
+    flags: true,
     bits: false,
     default: Some(DEVICE_DEFAULT),
 };
@@ -56,6 +61,7 @@ const DEVICE: Vocabulary = Vocabulary {
 const ATTACH: Vocabulary = Vocabulary {
     prefixes: &["hipMemAttach"],
     names: &[("Global", ATTACH_GLOBAL), ("Host", ATTACH_HOST), ("Single", 4)],
+    flags: true,
     bits: false,
     // As the header's default argument.
     default: Some(ATTACH_GLOBAL),
@@ -72,6 +78,7 @@ const EVENT: Vocabulary = Vocabulary {
         ("ReleaseToDevice", EVENT_RELEASE_TO_DEVICE),
         ("ReleaseToSystem", EVENT_RELEASE_TO_SYSTEM),
     ],
+    flags: true,
     bits: true,
     default: Some(0),
 };
@@ -87,6 +94,7 @@ const ATTRIBUTE: Vocabulary = Vocabulary {
         }
         names
     },
+    flags: false,
     bits: false,
     default: None,
 };
@@ -95,6 +103,7 @@ const ATTRIBUTE: Vocabulary = Vocabulary {
 const POOL: Vocabulary = Vocabulary {
     prefixes: &[],
     names: &[("coarse", POOL_COARSE), ("fine", POOL_FINE), ("kernarg", POOL_KERNARG)],
+    flags: false,
     bits: false,
     default: Some(POOL_FINE),
 };
@@ -107,7 +116,7 @@ pub const POOL_FINE: u32 = 1;
 pub const POOL_KERNARG: u32 = 2;
 
 /// Numbers alone.
-const PLAIN: Vocabulary = Vocabulary { prefixes: &[], names: &[], bits: true, default: Some(0) };
+const PLAIN: Vocabulary = Vocabulary { prefixes: &[], names: &[], flags: true, bits: true, default: Some(0) };
 
 impl Vocabulary {
     /// What the call takes; None where it takes nothing of the kind.

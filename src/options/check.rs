@@ -1,0 +1,25 @@
+//! Everything that is wrong in one file, whatever program it is read for.
+
+use super::load::{Complaint, FILE_LIMIT, Sources, syntax_error};
+use super::{Options, SYSTEM_FENCES};
+use crate::bounded::read_text;
+use std::io;
+use std::path::Path;
+use toml::de::DeTable;
+
+/// Checks a file. With errors in its syntax only those are told: what the options would be is not known then.
+///
+/// # Errors
+/// When the file cannot be read; that it does not exist is one too.
+pub fn check(path: &Path) -> io::Result<Vec<Complaint>> {
+    let text = read_text(path, FILE_LIMIT)?;
+    let (_, errors) = DeTable::parse_recoverable(&text);
+    if !errors.is_empty() {
+        return Ok(errors.iter().map(|error| syntax_error(error, &path.into(), &text)).collect());
+    }
+    let (name, value) = SYSTEM_FENCES;
+    // rmcp-run sets it; that it is not set now is no fault of the file.
+    let environment = vec![(name.into(), value.into())];
+    let sources = Sources { files: vec![path.into()], environment, ..Sources::default() };
+    Ok(Options::load(&sources).complaints)
+}
