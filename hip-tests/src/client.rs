@@ -1,13 +1,14 @@
 //! The HIP programs under `clients/`, compiled by this machine's compiler against a stack's real headers.
 
 use crate::build::target_dir;
+use crate::compiler::Compiler;
 use crate::ways::{self, Reach};
 use anyhow::{Context, Result};
 use rmcp_stacks::{Release, Stack};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::Mutex;
+use std::sync::{Mutex, MutexGuard};
 
 /// A program to run on a stack.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -43,6 +44,11 @@ pub enum Client {
         /// `atomics` or `programs`.
         program: &'static str,
     },
+    /// `compiled.cpp`: kernels that hipcc compiled for gfx1010 and gfx1030 ahead of time.
+    Compiled {
+        /// hipcc's flags.
+        flags: Vec<&'static str>,
+    },
     /// `threads_*.cpp`: programs of many threads.
     Threads {
         /// `hammer` or `gpus`.
@@ -73,19 +79,28 @@ pub(crate) fn workshop(stack: &Stack) -> Result<PathBuf> {
     Ok(path)
 }
 
-/// Compiles `clients/<source>` for `stack` with more arguments for the linker, unless that was done before.
-pub(crate) fn compile(stack: &Stack, source: &str, output: &Path, linker: &[&str]) -> Result<()> {
-    // Tests run in parallel and want the same client.
+/// Tests run in parallel and want the same client.
+pub(crate) fn one_at_a_time() -> MutexGuard<'static, ()> {
     static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
-    let _guard = ONE_AT_A_TIME.lock().unwrap_or_else(|broken| broken.into_inner());
+    ONE_AT_A_TIME.lock().unwrap_or_else(|broken| broken.into_inner())
+}
 
-    let source = sources().join(source);
+/// Whether `output` is younger than its source, the clients' headers and the stack.
+pub(crate) fn is_fresh(output: &Path, source: &Path, stack: &Stack) -> Result<bool> {
     let folder = sources().read_dir().with_context(|| format!("list {}", sources().display()))?;
     let headers = folder.flatten().map(|entry| entry.path()).filter(|path| path.extension().is_some_and(|e| e == "h"));
-    let inputs: Vec<PathBuf> = headers.chain([source.clone(), stack.prefix().to_owned()]).collect();
-    if let Ok(built) = fs::metadata(output).and_then(|file| file.modified())
-        && inputs.iter().all(|input| fs::metadata(input).and_then(|i| i.modified()).is_ok_and(|time| time < built))
-    {
+    let mut inputs = headers.chain([source.to_owned(), stack.prefix().to_owned()]);
+    let built = fs::metadata(output).and_then(|file| file.modified());
+    Ok(built.is_ok_and(|built| {
+        inputs.all(|input| fs::metadata(input).and_then(|input| input.modified()).is_ok_and(|time| time < built))
+    }))
+}
+
+/// Compiles `clients/<source>` for `stack` with more arguments for the linker, unless that was done before.
+pub(crate) fn compile(stack: &Stack, source: &str, output: &Path, linker: &[&str]) -> Result<()> {
+    let _guard = one_at_a_time();
+    let source = sources().join(source);
+    if is_fresh(output, &source, stack)? {
         return Ok(());
     }
     let partial = output.with_extension("partial");
@@ -183,6 +198,13 @@ impl Client {
                     Some(package) => stack.clone().with_packages(&[package])?.command(path),
                     None => stack.command(path),
                 }
+            }
+            Client::Compiled { flags } => {
+                let object = Compiler::fetch()?.object("compiled.cpp", &["gfx1010", "gfx1030"], flags)?;
+                let name = object.file_stem().context("an object file has a name")?;
+                let path = workshop(stack)?.join(name);
+                compile(stack, object.to_str().context("a path in UTF-8")?, &path, &[])?;
+                stack.command(path)
             }
             Client::Threads { program, args } => {
                 let mut command = native(&format!("threads_{program}"))?;

@@ -11,6 +11,7 @@
 
 mod build;
 mod client;
+mod compiler;
 mod machine;
 mod prerequisite;
 mod scene;
@@ -20,6 +21,7 @@ mod wheel;
 
 pub use build::Build;
 pub use client::{Client, compile_only};
+pub use compiler::Compiler;
 pub use machine::machine;
 pub use prerequisite::require;
 pub use rmcp_kfd_log::{Event, Log};

@@ -7,6 +7,7 @@ use crate::release::{ALONE, RUNTIME, Release};
 use anyhow::{Context, Result, bail};
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -203,16 +204,46 @@ impl Stack {
     /// # Errors
     /// As [`Stack::command`].
     pub fn command_with(&self, program: impl AsRef<OsStr>, libraries: &[PathBuf]) -> Result<Command> {
-        let mut path = OsString::new();
-        for dir in self.library_dirs().iter().chain(libraries) {
-            if !path.is_empty() {
-                path.push(":");
-            }
-            path.push(dir);
-        }
         let mut command = Command::new(self.loader()?);
-        command.arg("--inhibit-cache").arg("--library-path").arg(path).arg(self.find_program(program.as_ref())?);
+        command.arg("--inhibit-cache").arg("--library-path").arg(self.library_path(libraries));
+        command.arg(self.find_program(program.as_ref())?);
         Ok(command)
+    }
+
+    /// A command like [`Stack::command`]'s whose children among `tools`, programs of `tools_dir`, use the stack's libraries
+    /// too. They lie as links in `links`, which is made; the program is to start them from there.
+    ///
+    /// # Errors
+    /// As [`Stack::command`]; also when `links` cannot be made.
+    pub fn command_with_tools(
+        &self,
+        program: impl AsRef<OsStr>,
+        tools_dir: &Path,
+        tools: &[&str],
+        links: &Path,
+    ) -> Result<Command> {
+        const IN_STACK: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/in-stack.sh");
+        std::fs::create_dir_all(links).with_context(|| format!("create {}", links.display()))?;
+        for tool in tools {
+            let link = links.join(tool);
+            match std::os::unix::fs::symlink(IN_STACK, &link) {
+                Err(error) if error.kind() != ErrorKind::AlreadyExists => {
+                    return Err(error).with_context(|| format!("create {}", link.display()));
+                }
+                _ => {}
+            }
+        }
+        let mut command = self.command(program)?;
+        command.env("RMCP_STACK_LOADER", self.loader()?).env("RMCP_STACK_LIBRARIES", self.library_path(&[]));
+        command.env("RMCP_STACK_BIN", tools_dir);
+        Ok(command)
+    }
+
+    /// The directories of [`Stack::library_dirs`] and `more`, as the loader takes them.
+    fn library_path(&self, more: &[PathBuf]) -> OsString {
+        let dirs = self.library_dirs();
+        let dirs: Vec<&OsStr> = dirs.iter().chain(more).map(|dir| dir.as_os_str()).collect();
+        dirs.join(OsStr::new(":"))
     }
 
     /// The file that [`Stack::command`] runs for `program`.

@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 mod atomics;
+mod compiled;
 mod programs;
 mod strangers;
 
