@@ -1,1 +1,81 @@
-//! The ROCm installations of this machine, and the frameworks that bring a runtime of their own.
+//! The ROCm installations of this machine, the frameworks that bring a runtime of their own, and what programs load.
+//!
+//! | module | question |
+//! |---|---|
+//! | `rocm` | which installations are here, and of which release |
+//! | `python` | where does a Python interpreter find its packages |
+//! | `frameworks` | which of those packages use a GPU, through which runtime |
+//! | `program` | which libraries does a program load |
+//!
+//! Everything is read from files; no program is run, so that `rmcp-run` may ask before each start.
+
+mod elf;
+mod frameworks;
+mod program;
+mod python;
+mod release;
+mod rocm;
+
+pub use frameworks::{Backend, Framework};
+pub use program::{Library, Program, ProgramError};
+pub use python::{NoSuchPackage, Python};
+pub use release::{NotARelease, Release};
+pub use rocm::{Rocm, Runtime, installations};
+
+use std::collections::BTreeMap;
+use std::env;
+use std::ffi::{OsStr, OsString};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// The machine as a program on it sees it: where its file system begins, and its environment. Tests make their own.
+#[derive(Clone, Debug)]
+pub struct Machine {
+    /// What "/" is: its absolute paths lie below.
+    pub root: PathBuf,
+    /// The environment variables.
+    pub variables: BTreeMap<OsString, OsString>,
+}
+
+impl Machine {
+    /// This machine, with the environment of this process.
+    pub fn this() -> Self {
+        Self { root: "/".into(), variables: env::vars_os().collect() }
+    }
+
+    /// A variable that is set and not empty.
+    pub fn variable(&self, name: &str) -> Option<&OsStr> {
+        self.variables.get(OsStr::new(name)).map(OsString::as_os_str).filter(|value| !value.is_empty())
+    }
+
+    /// Where an absolute path of the machine lies; a path below the root already stays as it is.
+    pub fn path(&self, path: impl AsRef<Path>) -> PathBuf {
+        let path = path.as_ref();
+        if path.starts_with(&self.root) {
+            return path.into();
+        }
+        path.strip_prefix("/").map_or_else(|_| path.into(), |path| self.root.join(path))
+    }
+
+    /// The folders in a variable such as PATH.
+    fn folders(&self, name: &str) -> Vec<PathBuf> {
+        let value = self.variable(name).unwrap_or_default();
+        let folders = env::split_paths(value).filter(|folder| !folder.as_os_str().is_empty());
+        folders.map(|folder| self.path(folder)).collect()
+    }
+}
+
+/// The files and folders in a folder, sorted; none where it cannot be read.
+fn entries(folder: &Path) -> Vec<PathBuf> {
+    /// More than any folder of libraries or packages has.
+    const LIMIT: usize = 100_000;
+    let mut entries: Vec<PathBuf> =
+        fs::read_dir(folder).into_iter().flatten().take(LIMIT).flatten().map(|entry| entry.path()).collect();
+    entries.sort();
+    entries
+}
+
+/// The file's name, as text.
+fn name(path: &Path) -> &str {
+    path.file_name().and_then(OsStr::to_str).unwrap_or_default()
+}

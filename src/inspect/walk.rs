@@ -1,0 +1,145 @@
+//! Files and folders, as a user or a recipe names them.
+
+use super::names::{self, Named};
+use super::{Code, Coverage, Kind, Targets, file};
+use crate::gfx::GfxTarget;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::io;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+/// Entries looked at in all; a file system can have no end of them.
+const ENTRIES: u64 = 1_000_000;
+/// Folders within folders.
+const DEPTH: usize = 32;
+
+/// What files and folders hold.
+#[derive(Debug, Default)]
+pub struct Found {
+    /// What has GPU code or is broken, by path.
+    pub code: Vec<Code>,
+    /// Files that were looked at and have none.
+    pub without: u64,
+    /// What could not be looked at.
+    pub problems: Vec<Problem>,
+}
+
+/// A file or folder that could not be looked at.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    /// Which.
+    pub path: PathBuf,
+    /// Why.
+    pub reason: String,
+}
+
+/// Lists the GPU code of files and of all files in folders. What cannot be read is listed and passed over.
+pub fn paths<P: AsRef<Path>>(paths: impl IntoIterator<Item = P>) -> Found {
+    let mut walk = Walk::default();
+    for path in paths {
+        walk.enter(path.as_ref(), 0);
+    }
+    walk.finish()
+}
+
+impl Found {
+    /// Everything there is code for.
+    pub fn targets(&self) -> Targets {
+        self.code.iter().fold(Targets::default(), |mut all, code| {
+            all.extend(&code.targets);
+            all
+        })
+    }
+
+    /// How a card is served that needs all of this, without what it can do without: see [`Code::optional`].
+    pub fn coverage(&self, card: GfxTarget) -> Coverage {
+        let needed = self.code.iter().filter(|code| !code.optional() && !code.targets.is_empty());
+        Coverage::of(card, needed.map(|code| &code.targets))
+    }
+}
+
+#[derive(Default)]
+struct Walk {
+    found: Found,
+    libraries: BTreeMap<PathBuf, Vec<Named>>,
+    /// Device and inode of the folders and files that were seen: links may make loops.
+    seen: BTreeSet<(u64, u64)>,
+    entries: u64,
+}
+
+impl Walk {
+    fn enter(&mut self, path: &Path, depth: usize) {
+        self.entries += 1;
+        let metadata = match fs::metadata(path) {
+            Ok(metadata) => metadata,
+            // A dangling link in a folder is nothing to tell.
+            Err(error) if error.kind() == io::ErrorKind::NotFound && depth > 0 => return,
+            Err(error) => return self.problem(path, error.to_string()),
+        };
+        if !self.seen.insert((metadata.dev(), metadata.ino())) {
+            return;
+        }
+        if metadata.is_dir() {
+            self.folder(path, depth);
+        } else if metadata.is_file() {
+            self.file(path, depth > 0);
+        } else if depth == 0 {
+            self.problem(path, "it is neither a file nor a folder".into());
+        }
+    }
+
+    fn folder(&mut self, path: &Path, depth: usize) {
+        if depth == DEPTH {
+            return self.problem(path, format!("it is more than {DEPTH} folders deep"));
+        }
+        let entries = match fs::read_dir(path) {
+            Ok(entries) => entries,
+            Err(error) => return self.problem(path, error.to_string()),
+        };
+        for entry in entries {
+            if self.entries == ENTRIES {
+                return self.problem(path, format!("there are more than {ENTRIES} files; the rest was not looked at"));
+            }
+            match entry {
+                Ok(entry) => self.enter(&entry.path(), depth + 1),
+                Err(error) => return self.problem(path, error.to_string()),
+            }
+        }
+    }
+
+    fn file(&mut self, path: &Path, in_folder: bool) {
+        if let Some(named) = names::named(path).filter(|_| in_folder) {
+            let folder = path.parent().unwrap_or(path);
+            self.libraries.entry(folder.into()).or_default().push(named);
+            return;
+        }
+        match file(path) {
+            Ok(code) if code.is_empty() => self.found.without += 1,
+            Ok(code) => self.found.code.push(code),
+            Err(error) => self.problem(path, error.to_string()),
+        }
+    }
+
+    fn problem(&mut self, path: &Path, reason: String) {
+        self.found.problems.push(Problem { path: path.into(), reason });
+    }
+
+    fn finish(mut self) -> Found {
+        for (folder, files) in self.libraries {
+            let kinds: BTreeSet<Kind> = files.iter().map(|file| file.kind).collect();
+            for kind in kinds {
+                let mut code = Code::new(&folder, kind);
+                let files = files.iter().filter(|file| file.kind == kind);
+                // Where kernels are loaded one by one, those without their index are never found.
+                let indexed: BTreeSet<_> =
+                    files.clone().filter(|file| file.index).map(|file| file.isa.processor).collect();
+                let usable = files.filter(|file| indexed.is_empty() || indexed.contains(&file.isa.processor));
+                code.targets = usable.map(|file| file.isa).collect();
+                self.found.code.push(code);
+            }
+        }
+        self.found.code.sort_by(|a, b| a.path.cmp(&b.path));
+        self.found
+    }
+}

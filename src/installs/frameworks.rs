@@ -1,0 +1,157 @@
+//! Python packages that use a GPU, known by their files.
+
+use super::{Python, Release, Runtime, entries, name};
+use crate::bounded::read_text;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// A package that uses a GPU, or would if it were built for one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Framework {
+    /// Its name, as in `import`.
+    pub name: String,
+    /// Its own version.
+    pub version: Option<String>,
+    /// Its folder.
+    pub folder: PathBuf,
+    /// What it was built for.
+    pub backend: Backend,
+    /// The runtime that came with it, or with a package that it needs. None where it uses the installed one.
+    pub runtime: Option<Runtime>,
+    /// What to read to learn for which cards it has code: few files, so that this takes milliseconds. Empty for a package
+    /// that has none of its own.
+    pub code: Vec<PathBuf>,
+}
+
+/// What a framework was built for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Backend {
+    /// ROCm, and which release where that is known.
+    Rocm(Option<Release>),
+    /// Something else: "CUDA 12.4", "the CPU alone".
+    Other(String),
+}
+
+/// A Python source of versions is short.
+const TEXT_LIMIT: u64 = 64 * 1024;
+
+/// Which packages are looked for, by the name of their folder, and how each is told.
+const KNOWN: [(&str, fn(&Path, &Python) -> Option<Found>); 5] = [
+    ("torch", torch),
+    ("tensorflow", tensorflow),
+    ("jax_rocm7_plugin", jax),
+    ("jax_rocm60_plugin", jax),
+    ("onnxruntime", onnxruntime),
+];
+
+/// What a package's files tell.
+struct Found {
+    backend: Backend,
+    /// Where its libraries lie.
+    libraries: PathBuf,
+    /// Those with the code.
+    code: Vec<PathBuf>,
+}
+
+pub(super) fn find(python: &Python) -> Vec<Framework> {
+    KNOWN.iter().filter_map(|(name, read)| one(name, *read, python)).collect()
+}
+
+fn one(name: &str, read: fn(&Path, &Python) -> Option<Found>, python: &Python) -> Option<Framework> {
+    let folder = python.package(name).ok()?;
+    let Found { backend, libraries, mut code } = read(&folder, python)?;
+    let sdk = sdk_folders(python);
+    let runtime =
+        Runtime::within(&libraries).or_else(|| sdk.iter().find_map(|folder| Runtime::within(&folder.join("lib"))));
+    if matches!(backend, Backend::Rocm(_)) {
+        let folders = [libraries].into_iter().chain(sdk.iter().map(|folder| folder.join("lib")));
+        code.extend(folders.map(|folder| folder.join("rocblas/library")).filter(|folder| folder.is_dir()));
+    }
+    Some(Framework { name: name.into(), version: version(&folder, name), folder, backend, runtime, code })
+}
+
+/// The folders of TheRock's wheels: `_rocm_sdk_core`, and `_rocm_sdk_libraries_*` with the kernels for one family.
+fn sdk_folders(python: &Python) -> Vec<PathBuf> {
+    let folders = python.folders.iter().flat_map(|folder| entries(folder));
+    folders.filter(|path| name(path).starts_with("_rocm_sdk_")).collect()
+}
+
+/// PyTorch writes what it was built for into version.py.
+fn torch(folder: &Path, _: &Python) -> Option<Found> {
+    let libraries = folder.join("lib");
+    let text = read_text(&folder.join("version.py"), TEXT_LIMIT).ok()?;
+    let backend = match (assigned(&text, "hip"), assigned(&text, "cuda")) {
+        (Some(hip), _) => {
+            Backend::Rocm(assigned(&text, "rocm").and_then(|r| r.parse().ok()).or(Release::from_hip(&hip)))
+        }
+        (None, Some(cuda)) => Backend::Other(format!("CUDA {cuda}")),
+        (None, None) => Backend::Other("the CPU alone".into()),
+    };
+    let code = with_prefix(&libraries, &["libtorch_hip.so"]);
+    Some(Found { backend, libraries, code })
+}
+
+fn tensorflow(folder: &Path, _: &Python) -> Option<Found> {
+    let information = folder.join("python/platform/build_info.py");
+    let text = read_text(&information, TEXT_LIMIT).ok()?;
+    let rocm = text.contains("'is_rocm_build': True")
+        || text.contains("\"is_rocm_build\": True")
+        || text.contains("is_rocm_build=True");
+    let cuda = text.contains("'is_cuda_build': True") || text.contains("\"is_cuda_build\": True");
+    let backend = match (rocm, cuda) {
+        (true, _) => Backend::Rocm(None),
+        (false, true) => Backend::Other("CUDA".into()),
+        (false, false) => Backend::Other("the CPU alone".into()),
+    };
+    let code = with_prefix(folder, &["libtensorflow_framework.so", "libtensorflow_cc.so"]);
+    Some(Found { backend, libraries: folder.into(), code })
+}
+
+fn jax(folder: &Path, _: &Python) -> Option<Found> {
+    let code = entries(folder).into_iter().filter(|path| name(path).ends_with(".so")).collect();
+    Some(Found { backend: Backend::Rocm(None), libraries: folder.into(), code })
+}
+
+fn onnxruntime(folder: &Path, _: &Python) -> Option<Found> {
+    let libraries = folder.join("capi");
+    let code = with_prefix(&libraries, &["libonnxruntime_providers_rocm.so", "libonnxruntime_providers_migraphx.so"]);
+    let cuda = !with_prefix(&libraries, &["libonnxruntime_providers_cuda.so"]).is_empty();
+    let backend = match (code.is_empty(), cuda) {
+        (false, _) => Backend::Rocm(None),
+        (true, true) => Backend::Other("CUDA".into()),
+        (true, false) => Backend::Other("the CPU alone".into()),
+    };
+    Some(Found { backend, libraries, code })
+}
+
+fn with_prefix(folder: &Path, prefixes: &[&str]) -> Vec<PathBuf> {
+    let wanted = |path: &PathBuf| prefixes.iter().any(|prefix| name(path).starts_with(prefix));
+    entries(folder).into_iter().filter(wanted).collect()
+}
+
+/// The text that Python code assigns to a name, as in `hip: Optional[str] = '6.4.43483'`. None for `None`.
+fn assigned(text: &str, variable: &str) -> Option<String> {
+    let value = text.lines().find_map(|line| {
+        let (left, right) = line.split_once('=')?;
+        (left.split(':').next()?.trim() == variable).then_some(right.trim())
+    })?;
+    let quote = value.chars().next().filter(|quote| ['\'', '"'].contains(quote))?;
+    value[1..].split(quote).next().filter(|text| !text.is_empty()).map(str::to_owned)
+}
+
+/// The version in the name of the package's .dist-info folder, beside it. Its distribution may be called otherwise, as in
+/// tensorflow_rocm.
+fn version(folder: &Path, package: &str) -> Option<String> {
+    let site = folder.parent()?;
+    let infos = fs::read_dir(site).ok()?.flatten().filter_map(|entry| entry.file_name().into_string().ok());
+    let mut versions: Vec<(bool, String)> = infos
+        .filter_map(|info| {
+            let (distribution, version) = info.strip_suffix(".dist-info")?.split_once('-')?;
+            let same = distribution.eq_ignore_ascii_case(package);
+            let flavour = distribution.to_ascii_lowercase().starts_with(&format!("{package}_"));
+            (same || flavour).then(|| (!same, version.to_owned()))
+        })
+        .collect();
+    versions.sort();
+    versions.into_iter().next().map(|(_, version)| version)
+}

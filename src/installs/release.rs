@@ -1,0 +1,58 @@
+//! Releases of ROCm.
+
+use std::fmt;
+use std::path::Path;
+use std::str::FromStr;
+
+/// A release such as 6.4.3; of file names only the first two numbers are known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Release {
+    /// 6 in 6.4.3.
+    pub major: u32,
+    /// 4 in 6.4.3.
+    pub minor: u32,
+    /// 3 in 6.4.3; None where it is not known.
+    pub patch: Option<u32>,
+}
+
+/// A text that does not begin with two numbers.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0:?} is no ROCm release; one looks like 6.4.3")]
+pub struct NotARelease(pub String);
+
+impl Release {
+    /// From the name of the real file of the HIP runtime. Its third number counts builds: libamdhip64.so.6.4.43483 is of
+    /// 6.4, and does not say of which patch release.
+    pub fn from_runtime(file: &Path) -> Option<Self> {
+        let (_, numbers) = file.file_name()?.to_str()?.split_once(".so.")?;
+        let release: Self = numbers.parse().ok()?;
+        Some(Self { patch: None, ..release })
+    }
+
+    /// From torch.version.hip and hipconfig's version, whose third number counts builds, as in "6.4.43483-a187df25c".
+    pub fn from_hip(text: &str) -> Option<Self> {
+        text.parse::<Self>().ok().map(|release| Self { patch: None, ..release })
+    }
+}
+
+impl FromStr for Release {
+    type Err = NotARelease;
+
+    /// Reads "6.4.3", "6.4.3-127" and "7.2"; what follows the third number is passed over.
+    fn from_str(text: &str) -> Result<Self, NotARelease> {
+        let mut numbers = text.trim().split(|c: char| !c.is_ascii_digit()).map(str::parse);
+        match (numbers.next(), numbers.next(), numbers.next()) {
+            (Some(Ok(major)), Some(Ok(minor)), patch) => {
+                Ok(Self { major, minor, patch: patch.and_then(Result::ok).filter(|&patch| patch < 1000) })
+            }
+            _ => Err(NotARelease(text.into())),
+        }
+    }
+}
+
+impl fmt::Display for Release {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}", self.major, self.minor)?;
+        self.patch.map_or(Ok(()), |patch| write!(f, ".{patch}"))
+    }
+}
