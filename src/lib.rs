@@ -31,7 +31,6 @@ pub mod installs;
 pub mod recipes;
 #[cfg(feature = "system")]
 pub mod system;
-#[cfg(feature = "cli")]
 pub mod trace;
 
 mod bounded;

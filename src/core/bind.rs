@@ -1,7 +1,7 @@
 //! Where a slot of the gate leads.
 
 use crate::caller::{self, Who};
-use crate::{api, hooks, machine, resolve};
+use crate::{api, hooks, machine, resolve, trace};
 use rmcp_hooks::Hook;
 use rmcp_hooks::gate::{CoreBind, Gate};
 use std::ffi::{CStr, c_char, c_void};
@@ -41,7 +41,7 @@ fn target(symbol: &CStr, address: usize) -> (*mut c_void, bool) {
     let caller = caller::of(address);
     // The runtime can call while it holds locks of its own: nothing may be asked of it then.
     let machine = machine::detect(caller.who == Who::Program);
-    if machine.is_some_and(|machine| machine.active()) {
+    if machine.is_some_and(|machine| machine.active()) || trace::wants(hook) {
         return (hooks::entry(hook), true);
     }
     // Inactive: straight to the real function, as long as that is the same one for every caller.

@@ -97,7 +97,6 @@ impl<F: Copy, R: Copy> Call<F, R> {
     }
 
     /// What was noted so.
-    #[expect(dead_code)] // the recorder's
     pub fn given(&self) -> Given {
         self.given.get()
     }
@@ -126,7 +125,13 @@ mod tests {
 
     fn call() -> Call<Real, i32> {
         let caller = caller::of(allocate as *const () as usize);
-        Call { hook: Hook::hipMalloc, caller, real: allocate, result: Cell::new(None), given: Cell::new(Given::AsAsked) }
+        Call {
+            hook: Hook::hipMalloc,
+            caller,
+            real: allocate,
+            result: Cell::new(None),
+            given: Cell::new(Given::AsAsked),
+        }
     }
 
     #[test]

@@ -5,7 +5,7 @@
 #![allow(non_snake_case)] // modules are named after their functions
 
 use crate::call::Call;
-use crate::{hsa_table, policies};
+use crate::{hsa_table, policies, trace};
 use rmcp_hooks::{Argument, HipError, HipExtent, Hook, HsaPool, HsaStatus, PropertiesR0000, PropertiesR0600};
 use std::arch::naked_asm;
 use std::ffi::{c_char, c_void};
@@ -32,18 +32,21 @@ macro_rules! entries {
 
                 type Real = unsafe extern "C" fn($($ty),*) -> $ret;
 
-                extern "C" fn hook<const IN_TABLE: bool>($($arg: $ty,)* caller: usize) -> $ret {
+                extern "C" fn hook<const IN_TABLE: bool, const TRACED: bool>($($arg: $ty,)* caller: usize) -> $ret {
                     // SAFETY: the program's own arguments go to the function they were meant for.
                     let forward = |real: Real| unsafe { real($($arg),*) };
                     let original = if IN_TABLE { hsa_table::original(Hook::$name) } else { null_mut() };
                     match Call::<Real, $ret>::enter(Hook::$name, original, caller) {
+                        Some(call) if TRACED => trace::record(&call, &[$($arg.word()),*], || {
+                            apply!($policy $([$size])?, call, forward, ($($arg),*))
+                        }),
                         Some(call) => apply!($policy $([$size])?, call, forward, ($($arg),*)),
                         None => Hook::$name.info().library.missing() as $ret,
                     }
                 }
 
                 #[unsafe(naked)]
-                pub extern "C" fn entry<const IN_TABLE: bool>() {
+                pub extern "C" fn entry<const IN_TABLE: bool, const TRACED: bool>() {
                     naked_asm!(
                         ".if {registers} == 0", "mov rdi, [rsp]",
                         ".elseif {registers} == 1", "mov rsi, [rsp]",
@@ -62,21 +65,27 @@ macro_rules! entries {
                         ".endif",
                         "jmp {hook}",
                         registers = const { 0 $( + <$ty as Argument>::REGISTERS )* },
-                        hook = sym hook::<IN_TABLE>,
+                        hook = sym hook::<IN_TABLE, TRACED>,
                     )
                 }
             }
         )*
 
-        /// Where the gate's slot of `hook` leads while RMCP is active.
+        /// Where the gate's slot of `hook` leads while RMCP is active or calls are recorded.
         pub fn entry(hook: Hook) -> *mut c_void {
-            let entry: extern "C" fn() = match hook { $( Hook::$name => $name::entry::<false>, )* };
+            let entry: extern "C" fn() = match (hook, trace::wants(hook)) { $(
+                (Hook::$name, false) => $name::entry::<false, false>,
+                (Hook::$name, true) => $name::entry::<false, true>,
+            )* };
             entry as *mut c_void
         }
 
         /// What stands in ROCr's own table in place of `hook`'s function; see [`hsa_table`].
         pub fn table_entry(hook: Hook) -> *mut c_void {
-            let entry: extern "C" fn() = match hook { $( Hook::$name => $name::entry::<true>, )* };
+            let entry: extern "C" fn() = match (hook, trace::wants(hook)) { $(
+                (Hook::$name, false) => $name::entry::<true, false>,
+                (Hook::$name, true) => $name::entry::<true, true>,
+            )* };
             entry as *mut c_void
         }
     };

@@ -2,8 +2,8 @@
 //!
 //! A call's way: [`bind`] tells the gate where a slot leads; [`hooks`] turns the jump into a [`call`], which knows its
 //! caller and the GPU's rules; [`policies`] asks the domain library and forwards. The rest serves them: [`machine`]
-//! detects once, [`caller`] tells the program from the runtime, [`runtime`] reaches the real library, [`counters`]
-//! and [`log`] report, [`api`] is `include/rmcp.h`.
+//! detects once, [`caller`] tells the program from the runtime, [`runtime`] reaches the real library, [`counters`],
+//! [`log`] and [`trace`] report, [`api`] is `include/rmcp.h`.
 
 mod api;
 mod asked;
@@ -23,3 +23,4 @@ mod probe;
 #[path = "../gate/resolve.rs"]
 mod resolve;
 mod runtime;
+mod trace;

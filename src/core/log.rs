@@ -168,7 +168,7 @@ impl File {
 
 /// Opens the standard descriptors that the process was started without, so that the log file takes none of them: the
 /// program may give them a meaning later. They close again when the result is dropped.
-fn fill_standard_descriptors() -> Vec<std::fs::File> {
+pub fn fill_standard_descriptors() -> Vec<std::fs::File> {
     use std::os::fd::AsRawFd;
     let mut held = Vec::new();
     while let Ok(file) = std::fs::File::open("/dev/null") {

@@ -10,7 +10,7 @@ use rmcp::gfx::GfxTarget;
 use rmcp::options::{self, Loaded, Options, Sources};
 use rmcp::policy::Rules;
 use rmcp::topology::{DEFAULT_ROOT, Masks, Topology};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::ptr::null_mut;
 use std::sync::atomic::{AtomicPtr, Ordering};
 use tracing::{info, warn};
@@ -21,6 +21,8 @@ pub struct Machine {
     pub inactive: Option<String>,
     /// The GPUs that HIP numbers 0, 1, ..., each with its rules.
     pub gpus: Vec<(GfxTarget, Rules)>,
+    /// Where calls are recorded, active or not.
+    pub trace: Option<PathBuf>,
 }
 
 static MACHINE: OnceBox<Machine> = OnceBox::new();
@@ -42,7 +44,7 @@ impl Machine {
     }
 
     fn inactive(why: impl Into<String>) -> Self {
-        Self { inactive: Some(why.into()), gpus: Vec::new() }
+        Self { inactive: Some(why.into()), gpus: Vec::new(), trace: None }
     }
 }
 
@@ -123,7 +125,7 @@ fn look(may_probe: bool) -> Option<(Machine, Option<Loaded>)> {
     let loaded = Options::load(&Sources::from_process());
     let machine = match &loaded.excluded {
         Some(entry) => Machine::inactive(format!("this program is excluded by {entry:?}")),
-        None => with_gpus(&loaded.options, may_probe)?,
+        None => Machine { trace: loaded.options.trace.clone(), ..with_gpus(&loaded.options, may_probe)? },
     };
     Some((machine, Some(loaded)))
 }
@@ -150,7 +152,7 @@ fn with_gpus(options: &Options, may_probe: bool) -> Option<Machine> {
         (false, true) => Some("no GPU is visible".into()),
         (false, false) => Some("no visible GPU is RDNA1 or RDNA2".into()),
     };
-    Some(Machine { inactive, gpus })
+    Some(Machine { inactive, gpus, trace: None })
 }
 
 /// Starts the log and writes what there is to say: one line on the machine, one for each thing wrong in the options.

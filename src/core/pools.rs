@@ -1,4 +1,4 @@
-//! The memory pools of the process's HSA agents, for `hsa_pool = "coarse"` and `register = "coarse"` alone.
+//! The memory pools of the process's HSA agents, for `hsa_pool = "coarse"`, `register = "coarse"` and `trace` alone.
 
 use crate::caller::Caller;
 use rmcp_hooks::{HsaPool, HsaStatus, Library};
@@ -8,6 +8,10 @@ use std::ffi::{c_int, c_void};
 #[derive(Clone, Copy, Debug)]
 pub struct Pool {
     handle: HsaPool,
+    /// The number of its agent, in the order in which ROCr lists them.
+    pub agent: u8,
+    /// Whether that agent is a GPU.
+    pub gpu: bool,
     /// Whether it is fine-grained.
     pub fine: bool,
     /// Whether it is meant for kernel arguments.
@@ -25,9 +29,12 @@ type Agent = u64;
 type Visit = unsafe extern "C" fn(u64, *mut c_void) -> HsaStatus;
 type IterateAgents = unsafe extern "C" fn(Visit, *mut c_void) -> HsaStatus;
 type IteratePools = unsafe extern "C" fn(Agent, Visit, *mut c_void) -> HsaStatus;
+type AgentInfo = unsafe extern "C" fn(Agent, c_int, *mut c_void) -> HsaStatus;
 type PoolInfo = unsafe extern "C" fn(HsaPool, c_int, *mut c_void) -> HsaStatus;
 
-// hsa_ext_amd.h: hsa_amd_memory_pool_info_t, hsa_amd_segment_t, hsa_amd_memory_pool_global_flag_t.
+// hsa.h: hsa_agent_info_t, hsa_device_type_t; hsa_ext_amd.h: hsa_amd_memory_pool_info_t, hsa_amd_segment_t, hsa_amd_memory_pool_global_flag_t.
+const INFO_DEVICE: c_int = 17;
+const DEVICE_GPU: u32 = 1;
 const INFO_SEGMENT: c_int = 0;
 const INFO_GLOBAL_FLAGS: c_int = 1;
 const SEGMENT_GLOBAL: u32 = 0;
@@ -38,14 +45,17 @@ const FLAG_COARSE: u32 = 4;
 /// Every pool of every agent, as the caller's ROCr lists them.
 pub fn list(caller: &Caller) -> Vec<Pool> {
     // SAFETY: the types are those of hsa.h and hsa_ext_amd.h, whose handles are structs of one u64.
-    let (agents, pools, info) = unsafe {
+    let (agents, device, pools, info) = unsafe {
         (
             caller.function::<IterateAgents>(Library::Hsa, c"hsa_iterate_agents"),
+            caller.function::<AgentInfo>(Library::Hsa, c"hsa_agent_get_info"),
             caller.function::<IteratePools>(Library::Hsa, c"hsa_amd_agent_iterate_memory_pools"),
             caller.function::<PoolInfo>(Library::Hsa, c"hsa_amd_memory_pool_get_info"),
         )
     };
-    let (Some(agents), Some(pools), Some(info)) = (agents, pools, info) else { return Vec::new() };
+    let (Some(agents), Some(device), Some(pools), Some(info)) = (agents, device, pools, info) else {
+        return Vec::new();
+    };
     // SAFETY: `collect` is given the vector for the time of the call; the functions are ROCr's.
     let iterate = |each: &dyn Fn(*mut c_void)| {
         let mut handles: Vec<u64> = Vec::new();
@@ -54,9 +64,13 @@ pub fn list(caller: &Caller) -> Vec<Pool> {
     };
     let mut all = Vec::new();
     // SAFETY: as above.
-    for agent in iterate(&|data| unsafe {
+    let listed = iterate(&|data| unsafe {
         agents(collect, data);
-    }) {
+    });
+    for (number, agent) in listed.into_iter().enumerate() {
+        let mut kind = u32::MAX;
+        // SAFETY: the property is one u32.
+        unsafe { device(agent, INFO_DEVICE, (&raw mut kind).cast()) };
         // SAFETY: as above.
         let handles = iterate(&|data| unsafe {
             pools(agent, collect, data);
@@ -73,7 +87,14 @@ pub fn list(caller: &Caller) -> Vec<Pool> {
         let coarse_sibling = handles.iter().copied().find(|&pool| flags(pool) & FLAG_COARSE != 0);
         all.extend(handles.iter().map(|&handle| {
             let flags = flags(handle);
-            Pool { handle, fine: flags & FLAG_FINE != 0, kernarg: flags & FLAG_KERNARG != 0, coarse_sibling }
+            Pool {
+                handle,
+                agent: u8::try_from(number).unwrap_or(u8::MAX),
+                gpu: kind == DEVICE_GPU,
+                fine: flags & FLAG_FINE != 0,
+                kernarg: flags & FLAG_KERNARG != 0,
+                coarse_sibling,
+            }
         }));
     }
     all

@@ -204,6 +204,13 @@ options! {
     /// Must be writable by every program that runs under RMCP.
     log_file: Option<PathBuf> = None;
 
+    /// Records every call that gives or takes memory, into files in this folder. For `rmcp trace`.
+    ///
+    /// 64 bytes a call, in files that are made ahead of need: 64 KiB at first, later up to 16 MiB. Each process has files
+    /// of its own. Calls are recorded on every GPU, and where RMCP is inactive for lack of one it is for; not in programs
+    /// that are excluded, and not under `RMCP_DISABLE=1`.
+    trace: Option<PathBuf> = None;
+
     /// Where the KFD describes the GPUs. For tests.
     topology: PathBuf = crate::topology::DEFAULT_ROOT.into();
 }

@@ -1,0 +1,286 @@
+//! Files for the records of this process, mapped: a record is kept the moment it is stored, whatever ends the process.
+//!
+//! A record takes a place of the current file by one addition; a full file is followed by a larger one. The blocks of a
+//! file are allocated before it is mapped, so that a full disk loses records, and says so, instead of raising SIGBUS. No
+//! descriptor stays open: a program that closes what it does not know would have records written to files of its own. No
+//! lock is held, and a forked child begins files of its own.
+
+use crate::{log, machine};
+use rmcp::trace::format::{
+    self, AT_CLOCK, AT_FINGERPRINT, AT_LOST, AT_MAGIC, AT_PROCESS, AT_TEXT, AT_TIME, HEAD, HEAD_WORDS, MAGIC, RECORD,
+    Record, WORDS,
+};
+use std::fmt::Display;
+use std::fs::OpenOptions;
+use std::io::{self, Read, Seek, Write};
+use std::os::fd::AsRawFd;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::ptr::null_mut;
+use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use tracing::warn;
+
+/// Bytes of the first file, and of the largest; each is twice as large as the one before.
+const FIRST: usize = 64 << 10;
+const LARGEST: usize = 16 << 20;
+
+/// The writer of the process that has begun one.
+static WRITER: AtomicPtr<Writer> = AtomicPtr::new(null_mut());
+
+/// The files of one process. Never freed.
+struct Writer {
+    pid: i32,
+    /// The head's words. None: nothing can be written, and there is no telling.
+    head: Option<&'static [AtomicU64]>,
+    /// `PID.N` in the folder.
+    stem: PathBuf,
+    files: AtomicU32,
+    file: AtomicPtr<File>,
+}
+
+/// A file of records. Never freed, so that a thread may ask one that is full and unmapped for a place.
+struct File {
+    records: &'static [[AtomicU64; WORDS]],
+    taken: AtomicUsize,
+    ended: AtomicUsize,
+}
+
+/// The place of one call.
+pub struct Slot {
+    words: &'static [AtomicU64; WORDS],
+    file: &'static File,
+    pid: i32,
+}
+
+/// A place for the next call. None, and counted where that can be, when nothing can be written.
+pub fn slot() -> Option<Slot> {
+    let writer = Writer::of_this_process()?;
+    let head = writer.head?;
+    let slot = writer.slot();
+    if slot.is_none() {
+        head[AT_LOST].fetch_add(1, Ordering::Relaxed);
+    }
+    slot
+}
+
+/// CLOCK_MONOTONIC, in ns.
+pub fn now() -> u64 {
+    clock(libc::CLOCK_MONOTONIC)
+}
+
+fn clock(clock: libc::clockid_t) -> u64 {
+    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: writes one timespec; both clocks exist on every Linux.
+    unsafe { libc::clock_gettime(clock, &mut time) };
+    time.tv_sec as u64 * 1_000_000_000 + time.tv_nsec as u64
+}
+
+/// The calling thread, as the kernel numbers it.
+pub fn thread() -> u32 {
+    // SAFETY: takes nothing and cannot fail.
+    unsafe { libc::gettid() as u32 }
+}
+
+fn process() -> i32 {
+    // SAFETY: takes nothing and cannot fail.
+    unsafe { libc::getpid() }
+}
+
+impl Slot {
+    /// Stores what is known when the call begins.
+    pub fn begin(&self, record: &Record) {
+        let words = record.pack();
+        self.words.iter().zip(words).skip(2).for_each(|(place, word)| place.store(word, Ordering::Relaxed));
+        self.words[0].store(words[0], Ordering::Release);
+    }
+
+    /// Stores the rest. Not in a child that was forked within the call: the place is its parent's.
+    pub fn end(self, record: &Record) {
+        if process() != self.pid {
+            return;
+        }
+        let words = record.pack();
+        self.words.iter().zip(words).skip(2).for_each(|(place, word)| place.store(word, Ordering::Relaxed));
+        self.words[1].store(words[1], Ordering::Release);
+        if self.file.ended.fetch_add(1, Ordering::AcqRel) + 1 == self.file.records.len() {
+            // SAFETY: every place was taken and has ended, so nobody comes back to one of them.
+            unsafe { libc::munmap(self.file.records.as_ptr().cast_mut().cast(), size_of_val(self.file.records)) };
+        }
+    }
+}
+
+impl Writer {
+    fn of_this_process() -> Option<&'static Writer> {
+        let pid = process();
+        let known = WRITER.load(Ordering::Acquire);
+        // SAFETY: null or a leaked writer.
+        match unsafe { known.as_ref() } {
+            Some(writer) if writer.pid == pid => Some(writer),
+            _ => Writer::begin(known, pid),
+        }
+    }
+
+    /// The writer of a process that has none yet, or its parent's.
+    #[cold]
+    fn begin(known: *mut Writer, pid: i32) -> Option<&'static Writer> {
+        let folder = machine::known()?.trace.as_deref()?;
+        let (head, stem) = match write_head(folder, pid) {
+            Ok((head, stem)) => (Some(head), stem),
+            Err(why) => {
+                warn!("nothing is recorded of this process: {}: {why}", folder.display());
+                (None, PathBuf::new())
+            }
+        };
+        let mine = Writer { pid, head, stem, files: AtomicU32::new(0), file: AtomicPtr::new(null_mut()) };
+        let mine = Box::into_raw(Box::new(mine));
+        match WRITER.compare_exchange(known, mine, Ordering::AcqRel, Ordering::Acquire) {
+            // SAFETY: the box is leaked.
+            Ok(_) => Some(unsafe { &*mine }),
+            Err(other) => {
+                // SAFETY: nobody else has seen it.
+                let mine = unsafe { Box::from_raw(mine) };
+                if mine.head.is_some() {
+                    let _ = std::fs::remove_file(named(&mine.stem, HEAD_NAME));
+                }
+                // SAFETY: only leaked writers are stored.
+                unsafe { other.as_ref() }
+            }
+        }
+    }
+
+    fn slot(&'static self) -> Option<Slot> {
+        loop {
+            let current = self.file.load(Ordering::Acquire);
+            // SAFETY: null or a leaked file.
+            if let Some(file) = unsafe { current.as_ref() }
+                && let Some(words) = file.records.get(file.taken.fetch_add(1, Ordering::Relaxed))
+            {
+                return Some(Slot { words, file, pid: self.pid });
+            }
+            if let Err(why) = self.next_file(current) {
+                warn!("a call is not recorded: {why}");
+                return None;
+            }
+        }
+    }
+
+    /// Puts a new file in the place of `full`, unless another thread has.
+    #[cold]
+    fn next_file(&self, full: *mut File) -> io::Result<()> {
+        // SAFETY: null or a leaked file.
+        let before = unsafe { full.as_ref() }.map_or(FIRST / 2, |file| size_of_val(file.records));
+        let bytes = (2 * before).min(LARGEST).min(largest_allowed()) / RECORD * RECORD;
+        let number = self.files.fetch_add(1, Ordering::Relaxed);
+        let path = named(&self.stem, number);
+        let map = map_new(&path, bytes, &[])?;
+        // SAFETY: a mapping of so many bytes, aligned to a page, zeros, and everybody writes to it by atomics.
+        let records = unsafe { std::slice::from_raw_parts(map.cast(), bytes / RECORD) };
+        let file = File { records, taken: AtomicUsize::new(0), ended: AtomicUsize::new(0) };
+        let file = Box::into_raw(Box::new(file));
+        if self.file.compare_exchange(full, file, Ordering::AcqRel, Ordering::Acquire).is_err() {
+            // SAFETY: nobody else has seen the box and the mapping.
+            unsafe {
+                drop(Box::from_raw(file));
+                libc::munmap(map, bytes);
+            }
+            let _ = std::fs::remove_file(path);
+        }
+        Ok(())
+    }
+}
+
+/// RLIMIT_FSIZE: a larger file would end the process by SIGXFSZ.
+fn largest_allowed() -> usize {
+    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: writes one rlimit.
+    unsafe { libc::getrlimit(libc::RLIMIT_FSIZE, &mut limit) };
+    usize::try_from(limit.rlim_cur).unwrap_or(usize::MAX)
+}
+
+const HEAD_NAME: &str = "head";
+
+fn named(stem: &Path, name: impl Display) -> PathBuf {
+    let mut path = stem.as_os_str().to_owned();
+    path.push(format!(".{name}"));
+    path.into()
+}
+
+/// Writes the head of this process, under the first number that no program of this pid has taken.
+fn write_head(folder: &Path, pid: i32) -> io::Result<(&'static [AtomicU64], PathBuf)> {
+    let content = head();
+    for number in 0.. {
+        let stem = folder.join(format!("{pid}.{number}"));
+        match map_new(&named(&stem, HEAD_NAME), HEAD, &content) {
+            // SAFETY: a mapping of HEAD bytes, aligned to a page; everybody writes to it by atomics.
+            Ok(map) => return Ok((unsafe { std::slice::from_raw_parts(map.cast(), HEAD_WORDS) }, stem)),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            Err(error) => return Err(error),
+        }
+    }
+    unreachable!("some number is free")
+}
+
+fn head() -> Vec<u8> {
+    let machine = machine::known();
+    let inactive = machine.and_then(|machine| machine.inactive.clone()).unwrap_or_default();
+    let targets = machine.map(machine::Machine::targets).unwrap_or_default();
+    let exe = std::env::current_exe().unwrap_or_default();
+    let mut text = Vec::new();
+    let arguments: Vec<_> = std::env::args_os().collect();
+    let parts = [inactive.as_bytes(), targets.as_bytes(), exe.as_os_str().as_bytes()];
+    for part in parts.into_iter().chain(arguments.iter().map(|argument| argument.as_bytes())) {
+        text.extend_from_slice(part);
+        text.push(0);
+    }
+    text.truncate(HEAD - HEAD_WORDS * 8);
+    // SAFETY: takes nothing and cannot fail.
+    let parent = unsafe { libc::getppid() };
+    let mut words = [0; HEAD_WORDS];
+    words[AT_MAGIC] = MAGIC;
+    words[AT_FINGERPRINT] = format::fingerprint();
+    words[AT_PROCESS] = u64::from(process() as u32) | u64::from(parent as u32) << 32;
+    words[AT_CLOCK] = now();
+    words[AT_TIME] = clock(libc::CLOCK_REALTIME);
+    words[AT_LOST] = 0;
+    words[AT_TEXT] = text.len() as u64;
+    let mut head: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).collect();
+    head.append(&mut text);
+    head
+}
+
+/// A new file of so many bytes that begins with `content`, mapped. Nothing is left behind of one that fails.
+fn map_new(path: &Path, bytes: usize, content: &[u8]) -> io::Result<*mut libc::c_void> {
+    if bytes == 0 || bytes > largest_allowed() {
+        return Err(io::Error::other("the process may not write files of this size (ulimit -f)"));
+    }
+    let low = log::fill_standard_descriptors();
+    let mut file = OpenOptions::new().read(true).write(true).create_new(true).mode(0o600).open(path)?;
+    drop(low);
+    let map = reserve(&mut file, bytes).and_then(|()| {
+        file.write_all(content)?;
+        // SAFETY: any address will do; the file is as long as that.
+        let map = unsafe {
+            libc::mmap(null_mut(), bytes, libc::PROT_READ | libc::PROT_WRITE, libc::MAP_SHARED, file.as_raw_fd(), 0)
+        };
+        if map == libc::MAP_FAILED { Err(io::Error::last_os_error()) } else { Ok(map) }
+    });
+    if map.is_err() {
+        let _ = std::fs::remove_file(path);
+    }
+    map
+}
+
+/// Gives the file its blocks: all zero.
+fn reserve(file: &mut std::fs::File, bytes: usize) -> io::Result<()> {
+    // SAFETY: an open file.
+    if unsafe { libc::fallocate(file.as_raw_fd(), 0, 0, bytes as libc::off_t) } == 0 {
+        return Ok(());
+    }
+    let error = io::Error::last_os_error();
+    if error.raw_os_error() != Some(libc::EOPNOTSUPP) {
+        return Err(error);
+    }
+    io::copy(&mut io::repeat(0).take(bytes as u64), file)?;
+    file.rewind()
+}

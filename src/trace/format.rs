@@ -1,0 +1,218 @@
+//! The files that librmcp_core.so writes and `rmcp trace` reads.
+//!
+//! A process writes into the folder that the option `trace` names: first `PID.N.head`, where `N` tells the programs apart
+//! that one process runs by exec, then its calls to `PID.N.0`, `PID.N.1`, ... Each of those has a fixed length; what is
+//! not used of it is zero. All numbers are little-endian words of 64 bits, as on the only machine that RMCP runs on.
+
+use rmcp_hooks::{HOOKS, Hook};
+
+/// The words of a record.
+pub const WORDS: usize = 8;
+/// The bytes of a record.
+pub const RECORD: usize = WORDS * 8;
+
+/// The bytes of a head.
+pub const HEAD: usize = 4096;
+/// The words that a head begins with; its text follows.
+pub const HEAD_WORDS: usize = 8;
+
+/// The word of a head that says what it is.
+pub const AT_MAGIC: usize = 0;
+/// [`fingerprint`] of whoever wrote it.
+pub const AT_FINGERPRINT: usize = 1;
+/// Process in the lower half, its parent in the upper.
+pub const AT_PROCESS: usize = 2;
+/// When the head was written, in ns of CLOCK_MONOTONIC.
+pub const AT_CLOCK: usize = 3;
+/// The same moment in ns since 1970.
+pub const AT_TIME: usize = 4;
+/// Calls that were not recorded, because no file could be written.
+pub const AT_LOST: usize = 5;
+/// The bytes of the text: why RMCP is inactive (empty: it is active), the GPUs, the executable, and the arguments, each
+/// ended by a NUL. A longer text is cut.
+pub const AT_TEXT: usize = 6;
+
+/// `rmcptrc1`.
+pub const MAGIC: u64 = u64::from_le_bytes(*b"rmcptrc1");
+
+/// Stands for the device of a call that has none.
+pub const NO_DEVICE: u8 = u8::MAX;
+
+/// What became of a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub enum Outcome {
+    /// The program got what it asked for, or the runtime's refusal.
+    AsAsked = 0,
+    /// The runtime was asked for something else; `given` says for what.
+    Rewritten = 1,
+    /// The runtime was asked for that, and the range advised SetCoarseGrain afterwards.
+    AdvisedCoarse = 2,
+    /// RMCP refused it.
+    Refused = 3,
+}
+
+/// What is known of an HSA pool.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Pool {
+    /// The agent's number, in the order in which ROCr lists them.
+    pub agent: u8,
+    /// Whether the agent is a GPU.
+    pub gpu: bool,
+    /// Whether it is fine-grained.
+    pub fine: bool,
+    /// Whether it is meant for kernel arguments.
+    pub kernarg: bool,
+}
+
+impl Pool {
+    fn pack(pool: Option<Pool>) -> u64 {
+        pool.map_or(0, |pool| {
+            1 | u64::from(pool.gpu) << 1
+                | u64::from(pool.fine) << 2
+                | u64::from(pool.kernarg) << 3
+                | u64::from(pool.agent) << 8
+        })
+    }
+
+    fn unpack(bits: u64) -> Option<Pool> {
+        let bit = |nth: u32| bits >> nth & 1 == 1;
+        bit(0).then(|| Pool { gpu: bit(1), fine: bit(2), kernarg: bit(3), agent: (bits >> 8) as u8 })
+    }
+}
+
+/// One call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Record {
+    /// When it began, in ns of CLOCK_MONOTONIC; never 0.
+    pub begin: u64,
+    /// When it ended; 0 while it runs.
+    pub end: u64,
+    /// The function.
+    pub hook: Hook,
+    /// Who called it: the runtime itself, or the program.
+    pub by_runtime: bool,
+    /// What became of it.
+    pub outcome: Outcome,
+    /// The calling thread's current HIP device, for allocations of HIP.
+    pub device: Option<u8>,
+    /// The thread, as the kernel numbers it.
+    pub thread: u32,
+    /// What was allocated, freed, registered or advised.
+    pub address: u64,
+    /// Its size in bytes, 0 where the call does not tell.
+    pub size: u64,
+    /// What the program chose: flags, advice, or pool.
+    pub asked: u64,
+    /// What the runtime was asked for.
+    pub given: u64,
+    /// What the call returned; 0 is success.
+    pub status: i32,
+    /// The pool in `asked`, where ROCr lists it.
+    pub asked_pool: Option<Pool>,
+    /// The pool in `given`.
+    pub given_pool: Option<Pool>,
+}
+
+impl Record {
+    /// As words. The first is written last when a call begins, and the second when it ends.
+    pub fn pack(&self) -> [u64; WORDS] {
+        let how = self.outcome as u64 | u64::from(self.by_runtime) << 7;
+        let device = u64::from(self.device.unwrap_or(NO_DEVICE));
+        let pools = Pool::pack(self.asked_pool) | Pool::pack(self.given_pool) << 16;
+        [
+            self.begin,
+            self.end,
+            self.hook as u64 | how << 16 | device << 24 | u64::from(self.thread) << 32,
+            self.address,
+            self.size,
+            self.asked,
+            self.given,
+            u64::from(self.status as u32) | pools << 32,
+        ]
+    }
+
+    /// From words; None for a place where no call was recorded, and for what no core would write.
+    pub fn unpack(words: &[u64; WORDS]) -> Option<Record> {
+        let [begin, end, what, address, size, asked, given, result] = *words;
+        let how = what >> 16;
+        let outcome = match how & 0x7f {
+            0 => Outcome::AsAsked,
+            1 => Outcome::Rewritten,
+            2 => Outcome::AdvisedCoarse,
+            3 => Outcome::Refused,
+            _ => return None,
+        };
+        let device = (what >> 24) as u8;
+        (begin != 0).then_some(Record {
+            begin,
+            end,
+            hook: *Hook::ALL.get(usize::from(what as u16))?,
+            by_runtime: how & 0x80 != 0,
+            outcome,
+            device: (device != NO_DEVICE).then_some(device),
+            thread: (what >> 32) as u32,
+            address,
+            size,
+            asked,
+            given,
+            status: result as u32 as i32,
+            asked_pool: Pool::unpack(result >> 32),
+            given_pool: Pool::unpack(result >> 48),
+        })
+    }
+}
+
+/// A number that tells hook tables apart: whoever reads a record must know the same functions as who wrote it.
+pub const fn fingerprint() -> u64 {
+    // FNV-1a over the names.
+    let mut hash = 0xcbf2_9ce4_8422_2325;
+    let mut hook = 0;
+    while hook < HOOKS.len() {
+        let name = HOOKS[hook].symbol.to_bytes_with_nul();
+        let mut at = 0;
+        while at < name.len() {
+            hash = (hash ^ name[at] as u64).wrapping_mul(0x0100_0000_01b3);
+            at += 1;
+        }
+        hook += 1;
+    }
+    hash
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_record_comes_back_as_it_went() {
+        let pool = Pool { agent: 3, gpu: true, fine: false, kernarg: true };
+        let all = Record {
+            begin: 1,
+            end: u64::MAX,
+            hook: Hook::ALL[Hook::ALL.len() - 1],
+            by_runtime: true,
+            outcome: Outcome::Refused,
+            device: Some(254),
+            thread: u32::MAX,
+            address: 2,
+            size: 3,
+            asked: 4,
+            given: 5,
+            status: i32::MIN,
+            asked_pool: Some(pool),
+            given_pool: Some(Pool { agent: 255, gpu: false, fine: true, kernarg: false }),
+        };
+        let least = Record { device: None, asked_pool: None, given_pool: None, by_runtime: false, status: 0, ..all };
+        for record in [all, least] {
+            assert_eq!(Record::unpack(&record.pack()), Some(record));
+        }
+    }
+
+    #[test]
+    fn what_no_core_writes_is_no_record() {
+        assert_eq!(Record::unpack(&[0; WORDS]), None);
+        assert_eq!(Record::unpack(&[1, 0, u64::MAX, 0, 0, 0, 0, 0]), None);
+        assert_eq!(Record::unpack(&[1, 0, Hook::ALL.len() as u64, 0, 0, 0, 0, 0]), None);
+    }
+}
