@@ -212,7 +212,7 @@ pub struct HookInfo {
 macro_rules! describe {
     ($( $lib:ident fn $name:ident ( $($arg:ident : $ty:ty),* ) -> $ret:ty => $policy:ident $([$size:expr])?; )*) => {
         /// Every hook, in table order; the discriminant is the index of its slot.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         #[repr(usize)]
         #[allow(non_camel_case_types, missing_docs)] // named as the C functions are
         pub enum Hook { $($name),* }
