@@ -11,6 +11,7 @@
 //! Only headers are read, in small pieces, so a library of a gigabyte takes milliseconds. The files may be anything:
 //! sizes and offsets are checked, memory and time are bounded, and what is broken is said.
 
+mod advice;
 mod archive;
 mod bundle;
 mod compressed;
@@ -21,6 +22,7 @@ mod names;
 pub(crate) mod source;
 mod walk;
 
+pub use advice::{Advice, Confidence, advice};
 pub use coverage::{Coverage, OVERRIDES, OverrideRule, override_version};
 pub use isa::{Generic, Isa, NotAnIsa, Processor};
 pub use walk::{Found, Problem, paths};

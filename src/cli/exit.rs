@@ -6,6 +6,8 @@ pub const FAILURE: u8 = 1;
 pub const USAGE: u8 = 2;
 /// `rmcp status`: RMCP is not enabled.
 pub const DISABLED: u8 = 3;
+/// `rmcp inspect`: a card has no code.
+pub const NOT_COVERED: u8 = 4;
 /// The fault is that of `rmcp-run`, as with `env`, `nice` and `timeout`.
 pub const RUN_FAILED: u8 = 125;
 /// The program cannot be executed.
@@ -22,6 +24,7 @@ pub const RMCP: &[Meaning] = &[
     (FAILURE, "failed, or what was to be checked is wrong"),
     (USAGE, "the command line is wrong"),
     (DISABLED, "rmcp status: RMCP is not enabled"),
+    (NOT_COVERED, "rmcp inspect: a card has no code"),
 ];
 
 /// Those of `rmcp-run`, and of `rmcp trace` once its own command line is right. Otherwise they are the program's.

@@ -1,6 +1,7 @@
 //! Python packages that use a GPU, known by their files.
 
-use super::{Python, Release, Runtime, entries, name};
+use super::program::{Program, rocblas_kernels};
+use super::{Machine, Python, Release, Runtime, entries, name};
 use crate::bounded::read_text;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -16,7 +17,8 @@ pub struct Framework {
     pub folder: PathBuf,
     /// What it was built for.
     pub backend: Backend,
-    /// The runtime that came with it, or with a package that it needs. None where it uses the installed one.
+    /// The runtime that it loads: its own, that of a package that it needs, or the installed one. None where it loads
+    /// none, or none is found.
     pub runtime: Option<Runtime>,
     /// What to read to learn for which cards it has code: few files, so that this takes milliseconds. Empty for a package
     /// that has none of its own.
@@ -36,7 +38,7 @@ pub enum Backend {
 const TEXT_LIMIT: u64 = 64 * 1024;
 
 /// Which packages are looked for, by the name of their folder, and how each is told.
-const KNOWN: [(&str, fn(&Path, &Python) -> Option<Found>); 5] = [
+const KNOWN: [(&str, fn(&Path) -> Option<Found>); 5] = [
     ("torch", torch),
     ("tensorflow", tensorflow),
     ("jax_rocm7_plugin", jax),
@@ -53,31 +55,41 @@ struct Found {
     code: Vec<PathBuf>,
 }
 
-pub(super) fn find(python: &Python) -> Vec<Framework> {
-    KNOWN.iter().filter_map(|(name, read)| one(name, *read, python)).collect()
+pub(super) fn find(python: &Python, machine: &Machine) -> Vec<Framework> {
+    KNOWN.iter().filter_map(|(name, read)| one(name, *read, python, machine)).collect()
 }
 
-fn one(name: &str, read: fn(&Path, &Python) -> Option<Found>, python: &Python) -> Option<Framework> {
+fn one(name: &str, read: fn(&Path) -> Option<Found>, python: &Python, machine: &Machine) -> Option<Framework> {
     let folder = python.package(name).ok()?;
-    let Found { backend, libraries, mut code } = read(&folder, python)?;
-    let sdk = sdk_folders(python);
-    let runtime =
-        Runtime::within(&libraries).or_else(|| sdk.iter().find_map(|folder| Runtime::within(&folder.join("lib"))));
-    if matches!(backend, Backend::Rocm(_)) {
-        let folders = [libraries].into_iter().chain(sdk.iter().map(|folder| folder.join("lib")));
-        code.extend(folders.map(|folder| folder.join("rocblas/library")).filter(|folder| folder.is_dir()));
+    let Found { backend, libraries, mut code } = read(&folder)?;
+    let version = version(&folder, name);
+    if !matches!(backend, Backend::Rocm(_)) {
+        return Some(Framework { name: name.into(), version, folder, backend, runtime: None, code: Vec::new() });
     }
-    Some(Framework { name: name.into(), version: version(&folder, name), folder, backend, runtime, code })
+    // The interpreter loads the library of the package that links to HIP; Debian has it in the system's folder.
+    let programs: Vec<Program> = code.iter().filter_map(|file| Program::read(file, machine).ok()).collect();
+    if !programs.iter().any(|program| program.calls_hip) {
+        code = programs.iter().flat_map(|program| program.code(machine)).collect();
+    }
+    let folders: Vec<PathBuf> = [libraries].into_iter().chain(sdk_folders(python)).collect();
+    let bundled = folders.iter().find_map(|folder| Runtime::within(folder));
+    let runtime = bundled.or_else(|| programs.iter().find_map(Program::runtime));
+    let kernels = folders.iter().find_map(|folder| rocblas_kernels(&folder.join("librocblas.so"), machine));
+    let loaded = || programs.iter().flat_map(|program| program.code(machine)).find(|path| path.is_dir());
+    code.extend(kernels.or_else(loaded));
+    code.sort();
+    code.dedup();
+    Some(Framework { name: name.into(), version, folder, backend, runtime, code })
 }
 
-/// The folders of TheRock's wheels: `_rocm_sdk_core`, and `_rocm_sdk_libraries_*` with the kernels for one family.
+/// The folders of libraries of TheRock's wheels: `_rocm_sdk_core`, and `_rocm_sdk_libraries_*` with the kernels for one family.
 fn sdk_folders(python: &Python) -> Vec<PathBuf> {
     let folders = python.folders.iter().flat_map(|folder| entries(folder));
-    folders.filter(|path| name(path).starts_with("_rocm_sdk_")).collect()
+    folders.filter(|path| name(path).starts_with("_rocm_sdk_")).map(|path| path.join("lib")).collect()
 }
 
 /// PyTorch writes what it was built for into version.py.
-fn torch(folder: &Path, _: &Python) -> Option<Found> {
+fn torch(folder: &Path) -> Option<Found> {
     let libraries = folder.join("lib");
     let text = read_text(&folder.join("version.py"), TEXT_LIMIT).ok()?;
     let backend = match (assigned(&text, "hip"), assigned(&text, "cuda")) {
@@ -87,11 +99,12 @@ fn torch(folder: &Path, _: &Python) -> Option<Found> {
         (None, Some(cuda)) => Backend::Other(format!("CUDA {cuda}")),
         (None, None) => Backend::Other("the CPU alone".into()),
     };
-    let code = with_prefix(&libraries, &["libtorch_hip.so"]);
+    let hip = with_prefix(&libraries, &["libtorch_hip.so"]);
+    let code = if hip.is_empty() { with_prefix(folder, &["_C."]) } else { hip };
     Some(Found { backend, libraries, code })
 }
 
-fn tensorflow(folder: &Path, _: &Python) -> Option<Found> {
+fn tensorflow(folder: &Path) -> Option<Found> {
     let information = folder.join("python/platform/build_info.py");
     let text = read_text(&information, TEXT_LIMIT).ok()?;
     let rocm = text.contains("'is_rocm_build': True")
@@ -107,12 +120,12 @@ fn tensorflow(folder: &Path, _: &Python) -> Option<Found> {
     Some(Found { backend, libraries: folder.into(), code })
 }
 
-fn jax(folder: &Path, _: &Python) -> Option<Found> {
+fn jax(folder: &Path) -> Option<Found> {
     let code = entries(folder).into_iter().filter(|path| name(path).ends_with(".so")).collect();
     Some(Found { backend: Backend::Rocm(None), libraries: folder.into(), code })
 }
 
-fn onnxruntime(folder: &Path, _: &Python) -> Option<Found> {
+fn onnxruntime(folder: &Path) -> Option<Found> {
     let libraries = folder.join("capi");
     let code = with_prefix(&libraries, &["libonnxruntime_providers_rocm.so", "libonnxruntime_providers_migraphx.so"]);
     let cuda = !with_prefix(&libraries, &["libonnxruntime_providers_cuda.so"]).is_empty();

@@ -5,7 +5,7 @@ use super::elf::Dynamic;
 use super::{Machine, Release, Runtime, entries, name};
 use crate::bounded::read_text;
 use crate::inspect::InspectError;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeSet, VecDeque};
 use std::env;
 use std::path::{Path, PathBuf};
 
@@ -124,7 +124,8 @@ pub(super) fn rocblas_kernels(library: &Path, machine: &Machine) -> Option<PathB
     if let Some(chosen) = machine.variable("ROCBLAS_TENSILE_LIBPATH") {
         return Some(machine.path(chosen)).filter(|folder| folder.is_dir());
     }
-    let rocblas = library.canonicalize().ok()?.parent()?.join("rocblas");
+    let library = library.canonicalize().unwrap_or_else(|_| library.into());
+    let rocblas = library.parent()?.join("rocblas");
     let versions = entries(&rocblas).into_iter().rev().map(|version| version.join("library"));
     [rocblas.join("library")].into_iter().chain(versions).find(|folder| folder.is_dir())
 }
@@ -156,7 +157,7 @@ struct Loader<'a> {
     system: Vec<PathBuf>,
     /// Files whose libraries are still to be found, with the RPATH that they inherit.
     queue: VecDeque<(PathBuf, Dynamic, Vec<PathBuf>)>,
-    found: BTreeMap<String, ()>,
+    found: BTreeSet<String>,
 }
 
 impl<'a> Loader<'a> {
@@ -165,7 +166,7 @@ impl<'a> Loader<'a> {
         configured(machine, &machine.path("/etc/ld.so.conf"), 0, &mut system);
         system.extend(DEFAULT.map(|folder| machine.path(folder)));
         let path = machine.folders("LD_LIBRARY_PATH");
-        Self { machine, path, system, queue: VecDeque::new(), found: BTreeMap::new() }
+        Self { machine, path, system, queue: VecDeque::new(), found: BTreeSet::new() }
     }
 
     fn run(&mut self) -> Vec<Library> {
@@ -177,7 +178,7 @@ impl<'a> Loader<'a> {
             let rpath: Vec<PathBuf> =
                 if runpath.is_empty() { rpath.into_iter().chain(inherited).collect() } else { Vec::new() };
             for name in dynamic.needed {
-                if self.found.len() == LIBRARIES || self.found.insert(name.clone(), ()).is_some() {
+                if self.found.len() == LIBRARIES || !self.found.insert(name.clone()) {
                     continue;
                 }
                 let path = self.find(&name, &rpath, &runpath);

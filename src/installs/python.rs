@@ -32,6 +32,14 @@ pub struct NoSuchPackage {
 const TEXT_LIMIT: u64 = 64 * 1024;
 
 impl Python {
+    /// The interpreter of a shell: that of the active virtual or conda environment, else python3 or python in PATH.
+    pub fn of_shell(machine: &Machine) -> Option<Self> {
+        let active = ["VIRTUAL_ENV", "CONDA_PREFIX"].into_iter().filter_map(|name| machine.variable(name));
+        let mut programs =
+            active.map(|prefix| Path::new(prefix).join("bin/python")).chain(["python3", "python"].map(PathBuf::from));
+        programs.find_map(|program| Self::find(&program, machine))
+    }
+
     /// The interpreter at a path or, without a slash, in PATH. None where the file's name is not that of a Python.
     pub fn find(program: &Path, machine: &Machine) -> Option<Self> {
         let called = if program.components().count() > 1 {
@@ -116,8 +124,8 @@ impl Python {
     }
 
     /// The packages that use a GPU, or could.
-    pub fn frameworks(&self) -> Vec<Framework> {
-        frameworks::find(self)
+    pub fn frameworks(&self, machine: &Machine) -> Vec<Framework> {
+        frameworks::find(self, machine)
     }
 }
 
