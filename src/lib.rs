@@ -7,6 +7,7 @@
 //! |---|---|
 //! | [`gfx`] | what is a gfx target, and which family is it of |
 //! | [`topology`] | which GPUs does the KFD list, and which of them does HIP see |
+//! | [`host`] | what do kernel and account say of this machine |
 //! | [`options`] | what did the user set, where, and what is wrong with it |
 //! | [`policy`] | what becomes of this call's flags |
 //! | [`installs`] | which ROCm installations and frameworks are here |
@@ -23,6 +24,8 @@ pub mod topology;
 
 #[cfg(feature = "cli")]
 pub mod cli;
+#[cfg(feature = "cli")]
+pub mod host;
 #[cfg(feature = "cli")]
 pub mod inspect;
 #[cfg(feature = "cli")]

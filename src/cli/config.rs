@@ -138,7 +138,12 @@ impl Checked {
     fn files(files: &[PathBuf]) -> Result<Self> {
         let mut all = Self { checked: Vec::new(), complaints: Vec::new() };
         for file in files {
-            let complaints = options::check(file).with_context(|| format!("{} cannot be checked", file.display()))?;
+            let mut complaints =
+                options::check(file).with_context(|| format!("{} cannot be checked", file.display()))?;
+            complaints.sort_by_key(|complaint| match complaint.place {
+                Place::File(_, line) => line,
+                Place::Environment(_) => 0,
+            });
             all.checked.push(file.display().to_string());
             all.complaints.extend(complaints.iter().map(Wrong::new));
         }

@@ -1,12 +1,35 @@
-//! `rmcp detect`.
+//! `rmcp detect`: the machine as a GPU program finds it.
 
-use anyhow::{Result, bail};
+mod environment;
+mod facts;
+mod preload;
+mod problems;
+mod survey;
+mod text;
+
+use super::show::Output;
+use crate::installs;
+use anyhow::Result;
+pub use facts::Found;
+use std::path::PathBuf;
+use survey::Survey;
 
 /// Shows the machine: cards, ROCm installations, permissions, and what RMCP would do.
+///
+/// Asks the kernel's files alone, no GPU and no runtime. With --json it is complete enough for an issue report; that
+/// holds the user's name and paths, so read it before you post it.
 #[derive(clap::Args)]
-pub struct Arguments {}
+pub struct Arguments {
+    /// Where the machine's files begin. For tests, and for a disk mounted elsewhere.
+    #[arg(long, value_name = "FOLDER", default_value = "/", hide = true)]
+    root: PathBuf,
+
+    #[command(flatten)]
+    output: Output,
+}
 
 /// The subcommand.
-pub fn main(_: &Arguments) -> Result<()> {
-    bail!("rmcp detect is not written yet")
+pub fn main(arguments: &Arguments) -> Result<()> {
+    let machine = installs::Machine { root: arguments.root.clone(), ..installs::Machine::this() };
+    arguments.output.show(&Found::of(&Survey::make(machine)))
 }

@@ -1,7 +1,7 @@
 //! The JSON of every command, described: docs/schema/ and docs/json.md come from here.
 
 use super::show::Report;
-use super::{config, explain};
+use super::{config, detect, explain, inspect};
 use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value, json};
 use std::fmt::Write;
@@ -17,8 +17,10 @@ pub struct Described {
 /// Every schema. A command whose JSON is not here is found by the tests.
 pub fn all() -> Vec<Described> {
     vec![
+        of::<detect::Found>(),
         of::<explain::Explanation>(),
         of::<explain::Hooked>(),
+        of::<inspect::Inspection>(),
         of::<config::Shown>(),
         of::<config::Checked>(),
         of::<config::Written>(),
