@@ -22,6 +22,10 @@ static inline void must(const char* what, int error) {
 }
 #define MUST(call) must(#call, (int)(call))
 
+// What `compile` made last.
+static char* last_code;
+static size_t last_code_size;
+
 // Compiles `source` and loads it.
 static inline hipModule_t compile(const char* source) {
     hipDeviceProp_t device;
@@ -44,6 +48,7 @@ static inline hipModule_t compile(const char* source) {
     MUST(HIPRTC(hiprtcGetCode)(program, code));
     hipModule_t module;
     MUST(hipModuleLoadData(&module, code));
+    last_code = code, last_code_size = size;
     return module;
 }
 
@@ -53,12 +58,18 @@ static inline hipFunction_t kernel(hipModule_t module, const char* name) {
     return function;
 }
 
+// Has a stream run a kernel.
+template <class... Arguments>
+static void launch_on(hipStream_t stream, hipFunction_t function, dim3 groups, dim3 items, Arguments... arguments) {
+    void* pointers[] = {&arguments...};
+    MUST(hipModuleLaunchKernel(function, groups.x, groups.y, groups.z, items.x, items.y, items.z, 0, stream, pointers,
+                               nullptr));
+}
+
 // Runs a kernel to its end.
 template <class... Arguments>
 static void launch(hipFunction_t function, dim3 groups, dim3 items, Arguments... arguments) {
-    void* pointers[] = {&arguments...};
-    MUST(hipModuleLaunchKernel(function, groups.x, groups.y, groups.z, items.x, items.y, items.z, 0, nullptr, pointers,
-                               nullptr));
+    launch_on(nullptr, function, groups, items, arguments...);
     MUST(hipDeviceSynchronize());
 }
 

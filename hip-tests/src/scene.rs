@@ -195,8 +195,8 @@ impl Scene {
             .env("LD_PRELOAD", preload)
             .env("RMCP_KFD_MACHINE", &self.machine)
             .env("RMCP_KFD_LOG", log_file)
-            // Small copies go through SDMA like large ones, and through no kernel.
-            .env("GPU_FORCE_BLIT_COPY_SIZE", "0")
+            // Where kernels do not run, small copies go through SDMA like large ones.
+            .envs((!self.machine.starts_with("gfx10")).then_some(("GPU_FORCE_BLIT_COPY_SIZE", "0")))
             .envs(client.get_envs().filter_map(|(name, value)| Some((name, value?))))
             .envs(&self.environment);
         command

@@ -1,0 +1,190 @@
+// What a running kernel and the program see of each other's writes, in memory of each kind.
+//
+// The two take turns over words of coherent memory, which RMCP leaves alone: whichever waits knows that the other has
+// written and fenced. Then it looks, a thousand times, at the memory that the test is about.
+#include "kernels.h"
+
+#include <sched.h>
+
+static const char* const kSource = R"(
+struct Turns { unsigned told, answered; };
+// Waits for the program's turn to end; the load goes past the caches of the kernel's own core.
+static __device__ void wait(const volatile unsigned* turn) { while (*turn == 0) __builtin_amdgcn_s_sleep(1); }
+
+// Writes; lets the program look and answer; looks at the answer.
+extern "C" __global__ void talk(volatile unsigned* shared, volatile Turns* turns, unsigned* seen) {
+    unsigned before = shared[1];
+    shared[0] = 42;
+    __threadfence_system();
+    turns->told = 1;
+    wait(&turns->answered);
+    __threadfence_system();
+    unsigned answer = before;
+    for (int n = 0; n < 1000 && answer == before; n++) answer = shared[1];
+    *seen = answer;
+}
+extern "C" __global__ void look(const unsigned* shared, unsigned* seen) { *seen = shared[1]; }
+extern "C" __global__ void write(unsigned* shared, unsigned value) { shared[threadIdx.x] = value; }
+
+// Counts in turns with the program: half of its own before the program does, half after.
+extern "C" __global__ void count(unsigned* counter, volatile Turns* turns) {
+    atomicAdd_system(counter, 1u);
+    __syncthreads();
+    if (threadIdx.x == 0) {
+        __threadfence_system();
+        turns->told = 1;
+        wait(&turns->answered);
+    }
+    __syncthreads();
+    atomicAdd_system(counter, 1u);
+}
+// Counts while the program counts, by addition and by compare-and-swap.
+extern "C" __global__ void race(unsigned* added, unsigned long long* swapped, volatile Turns* turns, int times) {
+    turns->told = 1;
+    wait(&turns->answered);
+    for (int n = 0; n < times; n++) {
+        atomicAdd_system(added, 1u);
+        unsigned long long old = *(volatile unsigned long long*)swapped, expected;
+        do {
+            expected = old;
+            old = atomicCAS_system(swapped, expected, expected + 1);
+        } while (old != expected);
+    }
+}
+)";
+
+struct Turns {
+    unsigned told, answered;
+};
+static volatile Turns* turns;
+static unsigned* seen;
+static hipModule_t module;
+static hipStream_t stream;
+
+static void expect(const char* memory, const char* what, bool right) {
+    char label[160];
+    snprintf(label, sizeof label, "%s: %s", memory, what);
+    result(label, !right);
+}
+
+static void await(volatile unsigned* turn) {
+    while (__atomic_load_n(turn, __ATOMIC_ACQUIRE) == 0) sched_yield();
+}
+
+static unsigned read(const unsigned* word) { return __atomic_load_n(word, __ATOMIC_ACQUIRE); }
+
+// The program polls a word that a kernel has written, but which may not have come.
+static bool comes(const unsigned* word, unsigned value) {
+    for (int n = 0; n < 1000; n++)
+        if (read(word) == value) return true;
+    return false;
+}
+
+static void begin() { turns->told = turns->answered = 0; }
+static void answer() { __atomic_store_n(&turns->answered, 1u, __ATOMIC_RELEASE); }
+
+static void talk(const char* memory, unsigned* shared, unsigned* device) {
+    begin();
+    memset(shared, 0, 4096);
+    launch_on(stream, kernel(module, "talk"), 1, 1, device, turns, seen);
+    await(&turns->told);
+    expect(memory, "the program polls what a running kernel wrote", comes(&shared[0], 42));
+    __atomic_store_n(&shared[1], 43u, __ATOMIC_SEQ_CST);
+    answer();
+    MUST(hipStreamSynchronize(stream));
+    expect(memory, "a running kernel polls what the program wrote", read(seen) == 43);
+    expect(memory, "the program reads what an ended kernel wrote", read(&shared[0]) == 42);
+    shared[1] = 44;
+    launch_on(stream, kernel(module, "look"), 1, 1, device, seen);
+    MUST(hipStreamSynchronize(stream));
+    expect(memory, "the next kernel reads what the program wrote", read(seen) == 44);
+}
+
+static void count(const char* memory, unsigned* shared, unsigned* device) {
+    begin();
+    *shared = 0;
+    launch_on(stream, kernel(module, "count"), 1, 64, device, turns);
+    await(&turns->told);
+    for (int n = 0; n < 1000; n++) __atomic_fetch_add(shared, 1u, __ATOMIC_SEQ_CST);
+    answer();
+    MUST(hipStreamSynchronize(stream));
+    expect(memory, "both count in turns", read(shared) == 1000 + 2 * 64);
+}
+
+static void race(const char* memory, unsigned* shared, unsigned* device) {
+    const int times = 300, groups = 8, items = 32;
+    begin();
+    memset(shared, 0, 4096);
+    unsigned long long* wide = (unsigned long long*)(shared + 32);
+    launch_on(stream, kernel(module, "race"), groups, items, device, (unsigned long long*)(device + 32), turns, times);
+    await(&turns->told);
+    answer();
+    for (int n = 0; n < times * groups; n++) {
+        __atomic_fetch_add(shared, 1u, __ATOMIC_SEQ_CST);
+        unsigned long long old = __atomic_load_n(wide, __ATOMIC_RELAXED);
+        while (!__atomic_compare_exchange_n(wide, &old, old + 1, false, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED)) {}
+    }
+    MUST(hipStreamSynchronize(stream));
+    const unsigned all = times * groups * items + times * groups;
+    expect(memory, "both count at once by addition", read(shared) == all);
+    expect(memory, "both count at once by compare-and-swap", __atomic_load_n(wide, __ATOMIC_ACQUIRE) == all);
+}
+
+// An event is all that the program waits for: `flags` says whether it has a fence.
+static void event(const char* memory, const char* name, unsigned flags, unsigned* shared, unsigned* device) {
+    hipEvent_t event;
+    if (hipEventCreateWithFlags(&event, flags) != hipSuccess) {
+        (void)hipGetLastError();
+        return;
+    }
+    memset(shared, 0, 4096);
+    launch_on(stream, kernel(module, "write"), 1, 64, device, 7u);
+    MUST(hipEventRecord(event, stream));
+    MUST(hipEventSynchronize(event));
+    size_t wrong = 0;
+    for (int n = 0; n < 64; n++) wrong += read(&shared[n]) != 7;
+    char label[160];
+    snprintf(label, sizeof label, "%s: after an event, %s", memory, name);
+    result(label, wrong);
+    MUST(hipStreamSynchronize(stream));
+    MUST(hipEventDestroy(event));
+}
+
+static void all(const char* memory, void* host, void* device) {
+    mark(memory);
+    unsigned *shared = (unsigned*)host, *there = (unsigned*)device;
+    talk(memory, shared, there);
+    count(memory, shared, there);
+    race(memory, shared, there);
+    event(memory, "Default", hipEventDefault, shared, there);
+    event(memory, "ReleaseToDevice", hipEventReleaseToDevice, shared, there);
+    event(memory, "DisableSystemFence", 0x20000000, shared, there);
+}
+
+int main() {
+    setvbuf(stdout, nullptr, _IOLBF, 0);
+    module = compile(kSource);
+    MUST(hipStreamCreateWithFlags(&stream, hipStreamNonBlocking));
+    MUST(hipHostMalloc((void**)&turns, sizeof *turns, hipHostMallocCoherent));
+    MUST(hipHostMalloc((void**)&seen, sizeof *seen, hipHostMallocCoherent));
+    // The first launch loads the code.
+    begin();
+    launch_on(stream, kernel(module, "write"), 1, 1, seen, 0u);
+    MUST(hipStreamSynchronize(stream));
+
+    void *memory, *device;
+    MUST(hipHostMalloc(&memory, 4096, 0));
+    all("hipHostMalloc(0)", memory, memory);
+    MUST(hipHostMalloc(&memory, 4096, hipHostMallocCoherent));
+    all("hipHostMalloc(Coherent)", memory, memory);
+    MUST(hipHostMalloc(&memory, 4096, hipHostMallocNonCoherent));
+    all("hipHostMalloc(NonCoherent)", memory, memory);
+    MUST(hipMallocManaged(&memory, 4096));
+    all("hipMallocManaged", memory, memory);
+    memory = aligned_alloc(4096, 4096);
+    MUST(hipHostRegister(memory, 4096, 0));
+    MUST(hipHostGetDevicePointer(&device, memory, 0));
+    all("hipHostRegister", memory, device);
+    mark("exit");
+    return 0;
+}

@@ -1,0 +1,34 @@
+//! What the emulated card's memory does: copies and fills of every size, caches and fences, atomics of both sides at
+//! once, queues that wait for each other, and faults.
+//!
+//! Bus and cache are models (hip-tests/kfd/card.rs, hip-tests/kfd/gl2.rs). These tests show what follows for programs on
+//! the unmodified runtimes if a card is so.
+#![forbid(unsafe_code)]
+
+mod bytes;
+mod faults;
+mod fences;
+mod polled;
+mod queues;
+
+use rmcp_hip_tests::{Client, Release, Run, Scene, require};
+use std::sync::Arc;
+
+/// Each release on the headline card, with nothing set but the machine.
+fn scenes() -> Vec<Scene> {
+    Release::ALL.into_iter().map(|release| Scene::new(release, "gfx1010")).collect()
+}
+
+/// The run of a program with kernels, or `None` where this machine cannot have a stack.
+fn run(scene: &Scene, program: &'static str) -> Option<Arc<Run>> {
+    require("a ROCm stack", scene.run(Client::Kernels { program }))
+}
+
+/// Every one of the program's results is right.
+#[track_caller]
+fn assert_right(scene: &Scene, run: &Run, results: usize) {
+    assert_eq!(run.calls.len(), results, "{scene:?}");
+    for call in &run.calls {
+        assert_eq!((call.code, call.wrong), (0, 0), "{} in {scene:?}:\n{}", call.label, run.stdout);
+    }
+}
