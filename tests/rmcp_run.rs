@@ -41,6 +41,7 @@ impl Installed {
     fn command(&self, args: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Command {
         let mut command = Command::new(self.bin());
         command.args(args).env_remove("LD_PRELOAD").env_remove("AMD_OPT_FLUSH");
+        command.env_remove("HSA_OVERRIDE_GFX_VERSION");
         for (name, _) in std::env::vars_os().filter(|(name, _)| name.as_encoded_bytes().starts_with(b"RMCP_")) {
             command.env_remove(name);
         }
@@ -48,9 +49,37 @@ impl Installed {
         command
     }
 
+    /// The same on a machine with these GPUs, the first at node 1. Those of odd nodes have a unique id.
+    fn on(&self, gpus: &[u32], args: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Command {
+        let topology = self.root().join("topology");
+        let node = |number: usize, gpu_id: usize, properties: String| {
+            let folder = topology.join(format!("nodes/{number}"));
+            fs::create_dir_all(&folder).unwrap();
+            fs::write(folder.join("gpu_id"), format!("{gpu_id}\n")).unwrap();
+            fs::write(folder.join("properties"), properties).unwrap();
+        };
+        node(0, 0, "cpu_cores_count 12\nsimd_count 0\n".into());
+        for (index, version) in gpus.iter().enumerate() {
+            let (number, place) = (index + 1, (index + 1) << 8);
+            let unique_id = if number % 2 == 1 { 0xabc0 + number } else { 0 };
+            node(
+                number,
+                number,
+                format!("simd_count 72\ngfx_target_version {version}\nlocation_id {place}\nunique_id {unique_id}\n"),
+            );
+        }
+        let mut command = self.command(args);
+        command.env("RMCP_TOPOLOGY", topology);
+        command
+    }
+
     fn run(&self, args: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Output {
         self.command(args).output().unwrap()
     }
+}
+
+fn stderr(output: &Output) -> String {
+    String::from_utf8(output.stderr.clone()).unwrap()
 }
 
 fn stdout(output: &Output) -> String {
@@ -94,7 +123,7 @@ fn the_command_may_be_reached_through_a_link() {
     std::os::unix::fs::symlink(installed.bin(), &link).unwrap();
     let output =
         Command::new(link).arg("--dry-run").env_remove("RMCP_LIBRARY").env_remove("LD_PRELOAD").output().unwrap();
-    assert_eq!(stdout(&output), format!("LD_PRELOAD={}\n", installed.library().display()));
+    assert_eq!(stdout(&output), format!("set LD_PRELOAD={}\n", installed.library().display()));
 }
 
 #[test]
@@ -170,7 +199,7 @@ fn a_wrong_option_runs_nothing_and_says_what_is_allowed() {
 fn dry_run_prints_the_changes_and_runs_nothing() {
     let installed = Installed::new();
     let output = installed.run(["--dry-run", "--set", "managed=keep", "echo", "ran"]);
-    let expected = format!("LD_PRELOAD={}\nRMCP_MANAGED=keep\n", installed.library().display());
+    let expected = format!("set LD_PRELOAD={}\nset RMCP_MANAGED=keep\n", installed.library().display());
     assert_eq!(stdout(&output), expected);
 }
 
@@ -181,7 +210,8 @@ fn coarse_registered_memory_comes_with_system_fences() {
     assert_eq!(stdout(&installed.run(["--set", "register=coarse", "sh", "-c", script])), "coarse 0\n");
     assert_eq!(stdout(&installed.run(["--set", "register=keep", "sh", "-c", script])), "keep\n");
     let output = installed.run(["--dry-run", "--set", "register=coarse"]);
-    let expected = format!("LD_PRELOAD={}\nRMCP_REGISTER=coarse\nAMD_OPT_FLUSH=0\n", installed.library().display());
+    let expected = ["RMCP_REGISTER=coarse", "AMD_OPT_FLUSH=0"].map(|line| format!("set {line}\n")).concat();
+    let expected = format!("set LD_PRELOAD={}\n{expected}", installed.library().display());
     assert_eq!(stdout(&output), expected);
     let set_already = installed.command(["-n", "--set", "register=coarse"]).env("AMD_OPT_FLUSH", "0").output().unwrap();
     assert!(!stdout(&set_already).contains("AMD_OPT_FLUSH"));
@@ -270,7 +300,7 @@ fn rmcp_library_is_used_before_any_other() {
     let library = own.join("lib/rmcp/librmcp.so");
     let output = installed.command(["-n"]).env("RMCP_LIBRARY", &library).output().unwrap();
     fs::remove_dir_all(&own).unwrap();
-    assert_eq!(stdout(&output), format!("LD_PRELOAD={}\n", library.display()));
+    assert_eq!(stdout(&output), format!("set LD_PRELOAD={}\n", library.display()));
 }
 
 #[test]
@@ -286,9 +316,11 @@ fn a_library_below_a_folder_with_a_blank_is_refused() {
 #[test]
 fn help_names_every_option_and_version_is_the_packages() {
     let installed = Installed::new();
-    let help = stdout(&installed.run(["--help"]));
+    // Long lines are wrapped.
+    let words = |text: &str| text.split_ascii_whitespace().collect::<Vec<_>>().join(" ");
+    let help = words(&stdout(&installed.run(["--help"])));
     for row in rmcp::options::TABLE {
-        assert!(help.contains(row.help()), "{}", row.name);
+        assert!(help.contains(&words(row.help())), "{}", row.name);
     }
     assert_eq!(stdout(&installed.run(["--version"])), format!("rmcp-run {}\n", env!("CARGO_PKG_VERSION")));
 }
@@ -298,4 +330,204 @@ fn without_a_program_it_says_how_it_is_used() {
     let output = Installed::new().run([""; 0]);
     assert_eq!(output.status.code(), Some(125));
     assert!(String::from_utf8(output.stderr).unwrap().contains("rmcp-run [OPTIONS] PROGRAM [ARGUMENT]..."));
+}
+
+#[test]
+fn the_override_of_another_generation_is_gone_from_the_program_and_the_user_hears_why() {
+    let installed = Installed::new();
+    let mut command = installed.on(&[100_300], ["sh", "-c", "echo ${HSA_OVERRIDE_GFX_VERSION-gone}"]);
+    let output = command.env("HSA_OVERRIDE_GFX_VERSION", "11.0.0").output().unwrap();
+    assert_eq!(stdout(&output), "gone\n");
+    let line = stderr(&output);
+    assert!(line.starts_with("rmcp-run: HSA_OVERRIDE_GFX_VERSION=11.0.0 is removed (--keep-env keeps it)"), "{line}");
+    assert!(line.ends_with("(recipe override-other-major)\n") && line.contains("gfx1030 at 0000:01:00.0"), "{line}");
+    assert_eq!(line.lines().count(), 1);
+}
+
+#[test]
+fn keep_env_keeps_it_and_no_recipes_says_nothing() {
+    let installed = Installed::new();
+    for (option, words) in [("--keep-env", "kept as you wish, though harmful"), ("--no-recipes", "")] {
+        let mut command = installed.on(&[100_300], [option, "sh", "-c", "echo $HSA_OVERRIDE_GFX_VERSION"]);
+        let output = command.env("HSA_OVERRIDE_GFX_VERSION", "11.0.0").output().unwrap();
+        assert_eq!(stdout(&output), "11.0.0\n");
+        assert!(stderr(&output).contains(words) && (words.is_empty() == stderr(&output).is_empty()), "{output:?}");
+    }
+}
+
+#[test]
+fn disabled_or_excluded_rmcp_run_leaves_the_environment_to_the_user() {
+    let installed = Installed::new();
+    let file = installed.root().join("rmcp.toml");
+    fs::write(&file, "exclude = ['sh']\n").unwrap();
+    for (name, value) in [("RMCP_DISABLE", OsStr::new("1")), ("RMCP_CONFIG", file.as_os_str())] {
+        let mut command = installed.on(&[100_300], ["sh", "-c", "echo $HSA_OVERRIDE_GFX_VERSION"]);
+        let output = command.env("HSA_OVERRIDE_GFX_VERSION", "11.0.0").env(name, value).output().unwrap();
+        assert_eq!((stdout(&output).as_str(), stderr(&output).as_str()), ("11.0.0\n", ""), "{name}");
+    }
+}
+
+#[test]
+fn dry_run_shows_what_is_set_and_what_is_removed() {
+    let installed = Installed::new();
+    let mut command = installed.on(&[100_300, 100_306], ["-n", "sh"]);
+    let output = command.env("HSA_OVERRIDE_GFX_VERSION", "11.0.0").output().unwrap();
+    let expected = format!(
+        "set LD_PRELOAD={}\nset ROCR_VISIBLE_DEVICES=GPU-000000000000abc1\nremove HSA_OVERRIDE_GFX_VERSION (was 11.0.0)\n",
+        installed.library().display()
+    );
+    assert_eq!(stdout(&output), expected);
+}
+
+#[test]
+fn explain_says_why_and_from_where() {
+    let installed = Installed::new();
+    let output = installed.on(&[100_300, 100_306], ["-n", "-v", "sh"]).output().unwrap();
+    let text = stdout(&output);
+    for part in [
+        "GPUs: gfx1030 at 0000:01:00.0, gfx1036 at 0000:02:00.0\n",
+        "set ROCR_VISIBLE_DEVICES=GPU-000000000000abc1\n    gfx1036 at 0000:02:00.0: The runtime also counts",
+        "recipe igpu-beside-card, confidence A: https://",
+    ] {
+        assert!(text.contains(part), "{text}");
+    }
+    let output = installed.on(&[100_300, 100_306], ["-v", "echo", "ran"]).output().unwrap();
+    assert_eq!(stdout(&output), "ran\n");
+    assert!(stderr(&output).contains("recipe igpu-beside-card"));
+}
+
+#[test]
+fn json_has_every_change_with_its_recipe() {
+    let installed = Installed::new();
+    let mut command = installed.on(&[100_300], ["-n", "--json", "--profile", "miopen-gemm-fault", "sh"]);
+    let output = command.env("HSA_OVERRIDE_GFX_VERSION", "11.0.0").output().unwrap();
+    assert_eq!(stderr(&output), "");
+    let json: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(json["schema"], "rmcp.run/1");
+    let changes = json["changes"].as_array().unwrap();
+    let shown =
+        |change: &serde_json::Value| [&change["variable"], &change["value"], &change["recipe"]["id"]].map(Clone::clone);
+    assert_eq!(changes[0]["recipe"], serde_json::Value::Null);
+    assert_eq!(
+        shown(&changes[1]),
+        ["HSA_OVERRIDE_GFX_VERSION".into(), serde_json::Value::Null, "override-other-major".into()]
+    );
+    assert_eq!(changes[1]["before"], "11.0.0");
+    assert_eq!(shown(&changes[2]), ["MIOPEN_DEBUG_CONV_GEMM", "0", "miopen-gemm-fault"].map(serde_json::Value::from));
+    assert_eq!(json["notes"][0]["warning"], true);
+}
+
+#[test]
+fn json_is_for_a_dry_run() {
+    let output = Installed::new().run(["--json", "echo", "ran"]);
+    assert_eq!((output.status.code(), output.stdout.as_slice()), (Some(125), &b""[..]));
+}
+
+#[test]
+fn every_profile_is_listed_with_its_reason_and_source() {
+    let installed = Installed::new();
+    let list = stdout(&installed.run(["--list-profiles"]));
+    for (name, recipe) in rmcp::recipes::profiles() {
+        assert!(list.contains(name) && list.contains(&recipe.why) && list.contains(&recipe.sources[0]), "{list}");
+    }
+}
+
+#[test]
+fn an_unknown_profile_or_option_is_answered_with_the_nearest() {
+    let installed = Installed::new();
+    for (arguments, near) in [
+        (["--profile", "low-vramm", "echo"], "'low-vram'"),
+        (["--dryrun", "echo", "ran"], "'--dry-run'"),
+        (["--set", "hosst=keep", "echo"], "did you mean host?"),
+    ] {
+        let output = installed.run(arguments);
+        assert_eq!((output.status.code(), output.stdout.as_slice()), (Some(125), &b""[..]));
+        assert!(stderr(&output).contains(near), "{}", stderr(&output));
+    }
+}
+
+#[test]
+fn a_profile_that_does_nothing_here_says_so_and_the_program_runs() {
+    let installed = Installed::new();
+    let output = installed.on(&[100_300], ["-p", "gfx1010-conv-hang", "echo", "ran"]).output().unwrap();
+    assert_eq!(stdout(&output), "ran\n");
+    assert!(stderr(&output).contains("the profile gfx1010-conv-hang changes nothing here; it is for:"), "{output:?}");
+}
+
+/// A program of this C code.
+fn compiled(folder: &Path, name: &str, code: &str, options: &[&str]) -> PathBuf {
+    let (source, program) = (folder.join("source.c"), folder.join(name));
+    fs::write(&source, code).unwrap();
+    let status = Command::new("cc").arg("-o").arg(&program).args(options).arg(&source).status().unwrap();
+    assert!(status.success());
+    program
+}
+
+const SAY: &str = "#include <stdio.h>\n#include <stdlib.h>\n\
+    int main(void) { puts(getenv(\"LD_PRELOAD\") ? \"preload\" : \"none\"); return 42; }\n";
+
+#[test]
+fn a_static_program_runs_with_a_word_and_passes_the_environment_on() {
+    let installed = Installed::new();
+    let program = compiled(&installed.root(), "static", SAY, &["-static"]);
+    let output = installed.run([&program]);
+    assert_eq!((output.status.code(), output.stdout.as_slice()), (Some(42), &b"preload\n"[..]));
+    let expected = format!(
+        "rmcp-run: {} is statically linked: RMCP cannot reach it, only the programs that it starts\n",
+        program.display()
+    );
+    assert_eq!(stderr(&output), expected);
+}
+
+#[test]
+fn a_script_of_a_static_interpreter_is_out_of_reach_and_the_interpreter_is_named() {
+    let installed = Installed::new();
+    let interpreter = compiled(&installed.root(), "interpreter", SAY, &["-static"]);
+    let script = installed.root().join("script");
+    let write = format!("echo '#!{}' >script && chmod +x script", interpreter.display());
+    assert!(Command::new("sh").args(["-c", &write]).current_dir(installed.root()).status().unwrap().success());
+    let output = installed.run([&script]);
+    assert_eq!(output.status.code(), Some(42));
+    assert!(stderr(&output).contains("/interpreter is statically linked"), "{output:?}");
+}
+
+#[test]
+fn a_32_bit_program_runs_with_a_word_and_without_rmcp() {
+    // An ELF header, one segment, and exit(42) by int 0x80: nothing here can compile for 32 bits.
+    let code = [0xb8, 1, 0, 0, 0, 0xbb, 42, 0, 0, 0, 0xcd, 0x80];
+    let mut elf = b"\x7fELF\x01\x01\x01\0\0\0\0\0\0\0\0\0\x02\0\x03\0\x01\0\0\0".to_vec();
+    let words = |words: &[u32]| words.iter().flat_map(|word| word.to_le_bytes()).collect::<Vec<u8>>();
+    elf.extend(words(&[0x0804_8054, 52, 0, 0]));
+    elf.extend(b"\x34\0\x20\0\x01\0\0\0\0\0\0\0");
+    elf.extend(words(&[1, 0, 0x0804_8000, 0x0804_8000, 0x60, 0x60, 5, 0x1000]));
+    elf.extend(code);
+    let installed = Installed::new();
+    let program = installed.root().join("small");
+    fs::write(installed.root().join("data"), elf).unwrap();
+    // Written by another process: a descriptor that is open for writing in a child of another test makes it "busy".
+    let copy = ["data", "small"].map(|name| installed.root().join(name));
+    assert!(Command::new("install").args(["-m", "755"]).args(copy).status().unwrap().success());
+    let output = installed.run([&program]);
+    assert_eq!(output.status.code(), Some(42), "{output:?}");
+    assert!(stderr(&output).contains("is a 32-bit program: RMCP cannot reach it"), "{output:?}");
+    let dry = installed.run([OsStr::new("-n"), program.as_os_str()]);
+    assert_eq!(stdout(&dry), "");
+}
+
+#[test]
+fn a_setuid_program_runs_with_a_word_and_without_rmcp() {
+    let installed = Installed::new();
+    let program = compiled(&installed.root(), "setuid", SAY, &[]);
+    let root = Command::new("id").arg("-u").output().unwrap().stdout == b"0\n";
+    // To the owner himself it gives no rights.
+    let (bits, words) = if root { ("4755", Some("is setuid")) } else { ("4755", None) };
+    if root {
+        assert!(Command::new("chown").arg("65534:65534").arg(&program).status().unwrap().success());
+    }
+    assert!(Command::new("chmod").arg(bits).arg(&program).status().unwrap().success());
+    let output = installed.run([&program]);
+    assert_eq!(output.status.code(), Some(42), "{output:?}");
+    let unchanged = if words.is_some() { "none\n" } else { "preload\n" };
+    assert_eq!(String::from_utf8_lossy(&output.stdout), unchanged);
+    assert!(words.map_or(stderr(&output).is_empty(), |words| stderr(&output).contains(words)), "{output:?}");
 }

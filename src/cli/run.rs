@@ -5,21 +5,27 @@
 //! exec resets SIGPIPE, so that a service which systemd started with SIGPIPE ignored would die of it. Therefore the
 //! binary has a C `main`, and exec is called directly.
 
-use super::library;
-use crate::options::{self, Mode, Options, Program, Register, Row, SYSTEM_FENCES, Sources};
-use anyhow::{Result, bail};
+mod prepare;
+mod program;
+pub mod report;
+
+use super::exit;
+use super::show::Output;
+use crate::options::{self, Row};
+use crate::recipes;
+use clap::builder::PossibleValuesParser;
 use clap::{CommandFactory, Parser};
+use prepare::Prepared;
 use std::collections::BTreeMap;
 use std::env;
 use std::ffi::{CString, OsStr, OsString};
 use std::io::{self, ErrorKind, Write};
 use std::os::unix::ffi::OsStrExt;
-use std::path::{Path, PathBuf};
 
-/// Runs a program with non-coherent GPU memory on RDNA1 and RDNA2 cards.
+/// Runs a program with non-coherent GPU memory on RDNA1 and RDNA2 cards, and with the environment that it needs there.
 ///
-/// Puts librmcp.so first into LD_PRELOAD, sets AMD_OPT_FLUSH=0 if the option register is coarse, and becomes the
-/// program. On other GPUs the program runs as ever.
+/// Puts librmcp.so first into LD_PRELOAD, applies the recipes of docs/recipes.md, and becomes the program. What you have
+/// set in the environment stays, unless the card is known to fault under it. On other GPUs the program runs as ever.
 #[derive(Parser)]
 #[command(name = "rmcp-run", version, after_help = after_help())]
 #[command(override_usage = "rmcp-run [OPTIONS] PROGRAM [ARGUMENT]...")]
@@ -28,29 +34,52 @@ struct Arguments {
     #[arg(short, long, value_name = "OPTION=VALUE", value_parser = options::assignment)]
     set: Vec<(&'static Row, String)>,
 
+    /// Applies the recipes for a problem; repeatable. --list-profiles shows all.
+    #[arg(short, long, value_name = "NAME", value_parser = profile_names(), hide_possible_values = true)]
+    profile: Vec<String>,
+
     /// Prints the changes to the environment, one per line, and runs nothing.
     #[arg(short = 'n', long)]
     dry_run: bool,
 
+    /// Says why: with --dry-run below each change, else on standard error before the program starts.
+    #[arg(short = 'v', long)]
+    explain: bool,
+
+    /// Removes nothing from the environment, even where it is harmful.
+    #[arg(long)]
+    keep_env: bool,
+
+    /// Applies no recipes.
+    #[arg(long, conflicts_with = "profile")]
+    no_recipes: bool,
+
+    /// Lists the profiles and what each is for.
+    #[arg(long)]
+    list_profiles: bool,
+
+    /// With --dry-run: prints JSON; docs/json.md describes it.
+    #[arg(long, requires = "dry_run")]
+    json: bool,
+
     /// The program, searched for in PATH, and its arguments.
-    #[arg(value_name = "PROGRAM", trailing_var_arg = true, required_unless_present = "dry_run")]
+    #[arg(value_name = "PROGRAM", trailing_var_arg = true)]
+    #[arg(required_unless_present_any = ["dry_run", "list_profiles"])]
     #[arg(value_hint = clap::ValueHint::CommandWithArguments)]
     command: Vec<OsString>,
 }
 
-/// What `env`, `nice` and `timeout` return when the fault is their own, the program cannot be executed, or there is
-/// none.
-const FAILED: u8 = 125;
-const NOT_EXECUTABLE: u8 = 126;
-const NOT_FOUND: u8 = 127;
+fn profile_names() -> PossibleValuesParser {
+    recipes::profiles().into_iter().map(|(name, _)| name).collect::<Vec<_>>().into()
+}
 
 fn after_help() -> String {
     format!(
         "Options for --set, also as environment variables (RMCP_HOST=keep) and in /etc/rmcp.toml and \
          ~/.config/rmcp/config.toml:\n{}\n\
-         Exit status: the program's; {FAILED} if rmcp-run itself fails, {NOT_EXECUTABLE} if the program cannot be \
-         executed, {NOT_FOUND} if there is none.",
-        options::usage()
+         The exit status is the program's, or:\n{}",
+        options::usage(),
+        exit::help(exit::RUN)
     )
 }
 
@@ -66,108 +95,66 @@ pub fn main() -> u8 {
         Err(message) => {
             // A closed terminal is no reason to panic.
             let _ = message.print();
-            return if message.use_stderr() { FAILED } else { 0 };
+            return if message.use_stderr() { exit::RUN_FAILED } else { 0 };
         }
     };
-    let changes = match changes(&arguments) {
-        Ok(changes) => changes,
-        Err(error) => return fail(FAILED, error),
+    if arguments.list_profiles {
+        return done(report::profiles().map_err(Into::into));
+    }
+    let prepared = match prepare::prepare(&arguments) {
+        Ok(prepared) => prepared,
+        Err(error) => return fail(exit::RUN_FAILED, error),
     };
     if arguments.dry_run {
-        return match print(&changes) {
-            Ok(()) => 0,
-            Err(error) => fail(FAILED, error),
-        };
+        let report = report::DryRun::new(&prepared, arguments.explain);
+        if !arguments.explain && !arguments.json {
+            warn(&prepared);
+        }
+        return done(Output { json: arguments.json }.show(&report));
+    }
+    warn(&prepared);
+    if arguments.explain {
+        let _ = report::DryRun::new(&prepared, true).explain(&mut io::stderr());
     }
     let [program, rest @ ..] = &arguments.command[..] else { unreachable!("clap requires it") };
-    let error = execute(program, rest, changes);
-    let status = if error.kind() == ErrorKind::NotFound { NOT_FOUND } else { NOT_EXECUTABLE };
-    fail(status, format_args!("{}: {}", program.display(), reason(program, &error)))
-}
-
-/// The environment variables that the program gets.
-fn changes(arguments: &Arguments) -> Result<Vec<(OsString, OsString)>> {
-    let executable = env::current_exe().ok();
-    let library = library::find(env::var_os("RMCP_LIBRARY"), executable.as_deref().and_then(|path| path.parent()))?;
-    let preload = library::preload(&library, env::var_os("LD_PRELOAD").as_deref());
-    let mut changes = vec![("LD_PRELOAD".into(), preload)];
-    changes.extend(arguments.set.iter().map(|(row, value)| (row.env().into(), value.into())));
-    let fences = system_fences(arguments.command.first(), &changes)?;
-    changes.extend(fences);
-    Ok(changes)
-}
-
-/// The variable that `register = "coarse"` needs, where that holds for this program and the variable is not set.
-fn system_fences(program: Option<&OsString>, changes: &[(OsString, OsString)]) -> Result<Option<(OsString, OsString)>> {
-    let (name, value) = SYSTEM_FENCES;
-    let fences = (name.into(), value.into());
-    let mut sources = Sources::from_process();
-    sources.program = program.map_or_else(Program::default, |program| Program {
-        exe: find(program).and_then(|path| path.canonicalize().ok()).unwrap_or_default(),
-        called: program.into(),
-    });
-    sources.environment.extend(changes.iter().chain([&fences]).cloned());
-    let loaded = Options::load(&sources);
-    let wanted = loaded.options.register == Register::Coarse && loaded.options.policy == Mode::Auto;
-    if !wanted || loaded.excluded.is_some() {
-        return Ok(None);
-    }
-    match env::var_os(name) {
-        None => Ok(Some(fences)),
-        Some(set) if set == value => Ok(None),
-        Some(set) => {
-            let origin = loaded.origin("register").map(ToString::to_string).unwrap_or_default();
-            bail!(
-                "register=coarse ({origin}) needs {name}={value}, and {name} is {set:?}; unset it, or add --set \
-                 register=keep"
-            )
-        }
-    }
+    let error = execute(program, rest, &prepared);
+    let status = if error.kind() == ErrorKind::NotFound { exit::NOT_FOUND } else { exit::NOT_EXECUTABLE };
+    fail(status, format_args!("{}: {}", program.display(), program::reason(program, &error)))
 }
 
 /// Becomes the program. Returns only with the error that prevented it.
-fn execute(program: &OsStr, arguments: &[OsString], changes: Vec<(OsString, OsString)>) -> io::Error {
+fn execute(program: &OsStr, arguments: &[OsString], prepared: &Prepared) -> io::Error {
     // No argument and no variable of a process can hold a NUL.
     let c_string = |text: &OsStr| CString::new(text.as_bytes()).unwrap_or_default();
     let command: Vec<_> =
         std::iter::once(program).chain(arguments.iter().map(OsString::as_os_str)).map(c_string).collect();
-    let mut environment: BTreeMap<_, _> = env::vars_os().collect();
-    environment.extend(changes);
+    let mut environment: BTreeMap<OsString, OsString> = env::vars_os().collect();
+    for change in &prepared.changes {
+        match &change.after {
+            Some(value) => environment.insert(change.variable.clone(), value.clone()),
+            None => environment.remove(&change.variable),
+        };
+    }
     let environment: Vec<_> =
         environment.into_iter().map(|(name, value)| c_string(&[name, value].join("=".as_ref()))).collect();
     let Err(error) = nix::unistd::execvpe(&command[0], &command, &environment);
     error.into()
 }
 
-fn print(changes: &[(OsString, OsString)]) -> io::Result<()> {
-    let mut out = io::stdout().lock();
-    for (name, value) in changes {
-        for part in [name, OsStr::new("="), value, OsStr::new("\n")] {
-            out.write_all(part.as_encoded_bytes())?;
-        }
+/// Says what the user must know without having asked.
+fn warn(prepared: &Prepared) {
+    let obstacle = prepared.obstacle.iter().map(|(file, obstacle)| format!("{} {}", file.display(), obstacle.words()));
+    for line in obstacle.chain(prepared.warnings()) {
+        // Nothing is left to tell when standard error is closed.
+        let _ = writeln!(io::stderr(), "rmcp-run: {line}");
     }
-    Ok(())
 }
 
-/// The file of a program: its path, or that name in PATH.
-fn find(program: &OsStr) -> Option<PathBuf> {
-    if program.as_encoded_bytes().contains(&b'/') {
-        return Path::new(program).exists().then(|| program.into());
-    }
-    let path = env::var_os("PATH").unwrap_or_default();
-    env::split_paths(&path).map(|dir| dir.join(program)).find(|file| file.is_file())
-}
-
-/// exec(3) says the same of a missing program and of one whose interpreter is missing.
-fn reason(program: &OsStr, error: &io::Error) -> String {
-    let by_path = program.as_encoded_bytes().contains(&b'/');
-    let exists = find(program).is_some();
-    match error.kind() {
-        ErrorKind::NotFound if exists => "its interpreter or loader does not exist".into(),
-        ErrorKind::NotFound if by_path => "no such file".into(),
-        ErrorKind::NotFound => "not found in PATH".into(),
-        ErrorKind::PermissionDenied => "not executable".into(),
-        _ => error.to_string(),
+fn done(result: anyhow::Result<()>) -> u8 {
+    match result {
+        Ok(()) => 0,
+        Err(error) if super::show::reader_left(&error) => 0,
+        Err(error) => fail(exit::RUN_FAILED, error),
     }
 }
 

@@ -1,0 +1,120 @@
+//! From the command line and the machine to the changes of the environment.
+
+use super::Arguments;
+use super::program::{self, Obstacle};
+use crate::cli::library;
+use crate::cli::machine::Machine;
+use crate::installs;
+use crate::options::{self, Mode, Program, Register, SYSTEM_FENCES, Sources};
+use crate::recipes::{self, Plan, Recipe, Situation};
+use anyhow::{Result, bail};
+use std::env;
+use std::ffi::{OsStr, OsString};
+use std::path::{Path, PathBuf};
+
+/// What rmcp-run is about to do.
+#[derive(Default)]
+pub struct Prepared {
+    /// The program's file.
+    pub file: Option<PathBuf>,
+    /// What keeps RMCP out of it.
+    pub obstacle: Option<(PathBuf, Obstacle)>,
+    /// The changes of the environment.
+    pub changes: Vec<Change>,
+    /// What the recipes looked at.
+    pub situation: Situation,
+    /// What they said.
+    pub plan: Plan,
+}
+
+/// A change of one variable.
+pub struct Change {
+    /// The variable.
+    pub variable: OsString,
+    /// Its new value; None: it is removed.
+    pub after: Option<OsString>,
+    /// The recipe, and the GPUs for which it is; None: RMCP itself.
+    pub recipe: Option<(&'static Recipe, Vec<String>)>,
+}
+
+/// Finds out what to do.
+pub fn prepare(arguments: &Arguments) -> Result<Prepared> {
+    let executable = env::current_exe().ok();
+    let library = library::find(env::var_os("RMCP_LIBRARY"), executable.as_deref().and_then(|path| path.parent()))?;
+    let called = arguments.command.first();
+    let file = called.and_then(|program| program::find(program));
+    let installed = installs::Machine::this();
+    let obstacle = file.as_deref().and_then(|file| program::obstacle(file, &installed));
+    if obstacle.as_ref().is_some_and(|(_, obstacle)| !obstacle.passes_on()) {
+        return Ok(Prepared { file, obstacle, ..Prepared::default() });
+    }
+
+    let own = |variable: &str, value: OsString| Change { variable: variable.into(), after: Some(value), recipe: None };
+    let preload = library::preload(&library, env::var_os("LD_PRELOAD").as_deref());
+    let mut changes = vec![own("LD_PRELOAD", preload)];
+    changes.extend(arguments.set.iter().map(|(row, value)| own(&row.env(), value.into())));
+
+    let situation = situation(arguments, &changes, file.as_deref(), &installed)?;
+    let plan = Plan::make(&situation);
+    changes.extend(plan.changes.iter().map(|change| Change {
+        variable: change.variable.clone().into(),
+        after: change.after.clone().map(Into::into),
+        recipe: Some((change.recipe, change.gpus.clone())),
+    }));
+    Ok(Prepared { file, obstacle, changes, situation, plan })
+}
+
+fn situation(
+    arguments: &Arguments,
+    changes: &[Change],
+    file: Option<&Path>,
+    installed: &installs::Machine,
+) -> Result<Situation> {
+    let mut sources = Sources::from_process();
+    sources.program = arguments.command.first().map_or_else(Program::default, |called| Program {
+        exe: file.and_then(|file| file.canonicalize().ok()).unwrap_or_default(),
+        called: called.into(),
+    });
+    let set = changes.iter().map(|change| (change.variable.clone(), change.after.clone().unwrap_or_default()));
+    let (fences, value) = SYSTEM_FENCES;
+    sources.environment.extend(set.chain([(fences.into(), value.into())]));
+    let machine = Machine::read(&sources, Path::new("/"));
+    let loaded = machine.loaded;
+    let disabled = env::var_os("RMCP_DISABLE");
+    let off = loaded.excluded.is_some() || options::is_disabled(disabled.as_deref().map(OsStr::as_encoded_bytes));
+
+    let environment =
+        env::vars_os().map(|(name, value)| (name.to_string_lossy().into(), value.to_string_lossy().into()));
+    let mut situation = Situation {
+        environment: environment.collect(),
+        register_coarse: loaded.options.register == Register::Coarse && loaded.options.policy == Mode::Auto && !off,
+        keep_environment: arguments.keep_env,
+        ..Situation::default()
+    };
+    if let Some(set) = situation.environment.get(fences).filter(|set| situation.register_coarse && *set != value) {
+        let origin = loaded.origin("register").map(ToString::to_string).unwrap_or_default();
+        bail!(
+            "register=coarse ({origin}) needs {fences}={value}, and {fences} is {set:?}; unset it, or add --set \
+             register=keep"
+        );
+    }
+    if !arguments.no_recipes && !off {
+        situation.topology = machine.topology.unwrap_or_default();
+        situation.profiles.clone_from(&arguments.profile);
+        // Looking at a program's libraries takes time, and no recipe asks for them elsewhere.
+        if let Some(file) = file.filter(|_| situation.visible().into_iter().any(recipes::ours)) {
+            situation.program = recipes::look(file, &arguments.command[1..], &situation, installed);
+        }
+    }
+    Ok(situation)
+}
+
+impl Prepared {
+    /// What the recipes have to say to somebody who did not ask.
+    pub fn warnings(&self) -> impl Iterator<Item = String> + '_ {
+        self.plan.notes.iter().filter(|note| note.loud).map(|note| match note.recipe {
+            Some(recipe) => format!("{} (recipe {})", note.text, recipe.id),
+            None => note.text.clone(),
+        })
+    }
+}

@@ -1,0 +1,125 @@
+//! The program's file, and what keeps RMCP out of it.
+
+use crate::installs::{Machine, Program};
+use crate::recipes;
+use std::env;
+use std::ffi::OsStr;
+use std::fs;
+use std::io::{self, ErrorKind, Read};
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+/// Why RMCP does not reach a program.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Obstacle {
+    /// It loads no library.
+    Static,
+    /// It loads 32-bit libraries.
+    Bits32,
+    /// It loads libraries for another processor.
+    Foreign,
+    /// It runs with the rights of its owner, so the loader ignores LD_PRELOAD.
+    Setuid,
+    /// The same with its group.
+    Setgid,
+    /// The same with capabilities.
+    Capabilities,
+}
+
+impl Obstacle {
+    /// What the program is, and what follows.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Static => "is statically linked: RMCP cannot reach it, only the programs that it starts",
+            Self::Bits32 => "is a 32-bit program: RMCP cannot reach it, so it runs with its environment unchanged",
+            Self::Foreign => {
+                "is for another processor: RMCP cannot reach it, so it runs with its environment unchanged"
+            }
+            Self::Setuid => {
+                "is setuid, and the loader preloads nothing into it: RMCP cannot reach it, so it runs with its \
+                 environment unchanged"
+            }
+            Self::Setgid => {
+                "is setgid, and the loader preloads nothing into it: RMCP cannot reach it, so it runs with its \
+                 environment unchanged"
+            }
+            Self::Capabilities => {
+                "has file capabilities, and the loader preloads nothing into it: RMCP cannot reach it, so it runs with \
+                 its environment unchanged"
+            }
+        }
+    }
+
+    /// Whether the programs that it starts may get RMCP's environment.
+    pub fn passes_on(self) -> bool {
+        self == Self::Static
+    }
+}
+
+/// The file of a program as exec finds it: its path, or that name in PATH, an executable one before others.
+pub fn find(program: &OsStr) -> Option<PathBuf> {
+    if program.as_bytes().contains(&b'/') {
+        return Path::new(program).exists().then(|| program.into());
+    }
+    let path = env::var_os("PATH").unwrap_or_default();
+    let files: Vec<_> = env::split_paths(&path).map(|dir| dir.join(program)).filter(|file| file.is_file()).collect();
+    files.iter().find(|file| executable(file)).or(files.first()).cloned()
+}
+
+fn executable(file: &Path) -> bool {
+    fs::metadata(file).is_ok_and(|metadata| metadata.mode() & 0o111 != 0)
+}
+
+/// What is in the way, if anything, and in which file. Of a script its interpreter counts.
+pub fn obstacle(file: &Path, machine: &Machine) -> Option<(PathBuf, Obstacle)> {
+    let file = recipes::interpreters(file).pop().map_or_else(|| file.to_owned(), |(interpreter, _)| interpreter);
+    let obstacle = secure(&file).or_else(|| by_loader(&file, machine));
+    obstacle.map(|obstacle| (file, obstacle))
+}
+
+/// What the dynamic loader makes of an ELF file.
+fn by_loader(file: &Path, machine: &Machine) -> Option<Obstacle> {
+    // The loader itself may be run, too, and then loads another.
+    if file.file_name()?.to_string_lossy().starts_with("ld") {
+        return None;
+    }
+    let mut header = [0; 20];
+    fs::File::open(file).ok()?.read_exact(&mut header).ok()?;
+    let [0x7f, b'E', b'L', b'F', class, ..] = header else { return None };
+    // e_ident, e_type, e_machine; EM_X86_64 is 62.
+    match (class, u16::from_le_bytes([header[18], header[19]])) {
+        (1, _) => Some(Obstacle::Bits32),
+        (2, 62) => Program::read(file, machine).is_ok_and(|program| !program.dynamic).then_some(Obstacle::Static),
+        _ => Some(Obstacle::Foreign),
+    }
+}
+
+/// Whether the kernel will mark the process AT_SECURE. (Linux security/commoncap.c, cap_bprm_creds_from_file)
+fn secure(file: &Path) -> Option<Obstacle> {
+    let metadata = fs::metadata(file).ok()?;
+    let (uid, gid) = (rustix::process::geteuid(), rustix::process::getegid());
+    if metadata.mode() & 0o4000 != 0 && metadata.uid() != uid.as_raw() {
+        return Some(Obstacle::Setuid);
+    }
+    // Without the right to execute for the group the bit means something else.
+    if metadata.mode() & 0o2010 == 0o2010 && metadata.gid() != gid.as_raw() {
+        return Some(Obstacle::Setgid);
+    }
+    let mut value = [0u8; 64];
+    let capabilities = rustix::fs::getxattr(file, "security.capability", &mut value).is_ok();
+    (capabilities && !uid.is_root()).then_some(Obstacle::Capabilities)
+}
+
+/// Why it could not be executed. exec(3) says the same of a missing program and of one whose interpreter is missing.
+pub fn reason(program: &OsStr, error: &io::Error) -> String {
+    let by_path = program.as_bytes().contains(&b'/');
+    match (error.kind(), find(program)) {
+        (ErrorKind::NotFound, Some(_)) => "its interpreter or loader does not exist".into(),
+        (ErrorKind::NotFound, None) if by_path => "no such file".into(),
+        (ErrorKind::NotFound, None) => "not found in PATH".into(),
+        (ErrorKind::PermissionDenied, Some(file)) if file.is_dir() => "is a folder".into(),
+        (ErrorKind::PermissionDenied, _) => "not executable".into(),
+        _ => error.to_string(),
+    }
+}

@@ -1,0 +1,151 @@
+//! The table as text: the documentation page, the list of profiles.
+
+use super::table::{Action, Code, Confidence, Framework, Recipe, When, recipes};
+use std::fmt::Write;
+
+/// `docs/recipes.md`.
+pub fn markdown() -> String {
+    let mut page = String::from(HEAD);
+    for recipe in recipes() {
+        // Writing to a String cannot fail.
+        let _ = write!(page, "\n## {}\n\n{}\n\n", recipe.id, recipe.does());
+        let _ = writeln!(page, "- For: {}", recipe.conditions());
+        let _ = writeln!(page, "- Why: {}", recipe.sentence());
+        let sources = recipe.sources.iter().map(|source| format!("<{source}>")).collect::<Vec<_>>().join(", ");
+        let _ = writeln!(page, "- Sources: {sources}");
+        let _ = writeln!(page, "- Confidence: {:?}, {}", recipe.confidence, recipe.confidence.words());
+    }
+    page
+}
+
+/// The profiles, each with its first recipe.
+pub fn profiles() -> Vec<(&'static str, &'static Recipe)> {
+    let mut profiles: Vec<(&str, &Recipe)> = Vec::new();
+    for recipe in recipes() {
+        if let Some(profile) = &recipe.profile
+            && !profiles.iter().any(|(name, _)| name == profile)
+        {
+            profiles.push((profile, recipe));
+        }
+    }
+    profiles
+}
+
+impl Recipe {
+    /// What it does, as a sentence.
+    fn does(&self) -> String {
+        let variables = || {
+            let one = |(name, value): (&String, &String)| format!("`{name}={}`", value.replace('*', "..."));
+            self.variables.iter().map(one).collect::<Vec<_>>().join(", ")
+        };
+        match self.action {
+            Action::Set => format!("Sets {}.", variables()),
+            Action::Remove => format!("Removes {}.", variables()),
+            Action::Leave => format!("Leaves {} as it is.", variables()),
+            Action::Warn if self.variables.is_empty() => "Warns.".into(),
+            Action::Warn => format!("Warns of {}.", variables()),
+        }
+    }
+
+    /// Its reason, standing alone.
+    pub fn sentence(&self) -> String {
+        let mut text = self.why[..1].to_ascii_uppercase() + &self.why[1..];
+        if !text.ends_with('.') {
+            text.push('.');
+        }
+        text
+    }
+
+    /// When it applies, in words.
+    pub fn conditions(&self) -> String {
+        let mut conditions = Vec::new();
+        if let Some(profile) = &self.profile {
+            conditions.push(format!("--profile {profile}"));
+        }
+        let list = |items: Vec<String>| items.join(", ");
+        if !self.targets.is_empty() {
+            conditions.push(list(self.targets.iter().map(ToString::to_string).collect()));
+        }
+        if !self.frameworks.is_empty() {
+            let version = self.version.as_ref().map_or(String::new(), |range| format!(" {range}"));
+            conditions.push(list(self.frameworks.iter().map(|it| it.name().into()).collect()) + &version);
+        }
+        if let Some(range) = &self.rocm {
+            conditions.push(format!("ROCm {range}"));
+        }
+        let substitute = self.substitute.map_or_else(|| "another target".into(), |target| target.to_string());
+        conditions.extend(self.code.map(|code| match code {
+            Code::Native => "the program's libraries have code for the GPU".into(),
+            Code::Substitute => format!("a library of the program has code for {substitute} and not for the GPU"),
+            Code::Torn => format!("some libraries have code for the GPU only, others for {substitute} only"),
+            Code::Missing if self.substitute.is_none() => "the program's libraries have no code for the GPU".into(),
+            Code::Missing => format!("the program's libraries have code neither for the GPU nor for {substitute}"),
+        }));
+        conditions.extend(self.when.map(|when| when.words().into()));
+        if !self.unless.is_empty() {
+            conditions.push(format!("{} not set", self.unless.join(" and ")));
+        }
+        if conditions.is_empty() { "every program".into() } else { conditions.join("; ") }
+    }
+}
+
+impl Confidence {
+    /// What the letter means.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::A => "confirmed by maintainers, source code or at least two users",
+            Self::B => "one report, or disputed",
+            Self::C => "an inference",
+        }
+    }
+}
+
+impl Framework {
+    /// Its own name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Pytorch => "PyTorch",
+            Self::Tensorflow => "TensorFlow",
+            Self::Jax => "JAX",
+            Self::Onnxruntime => "ONNX Runtime",
+            Self::LlamaCpp => "llama.cpp",
+            Self::Ctranslate2 => "CTranslate2",
+        }
+    }
+}
+
+impl When {
+    fn words(self) -> &'static str {
+        match self {
+            Self::BesideCard => {
+                "integrated GPUs beside a card, one of them RDNA1 or RDNA2, and no variable that hides GPUs is set"
+            }
+            Self::OverrideOtherMajor => "RDNA1 or RDNA2 under the override of another generation",
+            Self::OverrideLacksCode => "an override to a target of which the program's libraries have no code",
+            Self::PerNode => "an override that one GPU needs and another GPU of the machine must not have",
+            Self::NoPerNode => {
+                "an override that one GPU needs and another visible one must not have, in a release without numbers"
+            }
+            Self::WithoutRocm => "a framework that was built without ROCm, on RDNA1 or RDNA2",
+            Self::BundledRuntime => "a program that brings its own ROCm, as a wheel does, on RDNA1 or RDNA2",
+            Self::RegisterCoarse => "the option register is coarse",
+        }
+    }
+}
+
+const HEAD: &str = "\
+<!-- Generated from config/recipes.toml by `cargo xtask generate`. -->
+# Recipes
+
+What [rmcp-run](rmcp-run.md) changes in the environment of a program, when, and why. `rmcp-run --dry-run --explain
+PROGRAM` shows what applies here. None of it was tried on a card by this project: each recipe names who reports it.
+
+- A recipe **sets** a variable only where you have not: what you set wins.
+- It **removes** one only where it is known to make the card fault, and says so; `--keep-env` keeps it.
+- The gfx target is the real one, from the kernel driver, never from the card's name or from an override.
+- A recipe that needs to know something (the framework, the ROCm release, the code in the libraries) does nothing where
+  that is not known.
+- On a machine where no visible GPU is RDNA1 or RDNA2 only those apply that name its targets.
+
+In a pattern `...` stands for any text, and `&` joins two that must both be there.
+";
