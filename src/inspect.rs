@@ -116,6 +116,8 @@ pub struct Code {
     pub problems: Vec<String>,
     /// Bytes read to find out.
     pub bytes_read: u64,
+    /// Places where a bundle may begin that may still be looked at, where one does not tell where it ends.
+    search: u64,
 }
 
 /// Why a file cannot be inspected.
@@ -134,6 +136,8 @@ pub enum InspectError {
     NotAFile(PathBuf),
 }
 
+/// Places of one file where a bundle is searched for: a gigabyte of pages. A sparse file has no end of them.
+const SEARCH: u64 = 1 << 18;
 /// Problems of one file that are told; a broken file has no end of them.
 const PROBLEMS: usize = 8;
 /// Names of foreign entries of one file that are told.
@@ -173,7 +177,7 @@ fn content(span: Span<'_>, code: &mut Code) {
         if code.kind == Kind::Elf {
             code.kind = Kind::Bundle;
         }
-        bundle::list(span, 8, code);
+        bundle::list(span, bundle::ALIGN, code);
     }
 }
 
@@ -188,6 +192,7 @@ impl Code {
             foreign: BTreeSet::new(),
             problems: Vec::new(),
             bytes_read: 0,
+            search: SEARCH,
         }
     }
 

@@ -15,6 +15,7 @@ mod program;
 mod python;
 mod release;
 mod rocm;
+mod scripts;
 
 pub use frameworks::{Backend, Framework};
 pub use program::{Library, Program, ProgramError};

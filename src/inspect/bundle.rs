@@ -8,21 +8,21 @@ use std::io::{self, BufReader, Read};
 /// How a plain bundle begins.
 pub(super) const MAGIC: &[u8; 24] = b"__CLANG_OFFLOAD_BUNDLE__";
 
+/// What clang aligns bundles to, in bytes. (CGCUDANV.cpp)
+pub(super) const ALIGN: u64 = 4096;
 /// More entries than any compiler knows targets.
 const ENTRIES: u64 = 256;
 /// Longer than the name of any entry.
 const NAME: u64 = 256;
 /// More bundles than any library has source files.
 const BUNDLES: u64 = 1 << 16;
-/// How far further bundles are searched for, in bytes, where one does not tell where it ends.
-const SEARCH: u64 = 4 << 30;
 /// Bytes searched at a time.
-const CHUNK: u64 = 256 << 10;
+const CHUNK: usize = 256 << 10;
 
 /// The table of a bundle.
-#[derive(Debug, Default)]
-pub(super) struct Table {
-    /// The code objects, without the host's.
+#[derive(Debug)]
+struct Table {
+    /// The code objects; the host's is empty.
     entries: Vec<Entry>,
     /// Bytes from the start of the bundle to the end of the table or of the last code object.
     end: u64,
@@ -39,9 +39,9 @@ struct Entry {
 
 /// Lists the bundles that lie one behind the other in `span`, each at a multiple of `align`.
 pub(super) fn list(span: Span<'_>, align: u64, code: &mut Code) {
-    let align = align.clamp(8, 4096).next_power_of_two();
+    let align = align.clamp(8, ALIGN).next_power_of_two();
     let mut at = 0;
-    while let Some(start) = next(span, at, align) {
+    while let Some(start) = next(span, at, align, code) {
         if code.bundles == BUNDLES {
             code.problem(format!("more than {BUNDLES} bundles; the rest was not read"));
             break;
@@ -94,7 +94,9 @@ fn table(mut bytes: impl Read) -> io::Result<Table> {
     if count > ENTRIES {
         return Err(wrong("it claims more entries than there are targets"));
     }
-    let mut table = Table { entries: Vec::new(), end: MAGIC.len() as u64 + 8 };
+    let mut entries = Vec::new();
+    let mut end = MAGIC.len() as u64 + 8;
+    let mut code_end = 0;
     for _ in 0..count {
         let [offset, size, length] = [number(&mut bytes)?, number(&mut bytes)?, number(&mut bytes)?];
         if length > NAME {
@@ -102,14 +104,16 @@ fn table(mut bytes: impl Read) -> io::Result<Table> {
         }
         let mut name = vec![0; length as usize];
         bytes.read_exact(&mut name)?;
-        let name = String::from_utf8_lossy(&name).into_owned();
-        let end = offset.saturating_add(size);
-        table.end = end.max(table.end + 24 + length);
-        if !name.starts_with("host") {
-            table.entries.push(Entry { name, end, empty: size == 0 });
-        }
+        end += 24 + length;
+        let entry = Entry {
+            name: String::from_utf8_lossy(&name).into_owned(),
+            end: offset.saturating_add(size),
+            empty: size == 0,
+        };
+        code_end = code_end.max(entry.end);
+        entries.push(entry);
     }
-    Ok(table)
+    Ok(Table { entries, end: end.max(code_end) })
 }
 
 fn number(bytes: &mut impl Read) -> io::Result<u64> {
@@ -127,22 +131,28 @@ fn wrong(what: &str) -> io::Error {
 }
 
 /// Where the next bundle begins, at or behind `at`.
-fn next(span: Span<'_>, at: u64, align: u64) -> Option<u64> {
+fn next(span: Span<'_>, at: u64, align: u64, code: &mut Code) -> Option<u64> {
     let first = at.checked_next_multiple_of(align)?;
     let mut start = [0; MAGIC.len()];
     let there = span.fill(first, &mut start).ok()?;
     if begins(&start[..there]) {
         return Some(first);
     }
-    let mut chunk = vec![0; CHUNK as usize];
-    for offset in (first..first.saturating_add(SEARCH)).step_by(CHUNK as usize) {
+    let mut chunk = vec![0; CHUNK];
+    let mut offset = first;
+    loop {
         let filled = span.fill(offset, &mut chunk).ok().filter(|&filled| filled > 0)?;
         let mut places = (0..filled).step_by(align as usize);
         if let Some(place) = places.find(|&place| begins(&chunk[place..filled])) {
             return Some(offset + place as u64);
         }
+        offset += filled as u64;
+        let Some(left) = code.search.checked_sub(filled as u64 / align) else {
+            code.problem("the search for further bundles was given up".into());
+            return None;
+        };
+        code.search = left;
     }
-    None
 }
 
 /// Whether these are the first bytes of a bundle, plain or compressed.

@@ -12,6 +12,9 @@ const BUNDLED: &[u8] = b"__CLANG_OFFLOAD_BUNDLE__";
 /// Bytes of a record in `.hipFatBinSegment`: one a bundle. (clang's CGCUDANV.cpp)
 const WRAPPER: u64 = 24;
 
+/// The longest name of a section that is read, in bytes.
+const NAME: usize = 256;
+
 /// Lists the code in an ELF file.
 pub(super) fn list(span: Span<'_>, code: &mut Code) {
     let Some(bytes) = span.piece(0, 64) else {
@@ -94,6 +97,7 @@ impl Sections {
     fn iter(&self) -> impl Iterator<Item = (&[u8], &SectionHeader64<LittleEndian>)> {
         self.headers().iter().map(|header| {
             let name = self.names.get(header.sh_name(LE) as usize..).unwrap_or_default();
+            let name = &name[..name.len().min(NAME)];
             (name.split(|&byte| byte == 0).next().unwrap_or_default(), header)
         })
     }

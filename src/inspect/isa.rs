@@ -245,3 +245,33 @@ impl FromStr for Isa {
         Ok(isa)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn every_processor_of_an_elf_header_has_a_name_of_its_own_that_reads_back() {
+        let all: Vec<Isa> = (0..=0xff).filter_map(|mach| Isa::from_elf(mach, 3)).collect();
+        assert_eq!(all.len(), TARGETS.len() + Generic::ALL.len());
+        assert_eq!(all.iter().collect::<BTreeSet<_>>().len(), all.len());
+        for isa in all {
+            assert_eq!(isa.to_string().parse(), Ok(isa));
+        }
+    }
+
+    #[test]
+    fn features_are_read_in_any_order_and_written_in_one() {
+        let isa: Isa = "gfx90a:xnack-:sramecc+".parse().unwrap();
+        assert_eq!((isa.xnack, isa.sramecc), (Some(false), Some(true)));
+        assert_eq!(isa.to_string(), "gfx90a:sramecc+:xnack-");
+    }
+
+    #[test]
+    fn what_names_no_instruction_set_is_refused() {
+        for text in ["", "sm_70", "gfx10-4-generic", "gfx", "-gfx1010", ":xnack+"] {
+            assert_eq!(text.parse::<Isa>(), Err(NotAnIsa(text.into())), "{text}");
+        }
+    }
+}

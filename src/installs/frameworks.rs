@@ -38,13 +38,16 @@ pub enum Backend {
 const TEXT_LIMIT: u64 = 64 * 1024;
 
 /// Which packages are looked for, by the name of their folder, and how each is told.
-const KNOWN: [(&str, fn(&Path) -> Option<Found>); 5] = [
+const KNOWN: [(&str, Read); 5] = [
     ("torch", torch),
     ("tensorflow", tensorflow),
     ("jax_rocm7_plugin", jax),
     ("jax_rocm60_plugin", jax),
     ("onnxruntime", onnxruntime),
 ];
+
+/// Reads what the files of a package tell. None where they are not as expected.
+type Read = fn(&Path) -> Option<Found>;
 
 /// What a package's files tell.
 struct Found {
@@ -59,7 +62,7 @@ pub(super) fn find(python: &Python, machine: &Machine) -> Vec<Framework> {
     KNOWN.iter().filter_map(|(name, read)| one(name, *read, python, machine)).collect()
 }
 
-fn one(name: &str, read: fn(&Path) -> Option<Found>, python: &Python, machine: &Machine) -> Option<Framework> {
+fn one(name: &str, read: Read, python: &Python, machine: &Machine) -> Option<Framework> {
     let folder = python.package(name).ok()?;
     let Found { backend, libraries, mut code } = read(&folder)?;
     let version = version(&folder, name);

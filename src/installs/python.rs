@@ -1,6 +1,6 @@
 //! Where a Python interpreter finds its packages, without running it. (docs.python.org: site, sys.path initialization)
 
-use super::{Framework, Machine, entries, frameworks, name};
+use super::{Framework, Machine, entries, frameworks, name, scripts};
 use crate::bounded::read_text;
 use crate::options::similar;
 use std::fs;
@@ -40,20 +40,27 @@ impl Python {
         programs.find_map(|program| Self::find(&program, machine))
     }
 
-    /// The interpreter at a path or, without a slash, in PATH. None where the file's name is not that of a Python.
+    /// The interpreter of a program: the program itself at a path or, without a slash, in PATH; that of a script's first
+    /// line; or what pyenv would start. None where the program has nothing to do with Python.
     pub fn find(program: &Path, machine: &Machine) -> Option<Self> {
+        Self::started_by(program, machine, 0)
+    }
+
+    fn started_by(program: &Path, machine: &Machine, depth: usize) -> Option<Self> {
+        const DEPTH: usize = 4;
         let called = if program.components().count() > 1 {
             Some(machine.path(program)).filter(|path| path.is_file())
         } else {
             machine.folders("PATH").into_iter().map(|folder| folder.join(program)).find(|path| path.is_file())
         }?;
         let real = called.canonicalize().ok()?;
-        let named = version_in_name(name(&called)).or_else(|| version_in_name(name(&real)));
-        if named.is_none() && !is_python(name(&called)) && !is_python(name(&real)) {
-            return None;
+        if let Some(interpreter) = scripts::interpreter(&real) {
+            let chosen = scripts::pyenv(&called, machine).or(interpreter.python)?;
+            return (depth < DEPTH).then(|| Self::started_by(&chosen, machine, depth + 1))?;
         }
+        let named = version_in_name(name(&called)).or_else(|| version_in_name(name(&real)))?;
         let prefix = called.parent()?.parent()?.to_owned();
-        let mut python = Self { interpreter: called.clone(), version: named.flatten(), folders: Vec::new() };
+        let mut python = Self { interpreter: called.clone(), version: named, folders: Vec::new() };
         python.folders.extend(machine.folders("PYTHONPATH"));
         match read_text(&prefix.join("pyvenv.cfg"), TEXT_LIMIT) {
             Ok(configuration) => python.virtual_environment(&prefix, &real, &configuration, machine),
@@ -136,7 +143,7 @@ fn packages(folder: &Path) -> Vec<String> {
 }
 
 /// Some for the names of interpreters: python, python3, python3.12, pypy3 and the like.
-fn is_python(name: &str) -> bool {
+pub(super) fn is_python(name: &str) -> bool {
     let version = name.strip_prefix("python").or_else(|| name.strip_prefix("pypy"));
     version.is_some_and(|version| version.chars().all(|c| c.is_ascii_digit() || c == '.' || c == 't'))
 }
