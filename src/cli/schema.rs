@@ -115,7 +115,10 @@ fn type_name(schema: &Value) -> String {
     match &schema["type"] {
         Value::String(name) if name == "array" => format!("array of {}", type_name(&schema["items"])),
         Value::String(name) => name.clone(),
-        Value::Array(names) => names.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(" or "),
+        Value::Array(names) => {
+            let one = |name: &Value| type_name(&json!({"type": name, "items": schema["items"]}));
+            names.iter().map(one).collect::<Vec<_>>().join(" or ")
+        }
         _ => "any".into(),
     }
 }
@@ -131,5 +134,5 @@ Each object begins with `schema`, its name and version such as `rmcp.detect/1`, 
 The version of a schema rises when a field goes away or changes its meaning. New fields may come without that, so a
 program must ignore fields that it does not know.
 
-Sizes are in bytes. A field that can be null says what null means.
+Sizes are in bytes. Null means that it is not known or not there, unless the field says otherwise.
 ";

@@ -294,10 +294,10 @@ impl Reader<'_> {
             if let Some(row) = TABLE.iter().find(|row| row.env() == name) {
                 let raw = Raw::Text(value.to_string_lossy().into_owned());
                 entries.extend(self.check(Entry { row, raw, place: Place::Environment(name.into()) }));
-            } else if name.starts_with("RMCP_") && !KNOWN.contains(&name) {
+            } else if name.starts_with("RMCP_") && !VARIABLES.iter().any(|(known, _)| known == &name) {
                 // Others may have variables of this prefix; only what looks like a slip is worth a line.
                 let names: Vec<_> = TABLE.iter().map(Row::env).collect();
-                let hint = similar(name, names.iter().map(String::as_str).chain(KNOWN));
+                let hint = similar(name, names.iter().map(String::as_str).chain(VARIABLES.map(|(name, _)| name)));
                 if !hint.is_empty() {
                     self.complain(Place::Environment(name.into()), format!("is no variable of RMCP{hint}"));
                 }
@@ -344,8 +344,12 @@ fn unknown<'a>(key: &str, names: impl Iterator<Item = &'a str>) -> String {
 
 const NOT_A_SECTION: &str = "program is a section: write [program.\"name\"] and options below it; this is ignored";
 
-/// Variables of RMCP that are no options.
-const KNOWN: [&str; 3] = ["RMCP_CONFIG", "RMCP_DISABLE", "RMCP_LIBRARY"];
+/// Variables of RMCP that are no options, and what each does.
+pub const VARIABLES: [(&str, &str); 3] = [
+    ("RMCP_CONFIG", "The only file of options to read; empty: none."),
+    ("RMCP_DISABLE", "Anything but empty and 0 switches RMCP off, before any file is read."),
+    ("RMCP_LIBRARY", "The path of librmcp.so, for rmcp and rmcp-run."),
+];
 
 /// What the parser says of a file.
 pub(super) fn syntax_error(error: &toml::de::Error, path: &Arc<Path>, text: &str) -> Complaint {

@@ -1,5 +1,6 @@
 //! `cargo xtask build`: every artefact with its own profile, laid out as installed.
 
+use crate::manual;
 use crate::run::{cargo, program, root, target};
 use anyhow::{Context, Result};
 use std::fs;
@@ -31,6 +32,7 @@ pub fn everything() -> Result<PathBuf> {
         install(&from, &dist.join(to))?;
     }
     demo_client(&dist.join("lib/rmcp/rmcp-demo-client"))?;
+    manual::write(&dist.join("share"))?;
     Ok(dist)
 }
 

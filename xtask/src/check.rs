@@ -6,8 +6,16 @@ use anyhow::{Result, bail};
 use std::path::{Path, PathBuf};
 
 /// The programs that the build and the tests call, and Debian's packages of them.
-const PROGRAMS: [(&str, &str); 5] =
-    [("c++", "g++"), ("dpkg", "dpkg"), ("apt-get", "apt"), ("python3", "python3"), ("strace", "strace")];
+const PROGRAMS: [(&str, &str); 8] = [
+    ("c++", "g++"),
+    ("dpkg", "dpkg"),
+    ("apt-get", "apt"),
+    ("python3", "python3"),
+    ("strace", "strace"),
+    ("mandoc", "mandoc"),
+    ("zsh", "zsh"),
+    ("fish", "fish"),
+];
 
 /// Runs all; the first failure ends it.
 pub fn everything() -> Result<()> {

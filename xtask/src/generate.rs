@@ -2,22 +2,28 @@
 
 use crate::run::root;
 use anyhow::{Context, Result, bail};
+use rmcp::cli::schema;
 use std::fs;
 
 /// Every generated file and its text.
-fn files() -> Result<Vec<(&'static str, String)>> {
-    Ok(vec![
+fn files() -> Result<Vec<(String, String)>> {
+    let schemas = schema::all().into_iter().map(|schema| (format!("docs/schema/{}", schema.file()), schema.text()));
+    let others = [
         ("include/rmcp.h", header()?),
         ("docs/hooks.md", hooks()),
+        ("docs/json.md", schema::markdown()),
         ("docs/options.md", rmcp::options::markdown()),
         ("config/rmcp.toml", rmcp::options::config_file()),
-    ])
+    ];
+    Ok(others.map(|(path, text)| (path.to_owned(), text)).into_iter().chain(schemas).collect())
 }
 
 /// Writes them.
 pub fn write_all() -> Result<()> {
     for (path, text) in files()? {
-        fs::write(root().join(path), text).with_context(|| format!("cannot write {path}"))?;
+        let file = root().join(&path);
+        let folder = file.parent().context("a file lies in a folder")?;
+        fs::create_dir_all(folder).and_then(|()| fs::write(&file, text)).with_context(|| format!("cannot write {path}"))?;
     }
     Ok(())
 }
@@ -25,7 +31,7 @@ pub fn write_all() -> Result<()> {
 /// Fails when one is not what its source gives.
 pub fn check_all() -> Result<()> {
     for (path, text) in files()? {
-        if fs::read_to_string(root().join(path)).unwrap_or_default() != text {
+        if fs::read_to_string(root().join(&path)).unwrap_or_default() != text {
             bail!("{path} is older than its source: run `cargo xtask generate`");
         }
     }

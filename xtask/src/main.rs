@@ -3,6 +3,7 @@
 mod build;
 mod check;
 mod generate;
+mod manual;
 mod run;
 
 use anyhow::{Result, bail};

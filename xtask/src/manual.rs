@@ -1,0 +1,188 @@
+//! Man pages and shell completions, from the commands' own command lines.
+
+use anyhow::{Context, Result};
+use clap::Command;
+use clap_complete::Shell;
+use clap_mangen::Man;
+use clap_mangen::roff::{Roff, bold, roman};
+use rmcp::cli::exit::{self, Meaning};
+use rmcp::cli::{self, completions};
+use rmcp::options::{Options, TABLE, VARIABLES};
+use std::fs;
+use std::path::Path;
+
+/// A name and what it is, for a man page.
+type Entry = (String, String);
+
+/// Writes all of them below share/.
+pub fn write(share: &Path) -> Result<()> {
+    let save = |path: &str, text: &[u8]| {
+        let path = share.join(path);
+        let folder = path.parent().context("a file lies in a folder")?;
+        fs::create_dir_all(folder).and_then(|()| fs::write(&path, text)).with_context(|| path.display().to_string())
+    };
+    for (command, statuses) in [(cli::command(), exit::RMCP), (cli::run::command(), exit::RUN)] {
+        let name = command.get_name().to_owned();
+        for (path, shell) in [
+            (format!("bash-completion/completions/{name}"), Shell::Bash),
+            (format!("zsh/site-functions/_{name}"), Shell::Zsh),
+            (format!("fish/vendor_completions.d/{name}.fish"), Shell::Fish),
+        ] {
+            save(&path, &completions::script(command.clone(), shell))?;
+        }
+        let mut command = command.disable_help_subcommand(true);
+        command.build();
+        for (name, page) in pages(&command, statuses)? {
+            save(&format!("man/man1/{name}.1"), &page)?;
+        }
+    }
+    Ok(())
+}
+
+/// The page of a command and those of its subcommands.
+fn pages(command: &Command, statuses: &[Meaning]) -> Result<Vec<(String, Vec<u8>)>> {
+    let name = command.get_display_name().unwrap_or_else(|| command.get_name()).to_owned();
+    let mut pages = vec![(name, page(command, statuses)?)];
+    for subcommand in command.get_subcommands().filter(|subcommand| !subcommand.is_hide_set()) {
+        pages.extend(self::pages(subcommand, statuses)?);
+    }
+    Ok(pages)
+}
+
+fn page(command: &Command, statuses: &[Meaning]) -> Result<Vec<u8>> {
+    let name = command.get_display_name().unwrap_or_else(|| command.get_name());
+    let mut page = Vec::new();
+    let mut roff = Roff::new();
+    // Without a date: it would be that of the build.
+    roff.control("TH", [name, "1", "\"\"", concat!("rmcp ", env!("CARGO_PKG_VERSION")), "RMCP"]);
+    roff.to_writer(&mut page)?;
+    let man = Man::new(command.clone());
+    man.render_name_section(&mut page)?;
+    man.render_synopsis_section(&mut page)?;
+    man.render_description_section(&mut page)?;
+    man.render_options_section(&mut page)?;
+    if command.has_subcommands() {
+        man.render_subcommands_section(&mut page)?;
+    }
+    let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+    if let Some(examples) = help.strip_prefix("Examples:\n") {
+        let mut roff = Roff::new();
+        roff.control("SH", ["EXAMPLES"]).control("nf", []).text([roman(examples)]).control("fi", []);
+        roff.to_writer(&mut page)?;
+    }
+    let statuses = statuses.iter().map(|(status, meaning)| (status.to_string(), (*meaning).to_owned()));
+    section(&mut page, "EXIT STATUS", statuses)?;
+    section(&mut page, "ENVIRONMENT", environment())?;
+    section(&mut page, "FILES", FILES.map(|(path, what)| (path.to_owned(), what.to_owned())))?;
+    let mut roff = Roff::new();
+    roff.control("SH", ["SEE ALSO"]).text([bold("rmcp"), roman("(1), "), bold("rmcp-run"), roman("(1)")]);
+    roff.to_writer(&mut page)?;
+    Ok(page)
+}
+
+fn section(page: &mut Vec<u8>, title: &str, entries: impl IntoIterator<Item = Entry>) -> Result<()> {
+    let mut roff = Roff::new();
+    roff.control("SH", [title]);
+    for (name, what) in entries {
+        roff.control("TP", []).text([bold(name)]).text([roman(what)]);
+    }
+    Ok(roff.to_writer(page)?)
+}
+
+/// The options as variables, and the variables that are no options.
+fn environment() -> Vec<Entry> {
+    let defaults = Options::default();
+    let option = |row: &rmcp::options::Row| {
+        let what = format!("{} Takes {}; default {}.", row.help(), row.allowed(), row.get(&defaults));
+        (row.env(), what.replace('`', ""))
+    };
+    let others = VARIABLES.map(|(name, what)| (name.to_owned(), what.to_owned()));
+    let colours =
+        ("NO_COLOR, CLICOLOR_FORCE".to_owned(), "Never colours; colours even away from a terminal.".to_owned());
+    TABLE.iter().map(option).chain(others).chain([colours]).collect()
+}
+
+const FILES: [(&str, &str); 4] = [
+    ("/etc/rmcp.toml", "The machine's options; rmcp config init --system writes one to begin with."),
+    (
+        "~/.config/rmcp/config.toml",
+        "The user's options, which are stronger; rmcp config init writes one to begin with.",
+    ),
+    ("/etc/ld.so.preload", "The libraries that every process loads; rmcp enable --system adds RMCP."),
+    ("../lib/rmcp/librmcp.so", "The library, from the folder of the command."),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::ffi::OsStr;
+    use std::path::PathBuf;
+    use std::process;
+
+    fn written() -> (tempfile::TempDir, PathBuf) {
+        let share = tempfile::tempdir().unwrap();
+        write(share.path()).unwrap();
+        let path = share.path().to_owned();
+        (share, path)
+    }
+
+    /// What a checker says of a file; None where there is no such program and CI does not ask for it.
+    fn said(program: &str, arguments: &[&str], file: &Path) -> Option<String> {
+        match process::Command::new(program).args(arguments).arg(file).output() {
+            Ok(output) => Some(
+                format!("{:?} {}", output.status.code(), String::from_utf8_lossy(&output.stdout))
+                    + &String::from_utf8_lossy(&output.stderr),
+            ),
+            Err(why) if std::env::var_os("CI").is_some() => panic!("{program}: {why}"),
+            Err(why) => {
+                eprintln!("SKIPPED: {program}: {why}");
+                None
+            }
+        }
+    }
+
+    #[test]
+    fn every_command_has_a_man_page_without_faults() {
+        let (_share, path) = written();
+        let pages: Vec<PathBuf> =
+            fs::read_dir(path.join("man/man1")).unwrap().map(|page| page.unwrap().path()).collect();
+        let names: Vec<_> = pages.iter().filter_map(|page| page.file_stem().and_then(OsStr::to_str)).collect();
+        for name in ["rmcp", "rmcp-run", "rmcp-detect", "rmcp-config", "rmcp-config-check"] {
+            assert!(names.contains(&name), "{name} is not among {names:?}");
+        }
+        for page in &pages {
+            // Its warnings are about clap_mangen's empty lines.
+            let Some(said) = said("mandoc", &["-T", "lint", "-W", "error"], page) else { return };
+            assert_eq!(said, "Some(0) ", "{}", page.display());
+        }
+    }
+
+    #[test]
+    fn the_man_pages_say_what_the_tables_say() {
+        let (_share, path) = written();
+        let page = fs::read_to_string(path.join("man/man1/rmcp-run.1")).unwrap().replace('\\', "");
+        for expected in ["RMCP_HOST", "RMCP_DISABLE", "/etc/rmcp.toml", "127", "there is no such program"] {
+            assert!(page.contains(expected), "{expected}");
+        }
+        for row in TABLE {
+            assert!(page.contains(&row.env()), "{}", row.name);
+        }
+    }
+
+    #[test]
+    fn the_completions_are_valid_for_their_shells() {
+        let (_share, path) = written();
+        for (shell, argument, file) in [
+            ("bash", "-n", "bash-completion/completions/rmcp"),
+            ("bash", "-n", "bash-completion/completions/rmcp-run"),
+            ("zsh", "-n", "zsh/site-functions/_rmcp"),
+            ("zsh", "-n", "zsh/site-functions/_rmcp-run"),
+            ("fish", "-n", "fish/vendor_completions.d/rmcp.fish"),
+            ("fish", "-n", "fish/vendor_completions.d/rmcp-run.fish"),
+        ] {
+            if let Some(said) = said(shell, &[argument], &path.join(file)) {
+                assert_eq!(said, "Some(0) ", "{file}");
+            }
+        }
+    }
+}
