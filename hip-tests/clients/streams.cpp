@@ -46,6 +46,19 @@ extern "C" __global__ void rounds(unsigned* arrived, unsigned* values, unsigned*
         __syncthreads();
     }
 }
+// The same by the grid barrier of cooperative groups, which is global wave sync.
+extern "C" __device__ void __ockl_grid_sync(void);
+extern "C" __global__ void synced(unsigned* values, unsigned* wrong, int rounds) {
+    unsigned group = blockIdx.x, groups = gridDim.x, next = (group + 1) % groups;
+    for (int n = 0; n < rounds; n++) {
+        __hip_atomic_store(&values[group], n * groups + group, __ATOMIC_RELAXED, __HIP_MEMORY_SCOPE_AGENT);
+        __ockl_grid_sync();
+        if (__hip_atomic_load(&values[next], __ATOMIC_RELAXED, __HIP_MEMORY_SCOPE_AGENT) != n * groups + next)
+            atomicAdd(wrong, 1u);
+        __ockl_grid_sync();
+    }
+    if (threadIdx.x == 0) atomicAdd(wrong + 1, 1u);
+}
 )";
 
 static const int kStreams = 4, kItems = 1024;
@@ -55,9 +68,10 @@ static const int kStreams = 4, kItems = 1024;
 extern "C" void** __hipRegisterFatBinary(const void* data);
 extern "C" void __hipRegisterFunction(void** modules, const void* function, char* device, const char* name, unsigned limit,
                                       void*, void*, void*, void*, int*);
-static void cooperative_stub() {}
+static void rounds_stub() {}
+static void synced_stub() {}
 
-static void register_kernel(const char* name) {
+static void register_kernels() {
     static struct {
         unsigned magic, version;
         const void *bundle, *unused;
@@ -77,8 +91,11 @@ static void register_kernel(const char* name) {
     number(page), number(last_code_size), number(strlen(target)), put(target, strlen(target));
     memcpy(bundle + page, last_code, last_code_size);
     wrapper.bundle = bundle;
-    __hipRegisterFunction(__hipRegisterFatBinary(&wrapper), (const void*)cooperative_stub, (char*)name, name, ~0u, nullptr,
-                          nullptr, nullptr, nullptr, nullptr);
+    void** modules = __hipRegisterFatBinary(&wrapper);
+    __hipRegisterFunction(modules, (const void*)rounds_stub, (char*)"rounds", "rounds", ~0u, nullptr, nullptr, nullptr,
+                          nullptr, nullptr);
+    __hipRegisterFunction(modules, (const void*)synced_stub, (char*)"synced", "synced", ~0u, nullptr, nullptr, nullptr,
+                          nullptr, nullptr);
 }
 
 template <class T> static T* device_memory(size_t count) {
@@ -151,16 +168,23 @@ int main() {
     MUST(hipDeviceGetAttribute(&cooperative, hipDeviceAttributeCooperativeLaunch, 0));
     if (!cooperative) return 0;
     unsigned *arrived = device_memory<unsigned>(1), *values = device_memory<unsigned>(64),
-             *failures = device_memory<unsigned>(1);
+             *failures = device_memory<unsigned>(2);
     int rounds = 20;
     void* arguments[] = {&arrived, &values, &failures, &rounds};
-    register_kernel("rounds");
-    MUST(hipLaunchCooperativeKernel((const void*)cooperative_stub, 24, 64, arguments, 0, streams[2]));
+    register_kernels();
+    MUST(hipLaunchCooperativeKernel((const void*)rounds_stub, 24, 64, arguments, 0, streams[2]));
     MUST(hipStreamSynchronize(streams[2]));
     unsigned failed = 1, passed = 0;
     MUST(hipMemcpy(&failed, failures, sizeof failed, hipMemcpyDeviceToHost));
     MUST(hipMemcpy(&passed, arrived, sizeof passed, hipMemcpyDeviceToHost));
     result("groups of a cooperative launch meet", failed + (passed != 2u * 24 * 20));
+
+    void* others[] = {&values, &failures, &rounds};
+    MUST(hipLaunchCooperativeKernel((const void*)synced_stub, 24, 64, others, 0, streams[2]));
+    MUST(hipStreamSynchronize(streams[2]));
+    unsigned counts[2] = {1, 0};
+    MUST(hipMemcpy(counts, failures, sizeof counts, hipMemcpyDeviceToHost));
+    result("groups of a cooperative launch meet by grid sync", counts[0] + (counts[1] != 24));
     mark("exit");
     return 0;
 }

@@ -256,8 +256,8 @@ impl Decoder {
     fn ds(&mut self) -> Result<Inst, String> {
         self.used = 2;
         let row = self.row("DS", ds::TABLE, self.bits(25, 18))?;
-        if self.bits(17, 17) != 0 {
-            return Err(format!("{} on global data share", row.name));
+        if (self.bits(17, 17) != 0) != matches!(row.run, ds::DsOp::Gws(_)) {
+            return Err(format!("{} with the wrong data share", row.name));
         }
         let i = Ds {
             dst: self.bits(63, 56) as u8,

@@ -31,7 +31,7 @@ mod valu;
 mod wave;
 
 pub use dispatch::{Dispatch, Done};
-pub use memory::{Atomic, Fault, Memory};
+pub use memory::{Atomic, Fault, Gws, Memory};
 pub use name::kernel_name;
 pub use row::{Target, mnemonics};
 pub use stop::Stop;

@@ -1,5 +1,9 @@
 //! What a kernel sees of the memory outside of the card's cores.
 
+use std::sync::LazyLock;
+
+pub use crate::mem::gws::Gws;
+
 /// The kernel touched an address that the card does not see.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Fault {
@@ -25,6 +29,12 @@ pub trait Memory: Sync {
     /// # Errors
     /// As [`Memory::load`].
     fn atomic(&self, va: u64, wide: bool, op: Atomic, data: u64, compare: u64) -> Result<u64, Fault>;
+
+    /// The card's global wave sync. Memories that do not say otherwise are all of one card.
+    fn gws(&self) -> &Gws {
+        static ONE: LazyLock<Gws> = LazyLock::new(Gws::default);
+        &ONE
+    }
 
     /// The wave sent MSG_INTERRUPT with this M0: the runtime puts the id of a KFD event there.
     fn interrupt(&self, _event: u32) {}

@@ -46,6 +46,8 @@ pub struct Wave {
     /// FLAT_SCRATCH; kept for `s_getreg`, since scratch is the wave's own.
     pub flat_scratch: [u32; 2],
     pub status: Status,
+    /// How many barriers had been passed when the wave came to the one of all waves that it waits at.
+    pub at_barrier: Option<u64>,
     /// Scratch of the lanes, one after the other.
     pub scratch: Vec<u8>,
     /// Bytes of scratch of a lane.
@@ -65,6 +67,7 @@ impl Wave {
             mode: 0x3f0,
             flat_scratch: [0; 2],
             status: Status::Running,
+            at_barrier: None,
             scratch: Vec::new(),
             private_bytes: 0,
             count: 0,

@@ -10,7 +10,7 @@ use std::ops::Range;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
-use rmcp_gfx10::{Atomic, Fault, Memory};
+use rmcp_gfx10::{Atomic, Fault, Gws, Memory};
 
 use crate::gl2::Gl2;
 use crate::machine::Gpu;
@@ -223,6 +223,10 @@ impl Memory for Card {
         };
         // The closure never refuses.
         Ok(old.unwrap_or_else(|old| old))
+    }
+
+    fn gws(&self) -> &Gws {
+        &self.session.gws[self.gpu]
     }
 
     fn interrupt(&self, event: u32) {

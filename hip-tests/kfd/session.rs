@@ -8,6 +8,8 @@ use std::ops::Range;
 use std::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
+use rmcp_gfx10::Gws;
+
 use crate::events::{Events, Fault};
 use crate::gl2::{self, Gl2};
 use crate::log;
@@ -58,6 +60,8 @@ pub struct Session {
     changes: AtomicU64,
     /// The cache of each card.
     pub gl2: Vec<Gl2>,
+    /// Global wave sync of each card.
+    pub gws: Vec<Gws>,
     /// KFD events.
     pub events: Events,
     /// Queues by id.
@@ -156,6 +160,7 @@ impl Session {
             memory: RwLock::new(Memory::new(files, ids)),
             changes: AtomicU64::new(0),
             gl2: tree.machine.gpu.iter().map(|_| Gl2::new(gl2::wanted())).collect(),
+            gws: tree.machine.gpu.iter().map(|_| Gws::default()).collect(),
             events: Events::default(),
             queues: Mutex::default(),
             gem: Mutex::default(),

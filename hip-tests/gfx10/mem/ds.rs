@@ -1,5 +1,6 @@
 //! DS: local data share, and moving data between lanes.
 
+use super::gws::{self, GwsOp};
 use super::vmem::{Into, merge, update};
 use super::{Reach, number, slice};
 use crate::memory::{Atomic, Fault};
@@ -41,6 +42,8 @@ pub enum DsOp {
     Permute,
     BPermute,
     Nothing,
+    /// Global wave sync, with the GDS bit.
+    Gws(GwsOp),
 }
 
 const fn read(bytes: usize, signed: bool, into: Into) -> DsOp {
@@ -77,6 +80,8 @@ pub static TABLE: &[Row<DsOp>] = &[
     both(0x13, "ds_max_f32", single(Atomic::FMax, false)),
     both(0x14, "ds_nop", DsOp::Nothing),
     both(0x15, "ds_add_f32", single(Atomic::FAdd, false)),
+    both(0x19, "ds_gws_init", DsOp::Gws(GwsOp::Init)),
+    both(0x1d, "ds_gws_barrier", DsOp::Gws(GwsOp::Barrier)),
     both(0x1e, "ds_write_b8", DsOp::Write { bytes: 1, high: false }),
     both(0x1f, "ds_write_b16", DsOp::Write { bytes: 2, high: false }),
     both(0x20, "ds_add_rtn_u32", single(Atomic::Add, true)),
@@ -172,6 +177,10 @@ pub struct Ds {
 pub fn run(w: &mut Wave, i: &Ds, op: DsOp, reach: &mut Reach<'_>) -> Result<(), Fault> {
     match op {
         DsOp::Nothing => return Ok(()),
+        DsOp::Gws(op) => {
+            gws::run(w, i, op, reach);
+            return Ok(());
+        }
         DsOp::Swizzle | DsOp::Permute | DsOp::BPermute => {
             exchange(w, i, op);
             return Ok(());
@@ -222,7 +231,7 @@ pub fn run(w: &mut Wave, i: &Ds, op: DsOp, reach: &mut Reach<'_>) -> Result<(), 
                     set(w, i.dst, lane, &old.to_le_bytes()[..bytes]);
                 }
             }
-            DsOp::Swizzle | DsOp::Permute | DsOp::BPermute | DsOp::Nothing => {}
+            DsOp::Swizzle | DsOp::Permute | DsOp::BPermute | DsOp::Nothing | DsOp::Gws(_) => {}
         }
     }
     Ok(())

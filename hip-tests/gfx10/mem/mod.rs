@@ -1,6 +1,7 @@
 //! Instructions that reach memory, LDS and scratch.
 
 pub mod ds;
+pub mod gws;
 pub mod smem;
 pub mod vmem;
 

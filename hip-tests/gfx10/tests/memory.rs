@@ -5,12 +5,13 @@ use crate::dispatch::{Dispatch, Done};
 use crate::inst::Src;
 use crate::mem::Reach;
 use crate::mem::ds::{self, Ds, DsOp};
+use crate::mem::gws::GwsOp;
 use crate::mem::smem::{self, Smem, SmemOp};
 use crate::mem::vmem::{self, Into, SCRATCH_RESOURCE, Segment, Vmem, VmemOp};
 use crate::memory::{Atomic, Fault};
 use crate::row::Target;
 use crate::stop::Stop;
-use crate::wave::{PRIVATE_APERTURE, SHARED_APERTURE, Wave, reg};
+use crate::wave::{PRIVATE_APERTURE, SHARED_APERTURE, Status, Wave, reg};
 
 const BASE: u64 = 0x7f00_0000_1000;
 const DATA: [u32; 6] = [0x8382_8180, 0x8786_8584, 0x8b8a_8988, 0x8f8e_8d8c, 0x9392_9190, 0x9796_9594];
@@ -233,7 +234,7 @@ fn every_lds_opcode_moves_what_it_should() {
                     assert_eq!(got(&w, 1)[0], if returns { before } else { 0x1111_2222 }, "{}", row.name);
                 }
             }
-            DsOp::Nothing | DsOp::Swizzle | DsOp::Permute | DsOp::BPermute => {}
+            DsOp::Nothing | DsOp::Swizzle | DsOp::Permute | DsOp::BPermute | DsOp::Gws(_) => {}
         }
     }
 }
@@ -291,6 +292,32 @@ fn lanes_exchange_registers_through_lds_hardware() {
     assert_eq!((swapped[0], swapped[1], swapped[6]), (101, 100, 107));
     let quads = run(DsOp::Swizzle, 0x8000 | 0b00_01_10_11, &own, all);
     assert_eq!((quads[0], quads[1], quads[7]), (103, 102, 104));
+}
+
+#[test]
+fn waves_wait_at_the_global_barrier_until_the_last_one_comes() {
+    let ram = Ram::new(0, 0);
+    let i = Ds { dst: 0, addr: 2, data: [0, 0], offset: 5 };
+    let run = |w: &mut Wave, op: GwsOp| {
+        w.pc = 108;
+        w.status = Status::Running;
+        ds::run(w, &i, DsOp::Gws(op), &mut Reach { memory: &ram, lds: &mut [] }).unwrap();
+        (w.pc, w.status.clone())
+    };
+    let mut waves = [wave(), wave()];
+    for w in &mut waves {
+        w.set_s32(reg::M0, 7 << 16);
+        w.v[2][0] = 1;
+    }
+    let (waits, goes_on) = ((100, Status::Yielding), (108, Status::Running));
+    assert_eq!(run(&mut waves[0], GwsOp::Init), goes_on);
+    // The second round counts what the last wave of the first brought.
+    for _ in 0..2 {
+        assert_eq!(run(&mut waves[0], GwsOp::Barrier), waits);
+        assert_eq!(run(&mut waves[0], GwsOp::Barrier), waits);
+        assert_eq!(run(&mut waves[1], GwsOp::Barrier), goes_on);
+        assert_eq!(run(&mut waves[0], GwsOp::Barrier), goes_on);
+    }
 }
 
 #[test]

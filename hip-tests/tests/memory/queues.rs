@@ -1,11 +1,22 @@
 //! Queues that run at once.
 
 use crate::{assert_right, run, scenes};
+use rmcp_hip_tests::{Release, Scene};
 
 #[test]
 fn streams_run_at_once_wait_for_each_other_and_are_timed() {
     for scene in scenes() {
         let Some(run) = run(&scene, "streams") else { return };
         assert_right(&scene, &run, 3);
+    }
+}
+
+/// The kernel offers global wave sync on gfx10.3 and not on gfx10.1 (Linux, kfd_device.c, `kfd_gws_init`), and without it the
+/// runtime refuses cooperative launches.
+#[test]
+fn groups_of_a_cooperative_launch_meet() {
+    for scene in Release::ALL.into_iter().map(|release| Scene::new(release, "gfx1030")) {
+        let Some(run) = run(&scene, "streams") else { return };
+        assert_right(&scene, &run, 5);
     }
 }
