@@ -20,6 +20,6 @@ pub use load::{
 };
 pub use table::{Choice, Kind, Options, Row, TABLE, row};
 pub use values::{
-    Apu, Capabilities, DeviceFinegrained, DeviceUncached, EventFence, Fraction, Host, HsaPool, Level, Managed, Mode,
-    NotAFraction, Raw, Register,
+    Apu, Capabilities, DeviceFinegrained, DeviceUncached, DispatchTable, EventFence, Fraction, Host, HsaPool, Level,
+    Managed, Mode, NotAFraction, Raw, Register,
 };

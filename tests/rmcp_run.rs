@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use tempfile::TempDir;
 
+const TOOL: &str = "ROCPROFILER_REGISTER_LIBRARY";
+
 /// rmcp-run in bin/ and two empty libraries in lib/rmcp/, as installed.
 struct Installed(TempDir);
 
@@ -41,7 +43,7 @@ impl Installed {
     fn command(&self, args: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Command {
         let mut command = Command::new(self.bin());
         command.args(args).env_remove("LD_PRELOAD").env_remove("AMD_OPT_FLUSH");
-        command.env_remove("HSA_OVERRIDE_GFX_VERSION");
+        command.env_remove("HSA_OVERRIDE_GFX_VERSION").env_remove(TOOL);
         for (name, _) in std::env::vars_os().filter(|(name, _)| name.as_encoded_bytes().starts_with(b"RMCP_")) {
             command.env_remove(name);
         }
@@ -251,6 +253,23 @@ fn fences_of_another_scope_with_coarse_registered_memory_are_refused() {
     }
     let output = installed.command(["echo", "ran"]).env("AMD_OPT_FLUSH", "1").output().unwrap();
     assert_eq!(stdout(&output), "ran\n");
+}
+
+#[test]
+fn the_core_is_the_tool_that_the_runtimes_tables_go_to_where_the_option_is_on() {
+    let installed = Installed::new();
+    let core = installed.library().with_file_name("librmcp_core.so");
+    let run = |option| stdout(&installed.run(["--set", option, "sh", "-c", &format!("echo ${TOOL}")]));
+    assert_eq!(run("dispatch_table=on"), format!("{}\n", core.display()));
+    assert_eq!(run("dispatch_table=off"), "\n");
+}
+
+#[test]
+fn a_profiler_that_the_runtimes_tables_go_to_is_not_replaced() {
+    let installed = Installed::new();
+    let output = installed.command(["--set", "dispatch_table=on", "echo", "ran"]).env(TOOL, "profiler.so").output();
+    let line = failure(&output.unwrap(), 125);
+    assert!(line.contains(&format!("{TOOL} is \"profiler.so\"; unset it, or add --set dispatch_table=off")), "{line}");
 }
 
 #[test]

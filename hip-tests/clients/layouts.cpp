@@ -82,3 +82,19 @@ MANAGED_CAPABILITY(hipDeviceAttributeConcurrentManagedAccess, concurrentManagedA
 MANAGED_CAPABILITY(hipDeviceAttributeDirectManagedMemAccessFromHost, directManagedMemAccessFromHost);
 MANAGED_CAPABILITY(hipDeviceAttributePageableMemoryAccess, pageableMemoryAccess);
 MANAGED_CAPABILITY(hipDeviceAttributePageableMemoryAccessUsesHostPageTables, pageableMemoryAccessUsesHostPageTables);
+
+// HIP's table of functions.
+#if AT_LEAST(6, 0)
+#include <hip/amd_detail/amd_hip_gl_interop.h>
+#include <hip/amd_detail/hip_api_trace.hpp>
+#define IN_TABLE(F) \
+    F(hipDeviceGetAttribute) F(hipEventCreateWithFlags) F(hipExtMallocWithFlags) F(hipFree) F(hipFreeHost) \
+    F(hipGetDevicePropertiesR0600) F(hipGetDevicePropertiesR0000) F(hipHostAlloc) F(hipHostFree) \
+    F(hipHostGetFlags) F(hipHostMalloc) F(hipMalloc) F(hipMalloc3D) F(hipMallocAsync) F(hipMallocFromPoolAsync) \
+    F(hipMallocManaged) F(hipMallocPitch) F(hipMemAllocHost) F(hipMemAllocPitch) F(hipMemCreate) \
+    F(hipMemGetInfo) F(hipPointerGetAttributes)
+#define AT(name) static_assert(offsetof(HipDispatchTable, name##_fn) == RMCP_IN_TABLE_##name, #name " in HipDispatchTable");
+#define ONE(name) +1
+IN_TABLE(AT)
+static_assert(IN_TABLE(ONE) == RMCP_IN_TABLE && offsetof(HipDispatchTable, size) == 0, "HipDispatchTable");
+#endif

@@ -1,5 +1,7 @@
 // A program that is not linked against the runtime: it loads a library that is (`local`, `global`, `deepbind`), two that
-// are linked against two copies (`copies`), or the runtime itself and looks the functions up there (`dlsym`).
+// are linked against two copies (`copies`), or the runtime itself and looks the functions up there (`dlsym`, or `proc`:
+// hipGetProcAddress, which is looked up so). After `table RUNTIME` the runtime hands out its table first.
+#include "dispatch_table.h"
 #include "ways.h"
 
 static void* load(const char* path, int mode) {
@@ -21,6 +23,18 @@ static Functions looked_up(void* hip, void* hsa) {
     *(void**)&f.device_free = dlsym(hip, "hipFree");
     *(void**)&f.pool_allocate = dlsym(hsa, "hsa_amd_memory_pool_allocate");
     *(void**)&f.pool_free = dlsym(hsa, "hsa_amd_memory_pool_free");
+    return f;
+}
+
+static Functions by_proc_address(void* hip) {
+    auto get = (hipError_t(*)(const char*, void**, int, uint64_t, int*))dlsym(hip, "hipGetProcAddress");
+    Functions f = {};
+    int status;
+    auto lookup = [&](const char* name, void** function) { return get(name, function, HIP_VERSION / 100000, 0, &status); };
+    if (lookup("hipHostMalloc", (void**)&f.host_malloc) || lookup("hipHostFree", (void**)&f.host_free) ||
+        lookup("hipMalloc", (void**)&f.device_malloc) || lookup("hipMallocManaged", (void**)&f.managed_malloc) ||
+        lookup("hipFree", (void**)&f.device_free))
+        exit(1);
     return f;
 }
 
@@ -46,6 +60,7 @@ static void copies(char** paths) {
 
 int main(int, char** arguments) {
     setvbuf(stdout, nullptr, _IOLBF, 0);
+    if (strcmp(arguments[1], "table") == 0) hand_over_table(load(arguments[2], RTLD_LOCAL)), arguments += 2;
     const char* way = arguments[1];
     if (strcmp(way, "local") == 0) run(load(arguments[2], RTLD_LOCAL), "");
     else if (strcmp(way, "global") == 0) run(load(arguments[2], RTLD_GLOBAL), "");
@@ -58,6 +73,7 @@ int main(int, char** arguments) {
     else if (strcmp(way, "copies") == 0) copies(arguments + 2);
     else if (strcmp(way, "dlsym") == 0)
         use("", looked_up(load(arguments[2], RTLD_LOCAL), load("libhsa-runtime64.so.1", RTLD_LOCAL)));
+    else if (strcmp(way, "proc") == 0) use("", by_proc_address(load(arguments[2], RTLD_LOCAL)));
     else return 1;
     return 0;
 }

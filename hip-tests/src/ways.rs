@@ -3,7 +3,7 @@
 use crate::client::{compile, workshop};
 use crate::wheel;
 use anyhow::{Context, Result};
-use rmcp_stacks::Stack;
+use rmcp_stacks::{Release, Stack};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -32,6 +32,20 @@ pub enum Reach {
     EntryPoint,
     /// It looks them up in the runtime by dlsym.
     Dlsym,
+    /// The same, or as [`Reach::DeepBind`], or it looks up hipGetProcAddress so and asks that; and the runtime has handed its
+    /// table to rocprofiler-register. ROCm 6.0 and later.
+    Table(PastTheGate),
+}
+
+/// How a program gets past every preloaded library.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum PastTheGate {
+    /// See [`Reach::DeepBind`].
+    DeepBind,
+    /// See [`Reach::Dlsym`].
+    Dlsym,
+    /// It looks up hipGetProcAddress by dlsym.
+    ProcAddress,
 }
 
 const LIBRARY: [&str; 2] = ["-shared", "-fPIC"];
@@ -56,6 +70,18 @@ pub(crate) fn command(stack: &Stack, reach: Reach) -> Result<Command> {
         Reach::Global => loader("global", &[&library(stack)?]),
         Reach::DeepBind => loader("deepbind", &[&library(stack)?, soname(stack)?.as_ref()]),
         Reach::Dlsym => loader("dlsym", &[soname(stack)?.as_ref()]),
+        Reach::Table(way) => {
+            let program = program(stack, "ways_loader.cpp", &[])?;
+            let (library, soname) = (library(stack)?, soname(stack)?);
+            let mut command = stack.command_with(program, &rocprofiler_register()?)?;
+            command.args(["table", &soname]);
+            match way {
+                PastTheGate::DeepBind => command.arg("deepbind").arg(library).arg(soname),
+                PastTheGate::Dlsym => command.args(["dlsym", &soname]),
+                PastTheGate::ProcAddress => command.args(["proc", &soname]),
+            };
+            Ok(command)
+        }
         Reach::TwoCopies => {
             let (second, copy) = second_library(stack)?;
             loader("copies", &[&library(stack)?, &second, soname(stack)?.as_ref(), &copy])
@@ -82,6 +108,14 @@ fn library(stack: &Stack) -> Result<PathBuf> {
     let library = workshop(stack)?.join("ways.so");
     compile(stack, "ways.cpp", &library, &LIBRARY)?;
     Ok(library)
+}
+
+/// The folders of the one rocprofiler-register that Debian has, built for 7.2.4. It knows nothing of a release.
+fn rocprofiler_register() -> Result<Vec<PathBuf>> {
+    let stack = Stack::fetch(Release::Rocm724)?;
+    let known = stack.library_dirs();
+    let more = stack.with_packages(&["librocprofiler-register-0"])?.library_dirs();
+    Ok(more.into_iter().filter(|folder| !known.contains(folder)).collect())
 }
 
 /// What the runtime of `stack` is loaded as: `libamdhip64.so.6`.

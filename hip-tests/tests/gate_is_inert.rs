@@ -80,8 +80,8 @@ fn the_gate_exports_the_hook_table_and_the_c_interface() {
 }
 
 #[test]
-fn the_core_exports_its_one_function_and_what_rocr_looks_for_in_a_tool() {
-    let expected = ["rmcp_core_bind", "HSA_AMD_TOOL_PRIORITY", "OnLoad", "OnUnload"];
+fn the_core_exports_its_one_function_and_what_the_runtimes_look_for_in_a_tool() {
+    let expected = ["rmcp_core_bind", "HSA_AMD_TOOL_PRIORITY", "OnLoad", "OnUnload", "rocprofiler_set_api_table"];
     assert_eq!(Library::core().exports(), names(&expected));
 }
 

@@ -2,7 +2,7 @@
 
 use crate::caller::{self, Caller, Who};
 use crate::counters::{Outcome, count};
-use crate::machine;
+use crate::{machine, tables};
 use rmcp::policy::Rules;
 use rmcp_hooks::{Hook, Policy};
 use std::cell::Cell;
@@ -38,13 +38,25 @@ pub struct Call<F, R> {
 }
 
 impl<F: Copy, R: Copy> Call<F, R> {
-    /// The call of `hook` that returns to `address`, on its way to `original`, or if that is null to what the caller
-    /// links against; None when no loaded library has the real function.
+    /// The call of `hook` that returns to `address`, on its way to what the caller links against; None when no loaded
+    /// library has the real function.
     #[inline]
-    pub fn enter(hook: Hook, original: *mut c_void, address: usize) -> Option<Self> {
-        const { assert!(size_of::<F>() == size_of::<*mut c_void>()) };
+    pub fn enter(hook: Hook, address: usize) -> Option<Self> {
         let caller = caller::of(address);
-        let real = if original.is_null() { caller.real(hook) } else { original };
+        Self::to(hook, caller, caller.real(hook))
+    }
+
+    /// The same on its way to what stood in the runtime's table.
+    #[inline]
+    pub fn in_table(hook: Hook, address: usize) -> Option<Self> {
+        let caller = caller::of(address);
+        let program = if caller.who == Who::Program { tables::past_the_gate(hook) } else { None };
+        Self::to(hook, program.unwrap_or(caller), tables::original(hook))
+    }
+
+    #[inline]
+    fn to(hook: Hook, caller: &'static Caller, real: *mut c_void) -> Option<Self> {
+        const { assert!(size_of::<F>() == size_of::<*mut c_void>()) };
         if real.is_null() {
             return None;
         }
@@ -59,7 +71,7 @@ impl<F: Copy, R: Copy> Call<F, R> {
     #[inline]
     pub fn run(&self, policy: impl FnOnce(&Self) -> R, forward: impl Fn(F) -> R) -> R {
         match self.caller.who {
-            // Decided and counted before it came to ROCr's table.
+            // Decided and counted before it came to the runtime's table.
             Who::Rmcp => return forward(self.real),
             Who::Runtime if self.hook.policy() != Policy::register => {
                 count(self.hook, Outcome::Runtime);

@@ -98,6 +98,12 @@ impl Caller {
         Self { start, end, who, real, runtime: OnceBox::new(), pools: OnceBox::new(), next: AtomicPtr::new(null_mut()) }
     }
 
+    /// A program that uses the copy of a runtime which `function` belongs to.
+    pub fn using(function: *mut c_void) -> Option<Self> {
+        let copy = resolve::module_of(function as usize)?;
+        Some(Self::new(copy.start, copy.end, Who::Program))
+    }
+
     /// The real function behind `hook`, or null when no loaded library has it.
     #[inline]
     pub fn real(&self, hook: Hook) -> *mut c_void {

@@ -5,11 +5,10 @@
 #![allow(non_snake_case)] // modules are named after their functions
 
 use crate::call::Call;
-use crate::{hsa_table, policies, trace};
+use crate::{policies, trace};
 use rmcp_hooks::{Argument, HipError, HipExtent, Hook, HsaPool, HsaStatus, PropertiesR0000, PropertiesR0600};
 use std::arch::naked_asm;
 use std::ffi::{c_char, c_void};
-use std::ptr::null_mut;
 
 /// Runs a call by its policy: `vram` is given the size of the table, every other policy the arguments.
 macro_rules! apply {
@@ -35,8 +34,8 @@ macro_rules! entries {
                 extern "C" fn hook<const IN_TABLE: bool, const TRACED: bool>($($arg: $ty,)* caller: usize) -> $ret {
                     // SAFETY: the program's own arguments go to the function they were meant for.
                     let forward = |real: Real| unsafe { real($($arg),*) };
-                    let original = if IN_TABLE { hsa_table::original(Hook::$name) } else { null_mut() };
-                    match Call::<Real, $ret>::enter(Hook::$name, original, caller) {
+                    let enter = const { if IN_TABLE { Call::<Real, $ret>::in_table } else { Call::enter } };
+                    match enter(Hook::$name, caller) {
                         Some(call) if TRACED => trace::record(&call, &[$($arg.word()),*], || {
                             apply!($policy $([$size])?, call, forward, ($($arg),*))
                         }),
@@ -80,7 +79,7 @@ macro_rules! entries {
             entry as *mut c_void
         }
 
-        /// What stands in ROCr's own table in place of `hook`'s function; see [`hsa_table`].
+        /// What stands in a runtime's own table in place of `hook`'s function; see [`crate::tables`].
         pub fn table_entry(hook: Hook) -> *mut c_void {
             let entry: extern "C" fn() = match (hook, trace::wants(hook)) { $(
                 (Hook::$name, false) => $name::entry::<true, false>,

@@ -1,17 +1,14 @@
-//! ROCr's own table of functions, through which every HSA call goes: also those of libraries loaded with RTLD_DEEPBIND
-//! and of programs that look functions up with dlsym, which the gate does not see.
+//! ROCr's own table of functions, through which every HSA call goes.
 //!
 //! While it starts, ROCr from 6.1 on hands the table to each loaded library that exports HSA_AMD_TOOL_PRIORITY and
 //! OnLoad, and in every release to those that HSA_TOOLS_LIB names. The gate has an export of hsa_init so that the core is
-//! loaded by then. A call that the gate has seen comes here a second time, from the core, and passes unchanged; so the
-//! table is left alone where no option could change a call.
+//! loaded by then. The table is left alone where no option could change a call.
 
-use crate::{hooks, machine};
+use crate::machine;
+use crate::tables::{self, Place};
 use rmcp_hooks::Hook;
 use std::ffi::{c_char, c_void};
 use std::panic::catch_unwind;
-use std::ptr::null_mut;
-use std::sync::atomic::{AtomicPtr, Ordering};
 
 /// Tools with smaller numbers are loaded, and see a call, first; profilers take small ones.
 #[unsafe(no_mangle)]
@@ -34,31 +31,14 @@ struct ApiTable {
     amd_ext: *mut Version,
 }
 
-/// A function of AmdExtTable that has a policy of its own.
-struct Place {
-    hook: Hook,
-    /// Byte offset in the table.
-    offset: usize,
-    /// The size of the smallest table that has it there; that of 5.2.3 is 400.
-    least: u32,
-    original: AtomicPtr<c_void>,
-}
-
-impl Place {
-    const fn new(hook: Hook, offset: usize, least: u32) -> Self {
-        Self { hook, offset, least, original: AtomicPtr::new(null_mut()) }
-    }
-}
-
-/// Offsets as in the headers of 5.2.3, 5.7.1, 6.4.3 and 7.2.4, checked against them by hip-tests.
-static PLACES: [Place; 2] =
-    [Place::new(Hook::hsa_amd_memory_pool_allocate, 120, 400), Place::new(Hook::hsa_amd_memory_lock_to_pool, 352, 560)];
-
-/// What stood in the table in place of `hook`.
-pub fn original(hook: Hook) -> *mut c_void {
-    let place = PLACES.iter().find(|place| place.hook == hook);
-    place.map_or(null_mut(), |place| place.original.load(Ordering::Acquire))
-}
+/// The functions of AmdExtTable that have a policy of their own.
+///
+/// Offsets as in the headers of 5.2.3, 5.7.1, 6.4.3 and 7.2.4, checked against them by hip-tests; the table of 5.2.3 has
+/// 400 bytes.
+static PLACES: [Place; 2] = [
+    Place { hook: Hook::hsa_amd_memory_pool_allocate, offset: 120, least: 400 },
+    Place { hook: Hook::hsa_amd_memory_lock_to_pool, offset: 352, least: 560 },
+];
 
 /// ROCr's call, inside hsa_init. Always true: a library that refuses is reported as broken.
 ///
@@ -88,22 +68,6 @@ unsafe fn replace(table: *mut Version) {
     if !machine.gpus.iter().any(|(_, rules)| rules.may_change_pools() || rules.may_change_registered()) {
         return;
     }
-    for place in &PLACES {
-        // SAFETY: the table begins with its version, and is as large as that says.
-        let entry: *mut *mut c_void = unsafe {
-            if (*table).minor < place.least {
-                continue;
-            }
-            table.byte_add(place.offset).cast()
-        };
-        // SAFETY: as above.
-        let function = unsafe { *entry };
-        // A second ROCr in the process keeps its own functions: there is one place for the original. The same one may
-        // start again, with a fresh table.
-        let free = place.original.compare_exchange(null_mut(), function, Ordering::AcqRel, Ordering::Acquire);
-        if free.is_ok() || free == Err(function) {
-            // SAFETY: as above; nobody else writes the table while ROCr starts.
-            unsafe { *entry = hooks::table_entry(place.hook) };
-        }
-    }
+    // SAFETY: the table begins with its version, is as large as that says, and nobody else writes it while ROCr starts.
+    unsafe { tables::replace(table.cast(), (*table).minor as usize, &PLACES) };
 }

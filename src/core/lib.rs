@@ -13,6 +13,7 @@ mod caller;
 mod counters;
 #[allow(non_camel_case_types, dead_code)] // C's names; the functions are the gate's
 mod header;
+mod hip_table;
 mod hooks;
 mod hsa_table;
 mod log;
@@ -23,4 +24,5 @@ mod probe;
 #[path = "../gate/resolve.rs"]
 mod resolve;
 mod runtime;
+mod tables;
 mod trace;

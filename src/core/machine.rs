@@ -7,7 +7,7 @@ use crate::caller::Caller;
 use crate::{log, probe};
 use once_cell::race::OnceBox;
 use rmcp::gfx::GfxTarget;
-use rmcp::options::{self, Loaded, Options, Sources};
+use rmcp::options::{self, DispatchTable, Loaded, Options, Sources};
 use rmcp::policy::Rules;
 use rmcp::topology::{DEFAULT_ROOT, Masks, Topology};
 use std::path::{Path, PathBuf};
@@ -23,6 +23,8 @@ pub struct Machine {
     pub gpus: Vec<(GfxTarget, Rules)>,
     /// Where calls are recorded, active or not.
     pub trace: Option<PathBuf>,
+    /// Whether libamdhip64's own table is taken; see [`crate::hip_table`].
+    pub dispatch_table: bool,
 }
 
 static MACHINE: OnceBox<Machine> = OnceBox::new();
@@ -44,7 +46,7 @@ impl Machine {
     }
 
     fn inactive(why: impl Into<String>) -> Self {
-        Self { inactive: Some(why.into()), gpus: Vec::new(), trace: None }
+        Self { inactive: Some(why.into()), gpus: Vec::new(), trace: None, dispatch_table: false }
     }
 }
 
@@ -152,7 +154,7 @@ fn with_gpus(options: &Options, may_probe: bool) -> Option<Machine> {
         (false, true) => Some("no GPU is visible".into()),
         (false, false) => Some("no visible GPU is RDNA1 or RDNA2".into()),
     };
-    Some(Machine { inactive, gpus, trace: None })
+    Some(Machine { inactive, gpus, trace: None, dispatch_table: options.dispatch_table == DispatchTable::On })
 }
 
 /// Starts the log and writes what there is to say: one line on the machine, one for each thing wrong in the options.

@@ -14,6 +14,7 @@
 #![no_std]
 #![forbid(unsafe_code)]
 
+pub mod dispatch_table;
 pub mod effect;
 pub mod flags;
 pub mod gate;

@@ -1,8 +1,8 @@
 //! The table of options.
 
 use super::values::{
-    Apu, Capabilities, DeviceFinegrained, DeviceUncached, EventFence, FRACTION, Fraction, Host, HsaPool, Level,
-    Managed, Mode, Raw, Register, Value,
+    Apu, Capabilities, DeviceFinegrained, DeviceUncached, DispatchTable, EventFence, FRACTION, Fraction, Host, HsaPool,
+    Level, Managed, Mode, Raw, Register, Value,
 };
 use std::path::PathBuf;
 
@@ -185,6 +185,16 @@ options! {
     ///
     /// Risk: a program that refuses to run without managed memory.
     capabilities: Capabilities = Capabilities::Real;
+
+    /// HIP functions looked up with dlsym, and those of libraries loaded with RTLD_DEEPBIND.
+    ///
+    /// They go past every preloaded library. A libamdhip64 from ROCm 6 on that was built with rocprofiler-register, as AMD's
+    /// own are and Debian's are not, offers its table of functions to one tool, which `ROCPROFILER_REGISTER_LIBRARY` names:
+    /// with `on` `rmcp-run` sets that to the path of librmcp_core.so. Without `rmcp-run` set both.
+    ///
+    /// Risk: no profiler (rocprofv3, ROCprofiler-SDK) sees the calls then, and a program that cannot load the named library,
+    /// as in a container without it, is ended by rocprofiler-register.
+    dispatch_table: DispatchTable = DispatchTable::Off;
 
     /// GPUs that share the CPU's memory: gfx1013, gfx1033, gfx1035, gfx1036.
     ///

@@ -131,6 +131,14 @@ words! {
         NoManaged = "no-managed",
     }
 
+    /// The option `dispatch_table`.
+    DispatchTable {
+        /// Leave libamdhip64's own table of functions alone.
+        Off = "off",
+        /// Put the hooks into it too.
+        On = "on",
+    }
+
     /// The option `apu`.
     Apu {
         /// Forward every call of an APU unchanged.

@@ -1,7 +1,7 @@
 //! The constants and layouts that RMCP relies on, against each release's own headers.
 
 use rmcp_hip_tests::{Release, Stack, compile_only, require};
-use rmcp_hooks::{Library, flags};
+use rmcp_hooks::{Library, dispatch_table, flags};
 
 #[test]
 fn the_hook_tables_constants_and_layouts_are_those_of_every_releases_headers() {
@@ -23,6 +23,10 @@ fn the_hook_tables_constants_and_layouts_are_those_of_every_releases_headers() {
         macros.push((format!("RMCP_ATTRIBUTE_{name}"), capability.attribute.into()));
         macros.push((format!("RMCP_R0000_{name}"), capability.r0000 as i64));
         macros.push((format!("RMCP_R0600_{name}"), capability.r0600 as i64));
+    }
+    macros.push(("RMCP_IN_TABLE".into(), dispatch_table::OFFSETS.len() as i64));
+    for (hook, offset) in dispatch_table::OFFSETS {
+        macros.push((format!("RMCP_IN_TABLE_{}", hook.info().name), offset as i64));
     }
     for release in Release::ALL {
         let Some(stack) = require("a ROCm stack", Stack::fetch(release)) else { return };

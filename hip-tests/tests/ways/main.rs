@@ -6,7 +6,7 @@ mod matrix;
 mod page;
 
 use matrix::{Cell, matrix};
-use rmcp_hip_tests::{Client, Reach, Release, Scene, require};
+use rmcp_hip_tests::{Client, PastTheGate, Reach, Release, Scene, require};
 
 /// What a way may miss without anyone having to look into it: it goes past every preloaded library.
 const DOCUMENTED: [Reach; 2] = [Reach::Dlsym, Reach::DeepBind];
@@ -36,6 +36,16 @@ fn default_pinned_and_managed_memory_is_rewritten_and_nothing_else_is_on_every_w
         };
         let silent = [Cell::Missed, Cell::NotInRelease, Cell::NoSuchWay].contains(cell);
         assert!(silent || *cell == expected, "{call} by {} on {release}: {cell:?}", way.name());
+    }
+}
+
+#[test]
+fn the_runtimes_table_is_left_alone_unless_the_option_is_on() {
+    for (option, counted) in [("off", 0), ("on", 1)] {
+        let scene = matrix::with_table(matrix::scene(Release::Rocm643), option);
+        let run = scene.run(Client::Ways(Reach::Table(PastTheGate::Dlsym)));
+        let Some(run) = require("a ROCm stack", run) else { return };
+        assert_eq!(run.call("hipHostMalloc(0)").counted, counted, "{option}");
     }
 }
 

@@ -1,7 +1,7 @@
 //! What becomes of each call, by way and release.
 
 use crate::exports;
-use rmcp_hip_tests::{Client, Reach, Release, Run, Scene, require};
+use rmcp_hip_tests::{Build, Client, PastTheGate, Reach, Release, Run, Scene, require};
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -29,10 +29,11 @@ pub enum Way {
     EntryPoint,
     DeepBind,
     Dlsym,
+    Table(PastTheGate),
 }
 
 impl Way {
-    pub const ALL: [Way; 11] = [
+    pub const ALL: [Way; 14] = [
         Way::Linked,
         Way::Unversioned,
         Way::RmcpRun,
@@ -44,6 +45,9 @@ impl Way {
         Way::EntryPoint,
         Way::DeepBind,
         Way::Dlsym,
+        Way::Table(PastTheGate::DeepBind),
+        Way::Table(PastTheGate::Dlsym),
+        Way::Table(PastTheGate::ProcAddress),
     ];
 
     /// As the page has it.
@@ -60,6 +64,11 @@ impl Way {
             Way::EntryPoint => "`hipGetDriverEntryPoint`",
             Way::DeepBind => "library loaded with RTLD_DEEPBIND",
             Way::Dlsym => "`dlsym` on the runtime",
+            Way::Table(PastTheGate::DeepBind) => "library loaded with RTLD_DEEPBIND, with `dispatch_table = \"on\"`",
+            Way::Table(PastTheGate::Dlsym) => "`dlsym` with `dispatch_table = \"on\"`",
+            Way::Table(PastTheGate::ProcAddress) => {
+                "`hipGetProcAddress`, itself looked up by `dlsym`, with `dispatch_table = \"on\"`"
+            }
         }
     }
 
@@ -76,21 +85,25 @@ impl Way {
             Way::EntryPoint => Reach::EntryPoint,
             Way::DeepBind => Reach::DeepBind,
             Way::Dlsym => Reach::Dlsym,
+            Way::Table(past) => Reach::Table(past),
         }
     }
 
-    /// The function that it needs of the runtime.
+    /// The function that it needs of the runtime, and by which a release can be told that has it.
     fn needs(self) -> Option<&'static str> {
         match self {
-            Way::ProcAddress => Some("hipGetProcAddress"),
+            Way::ProcAddress | Way::Table(PastTheGate::ProcAddress) => Some("hipGetProcAddress"),
             Way::EntryPoint => Some("hipGetDriverEntryPoint"),
+            // The table came with the second layout of the properties.
+            Way::Table(_) => Some("hipGetDevicePropertiesR0600"),
             _ => None,
         }
     }
 
     /// Whether it leads to `call`: only HIP hands out its functions by name.
     fn leads_to(self, call: &str) -> bool {
-        self.needs().is_none() || !call.starts_with("hsa_")
+        let hip_alone = [Reach::ProcAddress, Reach::EntryPoint, Reach::Table(PastTheGate::ProcAddress)];
+        !hip_alone.contains(&self.reach()) || !call.starts_with("hsa_")
     }
 
     /// What the client puts before its labels, once for each time that it makes the calls.
@@ -100,7 +113,11 @@ impl Way {
 
     fn scene(self, release: Release) -> Scene {
         let scene = scene(release);
-        if self == Way::RmcpRun { scene.by_rmcp_run() } else { scene.with_rmcp() }
+        match self {
+            Way::RmcpRun => scene.by_rmcp_run(),
+            Way::Table(_) => with_table(scene, "on"),
+            _ => scene.with_rmcp(),
+        }
     }
 }
 
@@ -124,6 +141,13 @@ pub type Matrix = BTreeMap<(Way, Release, &'static str), Cell>;
 /// The card and the options of every cell. The pool of a direct HSA call is left alone by default.
 pub fn scene(release: Release) -> Scene {
     Scene::new(release, "gfx1010").env("RMCP_HSA_POOL", "coarse")
+}
+
+/// With RMCP as the tool that the runtime's table goes to, and this value of the option.
+pub fn with_table(scene: Scene, option: &str) -> Scene {
+    let core = Build::find().unwrap_or_else(|error| panic!("{error:#}")).core();
+    let scene = scene.with_rmcp().env("ROCPROFILER_REGISTER_LIBRARY", &core.to_string_lossy());
+    scene.env("RMCP_DISPATCH_TABLE", option)
 }
 
 /// Every cell, observed once a process; `None` where this machine cannot have a stack.

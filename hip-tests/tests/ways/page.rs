@@ -20,6 +20,10 @@ unmodified user mode of ROCm, as Debian packages it, on an emulated gfx1010; no 
 - **missed**: RMCP does not see the call. [How it works](how-it-works.md) says why.
 - *not in this release*: the runtime has no such function.
 - A dash: the way leads to HIP's functions alone.
+
+With `dispatch_table = \"on\"` libamdhip64 hands its table of functions to RMCP through rocprofiler-register. Debian's builds
+of libamdhip64 do not, so in these rows the test takes the table out of the unmodified runtime and hands it to Debian's
+rocprofiler-register 0.6 (of 7.2.4), as AMD's builds do inside the first HIP call.
 ";
 
 /// The page.

@@ -5,7 +5,7 @@ use super::program::{self, Obstacle};
 use crate::cli::library;
 use crate::cli::machine::Machine;
 use crate::installs;
-use crate::options::{self, Mode, Program, Register, SYSTEM_FENCES, Sources};
+use crate::options::{self, DispatchTable, Mode, Program, Register, SYSTEM_FENCES, Sources};
 use crate::recipes::{self, Plan, Recipe, Situation};
 use anyhow::{Result, bail};
 use std::env;
@@ -49,12 +49,14 @@ pub fn prepare(arguments: &Arguments) -> Result<Prepared> {
         return Ok(Prepared { file, obstacle, ..Prepared::default() });
     }
 
-    let own = |variable: &str, value: OsString| Change { variable: variable.into(), after: Some(value), recipe: None };
     let preload = library::preload(&library, env::var_os("LD_PRELOAD").as_deref());
     let mut changes = vec![own("LD_PRELOAD", preload)];
     changes.extend(arguments.set.iter().map(|(row, value)| own(&row.env(), value.into())));
 
-    let situation = situation(arguments, &changes, file.as_deref(), &installed)?;
+    let (situation, table) = situation(arguments, &changes, file.as_deref(), &installed)?;
+    if let Some(origin) = table {
+        changes.extend(tool(&library.with_file_name(library::CORE), &origin)?);
+    }
     let plan = Plan::make(&situation);
     changes.extend(plan.changes.iter().map(|change| Change {
         variable: change.variable.clone().into(),
@@ -64,12 +66,32 @@ pub fn prepare(arguments: &Arguments) -> Result<Prepared> {
     Ok(Prepared { file, obstacle, changes, situation, plan })
 }
 
+/// A variable that RMCP itself sets.
+fn own(variable: &str, value: OsString) -> Change {
+    Change { variable: variable.into(), after: Some(value), recipe: None }
+}
+
+/// What makes the core the one tool that the runtimes' tables go to, unless it is that already. `origin`: who wants it.
+fn tool(core: &Path, origin: &str) -> Result<Option<Change>> {
+    const TOOL: &str = "ROCPROFILER_REGISTER_LIBRARY";
+    match env::var_os(TOOL) {
+        None => Ok(Some(own(TOOL, core.into()))),
+        Some(set) if set == core => Ok(None),
+        Some(set) => bail!(
+            "dispatch_table=on ({origin}) needs {TOOL}={}, and {TOOL} is {set:?}; unset it, or add --set \
+             dispatch_table=off",
+            core.display()
+        ),
+    }
+}
+
+/// What the recipes look at; and where `dispatch_table` is on, who says so.
 fn situation(
     arguments: &Arguments,
     changes: &[Change],
     file: Option<&Path>,
     installed: &installs::Machine,
-) -> Result<Situation> {
+) -> Result<(Situation, Option<String>)> {
     let mut sources = Sources::from_process();
     sources.program = arguments.command.first().map_or_else(Program::default, |called| Program {
         exe: file.and_then(|file| file.canonicalize().ok()).unwrap_or_default(),
@@ -82,20 +104,22 @@ fn situation(
     let loaded = machine.loaded;
     let disabled = env::var_os("RMCP_DISABLE");
     let off = loaded.excluded.is_some() || options::is_disabled(disabled.as_deref().map(OsStr::as_encoded_bytes));
+    let rewrites = loaded.options.policy == Mode::Auto && !off;
+    let origin = |option: &str| loaded.origin(option).map(ToString::to_string).unwrap_or_default();
 
     let environment =
         env::vars_os().map(|(name, value)| (name.to_string_lossy().into(), value.to_string_lossy().into()));
     let mut situation = Situation {
         environment: environment.collect(),
-        register_coarse: loaded.options.register == Register::Coarse && loaded.options.policy == Mode::Auto && !off,
+        register_coarse: loaded.options.register == Register::Coarse && rewrites,
         keep_environment: arguments.keep_env,
         ..Situation::default()
     };
     if let Some(set) = situation.environment.get(fences).filter(|set| situation.register_coarse && *set != value) {
-        let origin = loaded.origin("register").map(ToString::to_string).unwrap_or_default();
         bail!(
-            "register=coarse ({origin}) needs {fences}={value}, and {fences} is {set:?}; unset it, or add --set \
-             register=keep"
+            "register=coarse ({}) needs {fences}={value}, and {fences} is {set:?}; unset it, or add --set \
+             register=keep",
+            origin("register")
         );
     }
     if !arguments.no_recipes && !off {
@@ -106,7 +130,8 @@ fn situation(
             situation.program = recipes::look(file, &arguments.command[1..], &situation, installed);
         }
     }
-    Ok(situation)
+    let table = rewrites && loaded.options.dispatch_table == DispatchTable::On;
+    Ok((situation, table.then(|| origin("dispatch_table"))))
 }
 
 impl Prepared {
