@@ -19,6 +19,14 @@ fn programs_compute_what_the_processor_does() {
 }
 
 #[test]
+fn histograms_by_every_atomic_operation_come_out_whatever_the_order() {
+    for scene in scenes() {
+        let Some(run) = run(&scene, Client::Kernels { program: "histogram" }) else { return };
+        assert_right(&scene, &run, 22);
+    }
+}
+
+#[test]
 fn a_kernels_printf_reaches_the_programs_output() {
     for scene in scenes() {
         let Some(run) = run(&scene, Client::Kernels { program: "programs" }) else { return };
