@@ -149,6 +149,8 @@ int main(int, char** arguments) {
               "%s: %lu forwarded and %lu rewritten, of %lu and %lu calls", kNames[function], forwarded, rewritten,
               made.forwarded, made.rewritten);
         calls += made.forwarded + made.rewritten;
+        // All, with those before the threads.
+        printf("%s: %lu forwarded, %lu rewritten\n", kNames[function], after[function].forwarded, after[function].rewritten);
     }
     CHECK(!hipGetLastError(), "an error that nobody caused");
     printf("calls %lu\n", calls);

@@ -1,7 +1,7 @@
 //! `rmcp explain`: what would become of a call.
 
 mod decide;
-mod flags;
+pub mod flags;
 mod pages;
 
 use super::machine::{self, InForce, Machine};

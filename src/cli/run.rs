@@ -15,7 +15,8 @@ use crate::options::{self, Row};
 use crate::recipes;
 use clap::builder::PossibleValuesParser;
 use clap::{CommandFactory, Parser};
-use prepare::Prepared;
+pub use prepare::{Prepared, prepare};
+pub use program::{Obstacle, reason};
 use std::collections::BTreeMap;
 use std::env;
 use std::ffi::{CString, OsStr, OsString};
@@ -30,13 +31,8 @@ use std::os::unix::ffi::OsStrExt;
 #[command(name = "rmcp-run", version, after_help = after_help())]
 #[command(override_usage = "rmcp-run [OPTIONS] PROGRAM [ARGUMENT]...")]
 struct Arguments {
-    /// Sets an option for this run, such as host=keep; repeatable.
-    #[arg(short, long, value_name = "OPTION=VALUE", value_parser = options::assignment)]
-    set: Vec<(&'static Row, String)>,
-
-    /// Applies the recipes for a problem; repeatable. --list-profiles shows all.
-    #[arg(short, long, value_name = "NAME", value_parser = profile_names(), hide_possible_values = true)]
-    profile: Vec<String>,
+    #[command(flatten)]
+    preparation: Preparation,
 
     /// Prints the changes to the environment, one per line, and runs nothing.
     #[arg(short = 'n', long)]
@@ -45,14 +41,6 @@ struct Arguments {
     /// Says why: with --dry-run below each change, else on standard error before the program starts.
     #[arg(short = 'v', long)]
     explain: bool,
-
-    /// Removes nothing from the environment, even where it is harmful.
-    #[arg(long)]
-    keep_env: bool,
-
-    /// Applies no recipes.
-    #[arg(long, conflicts_with = "profile")]
-    no_recipes: bool,
 
     /// Lists the profiles and what each is for.
     #[arg(long)]
@@ -67,6 +55,26 @@ struct Arguments {
     #[arg(required_unless_present_any = ["dry_run", "list_profiles"])]
     #[arg(value_hint = clap::ValueHint::CommandWithArguments)]
     command: Vec<OsString>,
+}
+
+/// What decides on a program's environment: common to `rmcp-run` and `rmcp trace`.
+#[derive(clap::Args)]
+pub struct Preparation {
+    /// Sets an option for this run, such as host=keep; repeatable.
+    #[arg(short, long, value_name = "OPTION=VALUE", value_parser = options::assignment)]
+    set: Vec<(&'static Row, String)>,
+
+    /// Applies the recipes for a problem; repeatable. `rmcp-run --list-profiles` shows all.
+    #[arg(short, long, value_name = "NAME", value_parser = profile_names(), hide_possible_values = true)]
+    profile: Vec<String>,
+
+    /// Removes nothing from the environment, even where it is harmful.
+    #[arg(long)]
+    keep_env: bool,
+
+    /// Applies no recipes.
+    #[arg(long, conflicts_with = "profile")]
+    no_recipes: bool,
 }
 
 fn profile_names() -> PossibleValuesParser {
@@ -101,25 +109,25 @@ pub fn main() -> u8 {
     if arguments.list_profiles {
         return done(report::profiles().map_err(Into::into));
     }
-    let prepared = match prepare::prepare(&arguments) {
+    let prepared = match prepare(&arguments.preparation, &arguments.command) {
         Ok(prepared) => prepared,
         Err(error) => return fail(exit::RUN_FAILED, error),
     };
     if arguments.dry_run {
         let report = report::DryRun::new(&prepared, arguments.explain);
         if !arguments.explain && !arguments.json {
-            warn(&prepared);
+            prepared.warn("rmcp-run");
         }
         return done(Output { json: arguments.json }.show(&report));
     }
-    warn(&prepared);
+    prepared.warn("rmcp-run");
     if arguments.explain {
         let _ = report::DryRun::new(&prepared, true).explain(&mut io::stderr());
     }
     let [program, rest @ ..] = &arguments.command[..] else { unreachable!("clap requires it") };
     let error = execute(program, rest, &prepared);
     let status = if error.kind() == ErrorKind::NotFound { exit::NOT_FOUND } else { exit::NOT_EXECUTABLE };
-    fail(status, format_args!("{}: {}", program.display(), program::reason(program, &error)))
+    fail(status, format_args!("{}: {}", program.display(), reason(program, &error)))
 }
 
 /// Becomes the program. Returns only with the error that prevented it.
@@ -139,15 +147,6 @@ fn execute(program: &OsStr, arguments: &[OsString], prepared: &Prepared) -> io::
         environment.into_iter().map(|(name, value)| c_string(&[name, value].join("=".as_ref()))).collect();
     let Err(error) = nix::unistd::execvpe(&command[0], &command, &environment);
     error.into()
-}
-
-/// Says what the user must know without having asked.
-fn warn(prepared: &Prepared) {
-    let obstacle = prepared.obstacle.iter().map(|(file, obstacle)| format!("{} {}", file.display(), obstacle.words()));
-    for line in obstacle.chain(prepared.warnings()) {
-        // Nothing is left to tell when standard error is closed.
-        let _ = writeln!(io::stderr(), "rmcp-run: {line}");
-    }
 }
 
 fn done(result: anyhow::Result<()>) -> u8 {

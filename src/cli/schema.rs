@@ -1,7 +1,7 @@
 //! The JSON of every command, described: docs/schema/ and docs/json.md come from here.
 
 use super::show::Report;
-use super::{config, detect, explain, inspect};
+use super::{config, detect, explain, inspect, trace};
 use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value, json};
 use std::fmt::Write;
@@ -21,6 +21,7 @@ pub fn all() -> Vec<Described> {
         of::<explain::Explanation>(),
         of::<explain::Hooked>(),
         of::<inspect::Inspection>(),
+        of::<trace::report::Traced>(),
         of::<config::Shown>(),
         of::<config::Checked>(),
         of::<config::Written>(),

@@ -114,6 +114,13 @@ impl Process {
         }))
     }
 
+    /// The name of its head.
+    pub fn head_name(&self) -> OsString {
+        let mut name = self.stem.file_name().unwrap_or_default().to_owned();
+        name.push(".head");
+        name
+    }
+
     /// The file of its `number`th records.
     pub fn file(&self, number: u32) -> PathBuf {
         let mut path = self.stem.clone().into_os_string();

@@ -1,6 +1,6 @@
 //! From the command line and the machine to the changes of the environment.
 
-use super::Arguments;
+use super::Preparation;
 use super::program::{self, Obstacle};
 use crate::cli::library;
 use crate::cli::machine::Machine;
@@ -10,6 +10,7 @@ use crate::recipes::{self, Plan, Recipe, Situation};
 use anyhow::{Result, bail};
 use std::env;
 use std::ffi::{OsStr, OsString};
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 /// What rmcp-run is about to do.
@@ -38,10 +39,10 @@ pub struct Change {
 }
 
 /// Finds out what to do.
-pub fn prepare(arguments: &Arguments) -> Result<Prepared> {
+pub fn prepare(arguments: &Preparation, command: &[OsString]) -> Result<Prepared> {
     let executable = env::current_exe().ok();
     let library = library::find(env::var_os("RMCP_LIBRARY"), executable.as_deref().and_then(|path| path.parent()))?;
-    let called = arguments.command.first();
+    let called = command.first();
     let file = called.and_then(|program| program::find(program));
     let installed = installs::Machine::this();
     let obstacle = file.as_deref().and_then(|file| program::obstacle(file, &installed));
@@ -53,7 +54,7 @@ pub fn prepare(arguments: &Arguments) -> Result<Prepared> {
     let mut changes = vec![own("LD_PRELOAD", preload)];
     changes.extend(arguments.set.iter().map(|(row, value)| own(&row.env(), value.into())));
 
-    let (situation, table) = situation(arguments, &changes, file.as_deref(), &installed)?;
+    let (situation, table) = situation(arguments, command, &changes, file.as_deref(), &installed)?;
     if let Some(origin) = table {
         changes.extend(tool(&library.with_file_name(library::CORE), &origin)?);
     }
@@ -87,13 +88,14 @@ fn tool(core: &Path, origin: &str) -> Result<Option<Change>> {
 
 /// What the recipes look at; and where `dispatch_table` is on, who says so.
 fn situation(
-    arguments: &Arguments,
+    arguments: &Preparation,
+    command: &[OsString],
     changes: &[Change],
     file: Option<&Path>,
     installed: &installs::Machine,
 ) -> Result<(Situation, Option<String>)> {
     let mut sources = Sources::from_process();
-    sources.program = arguments.command.first().map_or_else(Program::default, |called| Program {
+    sources.program = command.first().map_or_else(Program::default, |called| Program {
         exe: file.and_then(|file| file.canonicalize().ok()).unwrap_or_default(),
         called: called.into(),
     });
@@ -127,7 +129,7 @@ fn situation(
         situation.profiles.clone_from(&arguments.profile);
         // Looking at a program's libraries takes time, and no recipe asks for them elsewhere.
         if let Some(file) = file.filter(|_| situation.visible().into_iter().any(recipes::ours)) {
-            situation.program = recipes::look(file, &arguments.command[1..], &situation, installed);
+            situation.program = recipes::look(file, &command[1..], &situation, installed);
         }
     }
     let table = rewrites && loaded.options.dispatch_table == DispatchTable::On;
@@ -135,6 +137,15 @@ fn situation(
 }
 
 impl Prepared {
+    /// Says what the user must know without having asked, in the name of the command `who`.
+    pub fn warn(&self, who: &str) {
+        let obstacle = self.obstacle.iter().map(|(file, obstacle)| format!("{} {}", file.display(), obstacle.words()));
+        for line in obstacle.chain(self.warnings()) {
+            // Nothing is left to tell when standard error is closed.
+            let _ = writeln!(io::stderr(), "{who}: {line}");
+        }
+    }
+
     /// What the recipes have to say to somebody who did not ask.
     pub fn warnings(&self) -> impl Iterator<Item = String> + '_ {
         self.plan.notes.iter().filter(|note| note.loud).map(|note| match note.recipe {

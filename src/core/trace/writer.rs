@@ -263,7 +263,13 @@ fn map_new(path: &Path, bytes: usize, content: &[u8]) -> io::Result<*mut libc::c
         let map = unsafe {
             libc::mmap(null_mut(), bytes, libc::PROT_READ | libc::PROT_WRITE, libc::MAP_SHARED, file.as_raw_fd(), 0)
         };
-        if map == libc::MAP_FAILED { Err(io::Error::last_os_error()) } else { Ok(map) }
+        if map == libc::MAP_FAILED {
+            return Err(io::Error::last_os_error());
+        }
+        // So that the file is closed when this process ends, and not when its children do: `rmcp trace` waits for that.
+        // SAFETY: the mapping just made.
+        unsafe { libc::madvise(map, bytes, libc::MADV_DONTFORK) };
+        Ok(map)
     });
     if map.is_err() {
         let _ = std::fs::remove_file(path);

@@ -1,0 +1,102 @@
+//! However a program ends, what it did until then is reported, and its end is the command's.
+
+use crate::traced::{RELEASE, Trace, assert_known_calls, endings, run};
+use std::io::{BufRead, BufReader};
+use std::os::unix::process::ExitStatusExt;
+
+const SIGINT: i32 = 2;
+const SIGABRT: i32 = 6;
+const SIGKILL: i32 = 9;
+const SIGTERM: i32 = 15;
+
+#[test]
+fn the_exit_status_is_the_programs_and_so_is_its_output() {
+    for (how, status) in [("return", 5), ("_exit", 7)] {
+        let Some(traced) = run(&[how]) else { return };
+        assert_eq!(traced.output.status.code(), Some(status), "{how}: {}", traced.stderr());
+        assert_eq!(traced.json["exit_status"], status);
+        assert_eq!(traced.stdout(), "");
+        assert_known_calls(&traced, 1);
+    }
+}
+
+#[test]
+fn a_program_that_dies_by_a_signal_leaves_all_that_it_did_and_the_command_dies_by_the_same() {
+    for (how, signal) in [("abort", SIGABRT), ("kill", SIGKILL)] {
+        let Some(traced) = run(&[how]) else { return };
+        assert_eq!(traced.output.status.signal(), Some(signal), "{how}: {}", traced.stderr());
+        assert_eq!(traced.json["signal"], signal);
+        assert_known_calls(&traced, 1);
+    }
+}
+
+#[test]
+fn a_signal_sent_to_the_command_ends_the_program_and_the_report_is_made() {
+    for (name, signal) in [("TERM", SIGTERM), ("INT", SIGINT)] {
+        let Some(mut trace) = Trace::new("gfx1010", &[]).client(RELEASE, &endings(&["wait"])) else { return };
+        let mut child = trace.command.spawn().unwrap();
+        let mut stdout = BufReader::new(child.stdout.take().unwrap());
+        let mut line = String::new();
+        stdout.read_line(&mut line).unwrap();
+        assert_eq!(line, "waiting\n");
+        let sent = std::process::Command::new("kill").args(["-s", name, &child.id().to_string()]).status().unwrap();
+        assert!(sent.success());
+        let traced = trace.traced(child.wait_with_output().unwrap());
+        assert_eq!(traced.output.status.signal(), Some(signal), "{}", traced.stderr());
+        assert_known_calls(&traced, 1);
+    }
+}
+
+#[test]
+fn the_program_that_a_process_becomes_has_records_of_its_own() {
+    // The stack's loader, its arguments and the client once more.
+    let Some(mut trace) = Trace::new("gfx1010", &[]).client(RELEASE, &endings(&["exec"])) else { return };
+    let words: Vec<_> = trace.command.get_args().map(ToOwned::to_owned).collect();
+    let start = words.iter().position(|word| word == "--").unwrap() + 1;
+    trace.command.args(&words[start..words.len() - 1]).arg("return");
+    let traced = trace.run();
+    assert_eq!(traced.output.status.code(), Some(5), "{}", traced.stderr());
+    assert_known_calls(&traced, 2);
+    let processes = traced.json["processes"].as_array().unwrap();
+    assert_eq!(processes.len(), 2);
+    assert_eq!(processes[0]["pid"], processes[1]["pid"]);
+    assert!(processes[0]["ended"].as_u64().unwrap() <= processes[1]["began"].as_u64().unwrap(), "{processes:?}");
+    // What the first program left was gone before the second began.
+    assert_eq!(traced.memory("vram")["peak"], 10 * 4096);
+}
+
+#[test]
+fn a_forked_child_has_records_of_its_own() {
+    let Some(traced) = run(&["fork"]) else { return };
+    assert_eq!(traced.output.status.code(), Some(5), "{}", traced.stderr());
+    let processes = traced.json["processes"].as_array().unwrap();
+    assert_eq!(processes.len(), 2);
+    assert_eq!(processes[1]["parent"], processes[0]["pid"]);
+    assert_eq!(processes[0]["ended"].is_u64(), true);
+    // ROCm's runtime refuses a child of its process.
+    assert_eq!(traced.number("hipMalloc", "calls"), 12);
+    assert_eq!(traced.number("hipFree", "calls"), 3);
+}
+
+#[test]
+fn records_for_which_there_is_no_room_are_told_and_the_program_runs_on() {
+    let Some(mut trace) = Trace::new("gfx1010", &[]).client(RELEASE, &endings(&["calls", "5000"])) else { return };
+    // 100 blocks of 512 bytes: less than the first file of records wants.
+    let mut limited = std::process::Command::new("sh");
+    limited.args(["-c", "ulimit -f 100 && exec \"$@\"", "sh"]);
+    let words: Vec<_> = trace.command.get_args().map(ToOwned::to_owned).collect();
+    let start = words.iter().position(|word| word == "--").unwrap() + 1;
+    let all: Vec<_> = words[..start].iter().chain(&["sh".into(), "-c".into()]).cloned().collect();
+    let envs: Vec<_> =
+        trace.command.get_envs().map(|(name, value)| (name.to_owned(), value.map(ToOwned::to_owned))).collect();
+    let mut command = std::process::Command::new(trace.command.get_program());
+    command.args(all).arg("ulimit -f 100 && exec \"$@\"").arg("sh").args(&words[start..]).env_clear();
+    command.envs(envs.into_iter().filter_map(|(name, value)| Some((name, value?))));
+    let traced = trace.traced(command.output().unwrap());
+    assert_eq!(traced.output.status.code(), Some(5), "{}", traced.stderr());
+    let lost = traced.json["lost_calls"].as_u64().unwrap();
+    let recorded: u64 =
+        traced.json["processes"].as_array().unwrap().iter().map(|row| row["calls"].as_u64().unwrap()).sum();
+    assert!(lost > 0 && recorded > 0, "{lost} lost and {recorded} recorded");
+    assert!(traced.json["notes"].to_string().contains("could not be written"), "{}", traced.json["notes"]);
+}
