@@ -89,6 +89,8 @@ struct File {
     optional: bool,
     /// What is broken in it.
     problems: Vec<String>,
+    /// How many of its bytes were read to find out; 0 for a library folder.
+    bytes_read: u64,
     /// How each card is served by this alone, in the order of `cards`.
     coverage: Vec<Served>,
 }
@@ -263,6 +265,7 @@ impl File {
             compressed: code.compressed,
             optional: code.optional(),
             problems: code.problems.clone(),
+            bytes_read: code.bytes_read,
             coverage: cards.iter().map(|&card| served(Coverage::of(card, [&code.targets]))).collect(),
         }
     }
