@@ -11,7 +11,7 @@
 //!
 //! Not modelled: time, caches, the order of memory operations (every access is done at once), exceptions,
 //! rounding modes other than to nearest even, images, and the last bits of transcendental functions.
-#![forbid(unsafe_code)]
+#![deny(unsafe_code)]
 #![allow(missing_docs, reason = "one small crate: what a name says is not said twice")]
 
 mod code;

@@ -20,6 +20,7 @@ pub enum On {
 }
 
 /// One opcode of an encoding.
+#[derive(Clone, Copy)]
 pub struct Row<T: 'static> {
     pub op: u16,
     pub name: &'static str,

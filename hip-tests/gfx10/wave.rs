@@ -5,6 +5,12 @@ use crate::inst::Src;
 /// One 32-bit value per lane; a wave32 uses the first half.
 pub type Lanes32 = [u32; 64];
 
+/// Lanes that the card works on at a time.
+pub const PASS: usize = 32;
+
+/// One value per lane of a pass.
+pub type Pass<T> = [T; PASS];
+
 /// Numbers of scalar registers with a meaning.
 pub mod reg {
     pub const VCC: u8 = 106;
@@ -32,6 +38,7 @@ pub enum Status {
     Trapped(String),
 }
 
+#[derive(Clone)]
 pub struct Wave {
     /// Scalar registers by the code of the encoding: 0 to 105, VCC, trap temporaries, M0, null, EXEC.
     pub s: [u32; 128],
@@ -138,11 +145,11 @@ impl Wave {
         }
     }
 
-    /// A scalar source of 16 bits.
-    pub fn src16(&self, src: Src) -> u16 {
+    /// A scalar source of which either half may be used. Of constants the lower half alone is something.
+    pub fn src16(&self, src: Src) -> u32 {
         match src.code {
-            240..=248 => FLOATS[usize::from(src.code - 240)].2,
-            _ => self.src32(src) as u16,
+            240..=248 => FLOATS[usize::from(src.code - 240)].2.into(),
+            _ => self.src32(src),
         }
     }
 
@@ -160,18 +167,39 @@ impl Wave {
         self.status = Status::Trapped(why.into());
     }
 
-    /// Writes the active lanes of a vector register.
-    pub fn set_v(&mut self, r: usize, values: &Lanes32, mask: u64) {
-        let n = self.lanes;
-        let to = &mut self.v[r];
-        if mask == if n == 64 { u64::MAX } else { u32::MAX.into() } {
-            to[..n].copy_from_slice(&values[..n]);
-        } else {
-            for lane in 0..n {
-                if mask >> lane & 1 != 0 {
-                    to[lane] = values[lane];
-                }
+    /// How often the card's 32 lanes have to pass: twice for a wave64.
+    pub fn passes(&self) -> usize {
+        self.lanes / PASS
+    }
+
+    /// The active lanes of a pass.
+    pub fn exec_of(&self, pass: usize) -> u32 {
+        self.s[usize::from(reg::EXEC) + pass]
+    }
+
+    /// The lanes of a vector register in a pass.
+    #[inline]
+    pub fn v_of(&self, r: usize, pass: usize) -> &Pass<u32> {
+        &self.v[r].as_chunks().0[pass]
+    }
+
+    /// Writes the lanes of a vector register in a pass that are in `mask`.
+    #[inline]
+    pub fn set_v_of(&mut self, r: usize, pass: usize, values: &Pass<u32>, mask: u32) {
+        #[inline(never)]
+        fn some(to: &mut Pass<u32>, values: &Pass<u32>, mask: u32) {
+            for lane in 0..PASS {
+                to[lane] = if mask & 1 << lane != 0 { values[lane] } else { to[lane] };
             }
+        }
+        let to = &mut self.v[r].as_chunks_mut().0[pass];
+        if mask == u32::MAX { *to = *values } else { some(to, values, mask) }
+    }
+
+    /// Writes the lanes of a vector register that are in `mask`.
+    pub fn set_v(&mut self, r: usize, values: &Lanes32, mask: u64) {
+        for pass in 0..self.passes() {
+            self.set_v_of(r, pass, &values.as_chunks().0[pass], (mask >> (PASS * pass)) as u32);
         }
     }
 }

@@ -71,6 +71,10 @@ pub static TABLE: &[Row<ScalarFn>] = &[
     both(0x2b, "s_xnor_saveexec_b64", |w, i| save64(w, i, |exec, a| !(a ^ exec))),
     both(0x2c, "s_quadmask_b32", |w, i| bits(w, i, |a| gather(quads(a.into())) as u32)),
     both(0x2d, "s_quadmask_b64", |w, i| bits64(w, i, |a| gather(quads(a)))),
+    both(0x2e, "s_movrels_b32", |w, i| moved(w, i, 1, 0, w.s32(reg::M0))),
+    both(0x2f, "s_movrels_b64", |w, i| moved(w, i, 2, 0, w.s32(reg::M0))),
+    both(0x30, "s_movreld_b32", |w, i| moved(w, i, 1, w.s32(reg::M0), 0)),
+    both(0x31, "s_movreld_b64", |w, i| moved(w, i, 2, w.s32(reg::M0), 0)),
     both(0x34, "s_abs_i32", |w, i| bits(w, i, |a| (a as i32).unsigned_abs())),
     both(0x37, "s_andn1_saveexec_b64", |w, i| save64(w, i, |exec, a| !a & exec)),
     both(0x38, "s_orn1_saveexec_b64", |w, i| save64(w, i, |exec, a| !a | exec)),
@@ -92,7 +96,23 @@ pub static TABLE: &[Row<ScalarFn>] = &[
     both(0x45, "s_orn1_saveexec_b32", |w, i| save32(w, i, |exec, a| !a | exec)),
     both(0x46, "s_andn1_wrexec_b32", |w, i| write32(w, i, |exec, a| !a & exec)),
     both(0x47, "s_andn2_wrexec_b32", |w, i| write32(w, i, |exec, a| a & !exec)),
+    both(0x49, "s_movrelsd_2_b32", |w, i| {
+        let m0 = w.s32(reg::M0);
+        moved(w, i, 1, m0 >> 16 & 0x3ff, m0 & 0x3ff);
+    }),
 ];
+
+/// Copies `words` registers, `to` behind the destination and `from` behind the source.
+fn moved(w: &mut Wave, i: &Scalar, words: u32, to: u32, from: u32) {
+    let register = |code: u32, by: u32| {
+        let r = code.checked_add(by).filter(|&r| r + words <= 108 && code < 108)?;
+        Some(r as u8)
+    };
+    let Some((to, from)) = register(i.dst.into(), to).zip(register(i.src[0].code.into(), from)) else {
+        return w.trap("M0 leads to a scalar register that there is not");
+    };
+    if words == 2 { w.set_s64(to, w.s64(from)) } else { w.set_s32(to, w.s32(from)) }
+}
 
 fn plain(w: &mut Wave, i: &Scalar, f: impl Fn(u32) -> u32) {
     let result = f(w.src32(i.src[0]));

@@ -3,7 +3,7 @@
 use super::jump;
 use crate::inst::{Scalar, ScalarFn};
 use crate::row::{Row, both};
-use crate::wave::{PRIVATE_APERTURE, SHARED_APERTURE, Wave};
+use crate::wave::{PRIVATE_APERTURE, SHARED_APERTURE, Wave, reg};
 
 pub static TABLE: &[Row<ScalarFn>] = &[
     both(0x00, "s_movk_i32", |w, i| w.set_s32(i.dst, i.imm as i16 as u32)),
@@ -47,6 +47,27 @@ pub static TABLE: &[Row<ScalarFn>] = &[
     both(0x18, "s_waitcnt_vmcnt", |_, _| {}),
     both(0x19, "s_waitcnt_expcnt", |_, _| {}),
     both(0x1a, "s_waitcnt_lgkmcnt", |_, _| {}),
+    // A loop over the halves of a wave64, one after the other.
+    both(0x1b, "s_subvector_loop_begin", |w, i| {
+        if w.s64(reg::EXEC) == 0 {
+            jump(w, i.imm);
+        } else if w.s32(reg::EXEC) == 0 {
+            w.set_s32(i.dst, 0);
+        } else {
+            w.set_s32(i.dst, w.s32(reg::EXEC + 1));
+            w.set_s32(reg::EXEC + 1, 0);
+        }
+    }),
+    both(0x1c, "s_subvector_loop_end", |w, i| {
+        let kept = w.s32(i.dst);
+        if w.s32(reg::EXEC + 1) != 0 {
+            w.set_s32(reg::EXEC, kept);
+        } else if kept != 0 {
+            w.set_s32(i.dst, w.s32(reg::EXEC));
+            w.set_s64(reg::EXEC, u64::from(kept) << 32);
+            jump(w, i.imm);
+        }
+    }),
 ];
 
 fn signed(w: &mut Wave, i: &Scalar, f: impl Fn(i32, i32) -> bool) {
@@ -95,19 +116,10 @@ fn set(w: &mut Wave, spec: u16, value: u32) {
     let (offset, mask) = place(spec);
     let new = old & !(mask << offset) | (value & mask) << offset;
     match spec & 63 {
-        hw::MODE => set_mode(w, new),
+        hw::MODE => w.mode = new,
         hw::FLAT_SCR_LO => w.flat_scratch[0] = new,
         hw::FLAT_SCR_HI => w.flat_scratch[1] = new,
         _ if new == old => {}
         other => w.trap(format!("s_setreg_b32 of hardware register {other}, which is not modelled")),
-    }
-}
-
-/// Sets MODE; only rounding to nearest even is modelled.
-pub fn set_mode(w: &mut Wave, mode: u32) {
-    if mode & 0xf == 0 {
-        w.mode = mode;
-    } else {
-        w.trap("rounding modes other than to nearest even are not modelled");
     }
 }

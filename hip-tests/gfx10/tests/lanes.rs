@@ -2,9 +2,24 @@
 
 use super::state::{DST, f, got, operands, set, vector_row};
 use crate::inst::{Lanes, Src, Vector};
-use crate::wave::{Wave, reg};
+use crate::wave::{Status, Wave, reg};
 
-pub const TESTED: [&str; 8] = [
+/// The tests of [`TESTED`].
+pub const TESTS: &[fn()] = &[
+    lanes_are_read_and_written_one_by_one,
+    mbcnt_counts_the_lanes_below,
+    permlane_moves_within_rows_and_between_them,
+    registers_are_found_through_m0,
+    four_masked_sums_go_to_four_registers,
+];
+
+pub const TESTED: [&str; 14] = [
+    "v_movreld_b32",
+    "v_movrels_b32",
+    "v_movrelsd_b32",
+    "v_movrelsd_2_b32",
+    "v_swaprel_b32",
+    "v_mqsad_u32_u8",
     "v_readfirstlane_b32",
     "v_readlane_b32",
     "v_writelane_b32",
@@ -52,10 +67,10 @@ fn mbcnt_counts_the_lanes_below() {
     let mut i = operands(2);
     i.src[0] = Src::code(193);
     let low = run(&mut w, "v_mbcnt_lo_u32_b32", &i);
-    assert_eq!((low[0], low[5], low[31], low[40]), (0, 5, 31, 32));
+    assert_eq!((low[0], low[1], low[5], low[31], low[40]), (0, 1, 5, 31, 32));
     i.src[1] = Src::code(128 + 10);
     let high = run(&mut w, "v_mbcnt_hi_u32_b32", &i);
-    assert_eq!((high[0], high[32], high[40]), (10, 10, 18));
+    assert_eq!((high[0], high[32], high[33], high[40]), (10, 10, 11, 18));
 }
 
 #[test]
@@ -77,6 +92,41 @@ fn permlane_moves_within_rows_and_between_them() {
     assert_eq!(run(&mut w, "v_permlane16_b32", &i)[0], 0);
     i.op_sel = 1;
     assert_eq!(run(&mut w, "v_permlane16_b32", &i)[0], 101);
+}
+
+#[test]
+fn registers_are_found_through_m0() {
+    let moved = |name: &str, m0: u32| {
+        let mut w = wave(32, 2);
+        for (n, register) in w.v.iter_mut().enumerate() {
+            *register = [1000 * n as u32; 64];
+        }
+        w.set_s32(reg::M0, m0);
+        (vector_row(name).run)(&mut w, &Vector { src: [Src::vgpr(4); 3], ..operands(1) });
+        // What changed: register, its lanes 0 to 2.
+        let changed = w.v.iter().enumerate().filter(|(n, v)| v[..3] != [1000 * *n as u32; 3]);
+        (changed.map(|(n, v)| (n, v[0], v[1])).collect::<Vec<_>>(), w.status)
+    };
+    let one = |name: &str, m0: u32| moved(name, m0).0;
+    assert_eq!(one("v_movreld_b32", 3), [(23, 23_000, 4000)]);
+    assert_eq!(one("v_movrels_b32", 3), [(20, 20_000, 7000)]);
+    assert_eq!(one("v_movrelsd_b32", 3), [(23, 23_000, 7000)]);
+    assert_eq!(one("v_movrelsd_2_b32", 5 << 16 | 3), [(25, 25_000, 7000)]);
+    assert_eq!(one("v_swaprel_b32", 5 << 16 | 3), [(7, 7000, 25_000), (25, 25_000, 7000)]);
+    assert!(matches!(moved("v_movrels_b32", 300).1, Status::Trapped(_)));
+}
+
+#[test]
+fn four_masked_sums_go_to_four_registers() {
+    let mut w = wave(32, 1);
+    (w.v[0][0], w.v[1][0], w.v[2][0]) = (0x0403_0201, 0x0807_0605, 0x0400_0201);
+    for n in 0..4 {
+        w.v[4 + n][0] = 10 * n as u32;
+    }
+    (vector_row("v_mqsad_u32_u8").run)(&mut w, &operands(3));
+    let dst = usize::from(DST);
+    assert_eq!([0, 1, 2, 3].map(|n| w.v[dst + n][0]), [0, 13, 26, 39]);
+    assert_eq!(w.v[dst][1], 0);
 }
 
 fn dpp(control: u16, bound: bool) -> Vec<u32> {

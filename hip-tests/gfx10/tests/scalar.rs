@@ -1,5 +1,6 @@
 //! Scalar instructions.
 
+use super::{compares, mutation};
 use crate::inst::{Scalar, ScalarFn, Src};
 use crate::row::Row;
 use crate::salu::{sop1, sop2, sopc, sopk, sopp};
@@ -141,6 +142,19 @@ pub static CASES: &[Case] = &[
     case("s_abs_i32", 0x8000_0000, 0, 0x8000_0000, true),
     case("s_bitreplicate_b64_b32", 0x8000_0002, 0, 0xc000_0000_0000_000c, false),
     set("s_cmp_eq_i32", 5, 6, OLD, false),
+    set("s_cmp_ge_i32", MAX, 1, OLD, false),
+    set("s_cmp_le_i32", 1, MAX, OLD, false),
+    set("s_cmp_ge_u32", 1, MAX, OLD, false),
+    set("s_cmp_le_u32", MAX, 1, OLD, false),
+    set("s_cmpk_ge_i32", MAX, 0, MAX, false),
+    set("s_cmpk_le_i32", 0, 0xffff, 0, false),
+    set("s_cmpk_ge_u32", 5, 0xffff, 5, false),
+    set("s_cmpk_le_u32", MAX, 0xffff, MAX, false),
+    set("s_cmpk_lt_u32", 0xffff_0000, 5, 0xffff_0000, false),
+    set("s_min_i32", 5, 5, 5, false),
+    case("s_mul_hi_i32", 0x4000_0000, 0xffff_fffc, MAX, false),
+    case("s_xor_b64", A64, A64 | 1 << 32, 1 << 32, true),
+    case("s_andn2_b64", A64 | 1 << 40, 0x10, 1 << 63 | 1 << 40, true),
     case("s_cmp_eq_i32", 5, 5, OLD, true),
     case("s_cmp_lg_i32", 5, 6, OLD, true),
     set("s_cmp_lg_i32", 5, 5, OLD, false),
@@ -182,6 +196,7 @@ pub static CASES: &[Case] = &[
     case("s_cmpk_eq_i32", MAX, 0xffff, MAX, true),
     set("s_cmpk_eq_i32", 0xffff, 0xffff, 0xffff, false),
     case("s_cmpk_lg_i32", 0xffff, 0xffff, 0xffff, true),
+    set("s_cmpk_lg_i32", MAX, 0xffff, MAX, false),
     case("s_cmpk_gt_i32", 0, 0xffff, 0, true),
     set("s_cmpk_gt_i32", 5, 5, 5, false),
     case("s_cmpk_ge_i32", 0, 0xffff, 0, true),
@@ -193,6 +208,7 @@ pub static CASES: &[Case] = &[
     case("s_cmpk_eq_u32", 0xffff, 0xffff, 0xffff, true),
     set("s_cmpk_eq_u32", MAX, 0xffff, MAX, false),
     case("s_cmpk_lg_u32", MAX, 0xffff, MAX, true),
+    set("s_cmpk_lg_u32", 0xffff, 0xffff, 0xffff, false),
     case("s_cmpk_gt_u32", MAX, 0xffff, MAX, true),
     set("s_cmpk_gt_u32", 5, 5, 5, false),
     case("s_cmpk_ge_u32", MAX, 0xffff, MAX, true),
@@ -206,8 +222,36 @@ pub static CASES: &[Case] = &[
     case("s_mulk_i32", 5, 0xffff, 0xffff_fffb, false),
 ];
 
-/// Those that the tests below are about.
+/// The tests below.
+pub const TESTS: &[fn()] = &[
+    saveexec_keeps_exec_and_changes_it,
+    jumps_go_where_they_should_and_only_when,
+    calls_keep_the_way_back,
+    hardware_registers_are_read_and_written_by_field,
+    what_concerns_the_wave_shows_in_its_status,
+    registers_are_found_through_m0,
+    a_loop_over_the_halves_takes_one_after_the_other,
+];
+
+/// Those that they are about.
 pub const ELSEWHERE: &[&str] = &[
+    "s_movrels_b32",
+    "s_movrels_b64",
+    "s_movreld_b32",
+    "s_movreld_b64",
+    "s_movrelsd_2_b32",
+    "s_subvector_loop_begin",
+    "s_subvector_loop_end",
+    "s_wakeup",
+    "s_incperflevel",
+    "s_decperflevel",
+    "s_cbranch_cdbgsys",
+    "s_cbranch_cdbguser",
+    "s_cbranch_cdbgsys_or_user",
+    "s_cbranch_cdbgsys_and_user",
+    "s_endpgm_saved",
+    "s_endpgm_ordered_ps_done",
+    "s_wait_idle",
     "s_and_saveexec_b32",
     "s_or_saveexec_b32",
     "s_xor_saveexec_b32",
@@ -268,9 +312,15 @@ pub const ELSEWHERE: &[&str] = &[
     "s_ttracedata_imm",
 ];
 
-fn row(name: &str) -> &'static Row<ScalarFn> {
-    let tables = [sop1::TABLE, sop2::TABLE, sopc::TABLE, sopk::TABLE, sopp::TABLE];
-    tables.into_iter().flatten().find(|row| row.name == name).unwrap_or_else(|| panic!("no row {name}"))
+/// Every row of the scalar encodings.
+pub fn rows() -> impl Iterator<Item = &'static Row<ScalarFn>> {
+    [sop1::TABLE, sop2::TABLE, sopc::TABLE, sopk::TABLE, sopp::TABLE].into_iter().flatten()
+}
+
+/// The row of a mnemonic, spoilt where a mutation run wants it.
+fn row(name: &str) -> Row<ScalarFn> {
+    let row = rows().find(|row| row.name == name).unwrap_or_else(|| panic!("no row {name}"));
+    mutation::SCALAR.with(|spoilt| spoilt.of(row))
 }
 
 fn wave(lanes: usize) -> Wave {
@@ -285,23 +335,67 @@ fn operands(imm: u16) -> Scalar {
     Scalar { dst: 4, src: [Src::code(0), Src::code(2)], imm }
 }
 
+impl Case {
+    pub fn check(&self) -> Result<(), String> {
+        let mut w = wave(32);
+        // Upper halves that an instruction on 32 bits must not look at.
+        let narrow = !self.name.contains("64");
+        let [a, b] = if narrow { [self.a | 0x1357 << 48, self.b | 0x2468 << 48] } else { [self.a, self.b] };
+        let old = if self.name.contains("k_") { self.a } else { OLD };
+        w.set_s64(0, a);
+        w.set_s64(2, b);
+        w.set_s64(4, old);
+        w.scc = self.scc;
+        (row(self.name).run)(&mut w, &operands(self.b as u16));
+        let kept = wave(32).s;
+        if w.s[6..] != kept[6..] || w.s64(0) != a || w.s64(2) != b || w.pc != 0x1000 {
+            return Err(format!("{} changes more than its destination", self.name));
+        }
+        let wide = !narrow && !self.name.contains("_i32_") || self.want >> 32 != 0;
+        let want = if wide { self.want } else { old & !MAX | self.want };
+        if w.s64(4) == want && w.scc == self.then {
+            return Ok(());
+        }
+        Err(format!("{} {:#x} {:#x}: {:#x} scc {}", self.name, self.a, self.b, w.s64(4), w.scc))
+    }
+}
+
 #[test]
 fn scalar_instructions_give_the_documented_results() {
-    let mut wrong = Vec::new();
-    for case in CASES {
-        let mut w = wave(32);
-        w.set_s64(0, case.a);
-        w.set_s64(2, case.b);
-        w.set_s64(4, if case.name.contains("k_") { case.a } else { OLD });
-        w.scc = case.scc;
-        (row(case.name).run)(&mut w, &operands(case.b as u16));
-        let narrow = case.want >> 32 == 0;
-        let result = if narrow { w.s64(4) & MAX } else { w.s64(4) };
-        if result != case.want || w.scc != case.then {
-            wrong.push(format!("{} {:#x} {:#x}: {result:#x} scc {}", case.name, case.a, case.b, w.scc));
+    let wrong: Vec<_> = CASES.iter().filter_map(|case| case.check().err()).collect();
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+/// Compares by their names, on values at the ends of the ranges.
+pub fn check_compare(name: &str) {
+    let mut parts = name.split('_').skip(1);
+    let (first, test, kind) = (parts.next().unwrap(), parts.next().unwrap(), parts.next().unwrap());
+    for a in compares::values(kind) {
+        for b in compares::values(kind) {
+            let mut w = wave(32);
+            let test = if test == "lg" { "ne" } else { test };
+            // The 16 bits of SOPK are extended as the type is.
+            let b = match (first, kind) {
+                ("cmpk", "i32") => u64::from(b as i16 as u32),
+                ("cmpk", _) => b & 0xffff,
+                _ => b,
+            };
+            w.set_s64(0, a);
+            w.set_s64(2, b);
+            if first == "cmpk" {
+                w.set_s64(4, a);
+            }
+            let want = compares::holds(test, compares::order(kind, a, b));
+            w.scc = !want;
+            (row(name).run)(&mut w, &operands(b as u16));
+            assert_eq!(w.scc, want, "{name} {a:#x} {b:#x}");
         }
     }
-    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[test]
+fn compares_do_what_their_names_say() {
+    rows().filter(|row| row.name.starts_with("s_cmp")).for_each(|row| check_compare(row.name));
 }
 
 #[test]
@@ -358,6 +452,8 @@ fn jumps_go_where_they_should_and_only_when() {
     assert_eq!((jump("s_cbranch_vccnz", &as_is), jump("s_cbranch_vccnz", &vcc)), (stays, goes));
     assert_eq!((jump("s_cbranch_execz", &as_is), jump("s_cbranch_execz", &idle)), (stays, goes));
     assert_eq!((jump("s_cbranch_execnz", &as_is), jump("s_cbranch_execnz", &idle)), (goes, stays));
+    let all = |w: &mut Wave| (w.scc, w.s[usize::from(reg::VCC)], w.s[usize::from(reg::EXEC)]) = (true, 1, 0);
+    assert_eq!(jump("s_branch", &all), goes);
 }
 
 #[test]
@@ -394,10 +490,11 @@ fn hardware_registers_are_read_and_written_by_field() {
     assert_eq!(w.flat_scratch[1], 77);
     (row("s_denorm_mode").run)(&mut w, &operands(3));
     assert_eq!(get(&mut w, field(1, 4, 4)), 3);
-    (row("s_round_mode").run)(&mut w, &operands(0));
-    assert_eq!(w.status, Status::Running);
-    (row("s_round_mode").run)(&mut w, &operands(1));
-    assert!(matches!(w.status, Status::Trapped(_)));
+    (row("s_round_mode").run)(&mut w, &operands(9));
+    assert_eq!((get(&mut w, field(1, 0, 8)), w.status.clone()), (0x39, Status::Running));
+    w.set_s32(4, 0x2);
+    (row("s_setreg_b32").run)(&mut w, &operands(field(1, 2, 2)));
+    assert_eq!(get(&mut w, field(1, 0, 10)), 0x339);
     let mut w = wave(32);
     (row("s_getreg_b32").run)(&mut w, &operands(field(2, 0, 32)));
     assert!(matches!(w.status, Status::Trapped(_)));
@@ -407,11 +504,16 @@ fn hardware_registers_are_read_and_written_by_field() {
 fn what_concerns_the_wave_shows_in_its_status() {
     let status = |name: &str, imm| {
         let mut w = wave(32);
+        w.s[..8].copy_from_slice(&[11, 12, 13, 14, 15, 16, 17, 18]);
+        w.scc = name.len() % 2 == 0;
+        let before = w.clone();
         (row(name).run)(&mut w, &operands(imm));
-        assert_eq!((w.pc, w.s64(4), w.scc, w.exec()), (0x1000, 0, false, EXEC), "{name}");
+        assert_eq!((w.pc, w.s, w.scc, w.mode), (before.pc, before.s, before.scc, before.mode), "{name}");
         w.status
     };
-    assert_eq!(status("s_endpgm", 0), Status::Ended);
+    for name in ["s_endpgm", "s_endpgm_saved", "s_endpgm_ordered_ps_done"] {
+        assert_eq!(status(name, 0), Status::Ended);
+    }
     assert_eq!(status("s_barrier", 0), Status::Waiting);
     assert_eq!(status("s_sleep", 1), Status::Yielding);
     assert_eq!(status("s_sendmsg", 1), Status::Interrupting);
@@ -419,6 +521,14 @@ fn what_concerns_the_wave_shows_in_its_status() {
     assert!(matches!(status("s_trap", 2), Status::Trapped(_)));
     let nothing = [
         "s_nop",
+        "s_wakeup",
+        "s_wait_idle",
+        "s_incperflevel",
+        "s_decperflevel",
+        "s_cbranch_cdbgsys",
+        "s_cbranch_cdbguser",
+        "s_cbranch_cdbgsys_or_user",
+        "s_cbranch_cdbgsys_and_user",
         "s_waitcnt",
         "s_setprio",
         "s_icache_inv",
@@ -435,4 +545,43 @@ fn what_concerns_the_wave_shows_in_its_status() {
     for name in nothing {
         assert_eq!(status(name, 3), Status::Running, "{name}");
     }
+}
+
+#[test]
+fn registers_are_found_through_m0() {
+    let moved = |name: &str, m0: u32| {
+        let mut w = wave(32);
+        for n in 0..40 {
+            w.s[n] = 100 + n as u32;
+        }
+        w.set_s32(reg::M0, m0);
+        (row(name).run)(&mut w, &operands(0));
+        w
+    };
+    assert_eq!(moved("s_movrels_b32", 7).s[4..6], [107, 105]);
+    assert_eq!(moved("s_movrels_b64", 8).s[4..6], [108, 109]);
+    assert_eq!(moved("s_movreld_b32", 9).s[12..15], [112, 100, 114]);
+    assert_eq!(moved("s_movreld_b64", 8).s[12..14], [100, 101]);
+    assert_eq!(moved("s_movrelsd_2_b32", 6 << 16 | 9).s[9..12], [109, 109, 111]);
+    assert!(matches!(moved("s_movrels_b32", 500).status, Status::Trapped(_)));
+    assert!(matches!(moved("s_movreld_b64", 103).status, Status::Trapped(_)));
+}
+
+#[test]
+fn a_loop_over_the_halves_takes_one_after_the_other() {
+    let step = |name: &str, exec: u64, kept: u32| {
+        let mut w = wave(64);
+        w.set_s64(reg::EXEC, exec);
+        w.set_s32(4, kept);
+        (row(name).run)(&mut w, &operands(2));
+        (w.s64(reg::EXEC), w.s32(4), w.pc)
+    };
+    let begin = |exec| step("s_subvector_loop_begin", exec, 9);
+    assert_eq!(begin(0), (0, 9, 0x1008));
+    assert_eq!(begin(5 << 32), (5 << 32, 0, 0x1000));
+    assert_eq!(begin(5 << 32 | 3), (3, 5, 0x1000));
+    let end = |exec, kept| step("s_subvector_loop_end", exec, kept);
+    assert_eq!(end(3, 5), (5 << 32, 3, 0x1008));
+    assert_eq!(end(3, 0), (3, 0, 0x1000));
+    assert_eq!(end(5 << 32, 3), (5 << 32 | 3, 3, 0x1000));
 }

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Mutex;
 
+use super::mutation;
 use crate::inst::{Src, Vector, VectorFn};
 use crate::memory::{Atomic, Fault, Memory};
 use crate::row::Row;
@@ -21,9 +22,10 @@ pub fn vector_rows() -> impl Iterator<Item = &'static Row<VectorFn>> {
     [vop1::TABLE, vop2::TABLE, vopc::TABLE, vop3::TABLE, vop3p::TABLE].into_iter().flatten()
 }
 
-/// The row of a mnemonic; with two of a name (one a target) the first.
-pub fn vector_row(name: &str) -> &'static Row<VectorFn> {
-    vector_rows().find(|row| row.name == name).unwrap_or_else(|| panic!("no row {name}"))
+/// The row of a mnemonic, spoilt where a mutation run wants it.
+pub fn vector_row(name: &str) -> Row<VectorFn> {
+    let row = vector_rows().find(|row| row.name == name).unwrap_or_else(|| panic!("no row {name}"));
+    mutation::VECTOR.with(|spoilt| spoilt.of(row))
 }
 
 /// Where the tests put a vector result, and a mask.

@@ -16,12 +16,12 @@ pub struct Case {
     pub mask: Option<bool>,
 }
 
-const fn case(name: &'static str, from: &'static [u64], want: u64) -> Case {
+pub const fn case(name: &'static str, from: &'static [u64], want: u64) -> Case {
     Case { name, from, old: 0xdead_beef_0bad_f00d, want, mask: None }
 }
 
 /// A case whose destination counts, too, before.
-const fn onto(name: &'static str, old: u64, from: &'static [u64], want: u64) -> Case {
+pub const fn onto(name: &'static str, old: u64, from: &'static [u64], want: u64) -> Case {
     Case { name, from, old, want, mask: None }
 }
 
@@ -49,11 +49,18 @@ impl Case {
         if self.name.starts_with("v_div_fmas") {
             w.s[usize::from(reg::VCC)] = self.from[3] as u32;
         }
+        w.s[usize::from(SDST)] = 0xaaaa;
+        let kept = w.s;
         run(&mut w, &i);
-        let bits = if self.name.contains("64") && self.want >> 32 != 0 { u64::MAX } else { 0xffff_ffff };
+        let bits = if self.want >> 32 != 0 { u64::MAX } else { 0xffff_ffff };
         let result = got(&w, 0);
         if (result ^ self.want) & bits != 0 {
             return Err(format!("{} {:x?}: {result:#x}, not {:#x}", self.name, self.from, self.want));
+        }
+        let mut scalars = kept;
+        scalars[usize::from(SDST)] = w.s[usize::from(SDST)];
+        if w.s != scalars || self.mask.is_none() && w.s != kept {
+            return Err(format!("{} writes a scalar register", self.name));
         }
         if let Some(mask) = self.mask
             && w.s[usize::from(SDST)] != u32::from(mask)

@@ -4,9 +4,9 @@
 //! exponent, as the RDNA3 document words it: the older text's single power does not undo either scaling.
 
 use super::float::ldexp64;
-use super::map::Value;
+use super::map::{Value, each, gather};
 use crate::inst::Vector;
-use crate::wave::Wave;
+use crate::wave::{PASS, Pass, Wave, reg};
 
 /// What differs between the two precisions.
 #[derive(Clone, Copy)]
@@ -26,6 +26,9 @@ pub struct Format {
 
 pub const SINGLE: Format = Format { apart: 96, tiny: 23, scale: 64, least: -126, under: -150, highest: 128 };
 pub const DOUBLE: Format = Format { apart: 768, tiny: 53, scale: 128, least: -1022, under: -1075, highest: 1024 };
+
+/// Only for [`fixup`]: nothing is scaled.
+pub const HALF: Format = Format { apart: 0, tiny: 0, scale: 0, least: -14, under: -1000, highest: 16 };
 
 /// Both precisions are worked on as doubles, which hold singles and their quotients' exponents.
 pub trait Precision: Value + Into<f64> {
@@ -74,16 +77,25 @@ fn exponent(v: f64, f: Format) -> i32 {
 /// Scales source 0, which is the numerator (source 2) or the denominator (source 1); the mask says where the
 /// quotient is to be scaled back.
 pub fn scale<T: Precision>(w: &mut Wave, i: &Vector) {
-    let (s0, d, n) = (T::read(w, i, 0), T::read(w, i, 1), T::read(w, i, 2));
-    let mut mask = 0_u64;
-    let mut results = s0;
-    for lane in 0..w.lanes {
-        let (result, back) = scaled(s0[lane], d[lane], n[lane]);
-        results[lane] = result;
-        mask |= u64::from(back) << lane;
-    }
-    T::write(w, i, &results);
-    w.set_mask(i.sdst, mask & w.exec());
+    let back = each(w, i, |w, pass| {
+        let [s0, d, n] = [0, 1, 2].map(|source| T::read(w, i, source, pass));
+        let results: Pass<(T, bool)> = std::array::from_fn(|lane| scaled(s0[lane], d[lane], n[lane]));
+        (results.map(|(result, _)| result), gather(|lane| results[lane].1))
+    });
+    w.set_mask(i.sdst, back);
+}
+
+/// A fused multiply-add; `scaled` back where VCC says so.
+pub fn fmas<T: Value>(w: &mut Wave, i: &Vector, fma: impl Fn(T, T, T) -> T, scaled: impl Fn(T, T, T) -> T) {
+    let mask = w.mask(reg::VCC);
+    each(w, i, |w, pass| {
+        let [a, b, c] = [0, 1, 2].map(|source| T::read(w, i, source, pass));
+        let result = |lane: usize| {
+            let back = mask >> (PASS * pass + lane) & 1 != 0;
+            if back { scaled(a[lane], b[lane], c[lane]) } else { fma(a[lane], b[lane], c[lane]) }
+        };
+        (std::array::from_fn(result), 0)
+    });
 }
 
 fn scaled<T: Precision>(s0: T, d: T, n: T) -> (T, bool) {

@@ -1,30 +1,42 @@
 //! Floating-point operations that are not the processor's.
 
-/// What these functions need of f32 and f64.
+use half::f16;
+
+/// What these functions need of the three formats.
 pub trait Float: Copy + PartialOrd {
     fn nan(self) -> bool;
     fn negative(self) -> bool;
+    /// Whether it is a signalling NaN.
+    fn signals(self) -> bool;
+    /// A NaN that does not signal.
+    fn quiet(self) -> Self;
 }
 
-impl Float for f32 {
-    fn nan(self) -> bool {
-        self.is_nan()
-    }
+macro_rules! float {
+    ($t:ty, $quiet:literal) => {
+        impl Float for $t {
+            fn nan(self) -> bool {
+                self.is_nan()
+            }
 
-    fn negative(self) -> bool {
-        self.is_sign_negative()
-    }
+            fn negative(self) -> bool {
+                self.is_sign_negative()
+            }
+
+            fn signals(self) -> bool {
+                self.is_nan() && self.to_bits() & $quiet == 0
+            }
+
+            fn quiet(self) -> Self {
+                <$t>::from_bits(self.to_bits() | $quiet)
+            }
+        }
+    };
 }
 
-impl Float for f64 {
-    fn nan(self) -> bool {
-        self.is_nan()
-    }
-
-    fn negative(self) -> bool {
-        self.is_sign_negative()
-    }
-}
+float!(f16, 0x200);
+float!(f32, 0x40_0000);
+float!(f64, 0x8_0000_0000_0000);
 
 /// The smaller; of a number and a NaN the number; -0 is below +0.
 pub fn min<T: Float>(a: T, b: T) -> T {
@@ -36,10 +48,24 @@ pub fn max<T: Float>(a: T, b: T) -> T {
     if a.nan() || b > a || (b == a && !b.negative()) { b } else { a }
 }
 
+/// [`min`], but in IEEE mode a signalling NaN is the result, quiet.
+pub fn least<T: Float>(ieee: bool, a: T, b: T) -> T {
+    if ieee && (a.signals() || b.signals()) { signalled(a, b) } else { min(a, b) }
+}
+
+/// [`max`], with NaN as [`least`].
+pub fn greatest<T: Float>(ieee: bool, a: T, b: T) -> T {
+    if ieee && (a.signals() || b.signals()) { signalled(a, b) } else { max(a, b) }
+}
+
+fn signalled<T: Float>(a: T, b: T) -> T {
+    if a.signals() { a.quiet() } else { b.quiet() }
+}
+
 /// The middle one; with a NaN the least of the others.
-pub fn med3<T: Float>(a: T, b: T, c: T) -> T {
+pub fn med3<T: Float>(ieee: bool, a: T, b: T, c: T) -> T {
     if a.nan() || b.nan() || c.nan() {
-        return min(min(a, b), c);
+        return least(ieee, least(ieee, a, b), c);
     }
     max(min(a, b), min(max(a, b), c))
 }

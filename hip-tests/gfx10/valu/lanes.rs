@@ -1,42 +1,66 @@
-//! Reading and writing one operand of all lanes: registers, constants, DPP, SDWA.
+//! Reading and writing one operand of a pass's lanes: registers, constants, DPP, SDWA.
 
 use crate::inst::{Lanes, Src, Vector};
-use crate::wave::{Lanes32, Wave};
+use crate::wave::{PASS, Pass, Wave};
 
-/// Source `n` as 32 bits, with DPP, SDWA and the modifiers of single floats. `constant` resolves what is
-/// the same in all lanes.
-pub fn read32(w: &Wave, i: &Vector, n: usize, constant: fn(&Wave, Src) -> u32) -> Lanes32 {
-    let mut values = match i.src[n].as_vgpr() {
-        Some(r) => w.v[r],
-        None => [constant(w, i.src[n]); 64],
-    };
-    match i.lanes {
-        Lanes::Own => {}
-        Lanes::Sdwa { src, sext, .. } if n < 2 => values.iter_mut().for_each(|v| *v = part(*v, src[n], sext[n])),
-        Lanes::Dpp { .. } | Lanes::Dpp8 { .. } if n == 0 => {
-            let old = values;
-            for (lane, value) in values.iter_mut().enumerate().take(w.lanes) {
-                *value = source_lane(w, i, lane).map_or(0, |from| old[from]);
-            }
+/// Source `n` as 32 bits, with DPP and SDWA: the register itself, or what is made of it in `room`. `constant` resolves what
+/// is the same in all lanes.
+#[inline(always)]
+pub fn read32<'a>(
+    w: &'a Wave,
+    i: &Vector,
+    n: usize,
+    pass: usize,
+    constant: fn(&Wave, Src) -> u32,
+    room: &'a mut Pass<u32>,
+) -> &'a Pass<u32> {
+    match i.src[n].as_vgpr() {
+        Some(r) if i.lanes == Lanes::Own => w.v_of(r, pass),
+        Some(r) => {
+            *room = picked(w, i, n, pass, *w.v_of(r, pass));
+            room
         }
-        _ => {}
+        None => {
+            *room = [constant(w, i.src[n]); PASS];
+            if i.lanes != Lanes::Own {
+                *room = picked(w, i, n, pass, *room);
+            }
+            room
+        }
     }
-    values
 }
 
-/// The lanes that the instruction writes.
-pub fn written(w: &Wave, i: &Vector) -> u64 {
-    let exec = w.exec();
+#[cold]
+fn picked(w: &Wave, i: &Vector, n: usize, pass: usize, values: Pass<u32>) -> Pass<u32> {
+    match i.lanes {
+        Lanes::Sdwa { src, sext, .. } if n < 2 => values.map(|v| part(v, src[n], sext[n])),
+        Lanes::Dpp { .. } | Lanes::Dpp8 { .. } if n == 0 => {
+            let exec = w.exec_of(pass);
+            std::array::from_fn(|lane| source_lane(exec, i, lane).map_or(0, |from| values[from]))
+        }
+        _ => values,
+    }
+}
+
+/// The lanes of a pass that the instruction writes.
+#[inline(always)]
+pub fn written(w: &Wave, i: &Vector, pass: usize) -> u32 {
+    let exec = w.exec_of(pass);
+    if i.lanes == Lanes::Own { exec } else { reached(exec, i, pass) }
+}
+
+#[cold]
+fn reached(exec: u32, i: &Vector, pass: usize) -> u32 {
     let Lanes::Dpp { rows, banks, bound, .. } = i.lanes else { return exec };
     let given = |lane: usize| {
-        let in_row = rows >> (lane / 16) & 1 != 0 && banks >> (lane / 4 % 4) & 1 != 0;
-        in_row && (bound || source_lane(w, i, lane).is_some())
+        let in_row = rows >> (2 * pass + lane / 16) & 1 != 0 && banks >> (lane / 4 % 4) & 1 != 0;
+        in_row && (bound || source_lane(exec, i, lane).is_some())
     };
-    (0..w.lanes).filter(|&lane| given(lane)).fold(0, |mask, lane| mask | 1 << lane) & exec
+    (0..PASS).filter(|&lane| given(lane)).fold(0, |mask, lane| mask | 1 << lane) & exec
 }
 
-/// Where DPP takes a lane's source 0 from; nothing where there is no such lane or it is not active.
-fn source_lane(w: &Wave, i: &Vector, lane: usize) -> Option<usize> {
+/// Where DPP takes a lane's source 0 from, within the pass; nothing where there is no such lane or it is not active.
+fn source_lane(exec: u32, i: &Vector, lane: usize) -> Option<usize> {
     let (from, inactive) = match i.lanes {
         Lanes::Dpp { control, inactive, .. } => {
             let row = lane & !15;
@@ -58,7 +82,7 @@ fn source_lane(w: &Wave, i: &Vector, lane: usize) -> Option<usize> {
         Lanes::Dpp8 { lanes, inactive } => (lane & !7 | (lanes >> (3 * (lane & 7)) & 7) as usize, inactive),
         _ => return Some(lane),
     };
-    (inactive || w.exec() >> from & 1 != 0).then_some(from)
+    (inactive || exec >> from & 1 != 0).then_some(from)
 }
 
 /// The part of a register that SDWA takes.
@@ -73,40 +97,48 @@ fn part(value: u32, select: u8, sext: bool) -> u32 {
 }
 
 /// Writes 32-bit results, into the part that SDWA asks for.
-pub fn write32(w: &mut Wave, i: &Vector, results: &Lanes32) {
-    let mask = written(w, i);
-    let Lanes::Sdwa { dst, unused, .. } = i.lanes else { return w.set_v(i.dst.into(), results, mask) };
-    let (shift, bits) = match dst {
-        0..=3 => (8 * dst, 8),
-        4 | 5 => (16 * (dst - 4), 16),
-        _ => return w.set_v(i.dst.into(), results, mask),
-    };
-    let field = (u32::MAX >> (32 - bits)) << shift;
-    let mut all = w.v[usize::from(i.dst)];
-    for (old, new) in all.iter_mut().zip(results) {
-        let put = new << shift & field;
-        *old = match unused {
-            0 => put,
-            // The sign goes upwards, zeros below.
-            1 => ((put << (32 - bits - shift)) as i32 >> (32 - bits - shift)) as u32,
-            _ => *old & !field | put,
-        };
+#[inline(always)]
+pub fn write32(w: &mut Wave, i: &Vector, pass: usize, results: &mut Pass<u32>) {
+    if i.lanes != Lanes::Own {
+        put_in(w, i, pass, results);
     }
-    w.set_v(i.dst.into(), &all, mask);
+    let mask = written(w, i, pass);
+    w.set_v_of(i.dst.into(), pass, results, mask);
+}
+
+/// Makes whole registers of results that are only for a part.
+#[cold]
+fn put_in(w: &Wave, i: &Vector, pass: usize, results: &mut Pass<u32>) {
+    let Lanes::Sdwa { dst: dst @ 0..=5, unused, .. } = i.lanes else { return };
+    for (new, old) in results.iter_mut().zip(w.v_of(i.dst.into(), pass)) {
+        *new = merged(*old, *new, dst, unused);
+    }
+}
+
+/// A register with a byte (`dst` 0 to 3) or a half (4, 5) replaced.
+fn merged(old: u32, new: u32, dst: u8, unused: u8) -> u32 {
+    let (shift, bits) = if dst < 4 { (8 * dst, 8) } else { (16 * (dst - 4), 16) };
+    let field = (u32::MAX >> (32 - bits)) << shift;
+    let put = new << shift & field;
+    match unused {
+        0 => put,
+        // The sign goes upwards, zeros below.
+        1 => ((put << (32 - bits - shift)) as i32 >> (32 - bits - shift)) as u32,
+        _ => old & !field | put,
+    }
 }
 
 /// Writes 16-bit results into one half of the register; the other half stays.
-pub fn write16(w: &mut Wave, i: &Vector, results: &[u16; 64]) {
+pub fn write16(w: &mut Wave, i: &Vector, pass: usize, results: &mut Pass<u32>) {
     if let Lanes::Sdwa { .. } = i.lanes {
-        return write32(w, i, &results.map(u32::from));
+        results.iter_mut().for_each(|v| *v &= 0xffff);
+        return write32(w, i, pass, results);
     }
-    let old = w.v[usize::from(i.dst)];
+    let old = w.v_of(i.dst.into(), pass);
     let upper = i.op_sel & 8 != 0;
-    let mut all = [0; 64];
-    for lane in 0..64 {
-        let new = u32::from(results[lane]);
-        all[lane] = if upper { old[lane] & 0xffff | new << 16 } else { old[lane] & 0xffff_0000 | new };
+    for (new, old) in results.iter_mut().zip(old) {
+        *new = if upper { *old & 0xffff | *new << 16 } else { *old & 0xffff_0000 | *new & 0xffff };
     }
-    let mask = written(w, i);
-    w.set_v(i.dst.into(), &all, mask);
+    let mask = written(w, i, pass);
+    w.set_v_of(i.dst.into(), pass, results, mask);
 }

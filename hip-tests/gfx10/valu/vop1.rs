@@ -3,7 +3,9 @@
 use half::f16;
 
 use super::float::{fract32, fract64, frexp32, frexp64};
-use super::map::{Value, map1};
+use super::map::map1;
+use super::relative::{self, ALL, HIGH, LOW, NONE, Steps};
+use super::round::{Rounds, round1};
 use crate::inst::{Src, Vector, VectorFn};
 use crate::row::{Row, both};
 use crate::wave::Wave;
@@ -18,16 +20,16 @@ pub static TABLE: &[Row<VectorFn>] = &[
     }),
     both(0x03, "v_cvt_i32_f64", |w, i| map1(w, i, |a: f64| a as i32)),
     both(0x04, "v_cvt_f64_i32", |w, i| map1(w, i, |a: i32| f64::from(a))),
-    both(0x05, "v_cvt_f32_i32", |w, i| map1(w, i, |a: i32| a as f32)),
-    both(0x06, "v_cvt_f32_u32", |w, i| map1(w, i, |a: u32| a as f32)),
+    both(0x05, "v_cvt_f32_i32", |w, i| round1(w, i, |a: i32, r| f32::from_double(a.into(), r))),
+    both(0x06, "v_cvt_f32_u32", |w, i| round1(w, i, |a: u32, r| f32::from_double(a.into(), r))),
     both(0x07, "v_cvt_u32_f32", |w, i| map1(w, i, |a: f32| a as u32)),
     both(0x08, "v_cvt_i32_f32", |w, i| map1(w, i, |a: f32| a as i32)),
-    both(0x0a, "v_cvt_f16_f32", |w, i| map1(w, i, f16::from_f32)),
+    both(0x0a, "v_cvt_f16_f32", |w, i| round1(w, i, |a: f32, r| f16::from_double(a.into(), r))),
     both(0x0b, "v_cvt_f32_f16", |w, i| map1(w, i, f16::to_f32)),
     both(0x0c, "v_cvt_rpi_i32_f32", |w, i| map1(w, i, |a: f32| (a + 0.5).floor() as i32)),
     both(0x0d, "v_cvt_flr_i32_f32", |w, i| map1(w, i, |a: f32| a.floor() as i32)),
     both(0x0e, "v_cvt_off_f32_i4", |w, i| map1(w, i, |a: u32| ((a << 28) as i32 >> 28) as f32 / 16.0)),
-    both(0x0f, "v_cvt_f32_f64", |w, i| map1(w, i, |a: f64| a as f32)),
+    both(0x0f, "v_cvt_f32_f64", |w, i| round1(w, i, |a: f64, r| f32::from_double(a, r))),
     both(0x10, "v_cvt_f64_f32", |w, i| map1(w, i, |a: f32| f64::from(a))),
     both(0x11, "v_cvt_f32_ubyte0", |w, i| map1(w, i, |a: u32| (a & 0xff) as f32)),
     both(0x12, "v_cvt_f32_ubyte1", |w, i| map1(w, i, |a: u32| (a >> 8 & 0xff) as f32)),
@@ -69,8 +71,12 @@ pub static TABLE: &[Row<VectorFn>] = &[
     both(0x3f, "v_frexp_exp_i32_f32", |w, i| map1(w, i, |a: f32| frexp32(a).1)),
     both(0x40, "v_frexp_mant_f32", |w, i| map1(w, i, |a: f32| frexp32(a).0)),
     both(0x41, "v_clrexcp", |_, _| {}),
-    both(0x50, "v_cvt_f16_u16", |w, i| map1(w, i, |a: u16| f16::from_f32(a.into()))),
-    both(0x51, "v_cvt_f16_i16", |w, i| map1(w, i, |a: i16| f16::from_f32(a.into()))),
+    both(0x42, "v_movreld_b32", |w, i| relative::copy(w, i, &Steps { to: ALL, from: NONE })),
+    both(0x43, "v_movrels_b32", |w, i| relative::copy(w, i, &Steps { to: NONE, from: ALL })),
+    both(0x44, "v_movrelsd_b32", |w, i| relative::copy(w, i, &Steps { to: ALL, from: ALL })),
+    both(0x48, "v_movrelsd_2_b32", |w, i| relative::copy(w, i, &Steps { to: HIGH, from: LOW })),
+    both(0x50, "v_cvt_f16_u16", |w, i| round1(w, i, |a: u16, r| f16::from_double(a.into(), r))),
+    both(0x51, "v_cvt_f16_i16", |w, i| round1(w, i, |a: i16, r| f16::from_double(a.into(), r))),
     both(0x52, "v_cvt_u16_f16", |w, i| map1(w, i, |a: f16| a.to_f32() as u16)),
     both(0x53, "v_cvt_i16_f16", |w, i| map1(w, i, |a: f16| a.to_f32() as i16)),
     both(0x54, "v_rcp_f16", |w, i| half(w, i, f32::recip)),
@@ -91,15 +97,21 @@ pub static TABLE: &[Row<VectorFn>] = &[
         let byte = |v: u32| (v as i16).clamp(0, 255) as u16;
         map1(w, i, |a: u32| byte(a) | byte(a >> 16) << 8);
     }),
-    both(0x65, "v_swap_b32", |w, i| {
-        let (a, b) = (u32::read(w, i, 0), w.v[usize::from(i.dst)]);
-        let mask = w.exec();
-        w.set_v(i.dst.into(), &a, mask);
-        if let Some(r) = i.src[0].as_vgpr() {
-            w.set_v(r, &b, mask);
-        }
-    }),
+    both(0x63, "v_cvt_norm_i16_f16", |w, i| map1(w, i, |a: f16| norm_i16(a.to_f64()))),
+    both(0x64, "v_cvt_norm_u16_f16", |w, i| map1(w, i, |a: f16| norm_u16(a.to_f64()))),
+    both(0x65, "v_swap_b32", |w, i| relative::swap(w, i, &Steps { to: NONE, from: NONE })),
+    both(0x68, "v_swaprel_b32", |w, i| relative::swap(w, i, &Steps { to: HIGH, from: LOW })),
 ];
+
+/// -1 to 1 as the whole range of a signed number of 16 bits.
+pub fn norm_i16(a: f64) -> i16 {
+    (a.clamp(-1.0, 1.0) * 32767.0).round_ties_even() as i16
+}
+
+/// 0 to 1 as the whole range of 16 bits.
+pub fn norm_u16(a: f64) -> u16 {
+    (a.clamp(0.0, 1.0) * 65535.0).round_ties_even() as u16
+}
 
 /// One lane of a source.
 pub fn lane(w: &Wave, src: Src, lane: usize) -> u32 {

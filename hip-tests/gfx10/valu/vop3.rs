@@ -2,57 +2,66 @@
 
 use half::f16;
 
-use super::float::{ldexp32, ldexp64, max, med3, min};
-use super::map::{Value, carry, map2, map3};
-use super::vop1::lane;
-use super::vop2::{flushed, fma16, legacy, mad, signed24, unsigned24};
+use super::float::{Float, greatest, ldexp64, least, med3};
+use super::int::{exact2, exact3};
+use super::map::{Value, carry, each, gather, ieee, map2, map3, max2, min2};
+use super::round::{Rounds, round2, round3};
+use super::vop1::{lane, norm_i16, norm_u16};
+use super::vop2::{fma_legacy, legacy, mad, mad_legacy, signed24, unsigned24};
+use super::{cube, div, sad};
 use crate::inst::{Src, Vector, VectorFn};
 use crate::row::{Row, both, rdna1, rdna2};
-use crate::wave::{Wave, bits, reg};
+use crate::wave::{PASS, Pass, Wave, bits};
 
 pub static TABLE: &[Row<VectorFn>] = &[
-    rdna1(0x140, "v_mad_legacy_f32", |w, i| {
-        map3(w, i, |a, b, c| flushed(legacy(flushed(a), flushed(b)) + flushed(c)));
-    }),
-    rdna2(0x140, "v_fma_legacy_f32", |w, i| {
-        map3(w, i, |a: f32, b: f32, c: f32| if a == 0.0 || b == 0.0 { c + 0.0 } else { a.mul_add(b, c) });
-    }),
-    rdna1(0x141, "v_mad_f32", |w, i| map3(w, i, mad)),
+    rdna1(0x140, "v_mad_legacy_f32", |w, i| round3(w, i, mad_legacy)),
+    rdna2(0x140, "v_fma_legacy_f32", |w, i| round3(w, i, fma_legacy)),
+    rdna1(0x141, "v_mad_f32", |w, i| round3(w, i, mad)),
     both(0x142, "v_mad_i32_i24", |w, i| {
-        map3(w, i, |a: u32, b: u32, c: u32| (signed24(a) * signed24(b)).wrapping_add(c.into()) as u32);
+        exact3::<u32, i32>(w, i, |a, b, c| signed24(a as u32) * signed24(b as u32) + c);
     }),
     both(0x143, "v_mad_u32_u24", |w, i| {
-        map3(w, i, |a: u32, b: u32, c: u32| (unsigned24(a) * unsigned24(b) + u64::from(c)) as u32);
+        exact3::<u32, u32>(w, i, |a, b, c| (unsigned24(a as u32) * unsigned24(b as u32)) as i64 + c);
     }),
+    both(0x144, "v_cubeid_f32", |w, i| map3(w, i, cube::id)),
+    both(0x145, "v_cubesc_f32", |w, i| map3(w, i, cube::sc)),
+    both(0x146, "v_cubetc_f32", |w, i| map3(w, i, cube::tc)),
+    both(0x147, "v_cubema_f32", |w, i| map3(w, i, cube::ma)),
     both(0x148, "v_bfe_u32", |w, i| {
         map3(w, i, |a: u32, offset: u32, width: u32| a >> (offset & 31) & ((1 << (width & 31)) - 1));
     }),
     both(0x149, "v_bfe_i32", |w, i| map3(w, i, bfe_i32)),
     both(0x14a, "v_bfi_b32", |w, i| map3(w, i, |a: u32, b: u32, c: u32| a & b | !a & c)),
-    both(0x14b, "v_fma_f32", |w, i| map3(w, i, f32::mul_add)),
-    both(0x14c, "v_fma_f64", |w, i| map3(w, i, f64::mul_add)),
+    both(0x14b, "v_fma_f32", |w, i| round3(w, i, f32::fma)),
+    both(0x14c, "v_fma_f64", |w, i| round3(w, i, f64::fma)),
     both(0x14d, "v_lerp_u8", |w, i| {
         map3(w, i, |a: u32, b: u32, c: u32| bytes(|n| (byte(a, n) + byte(b, n) + (byte(c, n) & 1)) >> 1));
     }),
     both(0x14e, "v_alignbit_b32", |w, i| map3(w, i, |a: u32, b: u32, c: u32| (pair(a, b) >> (c & 31)) as u32)),
     both(0x14f, "v_alignbyte_b32", |w, i| map3(w, i, |a: u32, b: u32, c: u32| (pair(a, b) >> (8 * (c & 3))) as u32)),
-    both(0x151, "v_min3_f32", |w, i| map3(w, i, |a: f32, b, c| min(min(a, b), c))),
-    both(0x152, "v_min3_i32", |w, i| map3(w, i, |a: i32, b: i32, c: i32| a.min(b).min(c))),
-    both(0x153, "v_min3_u32", |w, i| map3(w, i, |a: u32, b: u32, c: u32| a.min(b).min(c))),
-    both(0x154, "v_max3_f32", |w, i| map3(w, i, |a: f32, b, c| max(max(a, b), c))),
-    both(0x155, "v_max3_i32", |w, i| map3(w, i, |a: i32, b: i32, c: i32| a.max(b).max(c))),
-    both(0x156, "v_max3_u32", |w, i| map3(w, i, |a: u32, b: u32, c: u32| a.max(b).max(c))),
-    both(0x157, "v_med3_f32", |w, i| map3(w, i, med3::<f32>)),
-    both(0x158, "v_med3_i32", |w, i| map3(w, i, |a: i32, b: i32, c: i32| a.min(b).max(a.max(b).min(c)))),
-    both(0x159, "v_med3_u32", |w, i| map3(w, i, |a: u32, b: u32, c: u32| a.min(b).max(a.max(b).min(c)))),
-    both(0x15a, "v_sad_u8", |w, i| map3(w, i, |a: u32, b: u32, c: u32| sad_u8(a, b).wrapping_add(c))),
-    both(0x15b, "v_sad_hi_u8", |w, i| map3(w, i, |a: u32, b: u32, c: u32| (sad_u8(a, b) << 16).wrapping_add(c))),
-    both(0x15c, "v_sad_u16", |w, i| {
-        map3(w, i, |a: u32, b: u32, c: u32| {
-            c.wrapping_add((a & 0xffff).abs_diff(b & 0xffff)).wrapping_add((a >> 16).abs_diff(b >> 16))
+    both(0x150, "v_mullit_f32", |w, i| {
+        round3(w, i, |a: f32, b: f32, c: f32, r| {
+            let nothing = b.is_nan() || b <= f32::MIN || c.is_nan() || c <= 0.0;
+            if nothing { f32::MIN } else { legacy(a, b, r) }
         });
     }),
-    both(0x15d, "v_sad_u32", |w, i| map3(w, i, |a: u32, b: u32, c: u32| a.abs_diff(b).wrapping_add(c))),
+    both(0x151, "v_min3_f32", |w, i| least3::<f32>(w, i)),
+    both(0x152, "v_min3_i32", |w, i| map3(w, i, |a: i32, b: i32, c: i32| a.min(b).min(c))),
+    both(0x153, "v_min3_u32", |w, i| map3(w, i, |a: u32, b: u32, c: u32| a.min(b).min(c))),
+    both(0x154, "v_max3_f32", |w, i| greatest3::<f32>(w, i)),
+    both(0x155, "v_max3_i32", |w, i| map3(w, i, |a: i32, b: i32, c: i32| a.max(b).max(c))),
+    both(0x156, "v_max3_u32", |w, i| map3(w, i, |a: u32, b: u32, c: u32| a.max(b).max(c))),
+    both(0x157, "v_med3_f32", |w, i| median::<f32>(w, i)),
+    both(0x158, "v_med3_i32", |w, i| map3(w, i, |a: i32, b: i32, c: i32| a.min(b).max(a.max(b).min(c)))),
+    both(0x159, "v_med3_u32", |w, i| map3(w, i, |a: u32, b: u32, c: u32| a.min(b).max(a.max(b).min(c)))),
+    both(0x15a, "v_sad_u8", |w, i| exact3::<u32, u32>(w, i, |a, b, c| i64::from(sad::plain(a as u32, b as u32)) + c)),
+    both(0x15b, "v_sad_hi_u8", |w, i| {
+        exact3::<u32, u32>(w, i, |a, b, c| (i64::from(sad::plain(a as u32, b as u32)) << 16) + c);
+    }),
+    both(0x15c, "v_sad_u16", |w, i| {
+        exact3::<u32, u32>(w, i, |a, b, c| ((a & 0xffff) - (b & 0xffff)).abs() + ((a >> 16) - (b >> 16)).abs() + c);
+    }),
+    both(0x15d, "v_sad_u32", |w, i| exact3::<u32, u32>(w, i, |a, b, c| (a - b).abs() + c)),
     both(0x15e, "v_cvt_pk_u8_f32", |w, i| {
         map3(w, i, |a: f32, b: u32, c: u32| {
             let at = 8 * (b & 3);
@@ -60,50 +69,38 @@ pub static TABLE: &[Row<VectorFn>] = &[
         });
     }),
     both(0x15f, "v_div_fixup_f32", |w, i| {
-        map3(w, i, |q: f32, d: f32, n: f32| super::div::fixup(q.into(), d.into(), n.into(), super::div::SINGLE) as f32);
+        map3(w, i, |q: f32, d: f32, n: f32| div::fixup(q.into(), d.into(), n.into(), div::SINGLE) as f32);
     }),
     both(0x160, "v_div_fixup_f64", |w, i| {
-        map3(w, i, |q: f64, d: f64, n: f64| super::div::fixup(q, d, n, super::div::DOUBLE));
+        map3(w, i, |q: f64, d: f64, n: f64| div::fixup(q, d, n, div::DOUBLE));
     }),
-    both(0x164, "v_add_f64", |w, i| map2(w, i, |a: f64, b: f64| a + b)),
-    both(0x165, "v_mul_f64", |w, i| map2(w, i, |a: f64, b: f64| a * b)),
-    both(0x166, "v_min_f64", |w, i| map2(w, i, min::<f64>)),
-    both(0x167, "v_max_f64", |w, i| map2(w, i, max::<f64>)),
-    both(0x168, "v_ldexp_f64", |w, i| map2(w, i, ldexp64)),
+    both(0x164, "v_add_f64", |w, i| round2(w, i, |a: f64, b: f64, r| a.plus(b, r))),
+    both(0x165, "v_mul_f64", |w, i| round2(w, i, |a: f64, b: f64, r| a.times(b, r))),
+    both(0x166, "v_min_f64", |w, i| min2::<f64>(w, i)),
+    both(0x167, "v_max_f64", |w, i| max2::<f64>(w, i)),
+    both(0x168, "v_ldexp_f64", |w, i| round2(w, i, f64::ldexp)),
     both(0x169, "v_mul_lo_u32", |w, i| map2(w, i, u32::wrapping_mul)),
     both(0x16a, "v_mul_hi_u32", |w, i| map2(w, i, |a: u32, b: u32| ((u64::from(a) * u64::from(b)) >> 32) as u32)),
     rdna1(0x16b, "v_mul_lo_i32", |w, i| map2(w, i, u32::wrapping_mul)),
     both(0x16c, "v_mul_hi_i32", |w, i| map2(w, i, |a: i32, b: i32| ((i64::from(a) * i64::from(b)) >> 32) as u32)),
-    both(0x16d, "v_div_scale_f32", super::div::scale::<f32>),
-    both(0x16e, "v_div_scale_f64", super::div::scale::<f64>),
+    both(0x16d, "v_div_scale_f32", div::scale::<f32>),
+    both(0x16e, "v_div_scale_f64", div::scale::<f64>),
     both(0x16f, "v_div_fmas_f32", |w, i| {
-        let mask = w.mask(reg::VCC);
-        let (a, b, c) = (f32::read(w, i, 0), f32::read(w, i, 1), f32::read(w, i, 2));
-        let result = |lane: usize| {
-            // In double precision, so that a denormal result is rounded once.
-            let sum = f64::from(a[lane]).mul_add(b[lane].into(), c[lane].into());
-            let up = if c[lane].to_bits() >> 23 & 0xff > 127 { 64 } else { -64 };
-            if mask >> lane & 1 != 0 { ldexp64(sum, up) as f32 } else { a[lane].mul_add(b[lane], c[lane]) }
-        };
-        f32::write(w, i, &std::array::from_fn(result));
+        // In double precision, so that a denormal result is rounded once.
+        let scaled = |a: f32, b: f32, c: f32, by: i32| ldexp64(f64::from(a).mul_add(b.into(), c.into()), by) as f32;
+        div::fmas(w, i, f32::mul_add, |a, b, c| scaled(a, b, c, if c.abs() >= 2.0 { 64 } else { -64 }));
     }),
     both(0x170, "v_div_fmas_f64", |w, i| {
-        let mask = w.mask(reg::VCC);
-        let (a, b, c) = (f64::read(w, i, 0), f64::read(w, i, 1), f64::read(w, i, 2));
-        let result = |lane: usize| {
-            let sum = a[lane].mul_add(b[lane], c[lane]);
-            let up = if c[lane].to_bits() >> 52 & 0x7ff > 1023 { 128 } else { -128 };
-            if mask >> lane & 1 != 0 { ldexp64(sum, up) } else { sum }
-        };
-        f64::write(w, i, &std::array::from_fn(result));
+        let scaled = |a: f64, b: f64, c: f64, by: i32| ldexp64(a.mul_add(b, c), by);
+        div::fmas(w, i, f64::mul_add, |a, b, c| scaled(a, b, c, if c.abs() >= 2.0 { 128 } else { -128 }));
     }),
     both(0x171, "v_msad_u8", |w, i| {
-        map3(w, i, |a: u32, b: u32, c: u32| {
-            let sum: u32 = (0..4).filter(|&n| byte(b, n) != 0).map(|n| byte(a, n).abs_diff(byte(b, n))).sum();
-            sum.wrapping_add(c)
-        });
+        exact3::<u32, u32>(w, i, |a, b, c| i64::from(sad::masked(a as u32, b as u32)) + c);
     }),
+    both(0x172, "v_qsad_pk_u16_u8", |w, i| sad::quad16(w, i, sad::plain)),
+    both(0x173, "v_mqsad_pk_u16_u8", |w, i| sad::quad16(w, i, sad::masked)),
     both(0x174, "v_trig_preop_f64", |w, i| map2(w, i, super::trig::preop)),
+    both(0x175, "v_mqsad_u32_u8", |w, i| sad::quad32(w, i, sad::masked)),
     both(0x176, "v_mad_u64_u32", |w, i| {
         mad64(w, i, |a, b, c| (u64::from(a) * u64::from(b)).overflowing_add(c));
     }),
@@ -117,42 +114,51 @@ pub static TABLE: &[Row<VectorFn>] = &[
     both(0x2ff, "v_lshlrev_b64", |w, i| map2(w, i, |a: u32, b: u64| b << (a & 63))),
     both(0x300, "v_lshrrev_b64", |w, i| map2(w, i, |a: u32, b: u64| b >> (a & 63))),
     both(0x301, "v_ashrrev_i64", |w, i| map2(w, i, |a: u32, b: i64| b >> (a & 63))),
-    both(0x303, "v_add_nc_u16", |w, i| clamped(w, i, |a, b| a + b, 0, 0xffff)),
-    both(0x304, "v_sub_nc_u16", |w, i| clamped(w, i, |a, b| a - b, 0, 0xffff)),
-    both(0x305, "v_mul_lo_u16", |w, i| map2(w, i, u16::wrapping_mul)),
+    both(0x303, "v_add_nc_u16", |w, i| exact2::<u16, u16>(w, i, |a, b| a + b)),
+    both(0x304, "v_sub_nc_u16", |w, i| exact2::<u16, u16>(w, i, |a, b| a - b)),
+    both(0x305, "v_mul_lo_u16", |w, i| exact2::<u16, u16>(w, i, |a, b| a * b)),
     both(0x307, "v_lshrrev_b16", |w, i| map2(w, i, |a: u16, b: u16| b >> (a & 15))),
     both(0x308, "v_ashrrev_i16", |w, i| map2(w, i, |a: u16, b: i16| b >> (a & 15))),
     both(0x309, "v_max_u16", |w, i| map2(w, i, |a: u16, b: u16| a.max(b))),
     both(0x30a, "v_max_i16", |w, i| map2(w, i, |a: i16, b: i16| a.max(b))),
     both(0x30b, "v_min_u16", |w, i| map2(w, i, |a: u16, b: u16| a.min(b))),
     both(0x30c, "v_min_i16", |w, i| map2(w, i, |a: i16, b: i16| a.min(b))),
-    both(0x30d, "v_add_nc_i16", |w, i| clamped_signed(w, i, |a, b| a + b)),
-    both(0x30e, "v_sub_nc_i16", |w, i| clamped_signed(w, i, |a, b| a - b)),
+    both(0x30d, "v_add_nc_i16", |w, i| exact2::<i16, i16>(w, i, |a, b| a + b)),
+    both(0x30e, "v_sub_nc_i16", |w, i| exact2::<i16, i16>(w, i, |a, b| a - b)),
     both(0x30f, "v_add_co_u32", |w, i| carry(w, i, false, |a, b, _| a + b)),
     both(0x310, "v_sub_co_u32", |w, i| carry(w, i, false, |a, b, _| a.wrapping_sub(b))),
     both(0x311, "v_pack_b32_f16", |w, i| {
-        map2(w, i, |a: f16, b: f16| u32::from(a.to_bits()) | u32::from(b.to_bits()) << 16);
+        map2(w, i, |a: f16, b: f16| both_halves(a.to_bits(), b.to_bits()));
+    }),
+    both(0x312, "v_cvt_pknorm_i16_f16", |w, i| {
+        map2(w, i, |a: f16, b: f16| both_halves(norm_i16(a.to_f64()) as u16, norm_i16(b.to_f64()) as u16));
+    }),
+    both(0x313, "v_cvt_pknorm_u16_f16", |w, i| {
+        map2(w, i, |a: f16, b: f16| both_halves(norm_u16(a.to_f64()), norm_u16(b.to_f64())));
     }),
     both(0x314, "v_lshlrev_b16", |w, i| map2(w, i, |a: u16, b: u16| b << (a & 15))),
     both(0x319, "v_subrev_co_u32", |w, i| carry(w, i, false, |a, b, _| b.wrapping_sub(a))),
-    both(0x340, "v_mad_u16", |w, i| map3(w, i, |a: u16, b: u16, c: u16| a.wrapping_mul(b).wrapping_add(c))),
+    both(0x340, "v_mad_u16", |w, i| exact3::<u16, u16>(w, i, |a, b, c| a * b + c)),
     both(0x344, "v_perm_b32", |w, i| {
         map3(w, i, |a: u32, b: u32, c: u32| bytes(|n| permuted(pair(a, b), byte(c, n))));
     }),
     both(0x345, "v_xad_u32", |w, i| map3(w, i, |a: u32, b: u32, c: u32| (a ^ b).wrapping_add(c))),
     both(0x346, "v_lshl_add_u32", |w, i| map3(w, i, |a: u32, b: u32, c: u32| (a << (b & 31)).wrapping_add(c))),
     both(0x347, "v_add_lshl_u32", |w, i| map3(w, i, |a: u32, b: u32, c: u32| a.wrapping_add(b) << (c & 31))),
-    both(0x34b, "v_fma_f16", |w, i| map3(w, i, fma16)),
-    both(0x351, "v_min3_f16", |w, i| half(w, i, |a, b, c| min(min(a, b), c))),
+    both(0x34b, "v_fma_f16", |w, i| round3(w, i, f16::fma)),
+    both(0x351, "v_min3_f16", |w, i| least3::<f16>(w, i)),
     both(0x352, "v_min3_i16", |w, i| map3(w, i, |a: i16, b: i16, c: i16| a.min(b).min(c))),
     both(0x353, "v_min3_u16", |w, i| map3(w, i, |a: u16, b: u16, c: u16| a.min(b).min(c))),
-    both(0x354, "v_max3_f16", |w, i| half(w, i, |a, b, c| max(max(a, b), c))),
+    both(0x354, "v_max3_f16", |w, i| greatest3::<f16>(w, i)),
     both(0x355, "v_max3_i16", |w, i| map3(w, i, |a: i16, b: i16, c: i16| a.max(b).max(c))),
     both(0x356, "v_max3_u16", |w, i| map3(w, i, |a: u16, b: u16, c: u16| a.max(b).max(c))),
-    both(0x357, "v_med3_f16", |w, i| half(w, i, med3)),
+    both(0x357, "v_med3_f16", |w, i| median::<f16>(w, i)),
     both(0x358, "v_med3_i16", |w, i| map3(w, i, |a: i16, b: i16, c: i16| a.min(b).max(a.max(b).min(c)))),
     both(0x359, "v_med3_u16", |w, i| map3(w, i, |a: u16, b: u16, c: u16| a.min(b).max(a.max(b).min(c)))),
-    both(0x35e, "v_mad_i16", |w, i| map3(w, i, |a: i16, b: i16, c: i16| a.wrapping_mul(b).wrapping_add(c))),
+    both(0x35e, "v_mad_i16", |w, i| exact3::<i16, i16>(w, i, |a, b, c| a * b + c)),
+    both(0x35f, "v_div_fixup_f16", |w, i| {
+        map3(w, i, |q: f16, d: f16, n: f16| f16::from_f64(div::fixup(q.into(), d.into(), n.into(), div::HALF)));
+    }),
     both(0x360, "v_readlane_b32", |w, i| {
         let value = lane(w, i.src[0], w.src32(i.src[1]) as usize);
         w.set_s32(i.dst, value);
@@ -161,11 +167,17 @@ pub static TABLE: &[Row<VectorFn>] = &[
         let (value, to) = (w.src32(i.src[0]), w.src32(i.src[1]) as usize % w.lanes);
         w.v[usize::from(i.dst)][to] = value;
     }),
-    both(0x362, "v_ldexp_f32", |w, i| map2(w, i, ldexp32)),
+    both(0x362, "v_ldexp_f32", |w, i| round2(w, i, f32::ldexp)),
     both(0x363, "v_bfm_b32", |w, i| map2(w, i, |a: u32, b: u32| ((1_u32 << (a & 31)) - 1) << (b & 31))),
     both(0x364, "v_bcnt_u32_b32", |w, i| map2(w, i, |a: u32, b: u32| a.count_ones().wrapping_add(b))),
     both(0x365, "v_mbcnt_lo_u32_b32", |w, i| mbcnt(w, i, 0)),
     both(0x366, "v_mbcnt_hi_u32_b32", |w, i| mbcnt(w, i, 32)),
+    both(0x368, "v_cvt_pknorm_i16_f32", |w, i| {
+        map2(w, i, |a: f32, b: f32| both_halves(norm_i16(a.into()) as u16, norm_i16(b.into()) as u16));
+    }),
+    both(0x369, "v_cvt_pknorm_u16_f32", |w, i| {
+        map2(w, i, |a: f32, b: f32| both_halves(norm_u16(a.into()), norm_u16(b.into())));
+    }),
     both(0x36a, "v_cvt_pk_u16_u32", |w, i| map2(w, i, |a: u32, b: u32| a.min(0xffff) | b.min(0xffff) << 16)),
     both(0x36b, "v_cvt_pk_i16_i32", |w, i| {
         let short = |v: i32| v.clamp(-0x8000, 0x7fff) as u32 & 0xffff;
@@ -175,20 +187,31 @@ pub static TABLE: &[Row<VectorFn>] = &[
     both(0x36f, "v_lshl_or_b32", |w, i| map3(w, i, |a: u32, b: u32, c: u32| a << (b & 31) | c)),
     both(0x371, "v_and_or_b32", |w, i| map3(w, i, |a: u32, b: u32, c: u32| a & b | c)),
     both(0x372, "v_or3_b32", |w, i| map3(w, i, |a: u32, b: u32, c: u32| a | b | c)),
-    both(0x373, "v_mad_u32_u16", |w, i| {
-        map3(w, i, |a: u16, b: u16, c: u32| (u32::from(a) * u32::from(b)).wrapping_add(c));
-    }),
-    both(0x375, "v_mad_i32_i16", |w, i| {
-        map3(w, i, |a: i16, b: i16, c: i32| (i32::from(a) * i32::from(b)).wrapping_add(c));
-    }),
-    both(0x376, "v_sub_nc_i32", |w, i| clamped32(w, i, |a, b| a - b)),
+    both(0x373, "v_mad_u32_u16", |w, i| exact3::<u16, u32>(w, i, |a, b, c| a * b + c)),
+    both(0x375, "v_mad_i32_i16", |w, i| exact3::<i16, i32>(w, i, |a, b, c| a * b + c)),
+    both(0x376, "v_sub_nc_i32", |w, i| exact2::<i32, i32>(w, i, |a, b| a - b)),
     both(0x377, "v_permlane16_b32", |w, i| permlane(w, i, 0)),
     both(0x378, "v_permlanex16_b32", |w, i| permlane(w, i, 16)),
-    both(0x37f, "v_add_nc_i32", |w, i| clamped32(w, i, |a, b| a + b)),
+    both(0x37f, "v_add_nc_i32", |w, i| exact2::<i32, i32>(w, i, |a, b| a + b)),
 ];
 
-fn half(w: &mut Wave, i: &Vector, f: impl Fn(f32, f32, f32) -> f32) {
-    map3(w, i, |a: f16, b: f16, c: f16| f16::from_f32(f(a.to_f32(), b.to_f32(), c.to_f32())));
+fn least3<T: Value + Float>(w: &mut Wave, i: &Vector) {
+    let ieee = ieee(w);
+    map3(w, i, |a: T, b: T, c: T| least(ieee, least(ieee, a, b), c));
+}
+
+fn greatest3<T: Value + Float>(w: &mut Wave, i: &Vector) {
+    let ieee = ieee(w);
+    map3(w, i, |a: T, b: T, c: T| greatest(ieee, greatest(ieee, a, b), c));
+}
+
+fn median<T: Value + Float>(w: &mut Wave, i: &Vector) {
+    let ieee = ieee(w);
+    map3(w, i, |a: T, b: T, c: T| med3(ieee, a, b, c));
+}
+
+fn both_halves(low: u16, high: u16) -> u32 {
+    u32::from(low) | u32::from(high) << 16
 }
 
 fn bfe_i32(a: u32, offset: u32, width: u32) -> u32 {
@@ -218,10 +241,6 @@ fn bytes(f: impl Fn(u32) -> u32) -> u32 {
     (0..4).fold(0, |all, n| all | (f(n) & 0xff) << (8 * n))
 }
 
-fn sad_u8(a: u32, b: u32) -> u32 {
-    (0..4).map(|n| byte(a, n).abs_diff(byte(b, n))).sum()
-}
-
 /// What a selector byte of `v_perm_b32` picks: a byte, a sign, 0x00 or 0xff.
 fn permuted(from: u64, select: u32) -> u32 {
     match select {
@@ -239,47 +258,21 @@ fn permuted(from: u64, select: u32) -> u32 {
 }
 
 fn mad64(w: &mut Wave, i: &Vector, f: impl Fn(u32, u32, u64) -> (u64, bool)) {
-    let (a, b, c) = (u32::read(w, i, 0), u32::read(w, i, 1), u64::read(w, i, 2));
-    let mut mask = 0;
-    let mut results = [0; 64];
-    for lane in 0..w.lanes {
-        let (sum, over) = f(a[lane], b[lane], c[lane]);
-        results[lane] = sum;
-        mask |= u64::from(over) << lane;
-    }
-    u64::write(w, i, &results);
-    w.set_mask(i.sdst, mask & w.exec());
-}
-
-fn clamped(w: &mut Wave, i: &Vector, f: impl Fn(i32, i32) -> i32, low: i32, high: i32) {
-    let clamp = i.clamp;
-    map2(w, i, |a: u16, b: u16| {
-        let exact = f(a.into(), b.into());
-        if clamp { exact.clamp(low, high) as u16 } else { exact as u16 }
+    let over = each(w, i, |w, pass| {
+        let (a, b, c) = (u32::read(w, i, 0, pass), u32::read(w, i, 1, pass), u64::read(w, i, 2, pass));
+        let sums: Pass<(u64, bool)> = std::array::from_fn(|lane| f(a[lane], b[lane], c[lane]));
+        (sums.map(|(sum, _)| sum), gather(|lane| sums[lane].1))
     });
-}
-
-fn clamped_signed(w: &mut Wave, i: &Vector, f: impl Fn(i32, i32) -> i32) {
-    let clamp = i.clamp;
-    map2(w, i, |a: i16, b: i16| {
-        let exact = f(a.into(), b.into());
-        if clamp { exact.clamp(-0x8000, 0x7fff) as i16 } else { exact as i16 }
-    });
-}
-
-fn clamped32(w: &mut Wave, i: &Vector, f: impl Fn(i64, i64) -> i64) {
-    let clamp = i.clamp;
-    map2(w, i, |a: i32, b: i32| {
-        let exact = f(a.into(), b.into());
-        if clamp { exact.clamp(i32::MIN.into(), i32::MAX.into()) as i32 } else { exact as i32 }
-    });
+    w.set_mask(i.sdst, over);
 }
 
 /// Counts the mask's bits below each lane, of the 32 lanes from `first` on.
 fn mbcnt(w: &mut Wave, i: &Vector, first: usize) {
-    let (a, b) = (u32::read(w, i, 0), u32::read(w, i, 1));
-    let below = |lane: usize| ((1_u64 << lane.saturating_sub(first).min(32)) - 1) as u32;
-    u32::write(w, i, &std::array::from_fn(|lane| (a[lane] & below(lane)).count_ones().wrapping_add(b[lane])));
+    each(w, i, |w, pass| {
+        let (a, b) = (u32::read(w, i, 0, pass), u32::read(w, i, 1, pass));
+        let below = |lane: usize| ((1_u64 << (PASS * pass + lane).saturating_sub(first).min(32)) - 1) as u32;
+        (std::array::from_fn(|lane| (a[lane] & below(lane)).count_ones().wrapping_add(b[lane])), 0)
+    });
 }
 
 /// Moves lanes within a row of 16, or to the other row of two, by sixteen selectors of four bits. op_sel 0 lets

@@ -1,46 +1,51 @@
-//! VOP3P: two halves at once, and mixed precision.
+//! VOP3P: two halves at once, mixed precision and dot products.
 
 use half::f16;
 
-use super::float::{max, min};
-use super::map::Value;
-use super::vop2::fma16;
+use super::float::{greatest, least};
+use super::int::{Integer, clamped};
+use super::map::{Value, each, ieee};
+use super::round::{Round, Rounds};
 use crate::inst::{Vector, VectorFn};
-use crate::row::{Row, both};
-use crate::wave::Wave;
+use crate::row::{Row, both, rdna2};
+use crate::wave::{Pass, Wave};
 
 pub static TABLE: &[Row<VectorFn>] = &[
-    both(0x00, "v_pk_mad_i16", |w, i| integers(w, i, |a, b, c| a.wrapping_mul(b).wrapping_add(c))),
-    both(0x01, "v_pk_mul_lo_u16", |w, i| integers(w, i, |a, b, _| a.wrapping_mul(b))),
-    both(0x02, "v_pk_add_i16", |w, i| integers(w, i, |a, b, _| a.wrapping_add(b))),
-    both(0x03, "v_pk_sub_i16", |w, i| integers(w, i, |a, b, _| a.wrapping_sub(b))),
-    both(0x04, "v_pk_lshlrev_b16", |w, i| integers(w, i, |a, b, _| b << (a & 15))),
-    both(0x05, "v_pk_lshrrev_b16", |w, i| integers(w, i, |a, b, _| b >> (a & 15))),
-    both(0x06, "v_pk_ashrrev_i16", |w, i| integers(w, i, |a, b, _| (b as i16 >> (a & 15)) as u16)),
-    both(0x07, "v_pk_max_i16", |w, i| integers(w, i, |a, b, _| (a as i16).max(b as i16) as u16)),
-    both(0x08, "v_pk_min_i16", |w, i| integers(w, i, |a, b, _| (a as i16).min(b as i16) as u16)),
-    both(0x09, "v_pk_mad_u16", |w, i| integers(w, i, |a, b, c| a.wrapping_mul(b).wrapping_add(c))),
-    both(0x0a, "v_pk_add_u16", |w, i| integers(w, i, |a, b, _| a.wrapping_add(b))),
-    both(0x0b, "v_pk_sub_u16", |w, i| integers(w, i, |a, b, _| a.wrapping_sub(b))),
-    both(0x0c, "v_pk_max_u16", |w, i| integers(w, i, |a, b, _| a.max(b))),
-    both(0x0d, "v_pk_min_u16", |w, i| integers(w, i, |a, b, _| a.min(b))),
-    both(0x0e, "v_pk_fma_f16", |w, i| halves(w, i, fma16)),
-    both(0x0f, "v_pk_add_f16", |w, i| halves(w, i, |a, b, _| f16::from_f32(a.to_f32() + b.to_f32()))),
-    both(0x10, "v_pk_mul_f16", |w, i| halves(w, i, |a, b, _| f16::from_f32(a.to_f32() * b.to_f32()))),
-    both(0x11, "v_pk_min_f16", |w, i| halves(w, i, |a, b, _| f16::from_f32(min(a.to_f32(), b.to_f32())))),
-    both(0x12, "v_pk_max_f16", |w, i| halves(w, i, |a, b, _| f16::from_f32(max(a.to_f32(), b.to_f32())))),
-    both(0x20, "v_fma_mix_f32", |w, i| {
-        let results = mixed(w, i);
-        f32::write(w, &plain(i), &results);
+    both(0x00, "v_pk_mad_i16", |w, i| integers::<i16>(w, i, |a, b, c| a * b + c)),
+    both(0x01, "v_pk_mul_lo_u16", |w, i| integers::<u16>(w, i, |a, b, _| a * b)),
+    both(0x02, "v_pk_add_i16", |w, i| integers::<i16>(w, i, |a, b, _| a + b)),
+    both(0x03, "v_pk_sub_i16", |w, i| integers::<i16>(w, i, |a, b, _| a - b)),
+    both(0x04, "v_pk_lshlrev_b16", |w, i| bits::<u16>(w, i, |a, b| b << (a & 15))),
+    both(0x05, "v_pk_lshrrev_b16", |w, i| bits::<u16>(w, i, |a, b| b >> (a & 15))),
+    both(0x06, "v_pk_ashrrev_i16", |w, i| bits::<i16>(w, i, |a, b| b >> (a & 15))),
+    both(0x07, "v_pk_max_i16", |w, i| bits::<i16>(w, i, i16::max)),
+    both(0x08, "v_pk_min_i16", |w, i| bits::<i16>(w, i, i16::min)),
+    both(0x09, "v_pk_mad_u16", |w, i| integers::<u16>(w, i, |a, b, c| a * b + c)),
+    both(0x0a, "v_pk_add_u16", |w, i| integers::<u16>(w, i, |a, b, _| a + b)),
+    both(0x0b, "v_pk_sub_u16", |w, i| integers::<u16>(w, i, |a, b, _| a - b)),
+    both(0x0c, "v_pk_max_u16", |w, i| bits::<u16>(w, i, u16::max)),
+    both(0x0d, "v_pk_min_u16", |w, i| bits::<u16>(w, i, u16::min)),
+    both(0x0e, "v_pk_fma_f16", |w, i| packed::<f16>(w, i, f16::fma)),
+    both(0x0f, "v_pk_add_f16", |w, i| packed::<f16>(w, i, |a, b, _, r| a.plus(b, r))),
+    both(0x10, "v_pk_mul_f16", |w, i| packed::<f16>(w, i, |a, b, _, r| a.times(b, r))),
+    both(0x11, "v_pk_min_f16", |w, i| {
+        let ieee = ieee(w);
+        packed(w, i, |a: f16, b, _, _| least(ieee, a, b));
     }),
-    both(0x21, "v_fma_mixlo_f16", |w, i| {
-        let results = mixed(w, i).map(f16::from_f32);
-        f16::write(w, &plain(i), &results);
+    both(0x12, "v_pk_max_f16", |w, i| {
+        let ieee = ieee(w);
+        packed(w, i, |a: f16, b, _, _| greatest(ieee, a, b));
     }),
-    both(0x22, "v_fma_mixhi_f16", |w, i| {
-        let results = mixed(w, i).map(f16::from_f32);
-        f16::write(w, &Vector { op_sel: 8, ..plain(i) }, &results);
-    }),
+    rdna2(0x13, "v_dot2_f32_f16", dot2_f32),
+    rdna2(0x14, "v_dot2_i32_i16", |w, i| dot::<i32>(w, i, 16)),
+    rdna2(0x15, "v_dot2_u32_u16", |w, i| dot::<u32>(w, i, 16)),
+    rdna2(0x16, "v_dot4_i32_i8", |w, i| dot::<i32>(w, i, 8)),
+    rdna2(0x17, "v_dot4_u32_u8", |w, i| dot::<u32>(w, i, 8)),
+    rdna2(0x18, "v_dot8_i32_i4", |w, i| dot::<i32>(w, i, 4)),
+    rdna2(0x19, "v_dot8_u32_u4", |w, i| dot::<u32>(w, i, 4)),
+    both(0x20, "v_fma_mix_f32", |w, i| mixed(w, i, 0, |v, _| v)),
+    both(0x21, "v_fma_mixlo_f16", |w, i| mixed(w, i, 0, |v, r| f16::from_double(v.into(), r))),
+    both(0x22, "v_fma_mixhi_f16", |w, i| mixed(w, i, 8, |v, r| f16::from_double(v.into(), r))),
 ];
 
 /// The operands without what selects halves.
@@ -48,51 +53,85 @@ fn plain(i: &Vector) -> Vector {
     Vector { op_sel: 0, neg: 0, abs: 0, ..*i }
 }
 
-/// Source `n` as the half that `select` names. A constant is in the lower half.
-fn read(w: &Wave, i: &Vector, n: usize, select: u8) -> [u16; 64] {
-    u16::read(w, &Vector { op_sel: select, ..plain(i) }, n)
+/// The operands with what selects and negates the lower halves, and the upper ones.
+fn lower_upper(i: &Vector) -> [Vector; 2] {
+    [Vector { abs: 0, ..*i }, Vector { op_sel: i.op_sel_hi, neg: i.neg_hi, abs: 0, ..*i }]
 }
 
-fn pack(w: &mut Wave, i: &Vector, low: &[u16; 64], high: &[u16; 64]) {
-    u32::write(w, &plain(i), &std::array::from_fn(|lane| u32::from(low[lane]) | u32::from(high[lane]) << 16));
-}
-
-fn integers(w: &mut Wave, i: &Vector, f: impl Fn(u16, u16, u16) -> u16) {
-    if i.clamp {
-        return w.trap("saturation of packed integers is not modelled");
+/// Does `f` with the lower halves and with the upper ones.
+#[inline]
+pub fn packed<T: Value>(w: &mut Wave, i: &Vector, f: impl Fn(T, T, T, Round) -> T) {
+    let round = f16::direction(w.mode);
+    for pass in 0..w.passes() {
+        let results = lower_upper(i).map(|part| -> Pass<T> {
+            let [a, b, c] = [0, 1, 2].map(|n| T::read(w, &part, n, pass));
+            std::array::from_fn(|lane| f(a[lane], b[lane], c[lane], round))
+        });
+        for (result, op_sel) in results.iter().zip([0, 8]) {
+            T::write(w, &Vector { op_sel, ..plain(i) }, pass, result);
+        }
     }
-    let half = |select: u8| {
-        let (a, b, c) = (read(w, i, 0, select), read(w, i, 1, select), read(w, i, 2, select));
-        std::array::from_fn(|lane| f(a[lane], b[lane], c[lane]))
-    };
-    let (low, high) = (half(i.op_sel), half(i.op_sel_hi));
-    pack(w, i, &low, &high);
 }
 
-fn halves(w: &mut Wave, i: &Vector, f: impl Fn(f16, f16, f16) -> f16) {
-    let half = |select: u8, neg: u8| {
-        let source = |n: usize| {
-            let flip = if neg >> n & 1 != 0 { 0x8000 } else { 0 };
-            read(w, i, n, select).map(|v| f16::from_bits(v ^ flip))
-        };
-        let (a, b, c) = (source(0), source(1), source(2));
-        std::array::from_fn(|lane| {
-            let result = f(a[lane], b[lane], c[lane]);
-            let clamped = if result > f16::ZERO { result.min(f16::ONE) } else { f16::ZERO };
-            if i.clamp { clamped } else { result }.to_bits()
-        })
+#[inline]
+fn integers<T: Integer>(w: &mut Wave, i: &Vector, f: impl Fn(i64, i64, i64) -> i64) {
+    let fit = if i.clamp { clamped } else { T::cut };
+    packed(w, i, |a: T, b: T, c: T, _| fit(f(a.into(), b.into(), c.into())));
+}
+
+#[inline]
+fn bits<T: Value>(w: &mut Wave, i: &Vector, f: impl Fn(T, T) -> T) {
+    packed(w, i, |a: T, b: T, _, _| f(a, b));
+}
+
+/// The sum of the products of fields of `bits` bits, signed as `T` is, and of source 2.
+#[inline]
+pub fn dot<T: Integer>(w: &mut Wave, i: &Vector, bits: u32) {
+    let chosen = |v: u32, n: u32| {
+        let half = |select: u8| v >> (u32::from(select) >> n & 1) * 16 & 0xffff;
+        if bits == 16 { half(i.op_sel) | half(i.op_sel_hi) << 16 } else { v }
     };
-    let (low, high) = (half(i.op_sel, i.neg), half(i.op_sel_hi, i.neg_hi));
-    pack(w, i, &low, &high);
+    let field = |v: u32, n: u32| {
+        let top = v << (32 - bits - n * bits);
+        if T::LEAST < 0 { i64::from(top as i32 >> (32 - bits)) } else { i64::from(top >> (32 - bits)) }
+    };
+    each(w, &plain(i), |w, pass| {
+        let (a, b, c) = (u32::read(w, i, 0, pass), u32::read(w, i, 1, pass), T::read(w, i, 2, pass));
+        let sum = |lane: usize| {
+            let (a, b) = (chosen(a[lane], 0), chosen(b[lane], 1));
+            let products = (0..32 / bits).map(|n| field(a, n) * field(b, n));
+            let exact = products.sum::<i64>() + c[lane].into();
+            if i.clamp { clamped(exact) } else { T::cut(exact) }
+        };
+        (std::array::from_fn(sum), 0)
+    });
+}
+
+/// The sum of the products of halves and of a single, rounded once: how the card rounds in between is not documented.
+#[inline]
+pub fn dot2_f32(w: &mut Wave, i: &Vector) {
+    each(w, &plain(i), |w, pass| {
+        let [low, high] = lower_upper(i).map(|part| [0, 1].map(|n| f16::read(w, &part, n, pass).map(f16::to_f64)));
+        let c = f32::read(w, &Vector { abs: 0, ..*i }, 2, pass);
+        let sum = |n: usize| low[0][n] * low[1][n] + high[0][n] * high[1][n] + f64::from(c[n]);
+        (std::array::from_fn(|lane| sum(lane) as f32), 0)
+    });
 }
 
 /// `a * b + c` in single precision; op_sel_hi makes a source a half, op_sel then says which one.
-fn mixed(w: &Wave, i: &Vector) -> [f32; 64] {
-    let source = |n: usize| {
-        // neg_hi is where the encoding has the absolute values.
-        let only = Vector { neg: i.neg, abs: i.neg_hi, op_sel: i.op_sel, ..*i };
-        if i.op_sel_hi >> n & 1 != 0 { f16::read(w, &only, n).map(f16::to_f32) } else { f32::read(w, &only, n) }
-    };
-    let (a, b, c) = (source(0), source(1), source(2));
-    std::array::from_fn(|lane| a[lane].mul_add(b[lane], c[lane]))
+#[inline]
+fn mixed<R: Value>(w: &mut Wave, i: &Vector, op_sel: u8, f: impl Fn(f32, Round) -> R) {
+    let round = f32::direction(w.mode);
+    // neg_hi is where the encoding has the absolute values.
+    let from = Vector { abs: i.neg_hi, ..*i };
+    each(w, &Vector { op_sel, ..plain(i) }, |w, pass| {
+        let [a, b, c] = [0, 1, 2].map(|n| {
+            if i.op_sel_hi >> n & 1 != 0 {
+                f16::read(w, &from, n, pass).map(f16::to_f32)
+            } else {
+                f32::read(w, &from, n, pass)
+            }
+        });
+        (std::array::from_fn(|lane| f(a[lane].fma(b[lane], c[lane], round), f16::direction(w.mode))), 0)
+    });
 }
