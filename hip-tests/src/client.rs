@@ -24,6 +24,8 @@ pub enum Client {
     Events,
     /// `hsa_pools.cpp`: one allocation from each pool, without HIP.
     HsaPools,
+    /// `agents.cpp`: the GPUs and their names, without HIP.
+    Agents,
     /// `wheel/client.py`: Python on a wheel that bundles the runtime.
     Wheel,
     /// `ggml.cpp`: llama.cpp's HIP backend from Debian, through ggml's public C interface.
@@ -179,6 +181,7 @@ impl Client {
             }
             Client::Events => native("events"),
             Client::HsaPools => native("hsa_pools"),
+            Client::Agents => native("agents"),
             Client::Wheel => crate::wheel::command(stack),
             Client::Ggml => ggml(stack, "ggml"),
             Client::GgmlCompute => ggml(stack, "ggml_compute"),

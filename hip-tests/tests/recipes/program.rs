@@ -1,0 +1,115 @@
+//! Programs that hold code for chosen gfx targets: a wheel of PyTorch, or a program of their own.
+
+use anyhow::{Context, Result};
+use rmcp_hip_tests::{Compiler, require};
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// A program to run.
+#[derive(Clone, Copy, Debug)]
+pub enum Program {
+    /// One without any GPU code.
+    Plain,
+    /// A Python whose environment has a wheel of PyTorch.
+    Torch {
+        /// PyTorch's version.
+        version: &'static str,
+        /// What torch.version.hip says; None: built without ROCm.
+        hip: Option<&'static str>,
+        /// The targets of libtorch_hip.so.
+        code: &'static [&'static str],
+        /// The targets of rocBLAS's kernels.
+        kernels: &'static [&'static str],
+    },
+    /// A program that is linked to the HIP runtime of that release, which lies in its own tree.
+    Own {
+        /// As in libamdhip64.so.6.4.43484.
+        release: &'static str,
+        /// The targets of the program.
+        code: &'static [&'static str],
+    },
+}
+
+impl Program {
+    /// Builds it below a folder; its executable, which prints its environment. None without the compiler.
+    pub fn build(self, root: &Path) -> Option<PathBuf> {
+        match self {
+            Self::Plain => Some("/usr/bin/env".into()),
+            Self::Torch { version, hip, code, kernels } => {
+                require("hipcc from Debian", torch(root, version, hip, code, kernels))
+            }
+            Self::Own { release, code } => require("hipcc from Debian", own(root, release, code)),
+        }
+    }
+}
+
+/// An environment as `python -m venv` makes it, with `torch` laid out as its wheels are. Its Python prints its environment.
+fn torch(root: &Path, version: &str, hip: Option<&str>, code: &[&str], kernels: &[&str]) -> Result<PathBuf> {
+    let site = root.join("venv/lib/python3.11/site-packages");
+    let library = site.join("torch/lib");
+    let folders =
+        [root.join("venv/bin"), site.join(format!("torch-{version}.dist-info")), library.join("rocblas/library")];
+    folders.iter().try_for_each(fs::create_dir_all)?;
+    fs::write(root.join("venv/pyvenv.cfg"), "home = /usr/bin\nversion = 3.11.2\n")?;
+    fs::write(site.join("torch/__init__.py"), "")?;
+    let said = hip.map_or("None".into(), |hip| format!("{hip:?}"));
+    fs::write(site.join("torch/version.py"), format!("__version__ = '{version}'\nhip: Optional[str] = {said}\n"))?;
+    let python = root.join("venv/bin/python");
+    symlink("/usr/bin/env", &python)?;
+    let Some(hip) = hip else { return Ok(python) };
+
+    runtime(&library, hip.split('-').next().unwrap_or(hip))?;
+    let object = Compiler::fetch()?.object("targets.cpp", code, &FLAGS)?;
+    let runtime = library.join(soname(hip));
+    link(&library.join("libtorch_hip.so"), &[&object, &runtime], &["-shared", "-Wl,-rpath,$ORIGIN"])?;
+    for target in kernels {
+        fs::write(library.join(format!("rocblas/library/TensileLibrary_lazy_{target}.dat")), "")?;
+    }
+    Ok(python)
+}
+
+fn own(root: &Path, release: &str, code: &[&str]) -> Result<PathBuf> {
+    let (bin, library) = (root.join("bin"), root.join("lib"));
+    [&bin, &library].into_iter().try_for_each(fs::create_dir_all)?;
+    runtime(&library, release)?;
+    let object = Compiler::fetch()?.object("targets.cpp", code, &FLAGS)?;
+    let program = bin.join("program");
+    link(&program, &[&object, &library.join(soname(release))], &["-Wl,-rpath,$ORIGIN/../lib"])?;
+    Ok(program)
+}
+
+/// Position-independent, so that the same object serves libraries and programs.
+const FLAGS: [&str; 4] = ["-fPIC", "-O1", "-nogpuinc", "-nogpulib"];
+
+/// A HIP runtime in name, with the functions that compiled code calls when it is loaded.
+fn runtime(folder: &Path, release: &str) -> Result<()> {
+    let source = folder.join("runtime.cpp");
+    let functions = [
+        "__hipRegisterFatBinary",
+        "__hipUnregisterFatBinary",
+        "__hipRegisterFunction",
+        "__hipPushCallConfiguration",
+        "__hipPopCallConfiguration",
+        "hipLaunchKernel",
+    ];
+    fs::write(&source, functions.map(|name| format!("extern \"C\" void *{name}() {{ return nullptr; }}\n")).concat())?;
+    let file = folder.join(format!("libamdhip64.so.{release}"));
+    link(&file, &[&source], &["-shared", "-fPIC", &format!("-Wl,-soname,{}", soname(release))])?;
+    let link = folder.join(soname(release));
+    if link != file {
+        symlink(&file, &link)?;
+    }
+    Ok(())
+}
+
+fn soname(release: &str) -> String {
+    format!("libamdhip64.so.{}", release.split('.').next().unwrap_or(release))
+}
+
+fn link(to: &Path, inputs: &[&Path], options: &[&str]) -> Result<()> {
+    let output = Command::new("c++").args(options).arg("-o").arg(to).args(inputs).output().context("run c++")?;
+    assert!(output.status.success(), "c++ refuses {}:\n{}", to.display(), String::from_utf8_lossy(&output.stderr));
+    Ok(())
+}
