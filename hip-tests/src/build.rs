@@ -1,7 +1,7 @@
 //! Where the built RMCP and the emulator lie.
 
 use anyhow::{Context, Result, ensure};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// The folder that `cargo xtask build` fills, laid out as installed.
 #[derive(Clone, Debug)]
@@ -26,6 +26,11 @@ impl Build {
         Ok(build)
     }
 
+    /// The folder.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
     fn library(&self, name: &str) -> PathBuf {
         self.root.join("lib/rmcp").join(name)
     }
@@ -43,6 +48,16 @@ impl Build {
     /// `librmcp_kfd.so`, the emulated card.
     pub fn kfd(&self) -> PathBuf {
         self.library("librmcp_kfd.so")
+    }
+
+    /// The program behind `rmcp demo --atomics`.
+    pub fn atomics_client(&self) -> PathBuf {
+        self.library("rmcp-atomics-client")
+    }
+
+    /// The command `rmcp`.
+    pub fn rmcp(&self) -> PathBuf {
+        self.root.join("bin/rmcp")
     }
 
     /// The command `rmcp-run`.

@@ -33,15 +33,13 @@ enum Order {
 }
 
 fn main() -> ExitCode {
-    let result = if process::id() == 1 {
-        boot()
-    } else {
-        match order(env::args().skip(1)) {
-            Some(order) => carry_out(order),
-            None => {
-                let _ = write!(io::stderr(), "{USAGE}");
-                return ExitCode::from(USAGE_STATUS);
-            }
+    let result = match order(env::args().skip(1)) {
+        Some(order) => carry_out(order),
+        // A kernel gives the first process the words of its command line that it does not know itself.
+        None if process::id() == 1 => boot(),
+        None => {
+            let _ = write!(io::stderr(), "{USAGE}");
+            return ExitCode::from(USAGE_STATUS);
         }
     };
     // Nothing is left to tell where the output is closed.

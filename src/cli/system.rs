@@ -182,7 +182,7 @@ impl Report for State {
             writeln!(out, "It will be taken back unless you run `rmcp enable --system --confirm`.")?;
         }
         if self.processes > 0 {
-            writeln!(out, "{} running processes have it.", self.processes)?;
+            writeln!(out, "Running processes that have it: {}.", self.processes)?;
         }
         if !self.foreign.is_empty() {
             writeln!(out, "Also in the list: {}.", self.foreign.join(", "))?;

@@ -112,10 +112,12 @@ fn remove(folder: &Path) -> Result<(), SystemError> {
     }
 }
 
-/// How many processes have mapped a file whose path starts so, as far as this process may look.
+/// How many other processes have mapped a file whose path starts so, as far as this process may look.
 pub fn users(system: &System, prefix: &str) -> usize {
     let Ok(processes) = fs::read_dir(system.path("/proc")) else { return 0 };
-    let maps = processes.flatten().filter(|entry| entry.file_name().to_string_lossy().parse::<u32>().is_ok());
+    let own = std::process::id();
+    let other = |name: &str| name.parse::<u32>().is_ok_and(|process| process != own);
+    let maps = processes.flatten().filter(|entry| other(&entry.file_name().to_string_lossy()));
     maps.filter(|entry| fs::read(entry.path().join("maps")).is_ok_and(|maps| holds(&maps, prefix.as_bytes()))).count()
 }
 

@@ -6,12 +6,13 @@ use anyhow::{Result, bail};
 use std::path::{Path, PathBuf};
 
 /// The programs that the build and the tests call, and Debian's packages of them.
-const PROGRAMS: [(&str, &str); 8] = [
+const PROGRAMS: [(&str, &str); 9] = [
     ("c++", "g++"),
     ("dpkg", "dpkg"),
     ("apt-get", "apt"),
     ("python3", "python3"),
     ("strace", "strace"),
+    ("debootstrap", "debootstrap"),
     ("mandoc", "mandoc"),
     ("zsh", "zsh"),
     ("fish", "fish"),

@@ -1,0 +1,88 @@
+//! `rmcp enable --system`, `disable`, `status`.
+
+use super::{LIST, machine};
+
+/// Whether a program that starts there has RMCP in it.
+const IS_IN: &str = "grep -c '/librmcp[.]so' /proc/self/maps || true";
+
+#[test]
+fn every_program_has_rmcp_once_it_is_enabled_and_none_once_it_is_disabled() {
+    let Some(machine) = machine() else { return };
+    let before = machine.changed_files();
+    assert_eq!(machine.says(IS_IN), "0\n");
+    let said = machine.says("rmcp enable --system");
+    let list = machine.changed_file(LIST).unwrap();
+    assert!(said.contains(list.trim()) && list.contains("/$LIB/librmcp.so"), "{said}");
+    assert_ne!(machine.says(IS_IN), "0\n");
+    assert_eq!(machine.run("rmcp status").status.code(), Some(0));
+
+    machine.says("rmcp disable --system");
+    assert_eq!(machine.says(IS_IN), "0\n");
+    assert_eq!(machine.run("rmcp status").status.code(), Some(3));
+    assert_eq!(machine.changed_files(), before, "nothing is left behind");
+}
+
+#[test]
+fn enabling_again_changes_nothing() {
+    let Some(machine) = machine() else { return };
+    machine.says("rmcp enable --system");
+    let files = machine.changed_files();
+    let list = machine.changed_file(LIST);
+    assert!(machine.says("rmcp enable --system").contains("already"));
+    assert_eq!((machine.changed_files(), machine.changed_file(LIST)), (files, list));
+}
+
+#[test]
+fn foreign_lines_stay() {
+    let Some(machine) = machine() else { return };
+    machine.says(
+        "echo 'int rmcp_foreign;' | gcc -shared -fPIC -x c - -o /usr/lib/foreign.so
+         printf '# an administrator wrote this\\n/usr/lib/foreign.so' > /etc/ld.so.preload
+         rmcp enable --system",
+    );
+    let list = machine.changed_file(LIST).unwrap();
+    assert!(list.starts_with("# an administrator wrote this\n/usr/lib/foreign.so\n/usr/lib/rmcp/system/"), "{list}");
+    machine.says("rmcp disable --system");
+    assert_eq!(machine.changed_file(LIST).unwrap(), "# an administrator wrote this\n/usr/lib/foreign.so\n");
+}
+
+#[test]
+fn a_32_bit_loader_finds_an_empty_library_and_says_nothing() {
+    let Some(machine) = machine() else { return };
+    machine.says("rmcp enable --system");
+    let listed = machine.says("/lib/ld-linux.so.2 --list /lib32/libc.so.6");
+    assert!(listed.contains("/lib32/librmcp.so"), "{listed}");
+}
+
+#[test]
+fn a_setuid_program_of_another_user_runs_as_before_and_rmcp_stays_out_of_its_way() {
+    let Some(machine) = machine() else { return };
+    let script = "setpriv --reuid 65534 --regid 65534 --clear-groups env RMCP_LOG=debug RMCP_LOG_FILE=/tmp/log su --version; ls /tmp";
+    let before = machine.says(script);
+    machine.says("rmcp enable --system");
+    assert_eq!(machine.says(script), before);
+}
+
+#[test]
+fn a_library_that_breaks_programs_is_refused_and_the_list_stays() {
+    let Some(machine) = machine() else { return };
+    machine.says(
+        "echo 'void abort(void); __attribute__((constructor)) static void start(void) { abort(); }' |
+         gcc -shared -fPIC -x c - -o /usr/lib/rmcp/librmcp.so",
+    );
+    let output = machine.run("rmcp enable --system");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(said.contains("the list was left alone") && said.contains("a shell:"), "{said}");
+    assert_eq!(machine.changed_file(LIST), None);
+    assert_eq!(machine.says("echo works"), "works\n");
+}
+
+#[test]
+fn another_user_is_told_to_be_root() {
+    let Some(machine) = machine() else { return };
+    let output = machine.run("setpriv --reuid 65534 --regid 65534 --clear-groups rmcp enable --system");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(!output.status.success() && said.contains("root"), "{said}");
+    assert_eq!(machine.changed_file(LIST), None);
+}

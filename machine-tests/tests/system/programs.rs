@@ -1,0 +1,99 @@
+//! Programs that nobody here wrote do with RMCP in them what they do without.
+
+use super::machine;
+use rmcp_machine_tests::Machine;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Every program with --version and with --help.
+const ALL: &str = r#"
+for program in /usr/bin/* /usr/sbin/*; do
+    [ -x "$program" ] && [ -f "$program" ] && echo "$program --version" && echo "$program --help"
+done
+"#;
+
+/// Makes the calls on its standard input, and prints of each its exit status and a digest of what it says.
+const CALL: &str = r#"
+cd /tmp
+while read -r call; do
+    status=$( (timeout -k 1 10 $call < /dev/null > /tmp/out 2> /tmp/error; echo $?) 2> /dev/null)
+    echo "$call: status $status $(cat /tmp/out /tmp/error | md5sum)"
+done
+"#;
+
+/// What each call does.
+fn called(machine: &Machine, calls: &str) -> BTreeMap<String, String> {
+    let text = machine.says(&format!("{} <<'CALLS'\n{calls}\nCALLS", CALL.trim_end()));
+    let pairs = text.lines().filter_map(|line| line.split_once(": "));
+    pairs.map(|(call, what)| (call.into(), what.into())).collect()
+}
+
+#[test]
+fn every_program_of_the_machine_says_the_same_and_ends_in_the_same_way() {
+    let Some(machine) = machine() else { return };
+    let all = machine.says(ALL);
+    let without = called(&machine, all.trim_end());
+    assert!(without.len() > 1000, "{} calls", without.len());
+    machine.says("rmcp enable --system");
+    let with = called(&machine, all.trim_end());
+    let differs: Vec<_> = without.keys().filter(|call| with.get(*call) != without.get(*call)).cloned().collect();
+
+    // A program may speak of its process or the time. Then it must do with RMCP something that it does without.
+    let calls = differs.join("\n");
+    let some = |machine: &Machine| -> BTreeSet<_> { (0..5).flat_map(|_| called(machine, &calls)).collect() };
+    let with: BTreeSet<_> = some(&machine).into_iter().chain(with).collect();
+    machine.says("rmcp disable --system");
+    let without: BTreeSet<_> = some(&machine).into_iter().chain(without).collect();
+    let same = |call: &&String| with.intersection(&without).any(|(same, _)| same == *call);
+    let differs: Vec<_> = differs.iter().filter(|call| !same(call)).collect();
+    assert!(differs.is_empty(), "{differs:#?}");
+}
+
+#[test]
+fn apt_removes_and_installs_a_package() {
+    let Some(machine) = machine() else { return };
+    machine.says("rmcp enable --system");
+    let script = "
+        export DEBIAN_FRONTEND=noninteractive
+        set -e
+        apt-get -qq remove strace > /dev/null 2>&1
+        ! [ -e /usr/bin/strace ]
+        apt-get -qq install /var/cache/apt/archives/strace_*.deb > /dev/null 2>&1
+        strace -V | head -1";
+    assert!(machine.says(script).starts_with("strace -- version"));
+}
+
+#[test]
+fn gcc_compiles_what_runs() {
+    let Some(machine) = machine() else { return };
+    machine.says("rmcp enable --system");
+    let script = "
+        printf '#include <stdio.h>\\nint main(void) { puts(\"compiled\"); }' > /tmp/a.c
+        gcc -O2 /tmp/a.c -o /tmp/a && /tmp/a && gcc -static /tmp/a.c -o /tmp/b && /tmp/b";
+    assert_eq!(machine.says(script), "compiled\ncompiled\n");
+}
+
+#[test]
+fn pythons_own_tests_of_processes_threads_and_libraries_end_as_without() {
+    let Some(machine) = machine() else { return };
+    const TESTS: &str = "
+        for name in test_ctypes test_fork1 test_mmap test_posix test_thread test_threading; do
+            python3 -m test -q $name > /tmp/out 2>&1; echo $name $?
+        done";
+    let without = machine.says(TESTS);
+    machine.says("rmcp enable --system");
+    assert_eq!(machine.says(TESTS), without);
+}
+
+#[test]
+fn ten_thousand_processes_leave_nothing_behind() {
+    let Some(machine) = machine() else { return };
+    machine.says("rmcp enable --system");
+    let before = machine.changed_files();
+    let left = machine.says(
+        "for i in $(seq 10000); do /bin/true; done
+         ls /tmp /run /dev/shm; ipcs | grep -c 0x; ls /proc | grep -c '^[0-9]'",
+    );
+    let fresh = machine.says("ls /tmp /run /dev/shm; ipcs | grep -c 0x; ls /proc | grep -c '^[0-9]'");
+    assert_eq!(left, fresh);
+    assert_eq!(machine.changed_files(), before);
+}

@@ -1,0 +1,104 @@
+//! The ways back.
+
+use super::{LIST, machine};
+use std::collections::BTreeMap;
+
+/// A library that ends every program which loads it.
+const BREAK: &str = "
+    echo 'void abort(void); __attribute__((constructor)) static void start(void) { abort(); }' |
+    gcc -shared -fPIC -x c - -o /usr/lib/broken/librmcp.so";
+
+#[test]
+fn rmcp_rescue_mends_a_machine_on_which_nothing_else_starts() {
+    let Some(machine) = machine() else { return };
+    machine.says(&format!("mkdir /usr/lib/broken; {BREAK}"));
+    machine.says("echo /usr/lib/broken/librmcp.so > /etc/ld.so.preload");
+    assert!(!machine.run("true").status.success(), "it should be broken");
+    let output = machine.command("/usr/lib/rmcp/rmcp-rescue").args(["disable", "--system"]).output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    assert_eq!(machine.says("echo works"), "works\n");
+}
+
+#[test]
+fn rmcp_rescue_mends_a_machine_as_its_first_process() {
+    let Some(machine) = machine() else { return };
+    machine.says(&format!("mkdir /usr/lib/broken; {BREAK}"));
+    machine.says("echo /usr/lib/broken/librmcp.so > /etc/ld.so.preload");
+    // The first process of a process namespace; its restart ends the namespace. (pid_namespaces(7))
+    let output = machine.command("/usr/lib/rmcp/rmcp-rescue").output().unwrap();
+    assert!(String::from_utf8_lossy(&output.stdout).contains("RMCP is out of the list."), "{output:?}");
+    assert_eq!(machine.says("echo works"), "works\n");
+}
+
+#[test]
+fn what_nobody_confirms_is_taken_back() {
+    let Some(machine) = machine() else { return };
+    // One process namespace for both: the watching process ends with it.
+    let waited = machine.says(
+        "rmcp enable --system --confirm-within 1s > /dev/null
+         cat /etc/ld.so.preload
+         for i in $(seq 600); do [ -e /etc/ld.so.preload ] || break; read -t 0.1 < /dev/zero > /dev/null || true; done",
+    );
+    assert!(waited.contains("librmcp.so"), "{waited}");
+    assert_eq!(machine.changed_file(LIST), None);
+}
+
+#[test]
+fn what_is_confirmed_stays() {
+    let Some(machine) = machine() else { return };
+    machine.says(
+        "rmcp enable --system --confirm-within 1h
+         rmcp enable --system --confirm
+         /usr/lib/rmcp/rmcp-rescue rollback",
+    );
+    assert!(machine.changed_file(LIST).unwrap().contains("librmcp.so"));
+    assert_eq!(machine.changed_file("/var/lib/rmcp/unconfirmed"), None);
+}
+
+#[test]
+fn a_boot_takes_back_what_was_never_confirmed() {
+    let Some(machine) = machine() else { return };
+    // The watching process ends with this namespace, as with a machine that goes down.
+    machine.says("rmcp enable --system --confirm-within 1h");
+    assert!(machine.changed_file(LIST).is_some());
+    machine.says("/usr/lib/rmcp/rmcp-rescue rollback");
+    assert_eq!(machine.changed_file(LIST), None);
+}
+
+/// The calls by which `rmcp enable` changes anything, or waits for it.
+const CHANGES: &str =
+    "openat,mkdir,rename,unlink,rmdir,unlinkat,symlink,write,fsync,fchmod,chmod,flock,close,clone3,wait4";
+
+#[test]
+fn wherever_enabling_is_killed_the_machine_runs() {
+    let Some(machine) = machine() else { return };
+    let enable = "rmcp enable --system --confirm-within 1h";
+    let undo = "/usr/lib/rmcp/rmcp-rescue disable --purge > /dev/null; rm -rf /var/lib/rmcp /etc/ld.so.preload*";
+    let traced =
+        machine.says(&format!("strace -o /tmp/trace -e trace={CHANGES} {enable} > /dev/null; cat /tmp/trace; {undo}"));
+    let mut calls = BTreeMap::new();
+    for line in traced.lines().filter(|line| !line.starts_with(['+', '-'])) {
+        let (name, _) = line.split_once('(').unwrap_or_else(|| panic!("a line of strace: {line}"));
+        *calls.entry(name.to_owned()).or_insert(0) += 1;
+    }
+    assert!(calls.contains_key("rename") && calls.contains_key("fsync"), "{calls:?}");
+    let list: String = calls.iter().map(|(name, count)| format!("{name} {count}\n")).collect();
+    let script = format!(
+        "while read -r name count; do
+            for nth in $(seq $count); do
+                (strace -o /dev/null -e inject=$name:signal=KILL:when=$nth {enable}; true) > /dev/null 2>&1
+                /bin/sh -c 'exec /bin/true' 2>&1 || echo \"a shell fails after $name $nth\"
+                case \"$(cat /etc/ld.so.preload 2> /dev/null)\" in
+                    '' | /usr/lib/rmcp/system/*/librmcp.so) ;;
+                    *) echo \"half a list after $name $nth\" ;;
+                esac
+                {undo}
+            done
+        done <<< '{}'",
+        list.trim_end()
+    );
+    let said = machine.says(&script);
+    assert_eq!(said, "", "after {} kills", calls.values().sum::<usize>());
+    machine.says(enable);
+    assert_eq!(machine.says("echo works"), "works\n");
+}
