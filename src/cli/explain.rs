@@ -8,7 +8,7 @@ use super::machine::{self, InForce, Machine};
 use super::show::{self, FAINT, GOOD, Output, Report, STRONG, styled};
 use crate::gfx::GfxTarget;
 use crate::options::{self, Program, Row, Sources};
-use crate::topology::TopologyError;
+use crate::topology::{Gpu, PciAddress, TopologyError};
 use anyhow::{Result, anyhow, bail};
 use decide::{Outcome, Question, call};
 use flags::Vocabulary;
@@ -155,10 +155,19 @@ fn asked(hook: Hook, words: &[String]) -> Result<Option<u32>> {
     }
 }
 
-/// The cards to answer for: ordinal, target, APU, place.
-fn cards(machine: &Machine, named: &[GfxTarget], call: &str) -> Result<Vec<(Option<usize>, GfxTarget, bool, String)>> {
+/// A card to answer for.
+struct Asked {
+    target: GfxTarget,
+    apu: bool,
+    /// HIP's number and the place; None for one that is only named.
+    here: Option<(usize, PciAddress)>,
+}
+
+/// The cards to answer for.
+fn cards(machine: &Machine, named: &[GfxTarget], call: &str) -> Result<Vec<Asked>> {
     if !named.is_empty() {
-        return Ok(named.iter().map(|target| (None, *target, target.integrated(), String::new())).collect());
+        let named = named.iter().map(|target| Asked { target: *target, apu: target.integrated(), here: None });
+        return Ok(named.collect());
     }
     let visible = machine.visible();
     let name_one = format!("name one: rmcp explain {call} --card gfx1010");
@@ -166,28 +175,27 @@ fn cards(machine: &Machine, named: &[GfxTarget], call: &str) -> Result<Vec<(Opti
         Err(why @ TopologyError::Unreadable { .. }) => bail!("there is no card here ({why}); {name_one}"),
         Err(why) => bail!("{why}; {name_one}"),
         Ok(_) if visible.is_empty() => bail!("HIP sees no card here, `rmcp detect` says why; {name_one}"),
-        Ok(_) => Ok(visible
-            .into_iter()
-            .enumerate()
-            .map(|(ordinal, gpu)| (Some(ordinal), gpu.target, gpu.apu, gpu.pci.to_string()))
-            .collect()),
+        Ok(_) => {
+            let asked = |(number, gpu): (usize, &Gpu)| Asked {
+                target: gpu.target,
+                apu: gpu.apu,
+                here: Some((number, gpu.pci)),
+            };
+            Ok(visible.into_iter().enumerate().map(asked).collect())
+        }
     }
 }
 
 impl Explanation {
-    fn new(
-        machine: &Machine,
-        hook: Hook,
-        asked: Option<u32>,
-        cards: Vec<(Option<usize>, GfxTarget, bool, String)>,
-    ) -> Self {
+    fn new(machine: &Machine, hook: Hook, asked: Option<u32>, cards: Vec<Asked>) -> Self {
         let info = hook.info();
-        let card = |(ordinal, target, apu, pci): (Option<usize>, GfxTarget, bool, String)| {
-            let idle = machine.idle(target, apu);
-            let rules = machine.rules(target, apu);
+        let card = |card: Asked| {
+            let idle = machine.idle(card.target, card.apu);
+            let rules = machine.rules(card.target, card.apu);
             let options = &machine.loaded.options;
             let outcomes = Question { hook, asked, rules: &rules, idle: idle.as_deref(), options }.answer();
-            Card { ordinal, target: target.to_string(), pci: (!pci.is_empty()).then_some(pci), outcomes }
+            let (ordinal, pci) = card.here.map(|(ordinal, pci)| (ordinal, pci.to_string())).unzip();
+            Card { ordinal, target: card.target.to_string(), pci, outcomes }
         };
         Self {
             call: call(hook, asked),

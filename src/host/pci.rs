@@ -69,7 +69,7 @@ fn number(device: &Path, file: &str) -> Option<u32> {
     u32::from_str_radix(text(device, file)?.strip_prefix("0x")?, 16).ok()
 }
 
-/// The name in libdrm's table, whose lines are "731F,	CA,	AMD Radeon RX 5600 XT".
+/// The name in libdrm's table: lines of device, revision and name, as in "731F, CA, AMD Radeon RX 5600 XT".
 fn name(root: &Path, device_id: u32, revision: u32) -> Option<String> {
     let table = ["usr/share/libdrm/amdgpu.ids", "opt/amdgpu/share/libdrm/amdgpu.ids"];
     let table = table.iter().find_map(|path| text(root, path))?;

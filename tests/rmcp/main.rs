@@ -1,0 +1,8 @@
+//! The command `rmcp` as it is built, on machines made of files.
+
+mod commands;
+mod config;
+mod detect;
+mod explain;
+mod machine;
+mod schema;
