@@ -41,9 +41,9 @@ pub enum Client {
         /// `register`, `vram`, `threads` or `capabilities`.
         option: &'static str,
     },
-    /// `atomics.cpp` or `programs.cpp`: kernels that the stack's own compiler makes when the program runs.
+    /// A program whose kernels the stack's own compiler makes when it runs.
     Kernels {
-        /// `atomics` or `programs`.
+        /// Its source without `.cpp`.
         program: &'static str,
     },
     /// `compiled.cpp`: kernels that hipcc compiled for gfx1010 and gfx1030 ahead of time.
@@ -62,7 +62,7 @@ pub enum Client {
     Debian {
         /// The packages that bring it, beyond the stack.
         packages: Vec<&'static str>,
-        /// Its name.
+        /// Its name, or its path in the packages.
         program: &'static str,
         /// Its arguments.
         args: Vec<&'static str>,
@@ -219,6 +219,7 @@ impl Client {
                     [] => stack.clone(),
                     packages => stack.clone().with_packages(packages)?,
                 };
+                let program = if program.contains('/') { stack.file(program)? } else { program.into() };
                 let mut command = stack.command(program)?;
                 command.args(args);
                 Ok(command)

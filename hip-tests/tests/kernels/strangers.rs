@@ -18,3 +18,21 @@ fn llama_cpps_backend_computes_right_with_rmcp_and_without() {
         }
     }
 }
+
+/// AMD's own tests of hipRAND's device functions, as Debian compiles them: generators against the processor's, and mean and
+/// deviation of what they draw.
+#[test]
+fn hiprands_own_tests_of_kernels_pass_with_rmcp_and_without() {
+    let tests = |filter| Client::Debian {
+        packages: vec!["libhiprand1-tests"],
+        program: "usr/libexec/rocm/libhiprand1-tests/test_hiprand_kernel",
+        args: vec![filter],
+    };
+    let scene = scene(Release::Rocm643, "gfx1010").by_rmcp_run();
+    for (scene, tests, passed) in
+        [(scene, tests("--gtest_filter=*"), 72), (gfx1030(), tests("--gtest_filter=*philox*"), 17)]
+    {
+        let Some(run) = run(&scene, tests) else { return };
+        assert!(run.stdout.contains(&format!("[  PASSED  ] {passed} tests.")), "{scene:?}:\n{}", run.stdout);
+    }
+}
