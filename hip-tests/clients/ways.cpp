@@ -55,6 +55,12 @@ extern "C" void* ways_pinned() {
     return hipHostMalloc(&memory, kSize, 0) == hipSuccess ? memory : nullptr;
 }
 
+// A call without a hook, by which the runtime starts.
+extern "C" int ways_devices() {
+    int count = 0;
+    return hipGetDeviceCount(&count) == hipSuccess ? count : -1;
+}
+
 int main(int, char** arguments) {
     ways_use(arguments[1], "");
     fflush(stdout);

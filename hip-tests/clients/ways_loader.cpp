@@ -1,5 +1,5 @@
 // A program that is not linked against the runtime: it loads a library that is (`local`, `global`, `deepbind`), two that
-// are linked against two copies (`copies`), or the runtime itself and looks the functions up there (`dlsym`, or `proc`:
+// are linked against two copies (`copies`, `late copy`), or the runtime itself and looks the functions up there (`dlsym`, or `proc`:
 // hipGetProcAddress, which is looked up so). After `table RUNTIME` the runtime hands out its table first.
 #include "dispatch_table.h"
 #include "ways.h"
@@ -45,10 +45,16 @@ static void ask(const char* label, void* runtime, void* memory) {
     printf("{\"label\": \"%s\", \"code\": %d}\n", label, code);
 }
 
-static void copies(char** paths) {
-    void* libraries[2] = {load(paths[0], RTLD_LOCAL), load(paths[1], RTLD_LOCAL)};
-    void* runtimes[2] = {load(paths[2], RTLD_NOLOAD), load(paths[3], RTLD_NOLOAD)};
+// `late`: the second library is loaded when the first has made its calls.
+static void copies(bool late, char** paths) {
+    void* libraries[2] = {load(paths[0], RTLD_LOCAL), late ? nullptr : load(paths[1], RTLD_LOCAL)};
     run(libraries[0], "");
+    if (late) {
+        ((void* (*)())dlsym(libraries[0], "ways_pinned"))();
+        libraries[1] = load(paths[1], RTLD_LOCAL);
+        ((int (*)())dlsym(libraries[1], "ways_devices"))();
+    }
+    void* runtimes[2] = {load(paths[2], RTLD_NOLOAD), load(paths[3], RTLD_NOLOAD)};
     run(libraries[1], "second ");
     void* memory[2];
     for (int i = 0; i < 2; i++) memory[i] = ((void* (*)())dlsym(libraries[i], "ways_pinned"))();
@@ -70,7 +76,8 @@ int main(int, char** arguments) {
         load(arguments[3], RTLD_LOCAL);
         run(load(arguments[2], RTLD_LOCAL | RTLD_DEEPBIND), "");
     }
-    else if (strcmp(way, "copies") == 0) copies(arguments + 2);
+    else if (strcmp(way, "copies") == 0) copies(false, arguments + 2);
+    else if (strcmp(way, "late copy") == 0) copies(true, arguments + 2);
     else if (strcmp(way, "dlsym") == 0)
         use("", looked_up(load(arguments[2], RTLD_LOCAL), load("libhsa-runtime64.so.1", RTLD_LOCAL)));
     else if (strcmp(way, "proc") == 0) use("", by_proc_address(load(arguments[2], RTLD_LOCAL)));

@@ -4,7 +4,7 @@
 #else
 #define FUNCTIONS(f)                                                                       \
     f(hipHostMalloc) f(hipHostFree) f(hipMalloc) f(hipMallocManaged) f(hipFree) f(hipGetProcAddress) \
-    f(hipGetDriverEntryPoint)
+    f(hipGetDriverEntryPoint) f(hipGetDeviceCount)
 #endif
 #define DEFINE(name) extern "C" void name() {}
 FUNCTIONS(DEFINE)

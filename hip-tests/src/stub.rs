@@ -56,6 +56,11 @@ impl Stubs {
         self.root.join("wheel/example/libclient.so")
     }
 
+    /// A second one in the same wheel.
+    pub fn wheel_client_too(&self) -> PathBuf {
+        self.root.join("wheel/example/libclient-too.so")
+    }
+
     /// A client library linked with no driver.
     pub fn orphan_client(&self) -> PathBuf {
         self.root.join("libclient.so")
@@ -125,6 +130,7 @@ impl Stubs {
         compile(&stubs.loader(), &["main.c"], None)?;
         compile(&stubs.client(), &["client.c"], Some(system))?;
         compile(&stubs.wheel_client(), &["client.c"], Some(wheel))?;
+        compile(&stubs.wheel_client_too(), &["client.c"], Some(wheel))?;
         compile(&stubs.orphan_client(), &["client.c"], None)?;
         compile(&stubs.interposer(), &["interposer.c"], None)?;
         compile(&stubs.empty(), &["empty.c"], None)?;

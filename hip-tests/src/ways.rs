@@ -24,6 +24,8 @@ pub enum Reach {
     DeepBind,
     /// It loads two libraries that are linked against two copies of libamdhip64.
     TwoCopies,
+    /// The same, but the second is loaded after the first has made its calls.
+    LateCopy,
     /// It is Python, and loads an extension that is linked against a runtime in its own folder.
     Wheel,
     /// It asks hipGetProcAddress, ROCm 6.1 and later.
@@ -82,9 +84,10 @@ pub(crate) fn command(stack: &Stack, reach: Reach) -> Result<Command> {
             };
             Ok(command)
         }
-        Reach::TwoCopies => {
+        Reach::TwoCopies | Reach::LateCopy => {
             let (second, copy) = second_library(stack)?;
-            loader("copies", &[&library(stack)?, &second, soname(stack)?.as_ref(), &copy])
+            let way = if reach == Reach::LateCopy { "late copy" } else { "copies" };
+            loader(way, &[&library(stack)?, &second, soname(stack)?.as_ref(), &copy])
         }
         Reach::Wheel => {
             let site = workshop(stack)?.join("site");

@@ -44,5 +44,6 @@ macro_rules! inside {
 }
 inside! {
     rmcp_stub_inside_hipHostMalloc: "call hipHostMalloc@PLT",
+    rmcp_stub_inside_hsa_init: "call hsa_init@PLT",
     rmcp_stub_inside_hsa_amd_memory_pool_allocate: "call hsa_amd_memory_pool_allocate@PLT"
 }

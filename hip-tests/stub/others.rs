@@ -65,6 +65,14 @@ unsafe extern "C" fn hsa_iterate_agents(visit: Visit, data: *mut c_void) -> HsaS
 }
 
 #[unsafe(no_mangle)]
+unsafe extern "C" fn hsa_agent_get_info(_agent: u64, _what: c_int, out: *mut u32) -> HsaStatus {
+    // The one property that is asked for, HSA_AGENT_INFO_DEVICE: a CPU.
+    // SAFETY: C's promise.
+    unsafe { out.write(0) };
+    0
+}
+
+#[unsafe(no_mangle)]
 unsafe extern "C" fn hsa_amd_agent_iterate_memory_pools(_agent: u64, visit: Visit, data: *mut c_void) -> HsaStatus {
     // SAFETY: C's promise.
     POOLS.iter().map(|&(pool, _)| unsafe { visit(pool, data) }).find(|&status| status != 0).unwrap_or(0)

@@ -1,7 +1,8 @@
 //! Where a slot of the gate leads.
 
 use crate::caller::{self, Who};
-use crate::{api, hooks, machine, resolve, trace};
+use crate::resolve::{self, Copies};
+use crate::{api, hooks, machine, trace};
 use rmcp_hooks::Hook;
 use rmcp_hooks::gate::{CoreBind, Gate};
 use std::ffi::{CStr, c_char, c_void};
@@ -38,13 +39,26 @@ fn target(symbol: &CStr, address: usize) -> (*mut c_void, bool) {
         return (function, true);
     }
     let Some(&hook) = Hook::ALL.iter().find(|hook| hook.info().symbol == symbol) else { return (null_mut(), false) };
+    let starts = symbol == resolve::STARTS;
+    if starts {
+        caller::starts(address);
+    }
     let caller = caller::of(address);
     // The runtime can call while it holds locks of its own: nothing may be asked of it then.
     let machine = machine::detect(caller.who == Who::Program);
     if machine.is_some_and(|machine| machine.active()) || trace::wants(hook) {
         return (hooks::entry(hook), true);
     }
-    // Inactive: straight to the real function, as long as that is the same one for every caller.
+    // Inactive: straight to the real function, as long as that is the same one for every caller; else to the hook, which
+    // forwards to each one's own.
+    let copies = resolve::copies_of(hook.info().library);
+    if copies == Copies::Several && machine.is_some() {
+        if let Some(gate) = caller::GATE.get() {
+            (gate.release)();
+        }
+        caller::several();
+        return (hooks::entry(hook), true);
+    }
     let real = caller.real(hook);
-    (real, machine.is_some() && !real.is_null() && resolve::is_only_copy(hook.info().library))
+    (real, machine.is_some() && !real.is_null() && copies == Copies::One && !starts)
 }

@@ -42,6 +42,9 @@ impl<F: Copy, R: Copy> Call<F, R> {
     /// library has the real function.
     #[inline]
     pub fn enter(hook: Hook, address: usize) -> Option<Self> {
+        if hook == Hook::hsa_init {
+            caller::starts(address);
+        }
         let caller = caller::of(address);
         Self::to(hook, caller, caller.real(hook))
     }

@@ -4,15 +4,15 @@
 //! links against. And a call that comes from a runtime itself is never the program's wish.
 
 use crate::pools::{self, Pool};
-use crate::resolve;
+use crate::resolve::{self, Copies, Module};
 use crate::runtime::Runtime;
 use once_cell::race::{OnceBox, OnceRef};
 use rmcp_hooks::gate::Gate;
 use rmcp_hooks::{Hook, Library};
-use std::ffi::{CStr, c_void};
+use std::ffi::{CStr, CString, c_void};
 use std::mem::transmute_copy;
 use std::ptr::null_mut;
-use std::sync::atomic::{AtomicPtr, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicPtr, Ordering};
 
 /// One object that calls hooked functions. Never freed: hooks hold on to it without counting.
 ///
@@ -22,6 +22,8 @@ pub struct Caller {
     start: usize,
     end: usize,
     next: AtomicPtr<Caller>,
+    /// The path by which it was loaded; empty: the program itself.
+    path: &'static CStr,
     /// What kind of object it is.
     pub who: Who,
     real: [AtomicPtr<c_void>; Hook::ALL.len()],
@@ -40,11 +42,18 @@ pub enum Who {
     Rmcp,
 }
 
-/// The callers met so far, newest first; they are only ever added.
+/// The callers met so far, newest first, searched by address. Each is added once, and all are dropped at once.
 static CALLERS: AtomicPtr<Caller> = AtomicPtr::new(null_mut());
 
+/// Those met since there are several copies of a runtime, searched by what they are: in [`CALLERS`] a library that lies where
+/// an unloaded one lay would be taken for that, and reach its copy. Then [`CALLERS`] stays empty.
+static EXACTLY: AtomicPtr<Caller> = AtomicPtr::new(null_mut());
+
+/// Whether [`EXACTLY`] is in force.
+static EXACT: AtomicBool = AtomicBool::new(false);
+
 /// Stands for code outside every loaded object, such as generated code: the program's.
-static OUTSIDE: Caller = Caller::new(0, 0, Who::Program);
+static OUTSIDE: Caller = Caller::new(0, 0, c"", Who::Program);
 
 /// The gate of this process, which lends its place in the global scope.
 pub static GATE: OnceRef<'static, Gate> = OnceRef::new();
@@ -59,20 +68,32 @@ pub fn export(hook: Hook) -> Option<*mut c_void> {
 /// The caller that `address` belongs to. Takes no lock and, after its first call, allocates nothing.
 #[inline]
 pub fn of(address: usize) -> &'static Caller {
-    let mut entry = &CALLERS;
-    // SAFETY: only `remember` adds entries, and never frees one.
+    match find(&CALLERS, |caller| (caller.start..caller.end).contains(&address)) {
+        Some(caller) => caller,
+        None => meet(address),
+    }
+}
+
+#[inline]
+fn find(list: &'static AtomicPtr<Caller>, wanted: impl Fn(&Caller) -> bool) -> Option<&'static Caller> {
+    let mut entry = list;
+    // SAFETY: only `meet` adds entries, and nobody frees one.
     while let Some(caller) = unsafe { entry.load(Ordering::Acquire).as_ref() } {
-        if (caller.start..caller.end).contains(&address) {
-            return caller;
+        if wanted(caller) {
+            return Some(caller);
         }
         entry = &caller.next;
     }
-    remember(address)
+    None
 }
 
 #[cold]
-fn remember(address: usize) -> &'static Caller {
+fn meet(address: usize) -> &'static Caller {
     let Some(module) = resolve::module_of(address) else { return &OUTSIDE };
+    let list = if EXACT.load(Ordering::Acquire) { &EXACTLY } else { &CALLERS };
+    if let Some(caller) = find(list, |caller| caller.is(&module)) {
+        return caller;
+    }
     let who = if module.is_ours() {
         Who::Rmcp
     } else if [Library::Hip, Library::Hsa].iter().any(|library| module.is(library.file_prefix())) {
@@ -80,28 +101,66 @@ fn remember(address: usize) -> &'static Caller {
     } else {
         Who::Program
     };
-    let caller = Box::leak(Box::new(Caller::new(module.start, module.end, who)));
-    // Two threads may remember the same object at once: either entry serves.
-    let mut head = CALLERS.load(Ordering::Acquire);
+    let path = Box::leak(CString::from(module.path()).into_boxed_c_str());
+    let caller = Box::leak(Box::new(Caller::new(module.start, module.end, path, who)));
+    // Two threads may meet the same object at once: either entry serves.
+    let mut head = list.load(Ordering::Acquire);
     loop {
         caller.next.store(head, Ordering::Relaxed);
-        match CALLERS.compare_exchange(head, caller, Ordering::AcqRel, Ordering::Acquire) {
+        match list.compare_exchange(head, caller, Ordering::AcqRel, Ordering::Acquire) {
             Ok(_) => return caller,
             Err(newer) => head = newer,
         }
     }
 }
 
+/// The code at `address` calls hsa_init, as each copy of a runtime does when it starts. If that is an object that was not
+/// met before, others may have come with it and gone before it: everybody is met anew.
+#[cold]
+pub fn starts(address: usize) {
+    let Some(module) = resolve::module_of(address) else { return };
+    if [&CALLERS, &EXACTLY].into_iter().any(|list| find(list, |caller| caller.is(&module)).is_some()) {
+        return;
+    }
+    if resolve::copies_of(Library::Hip) == Copies::Several {
+        several();
+    }
+    CALLERS.store(null_mut(), Ordering::Release);
+}
+
+/// There are several copies of a runtime: from now on it matters who exactly calls. Where the C library cannot tell without
+/// a lock, the place must do.
+#[cold]
+pub fn several() {
+    if resolve::find_object().is_some() && !EXACT.swap(true, Ordering::AcqRel) {
+        CALLERS.store(null_mut(), Ordering::Release);
+    }
+}
+
 impl Caller {
-    const fn new(start: usize, end: usize, who: Who) -> Self {
+    const fn new(start: usize, end: usize, path: &'static CStr, who: Who) -> Self {
         let real = [const { AtomicPtr::new(null_mut()) }; Hook::ALL.len()];
-        Self { start, end, who, real, runtime: OnceBox::new(), pools: OnceBox::new(), next: AtomicPtr::new(null_mut()) }
+        Self {
+            start,
+            end,
+            path,
+            who,
+            real,
+            runtime: OnceBox::new(),
+            pools: OnceBox::new(),
+            next: AtomicPtr::new(null_mut()),
+        }
+    }
+
+    /// Whether it is this object. An object's place alone may have been another's before.
+    fn is(&self, module: &Module) -> bool {
+        (self.start, self.end, self.path) == (module.start, module.end, module.path())
     }
 
     /// A program that uses the copy of a runtime which `function` belongs to.
     pub fn using(function: *mut c_void) -> Option<Self> {
         let copy = resolve::module_of(function as usize)?;
-        Some(Self::new(copy.start, copy.end, Who::Program))
+        Some(Self::new(copy.start, copy.end, c"", Who::Program))
     }
 
     /// The real function behind `hook`, or null when no loaded library has it.

@@ -110,12 +110,12 @@ pub fn disabled() -> bool {
 
 /// Sets the common rules, unless somebody has disabled them.
 fn share(machine: &'static Machine) {
-    if let Some(((_, first), rest)) = machine.gpus.split_first()
-        && rest.iter().all(|(_, rules)| rules == first)
-    {
-        let common = (&raw const *first).cast_mut();
-        let _ = COMMON.compare_exchange(null_mut(), common, Ordering::AcqRel, Ordering::Acquire);
-    }
+    let common: *const Rules = match machine.gpus.split_first() {
+        Some(((_, first), rest)) if rest.iter().all(|(_, rules)| rules == first) => first,
+        Some(_) => return,
+        None => &KEEP,
+    };
+    let _ = COMMON.compare_exchange(null_mut(), common.cast_mut(), Ordering::AcqRel, Ordering::Acquire);
 }
 
 /// The machine and the options that led to it; no options where none were read.

@@ -35,7 +35,7 @@ const RTLD_NOLOAD: c_int = 4;
 
 /// The target of each HIP device; None when no runtime is loaded or it does not answer.
 pub fn targets() -> Option<Vec<GfxTarget>> {
-    let module = resolve::copies(rmcp_hooks::Library::Hip.file_prefix()).0?;
+    let module = resolve::first_copy(rmcp_hooks::Library::Hip.file_prefix())?;
     // SAFETY: the loader's name of a loaded object.
     let path = OsStr::from_bytes(unsafe { CStr::from_ptr(module.name) }.to_bytes());
     // SAFETY: NOLOAD finds what is loaded and runs no initialiser.

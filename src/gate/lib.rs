@@ -12,9 +12,10 @@ mod resolve;
 use core::arch::naked_asm;
 use core::ffi::{CStr, c_char, c_int, c_void};
 use core::ptr::null_mut;
-use core::sync::atomic::{AtomicI32, AtomicPtr, Ordering};
-use rmcp_hooks::Library;
+use core::sync::atomic::{AtomicBool, AtomicI32, AtomicPtr, Ordering};
+use resolve::Copies;
 use rmcp_hooks::gate::{CORE_BIND, CORE_FILE, CoreBind, Gate};
+use rmcp_hooks::{Hook, Library};
 
 /// An export, its slot, and the stub that the slot leads to until it is bound.
 macro_rules! trampoline {
@@ -22,8 +23,8 @@ macro_rules! trampoline {
         mod $name {
             use super::*;
 
-            static EXPORT: Export =
-                Export { slot: AtomicPtr::new(unbound as *mut c_void), symbol: SYMBOL, library: $library };
+            pub static EXPORT: Export =
+                Export { slot: AtomicPtr::new(unbound as *mut c_void), unbound, symbol: SYMBOL, library: $library };
 
             const SYMBOL: &CStr = match CStr::from_bytes_with_nul(concat!(stringify!($name), "\0").as_bytes()) {
                 Ok(symbol) => symbol,
@@ -53,6 +54,8 @@ macro_rules! trampoline {
 macro_rules! hook_exports {
     ($( $library:ident fn $name:ident $arguments:tt -> $result:ty => $policy:ident $([$size:expr])?; )*) => {
         $( trampoline!($name, Some(Library::$library)); )*
+
+        static HOOKS: [&Export; Hook::ALL.len()] = [$( &$name::EXPORT ),*];
     };
 }
 rmcp_hooks::hooks!(hook_exports);
@@ -66,6 +69,8 @@ rmcp_hooks::api!(api_exports);
 #[repr(C)]
 struct Export {
     slot: AtomicPtr<c_void>,
+    /// What the slot holds until it is bound.
+    unbound: extern "C" fn(),
     symbol: &'static CStr,
     /// None: a function of rmcp.h, which has no real one behind it.
     library: Option<Library>,
@@ -99,6 +104,7 @@ extern "C" fn bind(export: &Export, caller: usize) -> *mut c_void {
     let errno = unsafe { libc::__errno_location() };
     // SAFETY: as above.
     let saved = unsafe { *errno };
+    let released = RELEASED.load(Ordering::SeqCst);
     let (target, keep) = ask_core(export, caller).or_else(|| without_core(export, caller)).unwrap_or_else(|| {
         let answer: extern "C" fn() -> c_int = match export.library {
             Some(Library::Hip) => missing_hip,
@@ -109,15 +115,31 @@ extern "C" fn bind(export: &Export, caller: usize) -> *mut c_void {
         (answer as *mut c_void, false)
     });
     if keep {
-        export.slot.store(target, Ordering::Relaxed);
+        export.slot.store(target, Ordering::SeqCst);
+        // Another thread may have released the slots since this one looked at the copies.
+        if RELEASED.load(Ordering::SeqCst) != released {
+            export.slot.store(export.unbound as *mut c_void, Ordering::SeqCst);
+        }
     }
     // SAFETY: as above.
     unsafe { *errno = saved };
     target
 }
 
+/// Whether the slots were released.
+static RELEASED: AtomicBool = AtomicBool::new(false);
+
+/// See [`Gate::release`].
+extern "C" fn release() {
+    if !RELEASED.swap(true, Ordering::SeqCst) {
+        for export in HOOKS {
+            export.slot.store(export.unbound as *mut c_void, Ordering::SeqCst);
+        }
+    }
+}
+
 fn ask_core(export: &Export, caller: usize) -> Option<(*mut c_void, bool)> {
-    static GATE: Gate = Gate { size: size_of::<Gate>(), next };
+    static GATE: Gate = Gate { size: size_of::<Gate>(), next, release };
     let bind = core_bind()?;
     let mut keep = false;
     // SAFETY: `bind` is the core's export of this type; the arguments live for the call.
@@ -172,7 +194,11 @@ fn without_core(export: &Export, caller: usize) -> Option<(*mut c_void, bool)> {
     // SAFETY: the symbol is NUL-terminated.
     let behind = unsafe { next(export.symbol.as_ptr()) };
     let target = resolve::real(export.symbol, library.file_prefix(), caller, behind);
-    (!target.is_null()).then(|| (target, !cut_off() && resolve::is_only_copy(library)))
+    let copies = if cut_off() { Copies::Unknown } else { resolve::copies_of(library) };
+    if copies == Copies::Several {
+        release();
+    }
+    (!target.is_null()).then(|| (target, copies == Copies::One && export.symbol != resolve::STARTS))
 }
 
 /// `dlsym(RTLD_NEXT, symbol)`: the definition behind the gate in the global scope. dlsym tells the scope from its return

@@ -7,7 +7,7 @@ use core::ffi::{CStr, c_char, c_int, c_ulonglong, c_void};
 use core::mem::{MaybeUninit, transmute};
 use core::ptr::null_mut;
 use core::sync::atomic::{AtomicI32, AtomicPtr, Ordering};
-use rmcp_hooks::Library;
+use rmcp_hooks::{Hook, Library};
 
 /// One object of the process, as the loader names it.
 #[derive(Clone, Copy)]
@@ -21,11 +21,16 @@ pub struct Module {
 }
 
 impl Module {
-    /// The file's name without its folder.
-    pub fn file_name(&self) -> &[u8] {
+    /// Its path; empty for the program itself.
+    pub fn path(&self) -> &CStr {
         // SAFETY: the loader's names are NUL-terminated and live while the object is loaded; every caller of this
         // module works on objects that are on the call stack or pinned.
-        let path = unsafe { CStr::from_ptr(self.name) }.to_bytes();
+        unsafe { CStr::from_ptr(self.name) }
+    }
+
+    /// The file's name without its folder.
+    pub fn file_name(&self) -> &[u8] {
+        let path = self.path().to_bytes();
         match path.iter().rposition(|&byte| byte == b'/') {
             Some(slash) => path.get(slash + 1..).unwrap_or(path),
             None => path,
@@ -112,7 +117,7 @@ struct LinkMap {
 
 /// struct dl_find_object of glibc, as on x86-64. (dlfcn.h)
 #[repr(C)]
-struct Found {
+pub struct Found {
     flags: c_ulonglong,
     start: usize,
     end: usize,
@@ -120,10 +125,10 @@ struct Found {
     more: [c_ulonglong; 8],
 }
 
-type FindObject = unsafe extern "C" fn(address: *const c_void, found: *mut Found) -> c_int;
+pub type FindObject = unsafe extern "C" fn(address: *const c_void, found: *mut Found) -> c_int;
 
-/// `_dl_find_object`: glibc has it from 2.35 on.
-fn find_object() -> Option<FindObject> {
+/// `_dl_find_object`, which takes no lock: glibc has it from 2.35 on.
+pub fn find_object() -> Option<FindObject> {
     /// Null until looked up; its own address when there is none.
     static FUNCTION: AtomicPtr<c_void> = AtomicPtr::new(null_mut());
     let none = (&raw const FUNCTION).cast_mut().cast();
@@ -172,24 +177,49 @@ fn walk_to(address: usize) -> Option<Module> {
     found
 }
 
-/// The first loaded copy of the library with this file prefix, and how many copies there are.
-pub fn copies(prefix: &str) -> (Option<Module>, usize) {
-    let (mut first, mut count) = (None, 0);
+/// The first loaded copy of the library with this file prefix.
+pub fn first_copy(prefix: &str) -> Option<Module> {
+    let mut first = None;
     each_module(|module| {
-        if module.is(prefix) {
-            first = first.or(Some(module));
-            count += 1;
-        }
-        false
+        first = module.is(prefix).then_some(module);
+        first.is_some()
     });
-    (first, count)
+    first
 }
 
-/// Whether one copy of the library is all there is to choose from, now. A child of the process that was the first to count
-/// cannot tell: counting takes the lock of `module_of`'s comment.
-pub fn is_only_copy(library: Library) -> bool {
+/// How many copies of the runtime there are to choose from.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Copies {
+    /// One of the library in question, and no more than one of the other.
+    One,
+    /// At least two of a library: what is right for one caller may be wrong for another, now and for ever.
+    Several,
+    /// None of the library in question; or nobody can tell.
+    Unknown,
+}
+
+/// What every copy of libamdhip64 calls before it does anything else, and every program that speaks HSA. Its slot is never
+/// bound to a real function, so that a new copy is noticed.
+pub const STARTS: &CStr = Hook::hsa_init.info().symbol;
+
+/// The copies now. A child of the process that was the first to count cannot tell: counting takes the lock of
+/// `module_of`'s comment.
+pub fn copies_of(library: Library) -> Copies {
     static FIRST: AtomicI32 = AtomicI32::new(0);
-    !is_anothers(&FIRST) && copies(library.file_prefix()).1 == 1
+    if is_anothers(&FIRST) {
+        return Copies::Unknown;
+    }
+    let (mut hip, mut hsa) = (0, 0);
+    each_module(|module| {
+        hip += i32::from(module.is(Library::Hip.file_prefix()));
+        hsa += i32::from(module.is(Library::Hsa.file_prefix()));
+        false
+    });
+    match (hip, hsa, library) {
+        (2.., _, _) | (_, 2.., _) => Copies::Several,
+        (1, _, Library::Hip) | (_, 1, Library::Hsa) => Copies::One,
+        _ => Copies::Unknown,
+    }
 }
 
 /// Whether another process, which this one was forked from, was here before; otherwise notes that this one was.
@@ -213,12 +243,12 @@ pub fn real(symbol: &CStr, prefix: &str, caller: usize, next: *mut c_void) -> *m
         let found = module_of(caller)?.lookup(symbol);
         foreign(found).map(|module| (found, module))
     };
-    let first_copy = || {
-        let found = copies(prefix).0?.lookup(symbol);
+    let first_copys = || {
+        let found = first_copy(prefix)?.lookup(symbol);
         foreign(found).map(|module| (found, module))
     };
     let answer =
-        interposer.or_else(callers_own).or_else(|| next_module.map(|module| (next, module))).or_else(first_copy);
+        interposer.or_else(callers_own).or_else(|| next_module.map(|module| (next, module))).or_else(first_copys);
     match answer {
         Some((function, module)) => {
             module.pin();

@@ -15,6 +15,9 @@ pub struct Gate {
     pub size: usize,
     /// `dlsym(RTLD_NEXT, symbol)` as seen from the gate's place in the global scope.
     pub next: unsafe extern "C" fn(symbol: *const c_char) -> *mut c_void,
+    /// Lets every hook's slot lead to the binder again: what it was bound to holds for one copy of the runtime, and now
+    /// there are several. Does so once.
+    pub release: extern "C" fn(),
 }
 
 /// Asks for the function that calls of `symbol` shall go to; `caller` is the address that the present call returns

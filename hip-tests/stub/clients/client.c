@@ -80,6 +80,7 @@ static long call(const char *name, unsigned long argument) {
     if (!strcmp(name, "inside:hipHostMalloc")) return rmcp_stub_inside_hipHostMalloc(&memory, SIZE, flags);
     if (!strcmp(name, "inside:hsa_amd_memory_pool_allocate"))
         return rmcp_stub_inside_hsa_amd_memory_pool_allocate(argument, SIZE, 0, &memory);
+    if (!strcmp(name, "inside:hsa_init")) return rmcp_stub_inside_hsa_init();
     if (!strcmp(name, "hipSetDevice")) return hipSetDevice(argument);
     if (!strcmp(name, "hipGetLastError")) return hipGetLastError();
     /* Any other function as the global scope has it, with more zeros than it takes. */

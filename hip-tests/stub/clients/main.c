@@ -1,8 +1,9 @@
 /* A program that runs commands in itself (when it is linked with client.c) or in the libraries that it loads.
  *
- *     main [--out=FILE] [--local=LIBRARY | --global=LIBRARY | --deepbind=LIBRARY]... [COMMAND | fork | @N]...
+ *     main [--out=FILE] [--local=LIBRARY | --global=LIBRARY | --deepbind=LIBRARY | --unload=N]... [COMMAND | fork | @N]...
  *
- * `fork`: a child runs the commands that follow, then the parent does. `@1`: the library given second runs them. */
+ * `fork`: a child runs the commands that follow, then the parent does. `@1`: the library given second runs them.
+ * `place`: whether that library lies where an unloaded one lay. */
 #define _GNU_SOURCE
 #include "stub.h"
 
@@ -33,25 +34,36 @@ static void flush(void) {
     rewind(report);
 }
 
-static run_t load(const char *path, int mode) {
+static void *handles[8];
+static run_t all[8] = { client }, unloaded;
+static size_t loaded;
+
+static void load(const char *path, int mode) {
     void *library = dlopen(path, RTLD_NOW | mode);
     if (!library) {
         fprintf(stderr, "%s\n", dlerror());
         exit(1);
     }
-    return (run_t)dlsym(library, "client");
+    handles[loaded] = library;
+    all[loaded++] = (run_t)dlsym(library, "client");
+}
+
+static void unload(int index) {
+    unloaded = all[index];
+    dlclose(handles[index]);
 }
 
 int main(int argc, char **argv) {
-    run_t all[8] = { client };
-    size_t loaded = 0, current = 0;
+    size_t current = 0;
     report = open_memstream(&text, &length);
     for (int i = 1; i < argc && loaded < 8; i++) {
         const char *word = argv[i];
         if (!strncmp(word, "--out=", 6)) out = word + 6;
-        else if (!strncmp(word, "--local=", 8)) all[loaded++] = load(word + 8, RTLD_LOCAL);
-        else if (!strncmp(word, "--global=", 9)) all[loaded++] = load(word + 9, RTLD_GLOBAL);
-        else if (!strncmp(word, "--deepbind=", 11)) all[loaded++] = load(word + 11, RTLD_LOCAL | RTLD_DEEPBIND);
+        else if (!strncmp(word, "--local=", 8)) load(word + 8, RTLD_LOCAL);
+        else if (!strncmp(word, "--global=", 9)) load(word + 9, RTLD_GLOBAL);
+        else if (!strncmp(word, "--deepbind=", 11)) load(word + 11, RTLD_LOCAL | RTLD_DEEPBIND);
+        else if (!strncmp(word, "--unload=", 9)) unload(atoi(word + 9));
+        else if (!strcmp(word, "place")) fprintf(report, "place\t%s\n", all[current] == unloaded ? "same" : "other");
         else if (word[0] == '@') current = atoi(word + 1);
         else if (!strcmp(word, "fork")) {
             flush();

@@ -32,6 +32,7 @@ void rmcp_stub_version(int version);
 void rmcp_stub_quiet(void);
 /* Calls that the runtime makes itself. */
 WEAK int rmcp_stub_inside_hipHostMalloc(void **, size_t, unsigned);
+WEAK uint32_t rmcp_stub_inside_hsa_init(void);
 WEAK uint32_t rmcp_stub_inside_hsa_amd_memory_pool_allocate(uint64_t, size_t, uint32_t, void **);
 
 /* Runs one command from the object that it is compiled into, and writes what became of it. 0: no such command. */

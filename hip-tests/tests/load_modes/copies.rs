@@ -47,6 +47,65 @@ fn a_copy_that_is_loaded_after_the_first_calls_is_reached_by_its_own_program_alo
     }
 }
 
+/// A line of hipHostMalloc with flags 0 that reached `copy`.
+fn host(copy: &str, flags: &str) -> String {
+    format!("hipHostMalloc=0\t0\t{copy}: hipHostMalloc(0x1000, {flags})")
+}
+
+#[test]
+fn a_copy_that_starts_after_a_function_was_bound_is_reached_by_its_own_program_from_then_on() {
+    let stubs = Stubs::get();
+    let load = format!("--local={}", stubs.wheel_client().display());
+    let commands =
+        format!("@0 hipHostMalloc=0 {load} @1 hipHostMalloc=0 inside:hsa_init hipHostMalloc=0 @0 hipHostMalloc=0");
+    // Where RMCP is inactive the function is bound to the first copy, which it also reaches from the second program until
+    // the second copy calls hsa_init.
+    for (target, flags, early) in [("gfx1010", NON_COHERENT, BUNDLED), ("gfx1100", "0x0", SYSTEM)] {
+        let report = Process::loading(&[("local", stubs.client())]).gpus(&[target]).run(&commands);
+        let [first, second, _start, third, fourth] = report.lines.as_slice() else { panic!("{report:?}") };
+        let expected = [SYSTEM, early, BUNDLED, SYSTEM].map(|copy| host(copy, flags));
+        assert_eq!([first, second, third, fourth], expected.each_ref(), "{target}");
+    }
+}
+
+#[test]
+fn the_same_holds_without_a_core() {
+    let folder = tempfile::tempdir().unwrap();
+    let gate = folder.path().join("librmcp.so");
+    std::fs::copy(rmcp_hip_tests::Build::find().unwrap().gate(), &gate).unwrap();
+    let stubs = Stubs::get();
+    let load = format!("--local={}", stubs.wheel_client().display());
+    let process = Process::loading(&[("local", stubs.client())]).gate(&gate);
+    let report =
+        process.run(&format!("@0 hipHostMalloc=0 {load} @1 inside:hsa_init hipHostMalloc=0 @0 hipHostMalloc=0"));
+    let [first, _start, second, third] = report.lines.as_slice() else { panic!("{report:?}") };
+    assert_eq!([first, second, third], [SYSTEM, BUNDLED, SYSTEM].map(|copy| host(copy, "0x0")).each_ref());
+}
+
+#[test]
+fn a_library_in_the_place_of_an_unloaded_one_reaches_its_own_copy_once_that_has_started() {
+    let stubs = Stubs::get();
+    let load = format!("--local={}", stubs.wheel_client().display());
+    let commands =
+        format!("@0 hipHostMalloc=0 --unload=0 {load} @1 place hipHostMalloc=0 inside:hsa_init hipHostMalloc=0");
+    let report = Process::loading(&[("local", stubs.client())]).gpus(&["gfx1010"]).run(&commands);
+    let [first, place, early, _start, late] = report.lines.as_slice() else { panic!("{report:?}") };
+    assert_eq!(place, "place\tsame", "the loader put it elsewhere, so this shows nothing");
+    // Until then it is taken for the unloaded one.
+    assert_eq!([first, early, late], [SYSTEM, SYSTEM, BUNDLED].map(|copy| host(copy, NON_COHERENT)).each_ref());
+}
+
+#[test]
+fn a_library_in_the_place_of_an_unloaded_one_reaches_its_own_copy_if_both_copies_had_started_before() {
+    let stubs = Stubs::get();
+    let load = format!("--local={}", stubs.wheel_client_too().display());
+    let start = "@1 inside:hsa_init @0 inside:hsa_init hipHostMalloc=0";
+    let report = two_copies("gfx1010").run(&format!("{start} --unload=0 {load} @2 place hipHostMalloc=0"));
+    let [.., first, place, late] = report.lines.as_slice() else { panic!("{report:?}") };
+    assert_eq!(place, "place\tsame", "the loader put it elsewhere, so this shows nothing");
+    assert_eq!([first, late], [SYSTEM, BUNDLED].map(|copy| host(copy, NON_COHERENT)).each_ref());
+}
+
 #[test]
 fn a_call_served_by_another_function_goes_to_the_same_copy() {
     let report = two_copies("gfx1010").run("@0 hipMalloc @1 hipMemAllocHost hipMallocManaged=1");
