@@ -16,7 +16,8 @@ pub use docs::{config_file, markdown, usage};
 #[cfg(feature = "cli")]
 pub(crate) use load::similar;
 pub use load::{
-    Complaint, Loaded, Origin, Place, Program, SYSTEM_FENCES, SYSTEM_FILE, Sources, VARIABLES, assignment, is_disabled, user_file,
+    Complaint, Loaded, Origin, Place, Program, SYSTEM_FENCES, SYSTEM_FILE, Sources, VARIABLES, assignment, is_disabled,
+    user_file,
 };
 pub use table::{Choice, Kind, Options, Row, TABLE, row};
 pub use values::{

@@ -2,10 +2,12 @@
 //
 // 10 times hipMalloc of 4096 bytes, 3 times hipFree, one hipMalloc that fails, hipHostMalloc of 8192 bytes. Then HOW:
 // return, _exit, abort, kill; `wait` prints a line and waits for a signal; `exec` becomes PROGRAM; `fork` has a child
-// make one hipMalloc, ended by _exit before its parent returns; `calls N` first makes N pairs of hipMalloc and hipFree.
+// make one hipMalloc, ended by _exit before its parent returns; `no-room N` makes N pairs of hipMalloc and hipFree while it
+// may not write to any file.
 #include "threads.h"
 
 #include <signal.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 
 static void known_calls() {
@@ -19,10 +21,15 @@ static void known_calls() {
 int main(int, char** arguments) {
     const char* how = arguments[1];
     known_calls();
-    if (!strcmp(how, "calls")) {
+    if (!strcmp(how, "no-room")) {
+        rlimit limit;
+        CHECK(!getrlimit(RLIMIT_FSIZE, &limit), "no limit: %m");
+        rlimit none = {0, limit.rlim_max};
+        CHECK(!setrlimit(RLIMIT_FSIZE, &none), "no new limit: %m");
         void* memory = nullptr;
         for (unsigned long pairs = number(arguments[2]); pairs; pairs--)
             CHECK(!hipMalloc(&memory, 4096) && !hipFree(memory), "a pair failed");
+        CHECK(!setrlimit(RLIMIT_FSIZE, &limit), "no old limit: %m");
     }
     if (!strcmp(how, "_exit")) _exit(7);
     if (!strcmp(how, "abort")) abort();

@@ -11,7 +11,7 @@ mod text;
 mod words;
 
 use super::exit;
-use super::run::{self, Preparation};
+use super::run::{self, Preparation, Prepared};
 use super::show::{self, Report};
 use crate::options::{self, Options, Program, Sources};
 use crate::trace::files;
@@ -125,7 +125,7 @@ fn traced(arguments: &Arguments) -> Result<ExitCode> {
         started: run.started,
         ends: Vec::new(),
         obstacle: prepared.obstacle.as_ref().map(|(_, obstacle)| *obstacle),
-        excluded: excluded(words, prepared.file.as_deref()),
+        excluded: excluded(words, &prepared),
     };
     let traced = read(folder.path(), run, ending).context("cannot read what was recorded")?;
     write(&traced, arguments.json, output.as_mut())?;
@@ -142,10 +142,12 @@ fn traced(arguments: &Arguments) -> Result<ExitCode> {
 }
 
 /// The entry of the option `exclude` that keeps RMCP out of this program.
-fn excluded(words: &[OsString], file: Option<&Path>) -> Option<String> {
+fn excluded(words: &[OsString], prepared: &Prepared) -> Option<String> {
     let mut sources = Sources::from_process();
-    let exe = file.and_then(|file| file.canonicalize().ok()).unwrap_or_default();
+    let exe = prepared.file.as_deref().and_then(|file| file.canonicalize().ok()).unwrap_or_default();
     sources.program = Program { exe, called: words.first().map(PathBuf::from).unwrap_or_default() };
+    let set = prepared.changes.iter().filter_map(|change| Some((change.variable.clone(), change.after.clone()?)));
+    sources.environment.extend(set);
     Options::load(&sources).excluded
 }
 

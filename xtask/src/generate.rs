@@ -23,7 +23,9 @@ pub fn write_all() -> Result<()> {
     for (path, text) in files()? {
         let file = root().join(&path);
         let folder = file.parent().context("a file lies in a folder")?;
-        fs::create_dir_all(folder).and_then(|()| fs::write(&file, text)).with_context(|| format!("cannot write {path}"))?;
+        fs::create_dir_all(folder)
+            .and_then(|()| fs::write(&file, text))
+            .with_context(|| format!("cannot write {path}"))?;
     }
     Ok(())
 }

@@ -94,6 +94,19 @@ fn with_policy_keep_no_call_gives_back_anything_else_than_without_rmcp() {
 }
 
 #[test]
+fn calls_that_are_recorded_give_back_nothing_else_than_without_rmcp() {
+    let folder = tempfile::tempdir().unwrap();
+    on_every_release(|release| {
+        let records = folder.path().join(release.version());
+        std::fs::create_dir(&records).unwrap();
+        let scene = Scene::new(release, "gfx1010").with_rmcp().env("RMCP_POLICY", "keep");
+        let Some(differences) = compare(release, &scene.env("RMCP_TRACE", records.to_str().unwrap())) else { return };
+        assert!(differences.is_empty(), "on {release}: {differences:#?}");
+        assert!(records.read_dir().unwrap().count() >= 2, "nothing was recorded on {release}");
+    });
+}
+
+#[test]
 fn by_default_only_what_is_listed_gives_back_anything_else_than_without_rmcp() {
     on_every_release(|release| {
         let scene = Scene::new(release, "gfx1010").with_rmcp();

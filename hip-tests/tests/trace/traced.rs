@@ -33,7 +33,7 @@ impl Trace {
         let build = Build::find().unwrap_or_else(|error| panic!("{error:#}"));
         let folder = tempfile::tempdir().unwrap();
         let report = folder.path().join("report.json");
-        let mut command = Command::new(build.rmcp());
+        let mut command = Command::new(build.rmcp_run().with_file_name("rmcp"));
         command.args(["trace", "--json", "--output"]).arg(&report).args(options).arg("--");
         command.env_clear().env("PATH", "/usr/bin:/bin").env("HOME", folder.path()).env("TMPDIR", folder.path());
         command.env("RMCP_CONFIG", "").env("RMCP_LIBRARY", build.gate()).env("LD_PRELOAD", build.kfd());

@@ -307,7 +307,7 @@ fn processes(page: &mut String, traced: &Traced) {
         return;
     }
     add!(page, "<h2>Processes</h2>");
-    table(page, &["#process", "#parent", "program", "GPUs", "RMCP", "#calls", "#first call", "#ended"]);
+    table(page, &["#process", "#parent", "program", "GPUs", "RMCP", "#recorded calls", "#first call", "#ended"]);
     for ran in traced.processes.iter().take(ROWS) {
         add!(
             page,

@@ -45,7 +45,7 @@ impl Traced {
     }
 
     fn processes(&self, out: &mut dyn Write) -> io::Result<()> {
-        let mut table = show::table(["process", "program", "GPUs", "RMCP", "calls"]);
+        let mut table = show::table(["process", "program", "GPUs", "RMCP", "recorded calls"]);
         for ran in &self.processes {
             let active = ran.inactive.clone().unwrap_or_else(|| "active".into());
             table.add_row([ran.pid.to_string(), ran.called(), ran.gpus.clone(), active, count(ran.calls)]);
