@@ -3,7 +3,7 @@
 //! | module | question |
 //! |---|---|
 //! | `rocm` | which installations are here, and of which release |
-//! | `python` | where does a Python interpreter find its packages |
+//! | `python`, `pyenv` | where does a Python interpreter find its packages |
 //! | `frameworks` | which of those packages use a GPU, through which runtime |
 //! | `program` | which libraries does a program load |
 //!
@@ -12,10 +12,10 @@
 mod elf;
 mod frameworks;
 mod program;
+mod pyenv;
 mod python;
 mod release;
 mod rocm;
-mod scripts;
 
 pub use frameworks::{Backend, Framework};
 pub use program::{Library, Program, ProgramError};

@@ -63,7 +63,7 @@ pub(super) fn find(python: &Python, machine: &Machine) -> Vec<Framework> {
 }
 
 fn one(name: &str, read: Read, python: &Python, machine: &Machine) -> Option<Framework> {
-    let folder = python.package(name).ok()?;
+    let folder = python.folder_of(name)?;
     let Found { backend, libraries, mut code } = read(&folder)?;
     let version = version(&folder, name);
     if !matches!(backend, Backend::Rocm(_)) {
@@ -124,7 +124,10 @@ fn tensorflow(folder: &Path) -> Option<Found> {
 }
 
 fn jax(folder: &Path) -> Option<Found> {
-    let code = entries(folder).into_iter().filter(|path| name(path).ends_with(".so")).collect();
+    // The plugin proper lies in another package, beside this one.
+    let plugins = entries(&folder.parent()?.join("jax_plugins")).into_iter().flat_map(|folder| entries(&folder));
+    let plugins = plugins.filter(|path| name(path) == "xla_rocm_plugin.so");
+    let code = entries(folder).into_iter().filter(|path| name(path).ends_with(".so")).chain(plugins).collect();
     Some(Found { backend: Backend::Rocm(None), libraries: folder.into(), code })
 }
 

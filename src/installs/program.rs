@@ -197,7 +197,9 @@ impl<'a> Loader<'a> {
             return Some(self.machine.path(name)).filter(|path| path.is_file());
         }
         let folders = rpath.iter().chain(&self.path).chain(runpath).chain(&self.system);
-        folders.map(|folder| folder.join(name)).find(|path| path.is_file())
+        let path = folders.map(|folder| folder.join(name)).find(|path| path.is_file())?;
+        // Without the `bin/..` of an $ORIGIN, and under its own name: that may be a link to a version.
+        Some(path.parent().and_then(|folder| folder.canonicalize().ok()).map_or(path, |folder| folder.join(name)))
     }
 
     /// The folders of a DT_RPATH or DT_RUNPATH of a file.

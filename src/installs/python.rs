@@ -1,8 +1,9 @@
 //! Where a Python interpreter finds its packages, without running it. (docs.python.org: site, sys.path initialization)
 
-use super::{Framework, Machine, entries, frameworks, name, scripts};
+use super::{Framework, Machine, entries, frameworks, name, pyenv};
 use crate::bounded::read_text;
 use crate::options::similar;
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -40,39 +41,31 @@ impl Python {
         programs.find_map(|program| Self::find(&program, machine))
     }
 
-    /// The interpreter of a program: the program itself at a path or, without a slash, in PATH; that of a script's first
-    /// line; or what pyenv would start. None where the program has nothing to do with Python.
+    /// The interpreter at a path or, without a slash, in PATH. None where the file's name is not that of a Python.
     pub fn find(program: &Path, machine: &Machine) -> Option<Self> {
-        Self::started_by(program, machine, 0)
-    }
-
-    fn started_by(program: &Path, machine: &Machine, depth: usize) -> Option<Self> {
-        const DEPTH: usize = 4;
         let called = if program.components().count() > 1 {
             Some(machine.path(program)).filter(|path| path.is_file())
         } else {
             machine.folders("PATH").into_iter().map(|folder| folder.join(program)).find(|path| path.is_file())
         }?;
+        let called = pyenv::chosen(&called, machine).unwrap_or(called);
         let real = called.canonicalize().ok()?;
-        if let Some(interpreter) = scripts::interpreter(&real) {
-            let chosen = scripts::pyenv(&called, machine).or(interpreter.python)?;
-            return (depth < DEPTH).then(|| Self::started_by(&chosen, machine, depth + 1))?;
-        }
-        let named = version_in_name(name(&called)).or_else(|| version_in_name(name(&real)))?;
+        let names = [name(&called), name(&real)];
+        names.into_iter().any(is_python).then_some(())?;
         let prefix = called.parent()?.parent()?.to_owned();
-        let mut python = Self { interpreter: called.clone(), version: named, folders: Vec::new() };
+        let mut python = Self {
+            interpreter: called.clone(),
+            version: names.into_iter().find_map(version_in_name),
+            folders: Vec::new(),
+        };
         python.folders.extend(machine.folders("PYTHONPATH"));
         match read_text(&prefix.join("pyvenv.cfg"), TEXT_LIMIT) {
             Ok(configuration) => python.virtual_environment(&prefix, &real, &configuration, machine),
             Err(_) => python.installation(&prefix, &real, machine),
         }
-        let mut seen = Vec::new();
-        python.folders.retain(|folder| {
-            folder.is_dir() && !seen.contains(folder) && {
-                seen.push(folder.clone());
-                true
-            }
-        });
+        python.add_linked(machine);
+        let mut seen = BTreeSet::new();
+        python.folders.retain(|folder| folder.is_dir() && seen.insert(folder.clone()));
         Some(python)
     }
 
@@ -119,15 +112,32 @@ impl Python {
         }
     }
 
+    /// The folders that `.pth` files in the others name, as editable installs leave them.
+    fn add_linked(&mut self, machine: &Machine) {
+        let files = self.folders.iter().flat_map(|folder| entries(folder)).filter(|file| name(file).ends_with(".pth"));
+        let texts: Vec<_> = files.filter_map(|file| Some((read_text(&file, TEXT_LIMIT).ok()?, file))).collect();
+        for (text, file) in texts {
+            // A line may also be a statement.
+            let statement = |line: &str| line.is_empty() || line.starts_with('#') || line.starts_with("import ");
+            let lines = text.lines().map(str::trim).filter(|line| !statement(line));
+            let folder = file.parent().unwrap_or(&file);
+            self.folders.extend(lines.map(|line| folder.join(line)).map(|path| machine.path(path)));
+        }
+    }
+
     /// The folder of an installed package.
     pub fn package(&self, package: &str) -> Result<PathBuf, NoSuchPackage> {
-        let here = |folder: &PathBuf| Some(folder.join(package)).filter(|path| path.is_dir());
-        let plain = !package.is_empty() && !package.contains('/') && !package.starts_with('.');
-        self.folders.iter().filter(|_| plain).find_map(here).ok_or_else(|| {
+        self.folder_of(package).ok_or_else(|| {
             let installed = self.folders.iter().flat_map(|folder| packages(folder)).collect::<Vec<_>>();
             let hint = similar(package, installed.iter().map(String::as_str));
             NoSuchPackage { interpreter: self.interpreter.clone(), name: package.into(), hint }
         })
+    }
+
+    pub(super) fn folder_of(&self, package: &str) -> Option<PathBuf> {
+        let plain = !package.is_empty() && !package.contains('/') && !package.starts_with('.');
+        let mut folders = self.folders.iter().filter(|_| plain).map(|folder| folder.join(package));
+        folders.find(|path| path.is_dir())
     }
 
     /// The packages that use a GPU, or could.
@@ -142,15 +152,15 @@ fn packages(folder: &Path) -> Vec<String> {
     entries(folder).iter().filter(|path| is_package(path)).map(|path| name(path).to_owned()).collect()
 }
 
-/// Some for the names of interpreters: python, python3, python3.12, pypy3 and the like.
-pub(super) fn is_python(name: &str) -> bool {
+/// Whether this is the name of an interpreter: python, python3, python3.12, pypy3 and the like.
+fn is_python(name: &str) -> bool {
     let version = name.strip_prefix("python").or_else(|| name.strip_prefix("pypy"));
     version.is_some_and(|version| version.chars().all(|c| c.is_ascii_digit() || c == '.' || c == 't'))
 }
 
-/// The version in the name of an interpreter, where it has one.
-fn version_in_name(name: &str) -> Option<Option<(u32, u32)>> {
-    is_python(name).then(|| numbers(name.trim_start_matches(|c: char| !c.is_ascii_digit())))
+/// 3.12 in "python3.12".
+fn version_in_name(name: &str) -> Option<(u32, u32)> {
+    is_python(name).then(|| numbers(name.trim_start_matches(|c: char| !c.is_ascii_digit())))?
 }
 
 /// 3.12 in "3.12.1".

@@ -21,12 +21,14 @@ pub struct Release {
 pub struct NotARelease(pub String);
 
 impl Release {
-    /// From the name of the real file of the HIP runtime. Its third number counts builds: libamdhip64.so.6.4.43483 is of
-    /// 6.4, and does not say of which patch release.
+    /// From the name of the real file of the HIP runtime. AMD's packages write the release into the third number, as in
+    /// libamdhip64.so.6.2.60204 for 6.2.4; Debian's have a number of the build there, as in libamdhip64.so.6.4.43484.
     pub fn from_runtime(file: &Path) -> Option<Self> {
         let (_, numbers) = file.file_name()?.to_str()?.split_once(".so.")?;
         let release: Self = numbers.parse().ok()?;
-        Some(Self { patch: None, ..release })
+        let third: Option<u32> = numbers.split('.').nth(2).and_then(|number| number.parse().ok());
+        let patch = third.filter(|number| number / 100 == release.major * 100 + release.minor);
+        Some(Self { patch: patch.map(|number| number % 100), ..release })
     }
 
     /// From torch.version.hip and hipconfig's version, whose third number counts builds, as in "6.4.43483-a187df25c".

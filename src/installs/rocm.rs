@@ -3,6 +3,7 @@
 use super::{Machine, Release, entries, name};
 use crate::bounded::read_text;
 use std::collections::BTreeSet;
+use std::fs;
 use std::path::{Path, PathBuf};
 
 /// A copy of the HIP runtime.
@@ -71,29 +72,35 @@ impl Rocm {
 }
 
 impl Runtime {
-    /// The runtime in a folder. Of several the newest counts, as with the loader's link.
+    /// The runtime in a folder. Of several the newest counts.
     pub fn within(folder: &Path) -> Option<Self> {
-        let hip = library(folder, "libamdhip64")?;
-        let release = Release::from_runtime(&hip);
-        let hsa = library(folder, "libhsa-runtime64");
-        Some(Self { hip, release, hsa })
+        let mut found: [Option<PathBuf>; 2] = [None, None];
+        for entry in fs::read_dir(folder).ok()?.flatten() {
+            let file = entry.file_name();
+            let libraries = ["libamdhip64", "libhsa-runtime64"].into_iter().zip(&mut found);
+            let Some((_, place)) = libraries.into_iter().find(|(library, _)| is(library, file.to_str())) else {
+                continue;
+            };
+            let Some(real) = entry.path().canonicalize().ok().filter(|path| path.is_file()) else { continue };
+            if place.as_ref().is_none_or(|known| Release::from_runtime(known) < Release::from_runtime(&real)) {
+                *place = Some(real);
+            }
+        }
+        let [hip, hsa] = found;
+        let hip = hip?;
+        Some(Self { release: Release::from_runtime(&hip), hip, hsa })
     }
 
-    /// The major release that its ABI is of, from the soname's number.
+    /// The major release, which is that of its ABI.
     pub fn major(&self) -> Option<u32> {
         self.release.map(|release| release.major)
     }
 }
 
-/// The real file of `libNAME.so*` or `libNAME-HASH.so*` (as in wheels) in a folder.
-fn library(folder: &Path, library: &str) -> Option<PathBuf> {
-    let is_it = |path: &PathBuf| {
-        let rest = name(path).strip_prefix(library);
-        rest.is_some_and(|rest| rest.starts_with(".so") || (rest.starts_with('-') && rest.contains(".so")))
-    };
-    let files = entries(folder).into_iter().filter(is_it).filter(|path| path.is_file());
-    let real = |path: PathBuf| path.canonicalize().unwrap_or(path);
-    files.map(real).max_by_key(|path| Release::from_runtime(path))
+/// Whether a file is `libNAME.so*` or, as in some wheels, `libNAME-HASH.so*`.
+fn is(library: &str, file: Option<&str>) -> bool {
+    let rest = file.and_then(|file| file.strip_prefix(library));
+    rest.is_some_and(|rest| rest.starts_with(".so") || (rest.starts_with('-') && rest.contains(".so")))
 }
 
 /// The release in a version file: `.info/version` has "6.4.3-127", the others lines of HIP_VERSION_MAJOR=6 and so on.

@@ -1,0 +1,6 @@
+//! What is found of ROCm, frameworks and libraries on machines made of files.
+
+mod machine;
+mod programs;
+mod python;
+mod rocm;
