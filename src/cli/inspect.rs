@@ -155,39 +155,38 @@ struct Advice {
 
 /// The subcommand. Its status is [`exit::NOT_COVERED`] when a card has no code.
 pub fn main(arguments: &Arguments) -> Result<ExitCode> {
-    let places = installs::Machine::this();
+    let machine = installs::Machine::this();
     let mut packages = Vec::new();
     let mut paths = Vec::new();
     for what in &arguments.what {
         if what.exists() || what.components().count() != 1 {
             paths.push(what.clone());
         } else {
-            let (package, code) = package(what, arguments.python.as_deref(), &places)?;
+            let (package, code) = package(what, arguments.python.as_deref(), &machine)?;
             packages.push(package);
             paths.extend(code);
         }
     }
     let found = inspect::paths(&paths);
-    for package in &packages {
-        if let Some(backend) = package.backend.as_deref().filter(|backend| !backend.starts_with("ROCm")) {
-            bail!(
-                "{} in {} was built for {backend}, not for ROCm; install it from an index of ROCm wheels",
-                package.name,
-                package.folder.display()
-            );
+    if found.code.is_empty() {
+        match found.problems.first() {
+            Some(problem) => bail!("{}: {}", problem.path.display(), problem.reason),
+            None => bail!("there is no GPU code in {}", listed(&arguments.what)),
         }
     }
-    if let ([only], [], []) = (&paths[..], &found.code[..], &found.problems[..]) {
-        bail!("{} has no GPU code{}", only.display(), if only.is_dir() { " in any file" } else { "" });
-    }
-    if found.code.is_empty() && !found.problems.is_empty() {
-        let problem = &found.problems[0];
-        bail!("{}: {}", problem.path.display(), problem.reason);
-    }
+    let unread = found.problems.iter().any(|problem| paths.contains(&problem.path));
     let inspection = Inspection::new(found, packages, &arguments.card);
     arguments.output.show(&inspection)?;
     let uncovered = inspection.cards.iter().any(|card| card.coverage == Served::None);
-    Ok(if uncovered { ExitCode::from(exit::NOT_COVERED) } else { ExitCode::SUCCESS })
+    Ok(match (unread, uncovered) {
+        (true, _) => ExitCode::from(exit::FAILURE),
+        (false, true) => ExitCode::from(exit::NOT_COVERED),
+        (false, false) => ExitCode::SUCCESS,
+    })
+}
+
+fn listed(paths: &[PathBuf]) -> String {
+    paths.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", ")
 }
 
 /// A package by name, and what to read of it.
@@ -208,6 +207,12 @@ fn package(name: &Path, interpreter: Option<&Path>, machine: &installs::Machine)
     let name = name.to_str().unwrap_or_default();
     let folder = python.package(name).map_err(|error| anyhow::anyhow!("there is no file {shown}, and {error}"))?;
     let framework = python.frameworks(machine).into_iter().find(|framework| framework.name == name);
+    if let Some(Framework { backend: Backend::Other(backend), folder, .. }) = &framework {
+        bail!(
+            "{name} in {} was built for {backend}, not for ROCm; install it anew from an index of ROCm wheels",
+            folder.display()
+        );
+    }
     let backend = framework.as_ref().map(|framework| built_for(&framework.backend));
     let (version, runtime, mut code) = match framework {
         Some(Framework { version, runtime, code, .. }) => (version, runtime, code),

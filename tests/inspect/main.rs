@@ -1,6 +1,7 @@
 //! What `rmcp::inspect` reads out of files of every kind, sound, broken and hostile.
 
 mod cards;
+mod command;
 mod files;
 mod folders;
 mod hostile;

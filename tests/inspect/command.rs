@@ -1,0 +1,221 @@
+//! The command `rmcp inspect`: its words and its exit status.
+
+use crate::make::{self, bundle, elf};
+use std::path::PathBuf;
+use std::process::{Command, Output};
+use tempfile::TempDir;
+
+struct Case {
+    folder: TempDir,
+    command: Command,
+}
+
+impl Case {
+    /// In a folder of its own, on a machine without cards, interpreters and configuration.
+    fn new(arguments: &[&str]) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_rmcp"));
+        command.arg("inspect").args(arguments).current_dir(folder.path());
+        command.env_clear().env("HOME", folder.path()).env("RMCP_TOPOLOGY", folder.path().join("topology"));
+        command.env("PATH", folder.path().join("bin"));
+        Self { folder, command }
+    }
+
+    fn write(&self, name: &str, bytes: &[u8]) -> PathBuf {
+        make::write(self.folder.path(), name, bytes)
+    }
+
+    /// A GPU of the KFD's topology.
+    fn card(&self, node: u32, gfx_target_version: u32) {
+        let properties = format!(
+            "simd_count 72\ngfx_target_version {gfx_target_version}\nlocation_id {}\ndomain 0\nunique_id {node}\n",
+            node << 8
+        );
+        self.write(&format!("topology/nodes/{node}/gpu_id"), format!("{}\n", 1000 + node).as_bytes());
+        self.write(&format!("topology/nodes/{node}/properties"), properties.as_bytes());
+    }
+
+    fn run(&mut self) -> Said {
+        Said(self.command.output().unwrap())
+    }
+}
+
+struct Said(Output);
+
+impl Said {
+    fn out(&self) -> String {
+        String::from_utf8(self.0.stdout.clone()).unwrap()
+    }
+
+    fn error(&self) -> String {
+        String::from_utf8(self.0.stderr.clone()).unwrap()
+    }
+
+    fn status(&self) -> i32 {
+        self.0.status.code().unwrap()
+    }
+}
+
+#[test]
+fn a_card_with_code_of_its_own_is_well() {
+    let mut case = Case::new(&["libone.so"]);
+    case.write("libone.so", &elf(&[bundle(&["gfx1010", "gfx1030"]), bundle(&["gfx1030"])]));
+    case.card(1, 100_300);
+    let said = case.run();
+    assert_eq!(
+        said.out(),
+        "\
+| file or folder | what           | code for                 | gfx1030 |
+|----------------|----------------|--------------------------|---------|
+| libone.so      | ELF, 2 bundles | gfx1010 (1 of 2) gfx1030 | native  |
+
+GPU 0 (gfx1030, 0000:01:00.0) has code of its own
+"
+    );
+    assert_eq!((said.status(), said.error()), (0, String::new()));
+}
+
+#[test]
+fn each_card_of_the_machine_gets_a_verdict_and_one_without_code_decides_the_status() {
+    let mut case = Case::new(&["libone.so"]);
+    case.write("libone.so", &elf(&[bundle(&["gfx1030"])]));
+    case.card(1, 100_301);
+    case.card(2, 100_100);
+    let said = case.run();
+    assert_eq!(said.status(), 4);
+    let out = said.out();
+    assert!(out.contains("GPU 0 (gfx1031, 0000:01:00.0) has code under HSA_OVERRIDE_GFX_VERSION=10.3.0"), "{out}");
+    assert!(out.contains("GPU 1 (gfx1010, 0000:02:00.0) has no code"), "{out}");
+    assert!(out.contains("do not set HSA_OVERRIDE_GFX_VERSION=10.3.0"), "{out}");
+    assert!(out.contains("https://github.com/pytorch/pytorch/issues/132570"), "{out}");
+}
+
+#[test]
+fn a_machine_without_cards_lists_the_targets_and_says_how_to_name_a_card() {
+    let mut case = Case::new(&["kernel.hsaco"]);
+    case.write("kernel.hsaco", &bundle(&["gfx1010"]));
+    let said = case.run();
+    let out = said.out();
+    assert!(
+        out.contains("gfx1010") && out.contains("No card to compare with") && out.contains("--card gfx1010"),
+        "{out}"
+    );
+    assert_eq!(said.status(), 0);
+    case.command.args(["--card", "gfx1012"]);
+    let out = case.run().out();
+    assert!(out.contains("gfx1012 has code under HSA_OVERRIDE_GFX_VERSION=10.1.0"), "{out}");
+}
+
+#[test]
+fn json_has_the_same_facts_under_names_of_their_own() {
+    let mut case = Case::new(&["libone.so", "rocblas", "--card", "gfx1031", "--json"]);
+    case.write("libone.so", &elf(&[bundle(&["gfx1030"])]));
+    case.write("rocblas/library/TensileLibrary_lazy_gfx1031.dat", b"");
+    let said = case.run();
+    let report: serde_json::Value = serde_json::from_slice(&said.0.stdout).unwrap();
+    assert_eq!(report["schema"], "rmcp.inspect/1");
+    assert_eq!(report["files"][0]["coverage"], serde_json::json!(["override"]));
+    assert_eq!(report["files"][1]["kind"], "rocBLAS kernels");
+    assert_eq!(report["files"][1]["coverage"], serde_json::json!(["native"]));
+    // Under no one name does the card find code in both.
+    assert_eq!(report["cards"][0]["coverage"], "none");
+    assert_eq!(said.status(), 4);
+}
+
+#[test]
+fn what_has_no_gpu_code_or_does_not_exist_is_an_error_that_says_so() {
+    for (arguments, error) in [
+        (&["empty"][..], "rmcp: there is no GPU code in empty\n"),
+        (&["folder"], "rmcp: there is no GPU code in folder\n"),
+        (&["./missing"], "rmcp: ./missing: No such file or directory (os error 2)\n"),
+        (&["/dev/null"], "rmcp: /dev/null: it is neither a file nor a folder\n"),
+        (
+            &["missing"],
+            "rmcp: there is no file missing, and no Python interpreter whose package it could be; set --python\n",
+        ),
+        (&["missing", "--python", "/bin/sh"], "rmcp: /bin/sh is no Python interpreter\n"),
+    ] {
+        let mut case = Case::new(arguments);
+        case.write("empty", b"");
+        case.write("folder/text", b"text");
+        let said = case.run();
+        assert_eq!((said.error().as_str(), said.status()), (error, 1), "{arguments:?}");
+    }
+}
+
+#[test]
+fn a_path_that_cannot_be_read_fails_after_the_rest_was_shown() {
+    let mut case = Case::new(&["kernel.hsaco", "./missing"]);
+    case.write("kernel.hsaco", &bundle(&["gfx1010"]));
+    let said = case.run();
+    assert!(said.out().contains("not read: ./missing: No such file"), "{}", said.out());
+    assert_eq!(said.status(), 1);
+}
+
+#[test]
+fn a_broken_file_is_told_beside_what_could_be_read() {
+    let mut case = Case::new(&["kernel.hsaco"]);
+    let mut bytes = bundle(&["gfx1010", "gfx1030"]);
+    bytes.truncate(bytes.len() - 1);
+    case.write("kernel.hsaco", &bytes);
+    let out = case.run().out();
+    assert!(out.contains("broken: kernel.hsaco: hipv4-amdgcn-amd-amdhsa--gfx1030 is cut off"), "{out}");
+    assert!(out.contains("| gfx1010 "), "{out}");
+}
+
+/// A virtual environment with a PyTorch that says this of itself.
+fn torch(case: &Case, version: &str) {
+    case.write("venv/bin/python", b"");
+    case.write("venv/pyvenv.cfg", b"home = /usr/bin\nversion = 3.12.3\n");
+    case.write("venv/lib/python3.12/site-packages/torch/version.py", version.as_bytes());
+    case.write("venv/lib/python3.12/site-packages/torch/__init__.py", b"");
+    case.write("venv/lib/python3.12/site-packages/torch/lib/libtorch_hip.so", &elf(&[bundle(&["gfx1030"])]));
+}
+
+#[test]
+fn a_python_package_is_inspected_as_a_whole() {
+    let mut case = Case::new(&["torch", "--python", "venv/bin/python", "--card", "gfx1030"]);
+    torch(&case, "cuda = None\nhip = '6.3.42131-fa1d09cbd'\n");
+    case.write("venv/lib/python3.12/site-packages/torch/lib/rocblas/library/TensileLibrary_lazy_gfx1030.dat", b"");
+    let said = case.run();
+    let out = said.out();
+    assert!(out.starts_with("torch, built for ROCm 6.3\n"), "{out}");
+    assert_eq!(out.matches("| native").count(), 2, "{out}");
+    assert_eq!(said.status(), 0);
+}
+
+#[test]
+fn a_package_for_the_cpu_is_an_error_that_says_what_to_install() {
+    let mut case = Case::new(&["torch", "--python", "venv/bin/python"]);
+    torch(&case, "cuda = None\nhip = None\n");
+    let said = case.run();
+    let error = said.error();
+    assert!(
+        error.contains("was built for the CPU alone, not for ROCm; install it anew from an index of ROCm wheels"),
+        "{error}"
+    );
+    assert_eq!(said.status(), 1);
+}
+
+#[test]
+fn a_misspelt_package_is_answered_with_the_nearest() {
+    let mut case = Case::new(&["troch", "--python", "venv/bin/python"]);
+    torch(&case, "hip = None\n");
+    let error = case.run().error();
+    assert!(error.contains("there is no file troch, and ") && error.contains("(did you mean torch?)"), "{error}");
+}
+
+#[test]
+fn the_packages_of_the_active_environment_are_meant_by_default() {
+    let mut case = Case::new(&["torch", "--card", "gfx1030"]);
+    torch(&case, "cuda = None\nhip = '6.3.42131'\n");
+    case.command.env("VIRTUAL_ENV", case.folder.path().join("venv"));
+    assert_eq!(case.run().status(), 0);
+}
+
+#[test]
+fn a_command_line_without_anything_to_inspect_is_refused() {
+    let said = Case::new(&[]).run();
+    assert_eq!(said.status(), 2);
+    assert!(said.error().contains("FILE|FOLDER|PACKAGE"));
+}
