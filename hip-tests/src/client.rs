@@ -1,10 +1,10 @@
 //! The HIP programs under `clients/`, compiled by this machine's compiler against a stack's real headers.
 
-use crate::build::target_dir;
+use crate::build::{Build, target_dir};
 use crate::compiler::Compiler;
 use crate::ways::{self, Reach};
 use anyhow::{Context, Result};
-use rmcp_stacks::{Release, Stack};
+use rmcp_stacks::Stack;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -41,9 +41,11 @@ pub enum Client {
         /// `register`, `vram`, `threads` or `capabilities`.
         option: &'static str,
     },
-    /// A program whose kernels the stack's own compiler makes when it runs.
+    /// `atomics.cpp`, as `cargo xtask build` installs it for `rmcp demo --atomics`.
+    Atomics,
+    /// `programs.cpp` and others: kernels that the stack's own compiler makes when the program runs.
     Kernels {
-        /// Its source without `.cpp`.
+        /// The name of the source.
         program: &'static str,
     },
     /// `compiled.cpp`: kernels that hipcc compiled for gfx1010 and gfx1030 ahead of time.
@@ -192,15 +194,16 @@ impl Client {
                 command.arg(option);
                 Ok(command)
             }
+            Client::Atomics => {
+                let stack = stack.clone().with_hiprtc()?;
+                let mut command = stack.command(Build::find().expect("RMCP was built").atomics_client())?;
+                command.arg("0").arg(stack.find_library("libamdhip64")?);
+                Ok(command)
+            }
             Client::Kernels { program } => {
                 let path = workshop(stack)?.join(program);
                 compile(stack, &format!("{program}.cpp"), &path, &[])?;
-                // The compiler is in a library of its own there.
-                let compiler = (stack.release() == Release::Rocm724).then_some("libhiprtc7");
-                match compiler {
-                    Some(package) => stack.clone().with_packages(&[package])?.command(path),
-                    None => stack.command(path),
-                }
+                stack.clone().with_hiprtc()?.command(path)
             }
             Client::Compiled { flags } => {
                 let object = Compiler::fetch()?.object("compiled.cpp", &["gfx1010", "gfx1030"], flags)?;

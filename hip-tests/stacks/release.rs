@@ -56,6 +56,14 @@ impl Release {
             Release::Rocm724 => "libamdhip64-7",
         }
     }
+
+    /// The package of hiprtc, where that is no part of the HIP runtime.
+    pub(crate) fn hiprtc_package(self) -> Option<&'static str> {
+        match self {
+            Release::Rocm724 => Some("libhiprtc7"),
+            _ => None,
+        }
+    }
 }
 
 /// Installed with all they depend on, beside the HIP runtime itself.

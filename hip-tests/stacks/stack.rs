@@ -89,6 +89,17 @@ impl Stack {
         self.overlay(names, "+only+", |apt| apt.alone(names))
     }
 
+    /// This stack with hiprtc, the compiler for programs that run.
+    ///
+    /// # Errors
+    /// As [`Stack::with_packages`].
+    pub fn with_hiprtc(self) -> Result<Stack> {
+        match self.release.hiprtc_package() {
+            Some(package) => self.with_packages(&[package]),
+            None => Ok(self),
+        }
+    }
+
     fn overlay(mut self, names: &[&str], sign: &str, resolve: impl Fn(&Apt) -> Result<Vec<Package>>) -> Result<Stack> {
         let label = format!("{}{sign}{}", self.release, names.join("+"));
         let prefix = stacks_dir()?.join(&label);

@@ -31,7 +31,9 @@ pub fn everything() -> Result<PathBuf> {
     ] {
         install(&from, &dist.join(to))?;
     }
-    demo_client(&dist.join("lib/rmcp/rmcp-demo-client"))?;
+    for client in ["demo", "atomics"] {
+        demo_client(client, &dist.join(format!("lib/rmcp/rmcp-{client}-client")))?;
+    }
     manual::write(&dist.join("share"))?;
     Ok(dist)
 }
@@ -46,14 +48,14 @@ fn rescue() -> Result<PathBuf> {
     Ok(target().join(TARGET).join("release/rmcp-rescue"))
 }
 
-/// The program behind `rmcp demo`. It is bound to whichever runtime it finds when it runs, so one build serves all.
-fn demo_client(to: &Path) -> Result<()> {
+/// A program behind `rmcp demo`. It is bound to whichever runtime it finds when it runs, so one build serves all.
+fn demo_client(name: &str, to: &Path) -> Result<()> {
     let compiler = std::env::var_os("CXX").unwrap_or_else(|| "c++".into());
     program(compiler)
         .args(["-std=c++17", "-O1", "-Wall", "-Wextra", "-Werror", "-fplt", "-pie", "-fPIE"])
         .args(["-Wl,-z,lazy", "-o"])
         .arg(to)
-        .arg("hip-tests/clients/demo.cpp")
+        .arg(format!("hip-tests/clients/{name}.cpp"))
         .arg("-ldl")
         .go()
 }
