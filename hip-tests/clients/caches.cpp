@@ -24,6 +24,11 @@ extern "C" __global__ void talk(volatile unsigned* shared, volatile Turns* turns
     *seen = answer;
 }
 extern "C" __global__ void look(const unsigned* shared, unsigned* seen) { *seen = shared[1]; }
+// Reads one word, and with it the line of the cache that another lies in.
+extern "C" __global__ void touch(volatile unsigned* shared, volatile Turns* turns) {
+    unsigned read = shared[0];
+    turns->told = 1 + (read & 0);
+}
 extern "C" __global__ void write(unsigned* shared, unsigned value) { shared[threadIdx.x] = value; }
 
 // Counts in turns with the program: half of its own before the program does, half after.
@@ -100,6 +105,18 @@ static void talk(const char* memory, unsigned* shared, unsigned* device) {
     expect(memory, "the next kernel reads what the program wrote", read(seen) == 44);
 }
 
+// The program writes a word beside one that a kernel has read, and has another kernel read it, without having waited.
+static void neighbour(const char* memory, unsigned* shared, unsigned* device) {
+    begin();
+    memset(shared, 0, 4096);
+    launch_on(stream, kernel(module, "touch"), 1, 1, device, turns);
+    await(&turns->told);
+    __atomic_store_n(&shared[1], 45u, __ATOMIC_SEQ_CST);
+    launch_on(stream, kernel(module, "look"), 1, 1, device, seen);
+    MUST(hipStreamSynchronize(stream));
+    expect(memory, "a kernel reads what the program wrote beside what another read", read(seen) == 45);
+}
+
 static void count(const char* memory, unsigned* shared, unsigned* device) {
     begin();
     *shared = 0;
@@ -154,6 +171,7 @@ static void all(const char* memory, void* host, void* device) {
     mark(memory);
     unsigned *shared = (unsigned*)host, *there = (unsigned*)device;
     talk(memory, shared, there);
+    neighbour(memory, shared, there);
     count(memory, shared, there);
     race(memory, shared, there);
     event(memory, "Default", hipEventDefault, shared, there);
