@@ -45,30 +45,30 @@ pub fn find(system: &System, gate: &Path, scratch: &Path) -> Result<Vec<Loader>,
     }
     let gate = fs::read(gate).map_err(at("read", gate))?;
     let native = (None, NATIVE, gate);
-    let others = Abi::ALL.map(|abi| (Some(abi), abi.loader(), stub::library(abi)));
+    let others = Abi::ALL.map(|abi| (Some(abi), abi.loader(), stub::program(abi)));
     let mut found = Vec::new();
-    for (abi, path, library) in std::iter::once(native).chain(others) {
+    for (abi, path, program) in std::iter::once(native).chain(others) {
         if system.path(path).exists() {
-            let lib = meaning(&system.path(path), &library, &scratch.join(path.replace('/', "_")))?;
+            let lib = meaning(&system.path(path), &program, &scratch.join(path.replace('/', "_")))?;
             found.push(Loader { abi, path, lib });
         }
     }
     Ok(found)
 }
 
-/// What $LIB means to a loader: it lists `library` with itself preloaded, by a path with $LIB in it.
-fn meaning(loader: &Path, library: &[u8], scratch: &Path) -> Result<&'static str, SystemError> {
+/// What $LIB means to a loader: it lists the library `program` with itself preloaded, by a path with $LIB in it.
+fn meaning(loader: &Path, program: &[u8], scratch: &Path) -> Result<&'static str, SystemError> {
     const PROBE: &str = "rmcp-probe.so";
     for meaning in MEANINGS {
         let folder = scratch.join(meaning);
         fs::create_dir_all(&folder).map_err(at("create", &folder))?;
-        write_synced(&folder.join(PROBE), library, 0o644)?;
+        write_synced(&folder.join(PROBE), program, 0o644)?;
     }
-    let program = scratch.join("program.so");
-    write_synced(&program, library, 0o755)?;
+    let file = scratch.join("program.so");
+    write_synced(&file, program, 0o755)?;
 
     let mut command = Command::new(loader);
-    command.arg("--list").arg(&program).env_clear().stdin(Stdio::null());
+    command.arg("--list").arg(&file).env_clear().stdin(Stdio::null());
     command.env("LD_PRELOAD", scratch.join("$LIB").join(PROBE));
     let output = command.output().map_err(at("run", loader))?;
     let said = String::from_utf8_lossy(&output.stdout);
@@ -95,7 +95,7 @@ pub fn complaints(system: &System, scratch: &Path) -> Result<Vec<String>, System
             continue;
         }
         if let Some(abi) = Abi::ALL.into_iter().find(|abi| loader == system.path(abi.loader())) {
-            write_synced(&program, &stub::library(abi), 0o755)?;
+            write_synced(&program, &stub::program(abi), 0o755)?;
         }
         let output = Command::new(&loader).arg("--list").arg(program).env_clear().stdin(Stdio::null()).output();
         let output = output.map_err(at("run", &loader))?;

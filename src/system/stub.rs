@@ -39,12 +39,17 @@ impl Abi {
 
 /// The file's contents: one segment, no code, no symbol, no dependency.
 pub fn library(abi: Abi) -> Vec<u8> {
-    build(abi).expect("a buffer takes what was reserved in it")
+    build(abi, None).expect("a buffer takes what was reserved in it")
 }
 
-fn build(abi: Abi) -> write::Result<Vec<u8>> {
+/// The same with a dependency on the C library, so that a loader which lists it lists libraries.
+pub fn program(abi: Abi) -> Vec<u8> {
+    build(abi, Some("libc.so.6")).expect("a buffer takes what was reserved in it")
+}
+
+fn build(abi: Abi, needed: Option<&str>) -> write::Result<Vec<u8>> {
     const PAGE: u32 = 0x1000;
-    /// Entries of the dynamic section, the null entry included.
+    /// Entries of the dynamic section beside the dependency, the null entry included.
     const ENTRIES: usize = 6;
     /// The size of Elf32_Sym.
     const SYMBOL: u64 = 16;
@@ -54,10 +59,11 @@ fn build(abi: Abi) -> write::Result<Vec<u8>> {
     writer.reserve_file_header();
     writer.reserve_program_headers(3);
     let name = writer.add_dynamic_string(GATE.as_bytes());
+    let needed = needed.map(|needed| writer.add_dynamic_string(needed.as_bytes()));
     writer.reserve_null_dynamic_symbol_index();
     let symbols = writer.reserve_dynsym() as u64;
     let strings = writer.reserve_dynstr() as u64;
-    let dynamic = writer.reserve_dynamic(ENTRIES) as u64;
+    let dynamic = writer.reserve_dynamic(ENTRIES + usize::from(needed.is_some())) as u64;
     let end = writer.reserved_len() as u64;
 
     writer.write_file_header(&FileHeader {
@@ -88,6 +94,9 @@ fn build(abi: Abi) -> write::Result<Vec<u8>> {
     writer.write_null_dynamic_symbol();
     writer.write_dynstr();
     writer.write_align_dynamic();
+    if let Some(needed) = needed {
+        writer.write_dynamic_string(elf::DT_NEEDED, needed);
+    }
     writer.write_dynamic_string(elf::DT_SONAME, name);
     for (tag, value) in [
         (elf::DT_STRTAB, strings),

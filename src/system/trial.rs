@@ -103,7 +103,7 @@ fn checks(loaders: &[Loader], scratch: &Path) -> Result<Vec<Check>, SystemError>
     for loader in loaders {
         let Some(abi) = loader.abi else { continue };
         let library = scratch.join(format!("{abi:?}.so"));
-        write_synced(&library, &super::stub::library(abi), 0o755)?;
+        write_synced(&library, &super::stub::program(abi), 0o755)?;
         let mut check = check(&format!("programs of {}", loader.path), &[loader.path, "--list"], Same::ButLibraries);
         check.command.push(library);
         checks.push(check);
