@@ -28,6 +28,11 @@ extern "C" fn hipGetLastError() -> HipError {
 }
 
 #[unsafe(no_mangle)]
+extern "C" fn hipPeekAtLastError() -> HipError {
+    LAST_ERROR.load(Relaxed)
+}
+
+#[unsafe(no_mangle)]
 extern "C" fn rmcp_stub_version(version: c_int) {
     VERSION.store(version, Relaxed);
 }

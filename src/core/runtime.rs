@@ -9,17 +9,19 @@ use std::ptr::null_mut;
 type GetInt = unsafe extern "C" fn(*mut c_int) -> HipError;
 type Advise = unsafe extern "C" fn(*const c_void, usize, c_int, c_int) -> HipError;
 
+/// hipErrorOutOfMemory.
+const OUT_OF_MEMORY: HipError = 2;
+
 /// One copy of libamdhip64, as one caller reaches it.
 pub struct Runtime {
     get_device: Option<GetInt>,
     version: Option<i32>,
     advise: Option<Advise>,
     last_error: Option<unsafe extern "C" fn() -> HipError>,
+    peek_at_last_error: Option<unsafe extern "C" fn() -> HipError>,
     get_info: Option<unsafe extern "C" fn(*mut usize, *mut usize) -> HipError>,
     address_range: Option<unsafe extern "C" fn(*mut *mut c_void, *mut usize, *const c_void) -> HipError>,
     malloc: Option<unsafe extern "C" fn(*mut *mut c_void, usize) -> HipError>,
-    /// hipEventDestroy.
-    pub destroy_event: Option<unsafe extern "C" fn(*mut c_void) -> HipError>,
 }
 
 impl Runtime {
@@ -32,10 +34,10 @@ impl Runtime {
                 version: caller.function::<GetInt>(Library::Hip, c"hipRuntimeGetVersion").and_then(|get| read(get)),
                 advise: caller.function(Library::Hip, c"hipMemAdvise"),
                 last_error: caller.function(Library::Hip, c"hipGetLastError"),
+                peek_at_last_error: caller.function(Library::Hip, c"hipPeekAtLastError"),
                 get_info: caller.function(Library::Hip, c"hipMemGetInfo"),
                 address_range: caller.function(Library::Hip, c"hipMemGetAddressRange"),
                 malloc: caller.function(Library::Hip, c"hipMalloc"),
-                destroy_event: caller.function(Library::Hip, c"hipEventDestroy"),
             }
         }
     }
@@ -52,11 +54,31 @@ impl Runtime {
         self.version.is_some_and(|version| version < 60_300_000)
     }
 
-    /// Clears the calling thread's last error, which the program did not cause.
-    pub fn forget_error(&self) {
-        if let Some(last_error) = self.last_error {
-            // SAFETY: takes nothing.
-            unsafe { last_error() };
+    /// Whether it answers hipEventDisableSystemFence with hipErrorInvalidValue: HIP 5.2.3 does. The flag came in January
+    /// 2023 (ROCm/clr, hip_event.cpp), between 5.4 and 5.6.
+    pub fn refuses_disable_system_fence(&self) -> bool {
+        self.version.is_some_and(|version| version < 50_500_000)
+    }
+
+    /// The calling thread's last error, which stays. From HIP 7 on it is the last that any call returned and nobody has asked
+    /// for; before, that of the last call.
+    fn pending(&self) -> HipError {
+        // SAFETY: takes nothing.
+        self.peek_at_last_error.map_or(0, |peek| unsafe { peek() })
+    }
+
+    /// Makes `pending` the calling thread's last error again after a call of RMCP's own has failed. The program's own can only
+    /// be brought back if a call can be made to fail so; otherwise that of the failed call stays, so that there is one.
+    fn restore(&self, pending: HipError) {
+        match (pending, self.last_error) {
+            (0, Some(last_error)) => {
+                // SAFETY: takes nothing.
+                unsafe { last_error() };
+            }
+            (OUT_OF_MEMORY, _) => {
+                self.out_of_memory();
+            }
+            _ => {}
         }
     }
 
@@ -78,7 +100,6 @@ impl Runtime {
 
     /// hipErrorOutOfMemory, and hipGetLastError says so too: the runtime itself is made to refuse.
     pub fn out_of_memory(&self) -> HipError {
-        const OUT_OF_MEMORY: HipError = 2;
         if let Some(malloc) = self.malloc {
             let mut never = null_mut();
             // SAFETY: hipMalloc writes one address, but no machine has this much.
@@ -87,14 +108,15 @@ impl Runtime {
         OUT_OF_MEMORY
     }
 
-    /// Asks for `advice` on a managed range for `device`. A refusal leaves no trace in hipGetLastError.
+    /// Asks for `advice` on a managed range for `device`. A refusal does not show in hipGetLastError.
     pub fn advise(&self, range: *const c_void, size: usize, advice: i32, device: i32) -> Result<(), HipError> {
         let Some(advise) = self.advise else { return Err(Library::Hip.missing()) };
+        let pending = self.pending();
         // SAFETY: the range is what hipMallocManaged has just returned.
         match unsafe { advise(range, size, advice, device) } {
             0 => Ok(()),
             refusal => {
-                self.forget_error();
+                self.restore(pending);
                 Err(refusal)
             }
         }

@@ -89,6 +89,27 @@ fn a_refused_advice_shows_neither_in_the_result_nor_in_hip_get_last_error() {
 }
 
 #[test]
+fn an_error_of_the_programs_own_outlives_a_refused_advice() {
+    // The stub answers hipGetLastError as HIP 7 does.
+    for (error, shown) in [(1, 1), (2, 2), (3, 1)] {
+        let calls = format!("fail:hipHostFree={error} hipHostFree fail:hipMalloc=2 fail:hipMemAdvise=1");
+        let report = linked().run(&format!("{calls} hipMallocManaged=1 hipGetLastError"));
+        // Of an error that no call can be made to fail with, there is at least some.
+        assert_eq!(report.lines.last().unwrap(), &format!("hipGetLastError\t{shown}"), "{error}");
+    }
+}
+
+#[test]
+fn an_event_keeps_its_fence_unless_the_runtime_does_not_know_the_flag() {
+    for (version, arrives) in [(50_200_000, "0x20000000"), (50_700_000, "0x0")] {
+        let report =
+            linked().run(&format!("runtime-version={version} hipHostMalloc=0 hipEventCreateWithFlags=0x20000000"));
+        let arrived = format!("libamdhip64.so.6: hipEventCreateWithFlags({arrives})");
+        assert_eq!(report.lines[2], format!("hipEventCreateWithFlags=0x20000000\t0\t{arrived}"), "{version}");
+    }
+}
+
+#[test]
 fn fine_grained_device_memory_is_asked_for_as_default_where_the_runtime_would_refuse_it() {
     for (version, flags) in [(60_240_000, "0x0"), (60_443_000, "0x1")] {
         let report = linked().run(&format!("runtime-version={version} hipExtMallocWithFlags=1"));

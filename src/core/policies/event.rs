@@ -4,6 +4,7 @@ use super::{Address, HipCall, NONCOHERENT, report};
 use crate::call::Given;
 use rmcp::policy::{self, Decision};
 use rmcp_hooks::HipError;
+use rmcp_hooks::flags::EVENT_DISABLE_SYSTEM_FENCE;
 use std::sync::atomic::Ordering;
 
 type EventCreate = unsafe extern "C" fn(Address, u32) -> HipError;
@@ -11,28 +12,18 @@ type EventCreate = unsafe extern "C" fn(Address, u32) -> HipError;
 /// hipEventCreateWithFlags.
 pub fn event(call: &HipCall<EventCreate>, event: Address, flags: u32) -> HipError {
     match policy::event_flags(flags, NONCOHERENT.load(Ordering::Relaxed), call.rules()) {
-        // SAFETY: the program's arguments.
-        Decision::Forward => call.forward(|real| unsafe { real(event, flags) }),
-        Decision::Rewrite { to, reason } => {
-            let status = call.rewrite(Given::Flags(to), |real| keep_fence(call, real, event, flags, to));
+        // What the runtime refuses it shall refuse itself.
+        Decision::Rewrite { to, reason } if !refuses(call, flags) => {
+            // SAFETY: the program's arguments, with other flags of the same call.
+            let status = call.rewrite(Given::Flags(to), |real| unsafe { real(event, to) });
             report(call, 0, flags, to, reason, status);
             status
         }
+        // SAFETY: the program's arguments.
+        _ => call.forward(|real| unsafe { real(event, flags) }),
     }
 }
 
-/// An event with the flags `to` in place of `asked`, which the runtime may refuse: ROCm 5.2.3 knows no
-/// DisableSystemFence.
-fn keep_fence(call: &HipCall<EventCreate>, real: EventCreate, event: Address, asked: u32, to: u32) -> HipError {
-    if let Some(destroy) = call.caller.runtime().destroy_event {
-        // SAFETY: the program's arguments.
-        let status = unsafe { real(event, asked) };
-        if status != 0 {
-            return status;
-        }
-        // SAFETY: the runtime returned success, so it wrote the event, which nobody else has seen.
-        unsafe { destroy(*event) };
-    }
-    // SAFETY: the program's arguments, with other flags of the same call.
-    unsafe { real(event, to) }
+fn refuses(call: &HipCall<EventCreate>, flags: u32) -> bool {
+    flags & EVENT_DISABLE_SYSTEM_FENCE != 0 && call.caller.runtime().refuses_disable_system_fence()
 }
