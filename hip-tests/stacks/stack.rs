@@ -245,8 +245,8 @@ impl Stack {
             }
         }
         let mut command = self.command(program)?;
-        command.env("RMCP_STACK_LOADER", self.loader()?).env("RMCP_STACK_LIBRARIES", self.library_path(&[]));
-        command.env("RMCP_STACK_BIN", tools_dir);
+        command.env("IN_STACK_LOADER", self.loader()?).env("IN_STACK_LIBRARIES", self.library_path(&[]));
+        command.env("IN_STACK_BIN", tools_dir);
         Ok(command)
     }
 
