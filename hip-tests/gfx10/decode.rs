@@ -1,8 +1,8 @@
 //! From words to instructions ("RDNA 2 ISA", chapter 13, "Microcode Formats").
 
 use crate::inst::{Inst, Lanes, Scalar, Src, Vector};
-use crate::mem::{ds, ds::Ds, smem, smem::Smem, vmem, vmem::Segment, vmem::Vmem};
-use crate::row::{Target, find};
+use crate::mem::{ds, ds::Ds, smem, smem::Smem, vmem, vmem::Segment, vmem::Vmem, vmem::VmemOp};
+use crate::row::{Row, Target, find};
 use crate::salu::{sop1, sop2, sopc, sopk, sopp};
 use crate::valu::{vop1, vop2, vop3, vop3p, vopc};
 use crate::wave::reg;
@@ -21,10 +21,10 @@ pub fn decode(words: [u32; 3], target: Target) -> Result<(Inst, u32), String> {
         0b11_0110 => d.ds(),
         0b11_0111 => d.flat(),
         0b11_1000 => d.mubuf(),
-        0b11_0010 => Err("VINTRP".into()),
-        0b11_1010 => Err("MTBUF".into()),
-        0b11_1100 => Err("MIMG".into()),
-        0b11_1110 => Err("EXP".into()),
+        0b11_1010 => d.mtbuf(),
+        0b11_0010 => Err("VINTRP, interpolation".into()),
+        0b11_1100 => Err(format!("MIMG, an image, opcode {:#x}", d.bits(24, 18) | d.bits(0, 0) << 7)),
+        0b11_1110 => Err("EXP, an export".into()),
         top if top < 0x20 => d.vop(),
         top if top < 0x30 => d.sop(),
         top => Err(format!("no encoding has the top bits {top:#08b}")),
@@ -277,6 +277,10 @@ impl Decoder {
             other => return Err(format!("FLAT segment {other}")),
         };
         let row = self.row("FLAT", vmem::TABLE, self.bits(24, 18))?;
+        let of_lanes = row.run.of_buffers() == Some(false);
+        if row.run.of_buffers() == Some(true) || of_lanes && segment != Segment::Global {
+            return Err(format!("FLAT opcode {:#x}", row.op));
+        }
         if self.bits(13, 13) != 0 {
             return Err(format!("{} to LDS", row.name));
         }
@@ -296,12 +300,27 @@ impl Decoder {
     }
 
     fn mubuf(&mut self) -> Result<Inst, String> {
-        self.used = 2;
-        let op = self.bits(24, 18);
+        let op = self.bits(24, 18) | self.bits(25, 25) << 7;
         let row = self.row("MUBUF", vmem::TABLE, op)?;
+        if row.run.of_buffers() == Some(false) {
+            return Err(format!("MUBUF opcode {op:#x}"));
+        }
         if self.bits(16, 16) != 0 {
             return Err(format!("{} to LDS", row.name));
         }
+        self.buffer(row, None)
+    }
+
+    /// Formatted loads and stores that have the format with them. Their opcodes are MUBUF's.
+    fn mtbuf(&mut self) -> Result<Inst, String> {
+        let op = self.bits(18, 16) | self.bits(53, 53) << 7;
+        let row = self.row("MTBUF", vmem::TABLE, op)?;
+        let format = self.bits(25, 19) as u8;
+        self.buffer(row, Some(format))
+    }
+
+    fn buffer(&mut self, row: &'static Row<VmemOp>, format: Option<u8>) -> Result<Inst, String> {
+        self.used = 2;
         let data = self.bits(47, 40) as u8;
         let i = Vmem {
             segment: Segment::Buffer,
@@ -314,6 +333,7 @@ impl Decoder {
             offen: self.bits(12, 12) != 0,
             idxen: self.bits(13, 13) != 0,
             soffset: self.src(self.bits(63, 56))?,
+            format,
         };
         Ok(Inst::Vmem(row, i))
     }

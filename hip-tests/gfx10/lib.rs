@@ -7,10 +7,18 @@
 //!
 //! What an opcode does is taken from AMD's "RDNA 1.0 ISA" and "RDNA 2 ISA" documents, the numbers were
 //! checked against LLVM's assembler, and the initial registers are those of LLVM's "User Guide for AMDGPU
-//! Backend". An opcode that has no row stops the kernel: nothing is skipped silently.
+//! Backend". To add an opcode is to add its row to a table, and a case to the tests, which ask for one.
 //!
-//! Not modelled: time, caches, the order of memory operations (every access is done at once), exceptions,
-//! rounding modes other than to nearest even, images, and the last bits of transcendental functions.
+//! What is refused is the list in `refused.rs`; besides, formats of buffers that `mem/format.rs` lacks, swizzled buffers
+//! other than scratch, buffer loads straight to LDS, and hardware registers and messages that `salu` does not name. What
+//! is refused stops the kernel with the instruction's address, its words or operands, and the reason: nothing is skipped
+//! silently.
+//!
+//! Not modelled: time, exceptions, and the inexactness of approximations. `v_rcp`, `v_rsq`, `v_sqrt`, `v_exp`, `v_log`,
+//! `v_sin` and `v_cos` are as exact as this processor, keep denormals and do not follow the rounding mode; how a dot
+//! product of halves rounds in between is not documented.
+//!
+//! `MUTATION.md` says which opcodes' tests notice that they are spoilt, and `benches/speed.rs` how fast it is.
 #![deny(unsafe_code)]
 #![allow(missing_docs, reason = "one small crate: what a name says is not said twice")]
 
@@ -22,6 +30,7 @@ mod inst;
 mod mem;
 mod memory;
 mod name;
+mod refused;
 mod row;
 mod salu;
 mod stop;
@@ -33,5 +42,6 @@ mod wave;
 pub use dispatch::{Dispatch, Done};
 pub use memory::{Atomic, Fault, Gws, Memory};
 pub use name::kernel_name;
+pub use refused::REFUSED;
 pub use row::{Target, mnemonics};
 pub use stop::Stop;

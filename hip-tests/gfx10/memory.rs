@@ -70,9 +70,18 @@ pub enum Atomic {
     FMin,
     FMax,
     FAdd,
+    /// Of LDS only, as the next: clears the bits of `compare`, then sets those of `data`.
+    MaskOr,
+    /// Subtracts `compare` where that is possible, otherwise adds `data`.
+    Wrap,
 }
 
 impl Atomic {
+    /// Whether it takes two operands.
+    pub fn compares(self) -> bool {
+        matches!(self, Self::CmpSwap | Self::FCmpSwap | Self::MaskOr | Self::Wrap)
+    }
+
     /// What the memory holds afterwards. Of 32-bit values the upper half is 0.
     pub fn apply(self, wide: bool, old: u64, data: u64, compare: u64) -> u64 {
         let signed = |a: u64| if wide { a as i64 } else { i64::from(a as i32) };
@@ -110,6 +119,9 @@ impl Atomic {
             Self::FMin => crate::valu::float::min(single(old), single(data)).to_bits().into(),
             Self::FMax if wide => crate::valu::float::max(f64::from_bits(old), f64::from_bits(data)).to_bits(),
             Self::FMax => crate::valu::float::max(single(old), single(data)).to_bits().into(),
+            Self::MaskOr => old & !compare | data,
+            Self::Wrap if old >= compare => old - compare,
+            Self::Wrap => old.wrapping_add(data),
             Self::FAdd if wide => (f64::from_bits(old) + f64::from_bits(data)).to_bits(),
             Self::FAdd => (single(old) + single(data)).to_bits().into(),
         };

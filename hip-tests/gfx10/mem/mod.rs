@@ -1,6 +1,8 @@
 //! Instructions that reach memory, LDS and scratch.
 
 pub mod ds;
+mod exchange;
+mod format;
 pub mod gws;
 pub mod smem;
 pub mod vmem;
@@ -15,8 +17,12 @@ pub struct Reach<'a> {
 }
 
 /// A little-endian number of up to 8 bytes.
+#[inline]
 fn number(bytes: &[u8]) -> u64 {
-    bytes.iter().rev().fold(0, |all, &byte| all << 8 | u64::from(byte))
+    match *bytes {
+        [a, b, c, d] => u32::from_le_bytes([a, b, c, d]).into(),
+        _ => bytes.iter().rev().fold(0, |all, &byte| all << 8 | u64::from(byte)),
+    }
 }
 
 /// A part of a private memory; `va` is what a fault says.

@@ -33,6 +33,9 @@ pub static TABLE: &[Row<SmemOp>] = &[
     both(0x1f, "s_gl1_inv", SmemOp::Nothing),
     both(0x20, "s_dcache_inv", SmemOp::Nothing),
     rdna1(0x21, "s_dcache_wb", SmemOp::Nothing),
+    // Probes fill the translation cache ahead.
+    both(0x26, "s_atc_probe", SmemOp::Nothing),
+    both(0x27, "s_atc_probe_buffer", SmemOp::Nothing),
     both(0x24, "s_memtime", SmemOp::CoreTime),
     both(0x25, "s_memrealtime", SmemOp::RealTime),
 ];

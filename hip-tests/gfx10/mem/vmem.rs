@@ -1,5 +1,6 @@
 //! FLAT, GLOBAL, SCRATCH and MUBUF: the same opcodes, with four ways to say where.
 
+use super::format::formatted;
 use super::{Reach, number, slice};
 use crate::inst::Src;
 use crate::memory::{Atomic, Fault};
@@ -29,8 +30,39 @@ pub enum VmemOp {
         op: Atomic,
         wide: bool,
     },
+    /// So many components of an element of a buffer; `d16`: as 16 bits each.
+    LoadFormat {
+        count: usize,
+        d16: bool,
+    },
+    StoreFormat {
+        count: usize,
+        d16: bool,
+    },
+    /// A word for each lane, in a row.
+    LoadLanes,
+    StoreLanes,
     /// Cache control: there is no cache.
     Nothing,
+}
+
+impl VmemOp {
+    /// Whether it is of buffers only, or (false) not of buffers.
+    pub fn of_buffers(self) -> Option<bool> {
+        match self {
+            Self::LoadFormat { .. } | Self::StoreFormat { .. } | Self::Nothing => Some(true),
+            Self::LoadLanes | Self::StoreLanes => Some(false),
+            _ => None,
+        }
+    }
+}
+
+const fn load_format(count: usize, d16: bool) -> VmemOp {
+    VmemOp::LoadFormat { count, d16 }
+}
+
+const fn store_format(count: usize, d16: bool) -> VmemOp {
+    VmemOp::StoreFormat { count, d16 }
 }
 
 const fn load(bytes: usize) -> VmemOp {
@@ -59,6 +91,14 @@ const fn double(op: Atomic) -> VmemOp {
 
 /// Names without the prefix that says where.
 pub static TABLE: &[Row<VmemOp>] = &[
+    both(0x00, "load_format_x", load_format(1, false)),
+    both(0x01, "load_format_xy", load_format(2, false)),
+    both(0x02, "load_format_xyz", load_format(3, false)),
+    both(0x03, "load_format_xyzw", load_format(4, false)),
+    both(0x04, "store_format_x", store_format(1, false)),
+    both(0x05, "store_format_xy", store_format(2, false)),
+    both(0x06, "store_format_xyz", store_format(3, false)),
+    both(0x07, "store_format_xyzw", store_format(4, false)),
     both(0x08, "load_ubyte", load(1)),
     both(0x09, "load_sbyte", signed(1)),
     both(0x0a, "load_ushort", load(2)),
@@ -67,6 +107,8 @@ pub static TABLE: &[Row<VmemOp>] = &[
     both(0x0d, "load_dwordx2", load(8)),
     both(0x0e, "load_dwordx4", load(16)),
     both(0x0f, "load_dwordx3", load(12)),
+    rdna2(0x16, "load_dword_addtid", VmemOp::LoadLanes),
+    rdna2(0x17, "store_dword_addtid", VmemOp::StoreLanes),
     both(0x18, "store_byte", store(1)),
     both(0x19, "store_byte_d16_hi", VmemOp::Store { bytes: 1, high: true }),
     both(0x1a, "store_short", store(2)),
@@ -117,6 +159,14 @@ pub static TABLE: &[Row<VmemOp>] = &[
     // MUBUF only.
     both(0x71, "gl0_inv", VmemOp::Nothing),
     both(0x72, "gl1_inv", VmemOp::Nothing),
+    both(0x80, "load_format_d16_x", load_format(1, true)),
+    both(0x81, "load_format_d16_xy", load_format(2, true)),
+    both(0x82, "load_format_d16_xyz", load_format(3, true)),
+    both(0x83, "load_format_d16_xyzw", load_format(4, true)),
+    both(0x84, "store_format_d16_x", store_format(1, true)),
+    both(0x85, "store_format_d16_xy", store_format(2, true)),
+    both(0x86, "store_format_d16_xyz", store_format(3, true)),
+    both(0x87, "store_format_d16_xyzw", store_format(4, true)),
 ];
 
 /// How the address is said.
@@ -145,11 +195,13 @@ pub struct Vmem {
     /// It holds an index.
     pub idxen: bool,
     pub soffset: Src,
+    /// The format's number, where the instruction and not the resource has it.
+    pub format: Option<u8>,
 }
 
 /// Where one lane's access goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Where {
+pub enum Where {
     Memory(u64),
     /// Offset in LDS.
     Shared(u64),
@@ -159,12 +211,18 @@ enum Where {
     Nowhere,
 }
 
+/// Bits of a buffer resource's second and fourth word: between whose elements others lie, and to which the lane's number
+/// is added.
+const SWIZZLED: u32 = 1 << 31;
+const ADD_TID: u32 = 1 << 23;
+
 /// SADDR code 0x7f, like null, means none (gfx10.1 documents one, gfx10.3 the other).
 fn no_saddr(r: u8) -> bool {
     r == reg::NULL || r == 0x7f
 }
 
-fn place(w: &Wave, i: &Vmem, lane: usize, bytes: u64) -> Where {
+#[inline]
+pub fn place(w: &Wave, i: &Vmem, lane: usize, bytes: u64) -> Where {
     let low = |r: u8| w.v[usize::from(r)][lane];
     let pair = |r: u8| u64::from(low(r)) | u64::from(w.v[usize::from(r) + 1][lane]) << 32;
     match i.segment {
@@ -188,9 +246,13 @@ fn place(w: &Wave, i: &Vmem, lane: usize, bytes: u64) -> Where {
     }
 }
 
-/// "RDNA 2 ISA", 8.1.5, buffer addressing; without formats and, but for scratch, without swizzling.
+pub fn resource(w: &Wave, i: &Vmem) -> [u32; 4] {
+    std::array::from_fn(|n| w.s32(i.saddr + n as u8))
+}
+
+/// "RDNA 2 ISA", 8.1.5, buffer addressing; but for scratch without swizzling, which [`run`] refuses.
 fn buffer(w: &Wave, i: &Vmem, lane: usize, bytes: u64) -> Where {
-    let resource: [u32; 4] = std::array::from_fn(|n| w.s32(i.saddr + n as u8));
+    let resource = resource(w, i);
     let base = u64::from(resource[0]) | u64::from(resource[1] & 0xffff) << 32;
     let address = usize::from(i.addr);
     let (index, voffset) = match (i.idxen, i.offen) {
@@ -202,17 +264,20 @@ fn buffer(w: &Wave, i: &Vmem, lane: usize, bytes: u64) -> Where {
     let soffset = w.src32(i.soffset);
     let inner = u64::from(voffset) + i.offset as u64;
     // Scratch is swizzled between the lanes: what is added to its base counts for all lanes together.
-    if base >= PRIVATE_RESOURCE && resource[1] >> 31 != 0 {
+    if is_private(resource) {
         let whole = base - PRIVATE_RESOURCE + u64::from(soffset);
         return Where::Private((whole / w.lanes as u64 + inner) & 0xffff_ffff);
     }
     let stride = u64::from(resource[1] >> 16 & 0x3fff);
     let records = u64::from(resource[2]);
     let offset = inner + stride * u64::from(index);
-    let outside = if stride == 0 || !i.idxen {
-        offset + bytes > records.max(1) * stride.max(1)
-    } else {
-        u64::from(index) >= records
+    // OOB_SELECT; without index or stride the first is like the last, which counts bytes.
+    let outside = match resource[3] >> 28 & 3 {
+        0 if stride != 0 && i.idxen => u64::from(index) >= records || inner + bytes > stride,
+        0 => offset + bytes > records * stride.max(1),
+        1 => u64::from(index) >= records,
+        2 => records == 0,
+        _ => offset + bytes > records,
     };
     if outside { Where::Nowhere } else { Where::Memory(base + offset + u64::from(soffset)) }
 }
@@ -223,10 +288,34 @@ pub const PRIVATE_RESOURCE: u64 = 0x8000_0000_0000;
 /// The resource itself: swizzled, without an end.
 pub const SCRATCH_RESOURCE: [u32; 4] = [0, (PRIVATE_RESOURCE >> 32) as u32 | 1 << 31, u32::MAX, 0];
 
+/// Whether it is scratch that is reached through a buffer resource.
+fn is_private(resource: [u32; 4]) -> bool {
+    resource[1] & 0xffff >= (PRIVATE_RESOURCE >> 32) as u32 && resource[1] & SWIZZLED != 0
+}
+
 pub fn run(w: &mut Wave, i: &Vmem, op: VmemOp, reach: &mut Reach<'_>) -> Result<(), Fault> {
+    if i.segment == Segment::Buffer && op != VmemOp::Nothing {
+        let resource = resource(w, i);
+        if !is_private(resource) && (resource[1] & SWIZZLED != 0 || resource[3] & ADD_TID != 0) {
+            w.trap("a swizzled buffer other than scratch is not modelled");
+            return Ok(());
+        }
+    }
+    if let VmemOp::LoadFormat { count, d16 } | VmemOp::StoreFormat { count, d16 } = op {
+        return formatted(w, i, matches!(op, VmemOp::LoadFormat { .. }), count, d16, reach);
+    }
     for lane in bits(w.exec()) {
         match op {
-            VmemOp::Nothing => {}
+            VmemOp::Nothing | VmemOp::LoadFormat { .. } | VmemOp::StoreFormat { .. } => {}
+            VmemOp::LoadLanes => {
+                let mut data = [0; 4];
+                reach.memory.load(row_of_lanes(w, i, lane), &mut data)?;
+                w.v[usize::from(i.dst)][lane] = u32::from_le_bytes(data);
+            }
+            VmemOp::StoreLanes => {
+                let data = w.v[usize::from(i.data)][lane].to_le_bytes();
+                reach.memory.store(row_of_lanes(w, i, lane), &data)?;
+            }
             VmemOp::Load { bytes, signed, into } => {
                 let mut data = [0; 16];
                 let at = place(w, i, lane, bytes as u64);
@@ -256,8 +345,7 @@ pub fn run(w: &mut Wave, i: &Vmem, op: VmemOp, reach: &mut Reach<'_>) -> Result<
                     let r = usize::from(i.data) + n * (1 + usize::from(wide));
                     u64::from(w.v[r][lane]) | if wide { u64::from(w.v[r + 1][lane]) << 32 } else { 0 }
                 };
-                let compares = matches!(op, Atomic::CmpSwap | Atomic::FCmpSwap);
-                let (data, compare) = (get(0), if compares { get(1) } else { 0 });
+                let (data, compare) = (get(0), if op.compares() { get(1) } else { 0 });
                 let at = place(w, i, lane, if wide { 8 } else { 4 });
                 let old = atomic(w, lane, at, wide, op, data, compare, reach)?;
                 if i.returns {
@@ -270,6 +358,12 @@ pub fn run(w: &mut Wave, i: &Vmem, op: VmemOp, reach: &mut Reach<'_>) -> Result<
         }
     }
     Ok(())
+}
+
+/// Where a lane's word is that no vector register says.
+fn row_of_lanes(w: &Wave, i: &Vmem, lane: usize) -> u64 {
+    let base = if no_saddr(i.saddr) { 0 } else { w.s64(i.saddr) };
+    base.wrapping_add_signed(i.offset.into()).wrapping_add(4 * lane as u64)
 }
 
 /// Puts a narrow value where it belongs in a register.
@@ -291,7 +385,7 @@ fn private(w: &mut Wave, lane: usize, offset: u64, len: usize) -> Result<&mut [u
     slice(&mut w.scratch, lane as u64 * bytes + offset, len, va)
 }
 
-fn read(w: &mut Wave, lane: usize, at: Where, into: &mut [u8], reach: &mut Reach<'_>) -> Result<(), Fault> {
+pub fn read(w: &mut Wave, lane: usize, at: Where, into: &mut [u8], reach: &mut Reach<'_>) -> Result<(), Fault> {
     match at {
         Where::Memory(va) => return reach.memory.load(va, into),
         Where::Shared(at) => into.copy_from_slice(slice(reach.lds, at, into.len(), SHARED_APERTURE + at)?),
@@ -301,7 +395,7 @@ fn read(w: &mut Wave, lane: usize, at: Where, into: &mut [u8], reach: &mut Reach
     Ok(())
 }
 
-fn write(w: &mut Wave, lane: usize, at: Where, from: &[u8], reach: &mut Reach<'_>) -> Result<(), Fault> {
+pub fn write(w: &mut Wave, lane: usize, at: Where, from: &[u8], reach: &mut Reach<'_>) -> Result<(), Fault> {
     match at {
         Where::Memory(va) => return reach.memory.store(va, from),
         Where::Shared(at) => slice(reach.lds, at, from.len(), SHARED_APERTURE + at)?.copy_from_slice(from),

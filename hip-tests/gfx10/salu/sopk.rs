@@ -7,6 +7,7 @@ use crate::wave::{PRIVATE_APERTURE, SHARED_APERTURE, Wave, reg};
 
 pub static TABLE: &[Row<ScalarFn>] = &[
     both(0x00, "s_movk_i32", |w, i| w.set_s32(i.dst, i.imm as i16 as u32)),
+    both(0x01, "s_version", |_, _| {}),
     both(0x02, "s_cmovk_i32", |w, i| {
         if w.scc {
             w.set_s32(i.dst, i.imm as i16 as u32);

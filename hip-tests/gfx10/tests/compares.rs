@@ -2,7 +2,7 @@
 
 use std::cmp::Ordering;
 
-use super::state::{SDST, d, f, give, h, operands, wave};
+use super::state::{SDST, d, f, give, got, h, operands, set, wave};
 use crate::inst::VectorFn;
 use crate::row::Row;
 use crate::valu::vopc;
@@ -63,7 +63,9 @@ fn compared(row: &Row<VectorFn>, a: u64, b: u64) -> u32 {
     give(&mut w, 0, &[a, b]);
     give(&mut w, 1, &[a, b]);
     w.s[usize::from(SDST)] = 0xaaaa;
+    set(&mut w, 0, 0xdead_beef_0bad_f00d);
     (row.run)(&mut w, &operands(2));
+    assert_eq!(got(&w, 0), 0xdead_beef_0bad_f00d, "{} writes a vector register", row.name);
     let to_exec = row.name.starts_with("v_cmpx");
     if to_exec {
         assert_eq!(w.s[usize::from(SDST)], 0xaaaa, "{} writes EXEC alone", row.name);

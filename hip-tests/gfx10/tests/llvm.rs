@@ -7,7 +7,7 @@ use crate::inst::Inst;
 use crate::row::{Target, mnemonics};
 
 /// A line of `llvm.txt` for `target`: words and text.
-fn lines(target: Target) -> impl Iterator<Item = (Vec<u32>, &'static str)> {
+pub fn lines(target: Target) -> impl Iterator<Item = (Vec<u32>, &'static str)> {
     let name = if target == Target::Gfx101 { "gfx101" } else { "gfx103" };
     include_str!("llvm.txt").lines().filter(|line| !line.starts_with('#')).filter_map(move |line| {
         let (who, rest) = line.split_once(' ').unwrap();
@@ -18,10 +18,10 @@ fn lines(target: Target) -> impl Iterator<Item = (Vec<u32>, &'static str)> {
 }
 
 /// LLVM's mnemonic as the tables have it: without the encoding, and of memory without the prefix that says where.
-fn mnemonic(text: &str) -> &str {
+pub fn mnemonic(text: &str) -> &str {
     let name = text.split_once(' ').map_or(text, |(name, _)| name);
     let name = ["_e32", "_e64", "_sdwa", "_dpp"].iter().find_map(|form| name.strip_suffix(form)).unwrap_or(name);
-    let places = ["flat_", "global_", "scratch_", "buffer_"];
+    let places = ["flat_", "global_", "scratch_", "buffer_", "tbuffer_"];
     places.iter().find_map(|place| name.strip_prefix(place)).unwrap_or(name)
 }
 

@@ -4,6 +4,7 @@
 //! under test.
 
 mod compares;
+mod control;
 mod coverage;
 mod lanes;
 mod llvm;
@@ -12,6 +13,7 @@ mod mode;
 mod mutation;
 mod name;
 mod rare;
+mod reach;
 mod scalar;
 mod state;
 mod vector;

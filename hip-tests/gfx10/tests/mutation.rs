@@ -8,10 +8,11 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
-use std::sync::Once;
+use std::sync::{Mutex, Once};
 
-use super::{compares, lanes, rare, scalar, state, vector, wide};
+use super::{compares, control, lanes, rare, reach, scalar, state, vector, wide};
 use crate::inst::{Scalar, ScalarFn, Vector, VectorFn};
+use crate::mem::{ds, ds::DsOp, smem, smem::SmemOp, vmem, vmem::VmemOp};
 use crate::row::Row;
 use crate::wave::Wave;
 
@@ -62,8 +63,8 @@ fn undo(before: &Wave, w: &mut Wave, end: End) {
         End::Highest => 1 << (31 - (a ^ b).leading_zeros()),
     };
     let vector = before.v.iter().flatten().zip(w.v.iter_mut().flatten());
-    let registers = vector.chain(before.s.iter().zip(&mut w.s));
-    if let Some((old, new)) = registers.filter(|(old, new)| *old != *new).next() {
+    let mut registers = vector.chain(before.s.iter().zip(&mut w.s));
+    if let Some((old, new)) = registers.find(|(old, new)| *old != *new) {
         *new ^= bit(*old, *new);
     } else if before.scc != w.scc {
         w.scc = before.scc;
@@ -87,6 +88,29 @@ fn vector_loses(w: &mut Wave, i: &Vector, end: End) {
     let before = w.clone();
     VECTOR_TRUE.get()(w, i);
     undo(&before, w, end);
+}
+
+thread_local! {
+    /// The bit that what reaches memory loses.
+    static LOSES: Cell<Option<End>> = const { Cell::new(None) };
+}
+
+/// Runs an instruction on `w` and `memory`, which loses a bit if the mutation run wants it: of the first thing that changed.
+pub fn loses(w: &mut Wave, memory: &Mutex<Vec<u8>>, run: impl FnOnce(&mut Wave)) {
+    let Some(end) = LOSES.get() else { return run(w) };
+    let (before, bytes) = (w.clone(), memory.lock().unwrap().clone());
+    run(w);
+    let mut memory = memory.lock().unwrap();
+    match memory.iter_mut().zip(bytes).find(|(new, old)| **new != *old) {
+        Some((new, old)) => {
+            let changed = *new ^ old;
+            *new ^= match end {
+                End::Lowest => 1 << changed.trailing_zeros(),
+                End::Highest => 0x80 >> changed.leading_zeros(),
+            };
+        }
+        None => undo(&before, w, end),
+    }
 }
 
 /// What came out for one opcode.
@@ -140,6 +164,10 @@ fn does_nothing(name: &str) -> bool {
         "cdbg",
         "pipeflush",
         "clrexcp",
+        "_inv",
+        "dcache",
+        "atc_probe",
+        "s_version",
     ];
     hints.iter().any(|hint| name.contains(hint))
 }
@@ -159,8 +187,8 @@ fn scalars(outcomes: &mut Outcomes) {
             if passed && row.name.starts_with("s_cmp") {
                 scalar::check_compare(row.name);
             }
-            if passed && scalar::ELSEWHERE.contains(&row.name) {
-                scalar::TESTS.iter().for_each(|test| test());
+            if passed && control::TESTED.contains(&row.name) {
+                control::TESTS.iter().for_each(|test| test());
             }
             passed
         };
@@ -212,6 +240,35 @@ fn vectors(outcomes: &mut Outcomes) {
     }
 }
 
+/// Those that reach memory, whose meanings are data: the tests are given a row with another's.
+fn reaching<T: Copy>(
+    outcomes: &mut Outcomes,
+    family: &'static str,
+    table: &'static [Row<T>],
+    nothing: T,
+    check: fn(&Row<T>),
+) {
+    for row in table {
+        let mut outcome = Outcome::default();
+        let mut try_one = |other, run| {
+            let noticed = catch_unwind(AssertUnwindSafe(|| check(&Row { run, ..*row }))).is_err();
+            outcome.add(other, noticed);
+        };
+        if !does_nothing(row.name) {
+            try_one(None, nothing);
+            for end in [End::Lowest, End::Highest] {
+                LOSES.set(Some(end));
+                try_one(None, row.run);
+                LOSES.set(None);
+            }
+        }
+        for other in table.iter().filter(|other| differs(row.name, other.name)) {
+            try_one(Some(other.name), other.run);
+        }
+        outcomes.push((family, row.name, outcome));
+    }
+}
+
 /// Panics of tests that notice are no news.
 fn quietly<R>(f: impl FnOnce() -> R) -> R {
     thread_local!(static QUIET: Cell<bool> = const { Cell::new(false) });
@@ -245,7 +302,7 @@ fn page(outcomes: &Outcomes) -> String {
         sums.iter_mut().zip(counts).for_each(|(sum, count)| *sum += count);
     }
     let mut text = String::from(
-        "<!-- Written by `RMCP_WRITE=1 cargo test -p rmcp-gfx10 --release mutation`. -->\n\
+        "<!-- Written by `RMCP_WRITE=1 cargo test -p rmcp-gfx10 mutation`. -->\n\
          # Which opcodes' tests notice that they are spoilt\n\n\
          Each opcode in turn does nothing, or undoes the lowest or the highest bit of the first thing that it changes\n\
          (*spoilt*; not for hints and waits, which change nothing here), or has the meaning of another opcode of its\n\
@@ -283,6 +340,9 @@ fn spoilt_opcodes_are_noticed_by_their_tests() {
         let mut outcomes = Outcomes::new();
         scalars(&mut outcomes);
         vectors(&mut outcomes);
+        reaching(&mut outcomes, "SMEM", smem::TABLE, SmemOp::Nothing, reach::check_smem);
+        reaching(&mut outcomes, "DS", ds::TABLE, DsOp::Nothing, reach::check_ds);
+        reaching(&mut outcomes, "vector memory", vmem::TABLE, VmemOp::Nothing, reach::check_vmem);
         outcomes
     });
     let noticed = outcomes.iter().filter(|(_, _, outcome)| outcome.noticed()).count();

@@ -1,6 +1,5 @@
 //! What the instruction tests share: waves, operands and rows by name.
 
-use std::collections::HashMap;
 use std::sync::Mutex;
 
 use super::mutation;
@@ -74,6 +73,9 @@ pub const fn h(v: f32) -> u64 {
     half::f16::from_f32_const(v).to_bits() as u64
 }
 
+/// What the clock of [`Ram`] shows.
+pub const TICKS: u64 = 1 << 32 | 777;
+
 /// Some bytes from an address on.
 pub struct Ram {
     pub base: u64,
@@ -117,31 +119,12 @@ impl Memory for Ram {
         Ok(())
     }
 
+    fn ticks(&self) -> u64 {
+        TICKS
+    }
+
     fn atomic(&self, va: u64, wide: bool, op: Atomic, data: u64, compare: u64) -> Result<u64, Fault> {
         let range = self.range(va, if wide { 8 } else { 4 })?;
         Ok(crate::mem::vmem::update(&mut self.bytes.lock().unwrap()[range], op, data, compare))
     }
-}
-
-/// What atomic operations leave behind, on 32 bits: mnemonic part, before, data, after.
-pub fn atomics() -> HashMap<&'static str, Vec<(u32, u32, u32)>> {
-    HashMap::from([
-        ("add", vec![(5, 7, 12), (u32::MAX, 2, 1)]),
-        ("sub", vec![(5, 7, u32::MAX - 1)]),
-        ("rsub", vec![(5, 7, 2)]),
-        ("csub", vec![(5, 7, 0), (9, 7, 2)]),
-        ("smin", vec![(5, u32::MAX, u32::MAX), (u32::MAX, 5, u32::MAX)]),
-        ("umin", vec![(5, u32::MAX, 5), (u32::MAX, 5, 5)]),
-        ("smax", vec![(5, u32::MAX, 5), (u32::MAX, 5, 5)]),
-        ("umax", vec![(5, u32::MAX, u32::MAX), (u32::MAX, 5, u32::MAX)]),
-        ("and", vec![(12, 10, 8)]),
-        ("or", vec![(12, 10, 14)]),
-        ("xor", vec![(12, 10, 6)]),
-        ("inc", vec![(5, 7, 6), (7, 7, 0), (9, 7, 0)]),
-        ("dec", vec![(5, 7, 4), (0, 7, 7), (9, 7, 7)]),
-        ("swap", vec![(5, 7, 7)]),
-        ("fmin", vec![(f(2.0) as u32, f(-3.0) as u32, f(-3.0) as u32), (0, 0x8000_0000, 0x8000_0000)]),
-        ("fmax", vec![(f(2.0) as u32, f(-3.0) as u32, f(2.0) as u32), (0x8000_0000, 0, 0)]),
-        ("fadd", vec![(f(2.5) as u32, f(-3.0) as u32, f(-0.5) as u32)]),
-    ])
 }

@@ -87,6 +87,9 @@ const KEPT: u64 = 0x0bad_0000;
 
 pub static CASES: &[Case] = &[
     onto("v_nop", 5, &[1], 5),
+    onto("v_nop", 5, &[100], 5),
+    onto("v_pipeflush", 5, &[100], 5),
+    onto("v_clrexcp", 5, &[100], 5),
     onto("v_pipeflush", 5, &[1], 5),
     onto("v_clrexcp", 5, &[1], 5),
     case("v_mov_b32", &[0x1234_5678], 0x1234_5678),

@@ -156,7 +156,13 @@ fn times(omod: u8) -> f32 {
 
 /// Between 0 and 1; NaN becomes 0 or stays.
 fn clamped(v: f64, w: &Wave) -> f64 {
-    if v.is_nan() && w.mode & mode::DX10_CLAMP == 0 { v } else { v.max(0.0).min(1.0) }
+    if v.is_nan() && w.mode & mode::DX10_CLAMP == 0 {
+        v
+    } else if v > 0.0 {
+        v.min(1.0)
+    } else {
+        0.0
+    }
 }
 
 /// A format of floating-point numbers as registers hold it, with its modifiers. `$exponent` are the bits that are zero in
@@ -323,8 +329,8 @@ pub fn map1<A: Value, R: Value>(w: &mut Wave, i: &Vector, f: impl Fn(A) -> R) {
 #[inline]
 pub fn map2<A: Value, B: Value, R: Value>(w: &mut Wave, i: &Vector, f: impl Fn(A, B) -> R) {
     for pass in 0..w.passes() {
-        let (mut rooms, mut room) = Default::default();
-        let (a, b) = (A::source(w, i, 0, pass, &mut rooms), B::source(w, i, 1, pass, &mut room));
+        let (mut for_a, mut for_b) = Default::default();
+        let (a, b) = (A::source(w, i, 0, pass, &mut for_a), B::source(w, i, 1, pass, &mut for_b));
         let mut results = lanewise(|lane| f(A::of(a[lane]), B::of(b[lane])).bits());
         R::store(w, i, pass, &mut results);
     }
@@ -333,9 +339,9 @@ pub fn map2<A: Value, B: Value, R: Value>(w: &mut Wave, i: &Vector, f: impl Fn(A
 #[inline]
 pub fn map3<A: Value, B: Value, C: Value, R: Value>(w: &mut Wave, i: &Vector, f: impl Fn(A, B, C) -> R) {
     for pass in 0..w.passes() {
-        let mut rooms: (Pass<A::Bits>, Pass<B::Bits>, Pass<C::Bits>) = Default::default();
-        let (a, b) = (A::source(w, i, 0, pass, &mut rooms.0), B::source(w, i, 1, pass, &mut rooms.1));
-        let c = C::source(w, i, 2, pass, &mut rooms.2);
+        let (mut for_a, mut for_b, mut for_c) = Default::default();
+        let (a, b) = (A::source(w, i, 0, pass, &mut for_a), B::source(w, i, 1, pass, &mut for_b));
+        let c = C::source(w, i, 2, pass, &mut for_c);
         let mut results = lanewise(|lane| f(A::of(a[lane]), B::of(b[lane]), C::of(c[lane])).bits());
         R::store(w, i, pass, &mut results);
     }
@@ -384,8 +390,8 @@ pub fn lane_mask(w: &Wave, src: Src) -> u64 {
 pub fn compare<A: Value, B: Value>(w: &mut Wave, i: &Vector, to_exec: bool, f: impl Fn(A, B) -> bool) {
     let mut mask = 0;
     for pass in 0..w.passes() {
-        let (mut rooms, mut room) = Default::default();
-        let (a, b) = (A::source(w, i, 0, pass, &mut rooms), B::source(w, i, 1, pass, &mut room));
+        let (mut for_a, mut for_b) = Default::default();
+        let (a, b) = (A::source(w, i, 0, pass, &mut for_a), B::source(w, i, 1, pass, &mut for_b));
         let holds = gather(|lane| f(A::of(a[lane]), B::of(b[lane])));
         mask |= u64::from(holds & written(w, i, pass)) << (PASS * pass);
     }

@@ -88,7 +88,7 @@ fn bits<T: Value>(w: &mut Wave, i: &Vector, f: impl Fn(T, T) -> T) {
 #[inline]
 pub fn dot<T: Integer>(w: &mut Wave, i: &Vector, bits: u32) {
     let chosen = |v: u32, n: u32| {
-        let half = |select: u8| v >> (u32::from(select) >> n & 1) * 16 & 0xffff;
+        let half = |select: u8| v >> (16 * (select >> n & 1)) & 0xffff;
         if bits == 16 { half(i.op_sel) | half(i.op_sel_hi) << 16 } else { v }
     };
     let field = |v: u32, n: u32| {
