@@ -100,12 +100,13 @@ fn the_atomics_are_shown_lost_without_rmcp_and_right_with_it() {
     let Some(mut command) = demo(Release::Rocm643) else { return };
     let text = shown(command.arg("--atomics"));
     assert!(text.starts_with("ROCm 6.4.3 from Debian, unmodified, on an emulated gfx1010.\n"), "{text}");
-    assert!(text.contains("The bus is a model, RMCP_KFD_BUS=basic: "), "{text}");
+    assert!(text.contains("The bus is a model, RMCP_KFD_BUS=basic:\n"), "{text}");
     assert!(text.is_ascii() && !text.contains('\x1b'), "{text}");
-    assert!(text.lines().all(|line| line.len() <= 120), "{text}");
-    assert_eq!(row(&text, "hipHostMalloc(0)")[2..], ["20 of 28 wrong", "right", "right"]);
-    assert_eq!(row(&text, "hipHostMalloc(Coherent)")[2..], ["20 of 28 wrong", "20 of 28 wrong", "right"]);
-    assert_eq!(row(&text, "hipHostRegister(0)")[2..], ["20 of 28 wrong", "20 of 28 wrong", "right"]);
+    // It fits a terminal; the last line may be folded.
+    assert!(text.lines().rev().skip(1).all(|line| line.len() < 80), "{text}");
+    assert_eq!(row(&text, "hipHostMalloc(0)")[2..], ["20 wrong", "right", "right"]);
+    assert_eq!(row(&text, "hipHostMalloc(Coherent)")[2..], ["20 wrong", "20 wrong", "right"]);
+    assert_eq!(row(&text, "hipHostRegister(0)")[2..], ["20 wrong", "20 wrong", "right"]);
     assert_eq!(row(&text, "min uint32")[1..], ["...", "X..", "X..", "...", "XX.", "...", "X..", "X..", "XX."]);
     assert_eq!(row(&text, "add uint32")[1..], ["..."; 9]);
     let verdict = "Of 252 pairs of operation and memory 120 are wrong without RMCP, 40 with it, 0 with host=force and \
@@ -133,12 +134,11 @@ fn the_atomics_are_shown_as_json_on_another_release_card_and_bus() {
 #[test]
 fn the_machines_own_card_and_runtime_are_used_where_there_are_any() {
     // hiprtc is in a library of its own in the one, and in the runtime in the other.
-    for (release, wrong) in [(Release::Rocm523, "16 of 24 wrong"), (Release::Rocm724, "20 of 28 wrong")] {
+    for (release, wrong) in [(Release::Rocm523, "16 wrong"), (Release::Rocm724, "20 wrong")] {
         let links = tempfile::tempdir().unwrap();
         let Some(mut command) = demo_on_a_card(release, links.path()) else { return };
         let text = shown(command.arg("--atomics"));
-        let first =
-            "On this machine's gfx1010 at 0000:03:00.0, with its own ROCm and driver: this is what the card did.";
+        let first = "On this machine's gfx1010 at 0000:03:00.0, with its own ROCm and driver:";
         assert_eq!(text.lines().next(), Some(first));
         assert_eq!(row(&text, "hipHostMalloc(0)")[2..], [wrong, "right", "right"]);
     }

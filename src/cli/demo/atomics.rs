@@ -129,8 +129,7 @@ impl Atomics {
 
     /// The kinds of memory with a letter each, and how many operations go wrong there.
     fn kinds(&self) -> Table {
-        let set = format!("with {}", self.set.join(", "));
-        let mut table = show::table(["", "memory", "without RMCP", "with RMCP", &set]);
+        let mut table = show::table(["", "memory", "without RMCP", "with RMCP", "with options"]);
         for (letter, memory) in LETTERS.zip(self.memory()) {
             let pairs: Vec<&Pair> = self.results.iter().filter(|pair| pair.memory == memory).collect();
             let cells = WAYS.map(|way| {
@@ -195,7 +194,7 @@ fn sum(tried: &[&Outcome]) -> String {
     match (wrong, errors.as_slice()) {
         (0, [error, ..]) if errors.len() == tried.len() => (*error).to_owned(),
         (0, _) => styled(GOOD, "right"),
-        _ => styled(BAD, format!("{wrong} of {} wrong", tried.len() - errors.len())),
+        _ => styled(BAD, format!("{wrong} wrong")),
     }
 }
 
@@ -207,16 +206,22 @@ impl Report for Atomics {
         match source.bus.as_deref().and_then(|name| super::BUSES.iter().find(|(known, _)| *known == name)) {
             Some((name, what)) => writeln!(
                 out,
-                "{source}.\nNo card and no real bus took part. The bus is a model, {BUS}={name}: of the atomic\noperations \
-                 {what} act on memory that the card does not cache.\n"
+                "{source}.\nNo card and no real bus took part. The bus is a model, {BUS}={name}:\nof the atomic \
+                 operations {what} act on memory\nthat the card does not cache.\n"
             )?,
-            None => writeln!(out, "{source}: this is what the card did.\n")?,
+            None => writeln!(out, "{source}:\nthis is what the card did.\n")?,
         }
+        let operations = self.operations().count();
+        writeln!(
+            out,
+            "{operations} operations on each kind of memory, by kernels that hiprtc compiled.\nThe options are {}.\n",
+            self.set.join(" and ")
+        )?;
         writeln!(out, "{}\n", self.kinds())?;
         writeln!(
             out,
-            "Kernels that hiprtc compiled apply each operation. Three marks: without RMCP, with it,\nwith the options. \
-             A dot is right, X is wrong, - could not be tried.\n"
+            "Each of them: three marks for without RMCP, with it, with the options.\nA dot is right, X is wrong, - could not \
+             be tried.\n"
         )?;
         writeln!(out, "{}\n\n{}", self.pairs(), self.verdict())
     }
