@@ -2,7 +2,7 @@
 
 use crate::caller::{self, Caller, Who};
 use crate::counters::{Outcome, count};
-use crate::{machine, tables};
+use crate::{machine, tables, trace};
 use rmcp::policy::Rules;
 use rmcp_hooks::{Hook, Policy};
 use std::cell::Cell;
@@ -34,7 +34,6 @@ pub struct Call<F, R> {
     real: F,
     /// What the real function returned, once it was called.
     result: Cell<Option<R>>,
-    given: Cell<Given>,
 }
 
 impl<F: Copy, R: Copy> Call<F, R> {
@@ -65,7 +64,7 @@ impl<F: Copy, R: Copy> Call<F, R> {
         }
         // SAFETY: the hook table gives each function its type.
         let real = unsafe { transmute_copy(&real) };
-        Some(Self { hook, caller, real, result: Cell::new(None), given: Cell::new(Given::AsAsked) })
+        Some(Self { hook, caller, real, result: Cell::new(None) })
     }
 
     /// Runs `policy` for a call of the program, and forwards one of the runtime itself, with the exception that
@@ -108,12 +107,7 @@ impl<F: Copy, R: Copy> Call<F, R> {
     /// Notes what the program was given in place of what it asked for.
     #[inline]
     pub fn give(&self, given: Given) {
-        self.given.set(given);
-    }
-
-    /// What was noted so.
-    pub fn given(&self) -> Given {
-        self.given.get()
+        trace::give(given);
     }
 
     /// Calls the real function, and counts the call as one that ended so.
@@ -140,13 +134,7 @@ mod tests {
 
     fn call() -> Call<Real, i32> {
         let caller = caller::of(allocate as *const () as usize);
-        Call {
-            hook: Hook::hipMalloc,
-            caller,
-            real: allocate,
-            result: Cell::new(None),
-            given: Cell::new(Given::AsAsked),
-        }
+        Call { hook: Hook::hipMalloc, caller, real: allocate, result: Cell::new(None) }
     }
 
     #[test]

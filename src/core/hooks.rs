@@ -32,13 +32,14 @@ macro_rules! entries {
                 type Real = unsafe extern "C" fn($($ty),*) -> $ret;
 
                 extern "C" fn hook<const IN_TABLE: bool, const TRACED: bool>($($arg: $ty,)* caller: usize) -> $ret {
+                    if TRACED {
+                        let call = || hook::<IN_TABLE, false>($($arg,)* caller);
+                        return trace::record(Hook::$name, caller, &[$($arg.word()),*], call);
+                    }
                     // SAFETY: the program's own arguments go to the function they were meant for.
                     let forward = |real: Real| unsafe { real($($arg),*) };
                     let enter = const { if IN_TABLE { Call::<Real, $ret>::in_table } else { Call::enter } };
                     match enter(Hook::$name, caller) {
-                        Some(call) if TRACED => trace::record(&call, &[$($arg.word()),*], || {
-                            apply!($policy $([$size])?, call, forward, ($($arg),*))
-                        }),
                         Some(call) => apply!($policy $([$size])?, call, forward, ($($arg),*)),
                         None => Hook::$name.info().library.missing() as $ret,
                     }

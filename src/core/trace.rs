@@ -6,29 +6,57 @@
 mod size;
 mod writer;
 
-use crate::call::{Call, Given};
-use crate::caller::Who;
+use crate::call::Given;
+use crate::caller::{self, Caller, Who};
 use crate::{machine, pools};
 use rmcp::trace::format::{Outcome, Pool, Record};
 use rmcp_hooks::effect::{Address, Does, Effect, Place};
 use rmcp_hooks::{Argument, Hook, Library};
+use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, Ordering};
 use writer::Slot;
+
+/// Whether any call was recorded: saves the others a look at thread-local storage.
+static RECORDING: AtomicBool = AtomicBool::new(false);
 
 /// Whether calls of `hook` are recorded in this process.
 pub fn wants(hook: Hook) -> bool {
     machine::known().is_some_and(|machine| machine.trace.is_some()) && hook.effect().is_some()
 }
 
-/// Runs a call of these arguments by `run`, and records it: what was asked before, what came of it afterwards.
-pub fn record<F: Copy, R: Argument + Copy>(call: &Call<F, R>, arguments: &[u64], run: impl FnOnce() -> R) -> R {
-    // What comes from RMCP itself was recorded on its way to ROCr's table.
-    let effect = if call.caller.who == Who::Rmcp { None } else { call.hook.effect() };
-    let Some(effect) = effect else { return run() };
-    let begun = quietly(|| begin(call, &effect, arguments)).flatten();
-    let result = run();
+thread_local! {
+    /// What the call that is being recorded was given; it has a destructor in no thread.
+    static GIVEN: Cell<Given> = const { Cell::new(Given::AsAsked) };
+}
+
+/// Notes what the program is given in place of what it asked for.
+#[inline]
+pub fn give(given: Given) {
+    if RECORDING.load(Ordering::Relaxed) {
+        GIVEN.set(given);
+    }
+}
+
+/// Makes a call by `call`, and records it: what was asked before, what came of it afterwards. The call returns to
+/// `address` and has these arguments.
+pub fn record<R: Argument + Copy>(hook: Hook, address: usize, arguments: &[u64], call: impl FnOnce() -> R) -> R {
+    let caller = caller::of(address);
+    // What comes from RMCP itself was recorded on its way to the runtime's table.
+    let effect = if caller.who == Who::Rmcp { None } else { hook.effect() };
+    let Some(effect) = effect else { return call() };
+    // Read first: threads that all write would take the cache line from each other.
+    if !RECORDING.load(Ordering::Relaxed) {
+        RECORDING.store(true, Ordering::Relaxed);
+    }
+    let begun = quietly(|| begin(hook, caller, &effect, arguments)).flatten();
+    // The runtime calls HSA within, and those calls are recorded too.
+    let outer = GIVEN.replace(Given::AsAsked);
+    let result = call();
+    let given = GIVEN.replace(outer);
     if let Some((slot, record)) = begun {
-        quietly(|| slot.end(&finished(record, call, &effect, arguments, result.word() as u32 as i32)));
+        let status = result.word() as u32 as i32;
+        quietly(|| slot.end(&finished(record, caller, &effect, arguments, given, status)));
     }
     result
 }
@@ -46,18 +74,18 @@ fn quietly<T>(work: impl FnOnce() -> T) -> Option<T> {
 }
 
 /// Records that a call begins. None where nothing can be written.
-fn begin<F: Copy, R: Copy>(call: &Call<F, R>, effect: &Effect, arguments: &[u64]) -> Option<(Slot, Record)> {
+fn begin(hook: Hook, caller: &Caller, effect: &Effect, arguments: &[u64]) -> Option<(Slot, Record)> {
     let slot = writer::slot()?;
-    let by_runtime = call.caller.who == Who::Runtime;
+    let by_runtime = caller.who == Who::Runtime;
     // Asked before the call: HIP may keep the last answer of a thread, and the program wants that of its own call.
-    let asks = !by_runtime && call.hook.info().library == Library::Hip;
+    let asks = !by_runtime && hook.info().library == Library::Hip;
     let matters = matches!(effect.does, Does::Allocates | Does::FreesAll);
-    let device = if asks && matters { call.caller.runtime().device() } else { None };
+    let device = if asks && matters { caller.runtime().device() } else { None };
     let asked = effect.flags.map_or(0, |at| arguments[at]);
     let record = Record {
         begin: writer::now(),
         end: 0,
-        hook: call.hook,
+        hook,
         by_runtime,
         outcome: Outcome::AsAsked,
         device: device.and_then(|device| u8::try_from(device).ok()),
@@ -75,15 +103,16 @@ fn begin<F: Copy, R: Copy>(call: &Call<F, R>, effect: &Effect, arguments: &[u64]
 }
 
 /// The same call with what came of it.
-fn finished<F: Copy, R: Copy>(
+fn finished(
     mut record: Record,
-    call: &Call<F, R>,
+    caller: &Caller,
     effect: &Effect,
     arguments: &[u64],
+    given: Given,
     status: i32,
 ) -> Record {
     record.status = status;
-    (record.outcome, record.given) = match call.given() {
+    (record.outcome, record.given) = match given {
         Given::AsAsked => (Outcome::AsAsked, record.asked),
         Given::Flags(flags) => (Outcome::Rewritten, flags.into()),
         Given::Pool(pool) => (Outcome::Rewritten, pool),
@@ -100,7 +129,7 @@ fn finished<F: Copy, R: Copy>(
         // Only the program's calls: the runtime may hold locks of its own, and allocates before it can be asked.
         if effect.place == Place::OfPool && !record.by_runtime {
             let known = |handle| {
-                let pool = pools::kind(call.caller, handle)?;
+                let pool = pools::kind(caller, handle)?;
                 Some(Pool { agent: pool.agent, gpu: pool.gpu, fine: pool.fine, kernarg: pool.kernarg })
             };
             (record.asked_pool, record.given_pool) = (known(record.asked), known(record.given));
