@@ -1,7 +1,7 @@
 //! The JSON of every command, described: docs/schema/ and docs/json.md come from here.
 
 use super::show::Report;
-use super::{config, demo, detect, explain, inspect, trace};
+use super::{config, demo, detect, explain, inspect, run, system, trace};
 use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value, json};
 use std::fmt::Write;
@@ -25,6 +25,8 @@ pub fn all() -> Vec<Described> {
         of::<config::Shown>(),
         of::<config::Checked>(),
         of::<config::Written>(),
+        of::<system::State>(),
+        of::<run::report::DryRun>(),
         of::<demo::Flags>(),
         of::<demo::Atomics>(),
     ]

@@ -137,7 +137,7 @@ pub fn status(arguments: &Status) -> Result<ExitCode> {
 
 /// What the list says of RMCP, and whether it is so.
 #[derive(Serialize, JsonSchema)]
-struct State {
+pub struct State {
     /// RMCP's entry in /etc/ld.so.preload.
     entry: Option<String>,
     /// The other entries.

@@ -1,4 +1,4 @@
-//! AMD's display devices as the PCI bus lists them, whether or not a driver has them.
+//! AMD's GPUs as the PCI bus lists them, whether or not a driver has them.
 
 use super::text;
 use crate::topology::PciAddress;
@@ -7,12 +7,12 @@ use std::path::Path;
 
 /// AMD's PCI vendor id.
 const AMD: u32 = 0x1002;
-/// The PCI class of display controllers, in the first byte.
-const DISPLAY: u32 = 0x03;
+/// The PCI classes of display controllers and of processing accelerators, in the first byte.
+const GPU: [u32; 2] = [0x03, 0x12];
 /// More than any machine has devices.
 const DEVICE_LIMIT: usize = 4096;
 
-/// A display device of AMD.
+/// A GPU of AMD.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PciCard {
     /// Where it sits.
@@ -34,7 +34,7 @@ pub struct PciDetails {
     pub link: Option<String>,
 }
 
-/// Every display device of AMD, by address.
+/// Every GPU of AMD, by address.
 pub(super) fn cards(root: &Path) -> Vec<PciCard> {
     let Ok(devices) = fs::read_dir(root.join("sys/bus/pci/devices")) else { return Vec::new() };
     let mut cards: Vec<_> = devices.take(DEVICE_LIMIT).filter_map(|entry| card(&entry.ok()?.path())).collect();
@@ -44,10 +44,10 @@ pub(super) fn cards(root: &Path) -> Vec<PciCard> {
 
 fn card(device: &Path) -> Option<PciCard> {
     let pci = device.file_name()?.to_str()?.parse().ok()?;
-    let is_amd_display = number(device, "vendor") == Some(AMD) && number(device, "class")? >> 16 == DISPLAY;
+    let is_amd_gpu = number(device, "vendor") == Some(AMD) && GPU.contains(&(number(device, "class")? >> 16));
     let driver = fs::read_link(device.join("driver")).ok();
     let driver = driver.and_then(|link| Some(link.file_name()?.to_str()?.to_owned()));
-    is_amd_display.then(|| Some(PciCard { pci, device_id: number(device, "device")?, driver }))?
+    is_amd_gpu.then(|| Some(PciCard { pci, device_id: number(device, "device")?, driver }))?
 }
 
 impl PciDetails {

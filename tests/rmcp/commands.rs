@@ -25,6 +25,22 @@ fn help_shows_every_command_and_what_the_exit_statuses_mean() {
 }
 
 #[test]
+fn the_page_of_commands_lists_every_command_and_exit_status() {
+    let page = std::fs::read_to_string(crate::machine::repository().join("docs/commands.md")).unwrap();
+    for (status, meaning) in rmcp::cli::exit::RMCP.iter().chain(rmcp::cli::exit::RUN) {
+        assert!(page.contains(&format!("| {status} | {meaning} |")), "{status}");
+    }
+    for command in rmcp::cli::command().get_subcommands().filter(|command| !command.is_hide_set()) {
+        assert!(
+            page.contains(&format!("`rmcp {}", command.get_name()))
+                || page.contains(&format!("`{}`", command.get_name())),
+            "{}",
+            command.get_name()
+        );
+    }
+}
+
+#[test]
 fn a_reader_who_left_is_no_error() {
     for command in ["detect", "detect --json", "explain --list", "config show", "completions bash", "help", "--version"]
     {
@@ -82,6 +98,27 @@ fn every_shell_has_completions_for_both_commands() {
     for shell in ["bash", "zsh", "fish"] {
         assert!(text(&mut rmcp(["completions", shell])).contains("detect"), "{shell}");
         assert!(text(&mut rmcp(["completions", shell, "rmcp-run"])).contains("dry-run"), "{shell}");
+    }
+}
+
+#[test]
+fn every_command_with_json_has_a_schema() {
+    let described = rmcp::cli::schema::all();
+    let mut folders = vec![crate::machine::repository().join("src/cli")];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
+            if entry.is_dir() {
+                folders.push(entry);
+                continue;
+            }
+            let source = std::fs::read_to_string(&entry).unwrap();
+            let source = source.split("#[cfg(test)]").next().unwrap();
+            let names =
+                source.split("const SCHEMA: &'static str = \"").skip(1).filter_map(|rest| rest.split('"').next());
+            for name in names {
+                assert!(described.iter().any(|schema| schema.name == name), "{name}: add it to src/cli/schema.rs");
+            }
+        }
     }
 }
 

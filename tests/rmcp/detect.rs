@@ -1,14 +1,18 @@
 //! `rmcp detect`: every machine its own message.
 
-use crate::machine::{Card, Machine, NAVI10, NAVI21, RAPHAEL, json, text};
+use crate::machine::{Card, Machine, NAVI10, NAVI21, RAPHAEL, json, repository, text};
 use serde_json::Value;
 use std::process::Command;
 
-/// The ids of the problems that are found, without what every machine of files has: no library beside this rmcp.
+/// The names of the problems that are found, without what every machine of files has: no library beside this rmcp. Each
+/// is on the page.
 fn problems(command: &mut Command) -> Vec<String> {
+    let page = std::fs::read_to_string(repository().join("docs/detect.md")).unwrap();
     let found = json(command);
     let ids = found["problems"].as_array().unwrap().iter().map(|problem| problem["id"].as_str().unwrap().to_owned());
-    ids.filter(|id| id != "rmcp-library").collect()
+    let ids: Vec<String> = ids.filter(|id| id != "rmcp-library").collect();
+    assert!(ids.iter().all(|id| page.contains(&format!("`{id}`"))), "{ids:?}");
+    ids
 }
 
 /// The fix of one problem.
