@@ -13,6 +13,7 @@ pub mod run;
 pub mod schema;
 pub mod selftest;
 pub mod show;
+pub mod stage;
 pub mod system;
 pub mod trace;
 

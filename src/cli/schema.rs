@@ -1,7 +1,7 @@
 //! The JSON of every command, described: docs/schema/ and docs/json.md come from here.
 
 use super::show::Report;
-use super::{config, demo, detect, explain, inspect, run, system, trace};
+use super::{config, demo, detect, explain, inspect, run, selftest, system, trace};
 use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value, json};
 use std::fmt::Write;
@@ -29,6 +29,7 @@ pub fn all() -> Vec<Described> {
         of::<run::report::DryRun>(),
         of::<demo::Flags>(),
         of::<demo::Atomics>(),
+        of::<selftest::Tested>(),
     ]
 }
 

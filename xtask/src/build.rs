@@ -31,7 +31,7 @@ pub fn everything() -> Result<PathBuf> {
     ] {
         install(&from, &dist.join(to))?;
     }
-    for client in ["demo", "atomics"] {
+    for client in ["demo", "atomics", "selftest"] {
         demo_client(client, &dist.join(format!("lib/rmcp/rmcp-{client}-client")))?;
     }
     manual::write(&dist.join("share"))?;
@@ -48,7 +48,7 @@ fn rescue() -> Result<PathBuf> {
     Ok(target().join(TARGET).join("release/rmcp-rescue"))
 }
 
-/// A program behind `rmcp demo`. It is bound to whichever runtime it finds when it runs, so one build serves all.
+/// A program behind `rmcp demo` or `rmcp selftest`. It is bound to whichever runtime it finds when it runs, so one build serves all.
 fn demo_client(name: &str, to: &Path) -> Result<()> {
     let compiler = std::env::var_os("CXX").unwrap_or_else(|| "c++".into());
     program(compiler)

@@ -1,7 +1,8 @@
 //! Which atomic operations act on which kind of memory.
 
-use super::{BUS, Place, Source, Stage, Way, bus, run};
+use super::{BUS, bus};
 use crate::cli::show::{self, BAD, GOOD, Report, styled};
+use crate::cli::stage::{Source, Stage, Way, run};
 use crate::gfx::{Family, GfxTarget};
 use anyhow::{Result, bail, ensure};
 use comfy_table::Table;
@@ -75,7 +76,8 @@ impl Atomics {
     /// Has the client try everything, in three ways.
     pub(super) fn see(stage: &Stage) -> Result<Self> {
         let mut source = stage.source();
-        if let Place::Emulated { machine, .. } = &stage.place {
+        if source.emulated {
+            let machine = &source.card;
             let family = machine.parse::<GfxTarget>().map(|target| target.family());
             if let Ok(Family::Other) = family {
                 bail!(
@@ -85,7 +87,7 @@ impl Atomics {
             source.bus = Some(bus()?.0.to_owned());
         }
         let look = |way| -> Result<Vec<Line>> {
-            let mut command = stage.command("rmcp-atomics-client", way, false)?;
+            let mut command = stage.command("rmcp-atomics-client", &[], way, false)?;
             if let Some(bus) = &source.bus {
                 command.env(BUS, bus).env("RMCP_KFD_EXECUTE", "1");
             }

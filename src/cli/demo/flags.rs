@@ -1,7 +1,7 @@
 //! What each allocation call asks of the kernel.
 
-use super::{Source, Stage, Way, run};
 use crate::cli::show::{self, Report};
+use crate::cli::stage::{Source, Stage, Way, run};
 use anyhow::{Context, Result};
 use rmcp_kfd_log::{Event, Log};
 use schemars::JsonSchema;
@@ -84,7 +84,7 @@ impl Flags {
 fn look(stage: &Stage, way: Way) -> Result<Vec<(String, Asked)>> {
     let folder = tempfile::tempdir().context("cannot make a folder for the log")?;
     let log = folder.path().join("kfd.jsonl");
-    let mut command = stage.command("rmcp-demo-client", way, true)?;
+    let mut command = stage.command("rmcp-demo-client", &[], way, true)?;
     command.env("RMCP_KFD_LOG", &log);
     let (lines, said): (Vec<Line>, _) = run(command)?;
     let text = fs::read_to_string(&log)
