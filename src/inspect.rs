@@ -11,19 +11,15 @@
 //! Only headers are read, in small pieces, so a library of a gigabyte takes milliseconds. The files may be anything:
 //! sizes and offsets are checked, memory and time are bounded, and what is broken is said.
 
-mod advice;
 mod archive;
 mod bundle;
 mod compressed;
-mod coverage;
 mod elf;
 mod isa;
 mod names;
 pub(crate) mod source;
 mod walk;
 
-pub use advice::{Advice, Confidence, advice};
-pub use coverage::{Coverage, OVERRIDES, OverrideRule, override_version};
 pub use isa::{Generic, Isa, NotAnIsa, Processor};
 pub use walk::{Found, Problem, paths};
 

@@ -1,23 +1,27 @@
 //! `rmcp inspect`: for which cards files have code.
 
+pub mod verdict;
+
 use super::exit;
 use super::machine::Machine;
 use super::show::{self, BAD, FAINT, GOOD, Output, Report, STRONG, WARN, styled};
 use crate::gfx::GfxTarget;
-use crate::inspect::{self, Code, Coverage, Found, Kind};
-use crate::installs::{self, Backend, Framework, Python};
+use crate::inspect::{self, Code, Found, Kind};
+use crate::installs::{self, Backend, Framework, Program, Python};
 use crate::options::Sources;
+use crate::recipes::Confidence;
 use anyhow::{Result, bail};
 use schemars::JsonSchema;
 use serde::Serialize;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use verdict::Coverage;
 
 /// Lists the gfx targets that files have code for, and whether this machine's cards are among them.
 ///
-/// Reads ELF programs and libraries, archives, offload bundles, code objects, and the folders of rocBLAS, hipBLASLt and
-/// MIOpen. Nothing is run.
+/// Reads ELF programs with the libraries that they load, libraries, archives, offload bundles, code objects, and the
+/// folders of rocBLAS, hipBLASLt and MIOpen. Nothing is run.
 #[derive(clap::Args)]
 #[command(after_help = "Examples:\n  rmcp inspect torch\n  rmcp inspect /opt/rocm/lib/librocblas.so \
                         /opt/rocm/lib/rocblas/library\n  rmcp inspect ./libggml-hip.so --card gfx1031")]
@@ -147,10 +151,11 @@ struct Card {
 struct Advice {
     /// A sentence.
     text: String,
-    /// How sure it is that this helps: confirmed, reported or inferred.
-    confidence: &'static str,
-    /// Who says so.
-    sources: Vec<&'static str>,
+    /// How sure it is: A confirmed by maintainers, source code or at least two users; B one report, or disputed; C
+    /// inferred.
+    confidence: Confidence,
+    /// Where that is known from.
+    sources: Vec<String>,
 }
 
 /// The subcommand. Its status is [`exit::NOT_COVERED`] when a card has no code.
@@ -161,6 +166,12 @@ pub fn main(arguments: &Arguments) -> Result<ExitCode> {
     for what in &arguments.what {
         if what.exists() || what.components().count() != 1 {
             paths.push(what.clone());
+            // What a program loads is as good as its own.
+            if let Ok(program) = Program::read(what, &machine)
+                && program.dynamic
+            {
+                paths.extend(program.code(&machine));
+            }
         } else {
             let (package, code) = package(what, arguments.python.as_deref(), &machine)?;
             packages.push(package);
@@ -278,11 +289,11 @@ impl File {
 
 impl Card {
     fn new((ordinal, target, pci): (Option<usize>, GfxTarget, Option<String>), found: &Found) -> Self {
-        let coverage = found.coverage(target);
-        let advice = inspect::advice(target, coverage).into_iter().map(|advice| Advice {
+        let coverage = Coverage::of_found(target, found);
+        let advice = verdict::advice(target, found).into_iter().map(|advice| Advice {
             text: advice.text,
-            confidence: advice.confidence.word(),
-            sources: advice.sources.to_vec(),
+            confidence: advice.confidence,
+            sources: advice.sources,
         });
         Self {
             ordinal,
@@ -403,7 +414,7 @@ impl Card {
         };
         writeln!(out, "\n{} {verdict}", styled(STRONG, self.name()))?;
         for advice in &self.advice {
-            writeln!(out, "  {} ({})", advice.text, advice.confidence)?;
+            writeln!(out, "  {} (confidence {:?})", advice.text, advice.confidence)?;
             for source in &advice.sources {
                 writeln!(out, "    {}", styled(FAINT, source))?;
             }

@@ -1,8 +1,7 @@
 //! Files and folders, as a user or a recipe names them.
 
 use super::names::{self, Named};
-use super::{Code, Coverage, Kind, Targets, file};
-use crate::gfx::GfxTarget;
+use super::{Code, Kind, Targets, file};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io;
@@ -51,12 +50,6 @@ impl Found {
             all
         })
     }
-
-    /// How a card is served that needs all of this, without what it can do without: see [`Code::optional`].
-    pub fn coverage(&self, card: GfxTarget) -> Coverage {
-        let needed = self.code.iter().filter(|code| !code.optional() && !code.targets.is_empty());
-        Coverage::of(card, needed.map(|code| &code.targets))
-    }
 }
 
 #[derive(Default)]
@@ -93,18 +86,22 @@ impl Walk {
         if depth == DEPTH {
             return self.problem(path, format!("it is more than {DEPTH} folders deep"));
         }
-        let entries = match fs::read_dir(path) {
+        let entries = fs::read_dir(path).and_then(|entries| {
+            let entries =
+                entries.take((ENTRIES - self.entries) as usize + 1).map(|entry| entry.map(|entry| entry.path()));
+            entries.collect::<Result<Vec<_>, _>>()
+        });
+        let mut entries = match entries {
             Ok(entries) => entries,
             Err(error) => return self.problem(path, error.to_string()),
         };
+        // Of a file's several names the same one counts on every machine.
+        entries.sort();
         for entry in entries {
             if self.entries == ENTRIES {
                 return self.problem(path, format!("there are more than {ENTRIES} files; the rest was not looked at"));
             }
-            match entry {
-                Ok(entry) => self.enter(&entry.path(), depth + 1),
-                Err(error) => return self.problem(path, error.to_string()),
-            }
+            self.enter(&entry, depth + 1);
         }
     }
 
