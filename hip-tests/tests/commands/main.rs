@@ -27,10 +27,9 @@ fn detect(machine: &str, environment: &[(&str, &str)]) -> Value {
 /// Whether `rmcp explain` says of a call such as "hipHostMalloc(Mapped)" that it is changed on this release.
 fn explained_as_changed(label: &str, card: &str, release: Release) -> bool {
     let (name, flags) = label.split_once('(').unwrap_or((label, ")"));
-    let flags = flags.trim_end_matches(')');
-    let arguments = ["explain", name, flags, "--card", card];
-    let answer =
-        rmcp(if flags.is_empty() { &[&arguments[..2], &arguments[3..]].concat() } else { &arguments }.as_ref(), &[]);
+    let flags = Some(flags.trim_end_matches(')')).filter(|flags| !flags.is_empty());
+    let arguments: Vec<&str> = ["explain", name].into_iter().chain(flags).chain(["--card", card]).collect();
+    let answer = rmcp(&arguments, &[]);
     let outcomes = answer["cards"][0]["outcomes"].as_array().expect("outcomes");
     // What hipExtMallocWithFlags(Finegrained) becomes depends on the release.
     let old = matches!(release, Release::Rocm523 | Release::Rocm571);
