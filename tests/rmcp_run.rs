@@ -358,15 +358,20 @@ fn the_override_of_another_generation_is_gone_from_the_program_and_the_user_hear
     let output = command.env("HSA_OVERRIDE_GFX_VERSION", "11.0.0").output().unwrap();
     assert_eq!(stdout(&output), "gone\n");
     let line = stderr(&output);
-    assert!(line.starts_with("rmcp-run: HSA_OVERRIDE_GFX_VERSION=11.0.0 is removed (--keep-env keeps it)"), "{line}");
-    assert!(line.ends_with("(recipe override-other-major)\n") && line.contains("gfx1030 at 0000:01:00.0"), "{line}");
+    assert!(
+        line.starts_with(
+            "rmcp-run: HSA_OVERRIDE_GFX_VERSION=11.0.0 is removed for gfx1030 at 0000:01:00.0 (--keep-env keeps it)"
+        ),
+        "{line}"
+    );
+    assert!(line.ends_with("(recipe override-other-major)\n"), "{line}");
     assert_eq!(line.lines().count(), 1);
 }
 
 #[test]
 fn keep_env_keeps_it_and_no_recipes_says_nothing() {
     let installed = Installed::new();
-    for (option, words) in [("--keep-env", "kept as you wish, though harmful"), ("--no-recipes", "")] {
+    for (option, words) in [("--keep-env", "and kept as you wish"), ("--no-recipes", "")] {
         let mut command = installed.on(&[100_300], [option, "sh", "-c", "echo $HSA_OVERRIDE_GFX_VERSION"]);
         let output = command.env("HSA_OVERRIDE_GFX_VERSION", "11.0.0").output().unwrap();
         assert_eq!(stdout(&output), "11.0.0\n");
@@ -471,6 +476,83 @@ fn a_profile_that_does_nothing_here_says_so_and_the_program_runs() {
     let output = installed.on(&[100_300], ["-p", "gfx1010-conv-hang", "echo", "ran"]).output().unwrap();
     assert_eq!(stdout(&output), "ran\n");
     assert!(stderr(&output).contains("the profile gfx1010-conv-hang changes nothing here; it is for:"), "{output:?}");
+}
+
+/// What an RX 6800's rmcp-run believes that this command computes with.
+fn framework(
+    installed: &Installed,
+    folder: &Path,
+    command: &[&OsStr],
+    environment: &[(&str, &OsStr)],
+) -> serde_json::Value {
+    let mut run = installed.on(&[100_300], [OsStr::new("-n"), OsStr::new("--json")]);
+    run.args(command).current_dir(folder).envs(environment.iter().copied());
+    let output = run.output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    let json: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(json["framework"].is_null(), json["rocm"].is_null());
+    json["framework"].clone()
+}
+
+fn script(folder: &Path, name: &str, first_line: &str) -> PathBuf {
+    let path = folder.join(name);
+    fs::create_dir_all(path.parent().unwrap()).unwrap();
+    fs::write(&path, format!("{first_line}\n")).unwrap();
+    fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    path
+}
+
+#[test]
+fn pytorch_is_found_behind_scripts_and_launchers() {
+    let installed = Installed::new();
+    let root = installed.root();
+    let venv = |at: &str| {
+        let venv = root.join(at);
+        let site = venv.join("lib/python3.11/site-packages");
+        fs::create_dir_all(site.join("torch")).unwrap();
+        fs::create_dir_all(site.join("torch-2.4.1.dist-info")).unwrap();
+        fs::create_dir_all(venv.join("bin")).unwrap();
+        fs::write(site.join("torch/version.py"), "hip: Optional[str] = '6.1.40091-a8dbc0c19'\n").unwrap();
+        fs::write(venv.join("pyvenv.cfg"), "version = 3.11.2\n").unwrap();
+        std::os::unix::fs::symlink("/bin/sh", venv.join("bin/python3")).unwrap();
+        std::os::unix::fs::symlink("python3", venv.join("bin/python")).unwrap();
+        venv
+    };
+    let venv_here = venv("one");
+    let bin = venv_here.join("bin");
+    let python = bin.join("python");
+    let torchrun = script(&root, "one/bin/torchrun", &format!("#!{}", python.display()));
+    let by_env = script(&root, "by-env", "#!/usr/bin/env -S python3");
+    let shell = script(&root, "somewhere/webui.sh", "#!/bin/sh");
+    let path = std::env::join_paths([bin.as_path(), Path::new("/usr/bin"), Path::new("/bin")]).unwrap();
+    let path: &[(&str, &OsStr)] = &[("PATH", &path)];
+    let active: &[(&str, &OsStr)] = &[("VIRTUAL_ENV", venv_here.as_os_str())];
+    let os = OsStr::new;
+    let finds = |command: &[&OsStr], environment| framework(&installed, &root, command, environment);
+    for (command, environment) in [
+        (&[python.as_os_str()][..], &[][..]),
+        (&[torchrun.as_os_str()], &[]),
+        (&[by_env.as_os_str()], path),
+        (&[os("python3"), os("train.py")], path),
+        (&[os("env"), os("A=b"), os("python3"), os("train.py")], path),
+        (&[os("nice"), os("-n"), os("5"), os("env"), os("python3")], path),
+        (&[shell.as_os_str()], active),
+    ] {
+        assert_eq!(finds(command, environment), "PyTorch 2.4.1", "{command:?}");
+    }
+    let nothing = [&[shell.as_os_str()][..], &[os("env")], &[os("env"), os("A=b"), os("no-such-program")], &[os("sh")]];
+    for command in nothing {
+        assert!(finds(command, &[]).is_null(), "{command:?}");
+    }
+    // The environments that web interfaces and uv keep beside them.
+    venv("somewhere/venv");
+    assert_eq!(finds(&[shell.as_os_str()], &[]), "PyTorch 2.4.1");
+    venv("project/.venv");
+    let uv = script(&root, "uv", "#!/bin/sh");
+    fs::create_dir_all(root.join("project/src")).unwrap();
+    let run = [uv.as_os_str(), os("run"), os("train.py")];
+    assert_eq!(framework(&installed, &root.join("project/src"), &run, &[]), "PyTorch 2.4.1");
+    assert!(framework(&installed, &root, &run, &[]).is_null());
 }
 
 /// A program of this C code.

@@ -6,8 +6,13 @@ use std::fmt::Write;
 /// `docs/recipes.md`.
 pub fn markdown() -> String {
     let mut page = String::from(HEAD);
+    // Writing to a String cannot fail.
     for recipe in recipes() {
-        // Writing to a String cannot fail.
+        let does = recipe.does().replace('|', "\\|");
+        let _ =
+            writeln!(page, "| [{0}](#{0}) | {does} | {1} | {2:?} |", recipe.id, recipe.conditions(), recipe.confidence);
+    }
+    for recipe in recipes() {
         let _ = write!(page, "\n## {}\n\n{}\n\n", recipe.id, recipe.does());
         let _ = writeln!(page, "- For: {}", recipe.conditions());
         let _ = writeln!(page, "- Why: {}", recipe.sentence());
@@ -147,5 +152,10 @@ PROGRAM` shows what applies here. None of it was tried on a card by this project
   that is not known.
 - On a machine where no visible GPU is RDNA1 or RDNA2 only those apply that name its targets.
 
-In a pattern `...` stands for any text, and `&` joins two that must both be there.
+In a pattern `...` stands for any text, and `&` joins two that must both be there. `{cards}` are the UUIDs of the cards,
+or the number of one that has none; `{node}` is the number of the KFD's node as the runtime counts it, and `{value}` what
+the GPU there needs.
+
+| recipe | what | for | confidence |
+|---|---|---|---|
 ";

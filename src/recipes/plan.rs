@@ -202,7 +202,8 @@ impl Maker<'_> {
 
     /// Removes, leaves or warns of what the user has set.
     pub(super) fn users(&mut self, variable: &str, value: &str, recipe: &'static Recipe, gpus: Vec<String>) {
-        let on = if gpus.is_empty() { String::new() } else { format!(" on {}", gpus.join(" and ")) };
+        let gpus_of =
+            |word: &str| if gpus.is_empty() { String::new() } else { format!(" {word} {}", gpus.join(" and ")) };
         let subject = format!("{variable}={value}");
         let (loud, what) = match recipe.action {
             Action::Remove if !self.situation.keep_environment => {
@@ -213,11 +214,11 @@ impl Maker<'_> {
                     recipe,
                     gpus: gpus.clone(),
                 });
-                (true, format!("{subject} is removed (--keep-env keeps it){on}: "))
+                (true, format!("{subject} is removed{} (--keep-env keeps it): ", gpus_of("for")))
             }
-            Action::Remove => (true, format!("{subject} is kept as you wish, though harmful{on}: ")),
-            Action::Leave => (false, format!("{subject} is left{on}: ")),
-            _ => (true, format!("{subject} is harmful{on}: ")),
+            Action::Remove => (true, format!("{subject} is harmful{}, and kept as you wish: ", gpus_of("on"))),
+            Action::Leave => (false, format!("{subject} is left{}: ", gpus_of("for"))),
+            _ => (true, format!("{subject} is harmful{}: ", gpus_of("on"))),
         };
         self.plan.notes.push(Note { loud, text: what + &recipe.why, recipe: Some(recipe) });
     }

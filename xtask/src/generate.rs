@@ -13,6 +13,7 @@ fn files() -> Result<Vec<(String, String)>> {
         ("docs/hooks.md", hooks()),
         ("docs/json.md", schema::markdown()),
         ("docs/options.md", rmcp::options::markdown()),
+        ("docs/recipes.md", rmcp::recipes::markdown()),
         ("config/rmcp.toml", rmcp::options::config_file()),
     ];
     Ok(others.map(|(path, text)| (path.to_owned(), text)).into_iter().chain(schemas).collect())
