@@ -169,3 +169,59 @@ impl Hook {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    extern crate std;
+
+    use super::*;
+    use std::vec::Vec;
+
+    fn parameters(hook: Hook) -> Vec<&'static str> {
+        let signature = hook.info().signature;
+        let inside = signature.split_once('(').unwrap().1.split_once(')').unwrap().0;
+        inside.split(',').filter_map(|parameter| Some(parameter.split_once(':')?.1.trim())).collect()
+    }
+
+    /// They hand out functions, events and nodes of graphs.
+    const NO_MEMORY: [Hook; 4] = [
+        Hook::hipGetProcAddress,
+        Hook::hipGetDriverEntryPoint,
+        Hook::hipEventCreateWithFlags,
+        Hook::hipGraphAddMemAllocNode,
+    ];
+
+    #[test]
+    fn whatever_hands_out_an_address_has_an_effect_that_says_where() {
+        for &hook in Hook::ALL {
+            let out = parameters(hook).iter().position(|ty| *ty == "*mut *mut c_void");
+            let Some(out) = out.filter(|_| !NO_MEMORY.contains(&hook)) else { continue };
+            let effect = hook.effect().unwrap_or_else(|| panic!("{hook:?}"));
+            // hsa_amd_memory_lock writes the GPU's address; what is unlocked is the host's.
+            let expected = if effect.thing == Thing::Registration { Address::Is(0) } else { Address::WrittenTo(out) };
+            assert_eq!((effect.does, effect.address), (Does::Allocates, expected), "{hook:?}");
+        }
+    }
+
+    #[test]
+    fn effects_name_parameters_of_the_kind_that_they_need() {
+        for (hook, effect) in Hook::ALL.iter().filter_map(|hook| Some((*hook, hook.effect()?))) {
+            let parameters = parameters(hook);
+            let pointer = |at: usize| parameters[at].starts_with('*');
+            match effect.address {
+                Address::Is(at) => assert!(pointer(at) || parameters[at] == "u64", "{hook:?}"),
+                Address::WrittenTo(at) => assert!(pointer(at), "{hook:?}"),
+                Address::None => {}
+            }
+            let (pointers, numbers) = match effect.size {
+                Size::Unknown => (None, Vec::new()),
+                Size::Is(at) => (None, [at].into()),
+                Size::Pitched(pitch, rows) => (Some(pitch), [rows].into()),
+                Size::Texels(format, texels, rows) => (Some(format), [texels].into_iter().chain(rows).collect()),
+                Size::Array2D(at) | Size::Array3D(at) => (Some(at), Vec::new()),
+            };
+            assert!(pointers.into_iter().all(pointer), "{hook:?}");
+            assert!(numbers.into_iter().chain(effect.flags).all(|at| !pointer(at)), "{hook:?}");
+        }
+    }
+}

@@ -250,7 +250,7 @@ impl Calls {
     }
 
     /// The next call.
-    fn next(&mut self) -> Result<Option<Record>, Unreadable> {
+    fn next_call(&mut self) -> Result<Option<Record>, Unreadable> {
         while let Some(block) = self.blocks.get(self.next)
             && self.ready.peek().is_none_or(|Reverse(ready)| ready.0 > block.earliest)
         {
@@ -282,10 +282,10 @@ impl Merged {
     }
 
     /// The next call.
-    pub fn next(&mut self) -> Result<Option<(usize, Record)>, Unreadable> {
+    pub fn next_call(&mut self) -> Result<Option<(usize, Record)>, Unreadable> {
         while let Some(Reverse((_, process))) = self.turns.pop() {
             let calls = &mut self.calls[process];
-            let Some(record) = calls.next()? else { continue };
+            let Some(record) = calls.next_call()? else { continue };
             let (time, other) = (effective(&record), self.turns.peek().map_or(u64::MAX, |Reverse((time, _))| *time));
             if time <= other {
                 self.turns.extend(calls.not_before().map(|time| Reverse((time, process))));
@@ -309,7 +309,7 @@ mod tests {
         let processes = processes(folder.path()).unwrap();
         let mut merged = Merged::new(&processes).unwrap();
         let mut order = Vec::new();
-        while let Some((process, record)) = merged.next().unwrap() {
+        while let Some((process, record)) = merged.next_call().unwrap() {
             order.push((processes[process].pid, record.address));
         }
         order

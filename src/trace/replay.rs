@@ -168,7 +168,7 @@ pub fn replay(processes: &[Process], ends: &[(u64, usize)], start: u64, end: u64
     let mut ends = ends.to_vec();
     ends.sort_unstable();
     let mut ends = ends.into_iter().peekable();
-    while let Some((process, record)) = merged.next()? {
+    while let Some((process, record)) = merged.next_call()? {
         while let Some((at, ended)) = ends.next_if(|(at, _)| *at < effective(&record)) {
             replay.end(ended, at);
         }

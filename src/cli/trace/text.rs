@@ -54,6 +54,9 @@ impl Traced {
     }
 
     fn memory(&self, out: &mut dyn Write) -> io::Result<()> {
+        if self.memory.iter().all(|memory| memory.allocated == 0) {
+            return Ok(());
+        }
         let mut table = show::table(["memory", "peak", "at", "allocated", "never freed"]);
         for (memory, title) in self.memory.iter().zip(KIND_TITLES).filter(|(memory, _)| memory.allocated > 0) {
             let left = left(memory.never_freed, bytes(memory.never_freed));
