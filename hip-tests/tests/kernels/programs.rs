@@ -27,6 +27,14 @@ fn histograms_by_every_atomic_operation_come_out_whatever_the_order() {
 }
 
 #[test]
+fn calls_stacks_packed_halves_and_rounding_modes_are_right() {
+    for scene in scenes() {
+        let Some(run) = run(&scene, Client::Kernels { program: "calls" }) else { return };
+        assert_right(&scene, &run, 6);
+    }
+}
+
+#[test]
 fn a_kernels_printf_reaches_the_programs_output() {
     for scene in scenes() {
         let Some(run) = run(&scene, Client::Kernels { program: "programs" }) else { return };
