@@ -88,7 +88,6 @@ fn decode(bytes: &[u8; 64]) -> Result<Packet, String> {
         },
         (0, format) => return Err(format!("vendor packet of format {format}")),
         (2, _) => Packet::Dispatch(Dispatch {
-            dimensions: u16_at(2) & 3,
             workgroup: [u16_at(4), u16_at(6), u16_at(8)],
             grid: [u32_at(12), u32_at(16), u32_at(20)],
             private_bytes: u32_at(24),
@@ -237,7 +236,6 @@ mod tests {
             (40, &[0, 0x20]),
         ]);
         let expected = Dispatch {
-            dimensions: 2,
             workgroup: [64, 2, 1],
             grid: [256, 6, 1],
             private_bytes: 16,

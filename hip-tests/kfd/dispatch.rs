@@ -13,8 +13,6 @@ use crate::session::PageFault;
 /// A kernel dispatch packet; addresses are the card's.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Dispatch {
-    /// 1 to 3.
-    pub dimensions: u16,
     /// Work-items of a work-group in x, y, z.
     pub workgroup: [u16; 3],
     /// Work-items of the grid in x, y, z.
