@@ -60,11 +60,14 @@ impl Runtime {
         self.version.is_some_and(|version| version < 50_500_000)
     }
 
-    /// The calling thread's last error, which stays. From HIP 7 on it is the last that any call returned and nobody has asked
-    /// for; before, that of the last call.
+    /// The calling thread's last error after a call that succeeded. Before HIP 7 that is none; from then on the last that any
+    /// call returned and nobody has asked for.
     fn pending(&self) -> HipError {
-        // SAFETY: takes nothing.
-        self.peek_at_last_error.map_or(0, |peek| unsafe { peek() })
+        match self.peek_at_last_error {
+            // SAFETY: takes nothing.
+            Some(peek) if self.version.is_none_or(|version| version >= 70_000_000) => unsafe { peek() },
+            _ => 0,
+        }
     }
 
     /// Makes `pending` the calling thread's last error again after a call of RMCP's own has failed. The program's own can only

@@ -92,7 +92,8 @@ fn a_refused_advice_shows_neither_in_the_result_nor_in_hip_get_last_error() {
 fn an_error_of_the_programs_own_outlives_a_refused_advice() {
     // The stub answers hipGetLastError as HIP 7 does.
     for (error, shown) in [(1, 1), (2, 2), (3, 1)] {
-        let calls = format!("fail:hipHostFree={error} hipHostFree fail:hipMalloc=2 fail:hipMemAdvise=1");
+        let version = "runtime-version=70200000";
+        let calls = format!("{version} fail:hipHostFree={error} hipHostFree fail:hipMalloc=2 fail:hipMemAdvise=1");
         let report = linked().run(&format!("{calls} hipMallocManaged=1 hipGetLastError"));
         // Of an error that no call can be made to fail with, there is at least some.
         assert_eq!(report.lines.last().unwrap(), &format!("hipGetLastError\t{shown}"), "{error}");

@@ -12,6 +12,7 @@ type WithoutFlags = unsafe extern "C" fn(Address, usize) -> HipError;
 type Free = unsafe extern "C" fn(*mut c_void) -> HipError;
 
 /// hipHostMalloc.
+#[inline]
 pub fn host(call: &HipCall<WithFlags>, ptr: Address, size: usize, flags: u32) -> HipError {
     match policy::host_flags(flags, call.rules()) {
         Decision::Forward => {
@@ -23,12 +24,16 @@ pub fn host(call: &HipCall<WithFlags>, ptr: Address, size: usize, flags: u32) ->
             }
             status
         }
-        Decision::Rewrite { to, reason } => {
-            let status = call.rewrite(Given::Flags(to), |real| with_flags(real, ptr, size, to));
-            made_noncoherent(call, ptr, size, flags, to, reason, status);
-            status
-        }
+        Decision::Rewrite { to, reason } => noncoherent(call, ptr, size, flags, to, reason),
     }
+}
+
+/// The same with other flags.
+#[inline(never)]
+fn noncoherent(call: &HipCall<WithFlags>, ptr: Address, size: usize, flags: u32, to: u32, reason: Reason) -> HipError {
+    let status = call.rewrite(Given::Flags(to), |real| with_flags(real, ptr, size, to));
+    made_noncoherent(call, ptr, size, flags, to, reason, status);
+    status
 }
 
 /// hipHostAlloc: what it would allocate comes from hipHostMalloc, since its own flags mean other things.

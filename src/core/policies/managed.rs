@@ -8,22 +8,29 @@ use std::sync::atomic::Ordering;
 use tracing::debug;
 
 /// hipMallocManaged.
+#[inline]
 pub fn managed(call: &HipCall<WithFlags>, ptr: Address, size: usize, flags: u32) -> HipError {
     match policy::managed(flags, call.rules()) {
         ManagedDecision::Forward => call.forward(|real| with_flags(real, ptr, size, flags)),
-        ManagedDecision::Attach(to, reason) => {
-            let status = call.rewrite(Given::Flags(to), |real| with_flags(real, ptr, size, to));
-            report(call, size, flags, to, reason, status);
-            status
-        }
-        ManagedDecision::AdviseCoarse(reason) => {
-            let status = call.rewrite(Given::AsAsked, |real| with_flags(real, ptr, size, flags));
-            if status == 0 {
-                advise_coarse(call, ptr, size, reason);
-            }
-            status
-        }
+        ManagedDecision::Attach(to, reason) => attach(call, ptr, size, flags, to, reason),
+        ManagedDecision::AdviseCoarse(reason) => coarse(call, ptr, size, flags, reason),
     }
+}
+
+#[inline(never)]
+fn attach(call: &HipCall<WithFlags>, ptr: Address, size: usize, flags: u32, to: u32, reason: Reason) -> HipError {
+    let status = call.rewrite(Given::Flags(to), |real| with_flags(real, ptr, size, to));
+    report(call, size, flags, to, reason, status);
+    status
+}
+
+#[inline(never)]
+fn coarse(call: &HipCall<WithFlags>, ptr: Address, size: usize, flags: u32, reason: Reason) -> HipError {
+    let status = call.rewrite(Given::AsAsked, |real| with_flags(real, ptr, size, flags));
+    if status == 0 {
+        advise_coarse(call, ptr, size, reason);
+    }
+    status
 }
 
 /// The advice that follows a successful hipMallocManaged; the runtime may refuse it.
