@@ -95,20 +95,41 @@ fn by_loader(file: &Path, machine: &Machine) -> Option<Obstacle> {
     }
 }
 
-/// Whether the kernel will mark the process AT_SECURE. (Linux security/commoncap.c, cap_bprm_creds_from_file)
+/// Whether the kernel will mark the process AT_SECURE.
 fn secure(file: &Path) -> Option<Obstacle> {
     let metadata = fs::metadata(file).ok()?;
-    let (uid, gid) = (rustix::process::geteuid(), rustix::process::getegid());
-    if metadata.mode() & 0o4000 != 0 && metadata.uid() != uid.as_raw() {
-        return Some(Obstacle::Setuid);
+    let rights = Rights {
+        mode: metadata.mode(),
+        owner: metadata.uid(),
+        group: metadata.gid(),
+        capabilities: rustix::fs::getxattr(file, "security.capability", &mut [0u8; 64]).is_ok(),
+    };
+    rights.more_than(rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw())
+}
+
+/// What decides on the rights of a process that executes a file.
+struct Rights {
+    mode: u32,
+    owner: u32,
+    group: u32,
+    capabilities: bool,
+}
+
+impl Rights {
+    /// What gives a process of that user and group more rights than it has. (Linux security/commoncap.c,
+    /// cap_bprm_creds_from_file)
+    fn more_than(&self, user: u32, group: u32) -> Option<Obstacle> {
+        if self.mode & 0o4000 != 0 && self.owner != user {
+            Some(Obstacle::Setuid)
+        } else if self.mode & 0o2010 == 0o2010 && self.group != group {
+            // Without the right to execute for the group the bit means something else.
+            Some(Obstacle::Setgid)
+        } else if self.capabilities && user != 0 {
+            Some(Obstacle::Capabilities)
+        } else {
+            None
+        }
     }
-    // Without the right to execute for the group the bit means something else.
-    if metadata.mode() & 0o2010 == 0o2010 && metadata.gid() != gid.as_raw() {
-        return Some(Obstacle::Setgid);
-    }
-    let mut value = [0u8; 64];
-    let capabilities = rustix::fs::getxattr(file, "security.capability", &mut value).is_ok();
-    (capabilities && !uid.is_root()).then_some(Obstacle::Capabilities)
 }
 
 /// Why it could not be executed. exec(3) says the same of a missing program and of one whose interpreter is missing.
@@ -121,5 +142,27 @@ pub fn reason(program: &OsStr, error: &io::Error) -> String {
         (ErrorKind::PermissionDenied, Some(file)) if file.is_dir() => "is a folder".into(),
         (ErrorKind::PermissionDenied, _) => "not executable".into(),
         _ => error.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_gives_rights_to_all_but_those_who_have_them() {
+        let rights = |mode, capabilities| Rights { mode, owner: 0, group: 0, capabilities };
+        for (rights, user, group, expected) in [
+            (rights(0o755, false), 1000, 1000, None),
+            (rights(0o4755, false), 1000, 1000, Some(Obstacle::Setuid)),
+            (rights(0o4755, false), 0, 0, None),
+            (rights(0o2755, false), 1000, 1000, Some(Obstacle::Setgid)),
+            (rights(0o2755, false), 1000, 0, None),
+            (rights(0o2745, false), 1000, 1000, None),
+            (rights(0o755, true), 1000, 1000, Some(Obstacle::Capabilities)),
+            (rights(0o755, true), 0, 0, None),
+        ] {
+            assert_eq!(rights.more_than(user, group), expected, "{:o} for {user}:{group}", rights.mode);
+        }
     }
 }
