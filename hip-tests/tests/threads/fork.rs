@@ -38,6 +38,17 @@ fn a_hundred_children_call_log_and_exit_at_once_whatever_their_parents_threads_a
 }
 
 #[test]
+fn a_hundred_children_have_records_of_their_own_whatever_their_parents_threads_are_doing() {
+    for mode in ["hooks", "loader"] {
+        let folder = tempfile::tempdir().unwrap();
+        Program::new("fork", &["gfx1010"]).env("RMCP_TRACE", folder.path()).run(&[mode]);
+        let names = fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name());
+        let heads = names.filter(|name| name.to_string_lossy().ends_with(".0.head")).count();
+        assert_eq!(heads, 101, "{mode}");
+    }
+}
+
+#[test]
 fn a_child_is_served_that_was_forked_while_other_threads_logged_to_standard_error() {
     Program::new("fork", &["gfx1010"]).env("RMCP_LOG", "debug").run(&["hooks"]);
 }

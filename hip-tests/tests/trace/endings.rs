@@ -39,7 +39,8 @@ fn a_signal_sent_to_the_command_ends_the_program_and_the_report_is_made() {
         let mut line = String::new();
         stdout.read_line(&mut line).unwrap();
         assert_eq!(line, "waiting\n");
-        let sent = std::process::Command::new("kill").args(["-s", name, &child.id().to_string()]).status().unwrap();
+        let kill = format!("kill -s {name} {}", child.id());
+        let sent = std::process::Command::new("sh").args(["-c", &kill]).status().unwrap();
         assert!(sent.success());
         let traced = trace.traced(child.wait_with_output().unwrap());
         assert_eq!(traced.output.status.signal(), Some(signal), "{}", traced.stderr());
