@@ -30,3 +30,37 @@ pub fn run(python: &Path, stage: &Stage, way: Way) -> Result<Vec<Line>> {
     }
     Ok(lines(&output)?.0)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+    use std::process::{Command, Output};
+
+    /// The program with a module `torch` of this text.
+    fn with_torch(text: &str) -> Output {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("torch.py"), text).unwrap();
+        Command::new("python3").args(["-c", PROGRAM]).env("PYTHONPATH", folder.path()).output().unwrap()
+    }
+
+    #[test]
+    fn a_pytorch_without_rocm_is_said_and_not_tried() {
+        for (module, said) in [
+            ("raise ImportError('broken')", "has no PyTorch: broken"),
+            ("class version:\n  hip = None\n__version__ = '2.9'", "PyTorch 2.9 is built without ROCm"),
+        ] {
+            let output = with_torch(module);
+            assert_eq!(output.status.code(), Some(NO_TORCH), "{output:?}");
+            assert!(String::from_utf8_lossy(&output.stderr).contains(said), "{output:?}");
+        }
+    }
+
+    #[test]
+    fn a_pytorch_that_sees_no_gpu_fails_its_check() {
+        let module = "class version:\n  hip = '6.4'\n__version__ = '2.9'\nclass cuda:\n  is_available = lambda: False";
+        let output = with_torch(module);
+        let (lines, _) = lines::<Line>(&output).unwrap();
+        assert!(matches!(&lines[..], [Line::Check { passed: false, .. }]), "{output:?}");
+    }
+}
