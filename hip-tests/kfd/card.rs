@@ -132,9 +132,11 @@ impl Card {
             let host = reach.host as u64;
             let short = reach.len.min(end - va);
             len = (PIECE - va % PIECE).clamp(short, reach.len);
-            let piece = pages::access(host, len).map(|access| (len, access));
-            let (there, access) = piece.or_else(|| Some((short, pages::access(host, short)?))).ok_or(Fault { va })?;
-            (len, writable) = (there, access == Access::Write);
+            // Its pages may differ.
+            if pages::access(host, len) != Some(Access::Write) {
+                len = short;
+                writable = pages::access(host, short).ok_or(Fault { va })? == Access::Write;
+            }
         }
         let known = Known { when, start: va, end: va + len, host: reach.host as u64, kind: reach.kind, writable };
         if known.end < end {

@@ -7,7 +7,8 @@
 //! - A packet whose release fence has system scope writes GL2 back and invalidates it (ROCm/clr, the comment at the head
 //!   of rocclr/device/rocm/rocvirtual.cpp); one whose acquire fence has, invalidates it (HSA Platform System Architecture
 //!   1.2, section 2.9.1). ROCr brackets SDMA copies with packets that do both (amd_blit_sdma.cpp, `BuildGCRCommand`).
-//! - A line has 128 bytes, and written bytes are kept apart from others ("RDNA" white paper, "Cache Hierarchy").
+//! - A line has 128 bytes (AMD's white paper "RDNA Architecture"). That its written bytes are known one by one, so that
+//!   writing them back changes no other, is assumed.
 //!
 //! A real GL2 also writes back and drops lines as it needs room. Here they stay until a fence, the longest that they
 //! could. The caches before GL2 (GL0, GL1, the scalar cache), which concern the cores among themselves, are not modelled.

@@ -150,6 +150,7 @@ impl Session {
             cards.push(file);
             files.push(CardFile::new(base, gpu.vram_bytes));
         }
+        let cached = gl2::wanted();
         let ids = tree.machine.gpu.iter().map(Gpu::gpu_id).collect();
         Ok(Self {
             pid: pid(),
@@ -159,7 +160,7 @@ impl Session {
             cards,
             memory: RwLock::new(Memory::new(files, ids)),
             changes: AtomicU64::new(0),
-            gl2: tree.machine.gpu.iter().map(|_| Gl2::new(gl2::wanted())).collect(),
+            gl2: tree.machine.gpu.iter().map(|_| Gl2::new(cached)).collect(),
             gws: tree.machine.gpu.iter().map(|_| Gws::default()).collect(),
             events: Events::default(),
             queues: Mutex::default(),
