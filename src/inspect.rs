@@ -120,7 +120,7 @@ pub struct Code {
 #[derive(Debug, thiserror::Error)]
 pub enum InspectError {
     /// It does not exist, or may not be read.
-    #[error("{} cannot be read: {source}", path.display())]
+    #[error("{} cannot be read: {}", path.display(), self.reason())]
     Unreadable {
         /// The file.
         path: PathBuf,
@@ -128,8 +128,18 @@ pub enum InspectError {
         source: io::Error,
     },
     /// A device, FIFO or socket.
-    #[error("{} is neither a file nor a folder", .0.display())]
+    #[error("{}: {}", .0.display(), self.reason())]
     NotAFile(PathBuf),
+}
+
+impl InspectError {
+    /// Why, without the path.
+    fn reason(&self) -> String {
+        match self {
+            Self::Unreadable { source, .. } => source.to_string(),
+            Self::NotAFile(_) => "it is neither a file nor a folder".into(),
+        }
+    }
 }
 
 /// Places of one file where a bundle is searched for: a gigabyte of pages. A sparse file has no end of them.

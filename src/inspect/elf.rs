@@ -11,7 +11,6 @@ const LE: LittleEndian = LittleEndian;
 const BUNDLED: &[u8] = b"__CLANG_OFFLOAD_BUNDLE__";
 /// Bytes of a record in `.hipFatBinSegment`: one a bundle. (clang's CGCUDANV.cpp)
 const WRAPPER: u64 = 24;
-
 /// The longest name of a section that is read, in bytes.
 const NAME: usize = 256;
 
@@ -36,11 +35,11 @@ pub(super) fn list(span: Span<'_>, code: &mut Code) {
     let Some(sections) = Sections::read(span, header) else {
         return code.problem("the section headers are broken or cut off".into());
     };
-    let mut wrappers = 0;
+    let mut wrappers = 0_u64;
     for (name, section) in sections.iter() {
         let (offset, size) = (section.sh_offset(LE), section.sh_size(LE));
         if name == b".hipFatBinSegment" {
-            wrappers += size / WRAPPER;
+            wrappers = wrappers.saturating_add(size / WRAPPER);
         } else if let Some(entry) = name.strip_prefix(BUNDLED) {
             code.entry(&String::from_utf8_lossy(entry));
         } else if name == b".hip_fatbin" && section.sh_type(LE) != SHT_NOBITS {

@@ -27,8 +27,8 @@ pub(super) fn named(path: &Path) -> Option<Named> {
         return None;
     }
     let (stem, _) = name[start..].rsplit_once('.')?;
-    // As in Kernels.so-000-gfx90a-xnack+.hsaco.
-    let isa = stem.replace('-', ":").replace("xnack:", "xnack-").parse().ok()?;
+    // As in Kernels.so-000-gfx90a-xnack+.hsaco; some names go on with a number of CUs, as in gfx942_80cu.
+    let isa = stem.split('_').next().unwrap_or_default().replace('-', ":").replace("xnack:", "xnack-").parse().ok()?;
     Some(Named { kind: library(path), isa, index: name.starts_with("TensileLibrary_lazy_") })
 }
 

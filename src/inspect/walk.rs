@@ -35,7 +35,8 @@ pub struct Problem {
 
 /// Lists the GPU code of files and of all files in folders. What cannot be read is listed and passed over.
 pub fn paths<P: AsRef<Path>>(paths: impl IntoIterator<Item = P>) -> Found {
-    let mut walk = Walk::default();
+    let device = |path: &str| Some(fs::metadata(path).ok()?.dev());
+    let mut walk = Walk { kernels: ["/proc", "/sys"].into_iter().filter_map(device).collect(), ..Walk::default() };
     for path in paths {
         walk.enter(path.as_ref(), 0);
     }
@@ -59,6 +60,8 @@ struct Walk {
     /// Device and inode of the folders and files that were seen: links may make loops.
     seen: BTreeSet<(u64, u64)>,
     entries: u64,
+    /// Devices of the file systems that show the kernel's state: they have no end, and no code.
+    kernels: Vec<u64>,
 }
 
 impl Walk {
@@ -73,7 +76,9 @@ impl Walk {
         if !self.seen.insert((metadata.dev(), metadata.ino())) {
             return;
         }
-        if metadata.is_dir() {
+        if metadata.is_dir() && self.kernels.contains(&metadata.dev()) {
+            self.problem(path, "these are the kernel's own files".into());
+        } else if metadata.is_dir() {
             self.folder(path, depth);
         } else if metadata.is_file() {
             self.file(path, depth > 0);
@@ -114,7 +119,7 @@ impl Walk {
         match file(path) {
             Ok(code) if code.is_empty() => self.found.without += 1,
             Ok(code) => self.found.code.push(code),
-            Err(error) => self.problem(path, error.to_string()),
+            Err(error) => self.problem(path, error.reason()),
         }
     }
 

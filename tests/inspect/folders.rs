@@ -52,8 +52,16 @@ fn the_kernels_of_rocblas_are_told_by_their_names_where_each_has_an_index() {
 fn a_rocblas_that_loads_all_kernels_at_once_needs_no_index() {
     let folder = tempfile::tempdir().unwrap();
     let library = folder.path().join("rocblas/4.2.4/library");
-    touch(&library, &["TensileLibrary_gfx1030.co", "TensileLibrary_gfx1030.dat", "Kernels.so-000-gfx1012.hsaco"]);
-    assert_eq!(row(&found(folder.path()).code[0]), (Kind::RocBlas, "gfx1012*1 gfx1030*2".into()));
+    touch(
+        &library,
+        &[
+            "TensileLibrary_gfx1030.co",
+            "TensileLibrary_gfx1030.dat",
+            "TensileLibrary_gfx942_80cu.dat",
+            "Kernels.so-000-gfx1012.hsaco",
+        ],
+    );
+    assert_eq!(row(&found(folder.path()).code[0]), (Kind::RocBlas, "gfx942*1 gfx1012*1 gfx1030*2".into()));
 }
 
 #[test]
@@ -134,6 +142,15 @@ fn fifos_and_devices_are_refused_without_waiting() {
         assert!(rmcp::inspect::file(path).is_err());
     }
     assert_eq!(paths([folder.path()]).problems, [], "in a folder it is passed over");
+}
+
+#[test]
+fn the_kernels_own_file_systems_are_not_walked() {
+    for path in ["/proc/self", "/sys"] {
+        let found = found(Path::new(path));
+        assert_eq!(found.problems.len(), 1, "{:?}", found.problems);
+        assert_eq!(found.problems[0].reason, "these are the kernel's own files");
+    }
 }
 
 #[test]

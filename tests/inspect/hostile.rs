@@ -54,6 +54,26 @@ fn fewer_bundles_than_announced_is_told() {
 }
 
 #[test]
+fn sections_of_endless_size_are_counted_as_many_and_no_more() {
+    let mut bytes = elf(&[bundle(&["gfx1010"])]);
+    let sections = u64::from_le_bytes(bytes[40..48].try_into().unwrap()) as usize;
+    let record = bytes[sections..].chunks(64).position(|header| header.get(32..40) == Some(&24_u64.to_le_bytes()[..]));
+    let header = sections + 64 * record.expect(".hipFatBinSegment");
+    put(&mut bytes, header + 32, u64::MAX);
+    // The headers move to the end, and that one is repeated.
+    let mut headers = bytes[sections..].to_vec();
+    let repeated = bytes[header..header + 64].to_vec();
+    (0..100).for_each(|_| headers.extend(&repeated));
+    let end = bytes.len() as u64;
+    bytes.extend(&headers);
+    put(&mut bytes, 40, end);
+    let count = (headers.len() / 64) as u16;
+    bytes[60..62].copy_from_slice(&count.to_le_bytes());
+    let code = read(&bytes);
+    assert_eq!(code.problems, ["18446744073709551615 bundles are announced, 1 were found"]);
+}
+
+#[test]
 fn a_compressed_bundle_is_decompressed_no_further_than_its_table() {
     let mut plain = bundle(&["gfx1010"]);
     plain.resize(64 << 20, 0);
