@@ -1,7 +1,7 @@
 //! What a program is, from its files alone.
 
 use super::script::interpreters;
-use super::situation::{Library, Program, Situation, override_target};
+use super::situation::{Library, Program, Situation};
 use super::table::{Framework, recipes};
 use crate::gfx::GfxTarget;
 use crate::inspect;
@@ -156,7 +156,7 @@ fn of_program(file: &Path, situation: &Situation, machine: &Machine) -> Program 
 fn libraries(files: Vec<PathBuf>, situation: &Situation) -> Vec<Library> {
     let own = situation.topology.gpus.iter().map(|gpu| gpu.target);
     let named = recipes().iter().flat_map(|recipe| recipe.substitute);
-    let user = |gpu| override_target(situation.user_override(gpu)?.1);
+    let user = |gpu| situation.user_override(gpu)?.target;
     let asked: BTreeSet<GfxTarget> = own.chain(named).chain(situation.visible().into_iter().filter_map(user)).collect();
     let code = inspect::paths(files).code.into_iter().filter(|code| !code.optional() && !code.targets.is_empty());
     let library = |code: inspect::Code| Library {

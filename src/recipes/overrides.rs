@@ -1,15 +1,18 @@
 //! HSA_OVERRIDE_GFX_VERSION: one variable for all GPUs, or one for each.
 
 use super::plan::{Maker, Note, named, row};
-use super::situation::{OVERRIDE, Situation, override_target};
+use super::situation::{OVERRIDE, Situation};
 use super::table::{Action, Recipe, When, matches, recipes};
-use crate::topology::Gpu;
+use crate::gfx::GfxTarget;
+use crate::topology::{Gpu, Override};
 use std::collections::BTreeMap;
 
 /// What one GPU needs.
 struct Want<'a> {
     gpu: &'a Gpu,
     value: String,
+    /// The target that the value names.
+    target: Option<GfxTarget>,
     recipe: &'static Recipe,
 }
 
@@ -23,22 +26,23 @@ pub(super) fn decide(maker: &mut Maker<'_>) {
     let mut wants = Vec::new();
     for gpu in gpus {
         let recipe = recipe_for(maker.situation, gpu);
-        let wanted = recipe.and_then(|recipe| Some((recipe, recipe.variables.get(OVERRIDE)?.clone())));
-        let want = |(recipe, value)| Want { gpu, value, recipe };
-        let Some((name, user)) = maker.situation.user_override(gpu) else {
-            wants.extend(wanted.map(want));
+        let wanted = recipe.and_then(|recipe| {
+            Some(Want { gpu, value: recipe.variables.get(OVERRIDE)?.clone(), target: recipe.substitute, recipe })
+        });
+        let Some(Override { variable, value, target }) = maker.situation.user_override(gpu) else {
+            wants.extend(wanted);
             continue;
         };
-        match removed.get(&name) {
-            Some(nodes) if nodes.contains(&gpu.node) => wants.extend(wanted.map(want)),
+        match removed.get(&variable) {
+            Some(nodes) if nodes.contains(&gpu.node) => wants.extend(wanted),
             // Gone because of another GPU; this one keeps what the user gave it, in a variable of its own.
-            Some(_) if override_target(user) != Some(gpu.target) => {
-                wants.extend(recipe.or(row(When::PerNode)).map(|recipe| want((recipe, user.to_owned()))));
+            Some(_) if target != Some(gpu.target) => {
+                wants.extend(recipe.or(row(When::PerNode)).map(|recipe| Want { gpu, value, target, recipe }));
             }
             Some(_) => {}
             None => {
-                if let Some((recipe, value)) = wanted {
-                    maker.set(name, value, recipe, vec![named(gpu)]);
+                if let Some(want) = wanted {
+                    maker.set(variable, want.value, want.recipe, vec![named(gpu)]);
                 }
             }
         }
@@ -52,17 +56,17 @@ fn judge(maker: &mut Maker<'_>, gpus: &[&Gpu]) -> Removed {
     let mut condemned = Removed::new();
     let rows = recipes().iter().filter(|recipe| recipe.is_override() && recipe.action != Action::Set);
     for recipe in rows.filter(|recipe| !recipe.targets.is_empty() || maker.any_ours()).collect::<Vec<_>>() {
-        let mut found: BTreeMap<(String, &str), Vec<&Gpu>> = BTreeMap::new();
+        let mut found: BTreeMap<(String, String), Vec<&Gpu>> = BTreeMap::new();
         for &gpu in gpus {
-            let Some((name, value)) = situation.user_override(gpu) else { continue };
-            let pattern = recipe.variables.get(OVERRIDE).is_some_and(|pattern| matches(pattern, value));
+            let Some(Override { variable: name, value, .. }) = situation.user_override(gpu) else { continue };
+            let pattern = recipe.variables.get(OVERRIDE).is_some_and(|pattern| matches(pattern, &value));
             let done = condemned.get(&name).is_some_and(|nodes| nodes.contains(&gpu.node));
             if pattern && !done && recipe.suits_program(situation) && recipe.suits_gpu(situation, gpu) {
                 found.entry((name, value)).or_default().push(gpu);
             }
         }
         for ((name, value), gpus) in found {
-            maker.users(&name, value, recipe, gpus.iter().copied().map(named).collect());
+            maker.users(&name, &value, recipe, gpus.iter().copied().map(named).collect());
             if recipe.action == Action::Remove {
                 condemned.entry(name).or_default().extend(gpus.iter().map(|gpu| gpu.node));
             }
@@ -87,7 +91,7 @@ fn give(maker: &mut Maker<'_>, wants: &[Want<'_>]) {
     let Some(first) = wants.first() else { return };
     let same = |gpu: &Gpu| match wants.iter().find(|want| want.gpu.node == gpu.node) {
         Some(want) => want.value == first.value,
-        None => override_target(&first.value) == Some(gpu.target) || has_numbered(situation, gpu),
+        None => first.target == Some(gpu.target) || has_numbered(situation, gpu),
     };
     let per_node = situation.has_per_node();
     // ROCm refuses an override of another generation for hidden GPUs too (ROCm/rocm-systems#5686); releases without

@@ -1,7 +1,7 @@
 //! From a situation to the changes of the environment.
 
 use super::overrides;
-use super::situation::{OVERRIDE, Situation, ours, override_target};
+use super::situation::{OVERRIDE, Situation, ours};
 use super::table::{Action, Recipe, When, matches, recipes};
 use crate::topology::Gpu;
 
@@ -79,7 +79,7 @@ impl Recipe {
     /// Whether the conditions hold that are about one GPU.
     pub(super) fn suits_gpu(&self, situation: &Situation, gpu: &Gpu) -> bool {
         let code = || situation.code(gpu.target, self.substitute);
-        let value = || situation.user_override(gpu).and_then(|(_, value)| override_target(value));
+        let value = || situation.user_override(gpu)?.target;
         (self.targets.is_empty() || self.targets.contains(&gpu.target))
             && self.code.is_none_or(|wanted| code() == Some(wanted))
             && match self.when {

@@ -3,7 +3,7 @@
 use super::table::{Code, Framework, When, recipes};
 use crate::gfx::{Family, GfxTarget};
 use crate::installs::Release;
-use crate::topology::{Gpu, Masks, Topology};
+use crate::topology::{Gpu, Masks, Override, Overrides, Topology};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
@@ -48,7 +48,7 @@ pub struct Library {
     pub targets: BTreeSet<GfxTarget>,
 }
 
-/// The variable whose plain form holds for every GPU and whose numbered forms for one node each.
+/// The variable that overrides every GPU's target. Those of one GPU begin like it.
 pub const OVERRIDE: &str = "HSA_OVERRIDE_GFX_VERSION";
 
 impl Situation {
@@ -89,26 +89,16 @@ impl Situation {
         })
     }
 
-    /// The node's number as the runtime counts it: nodes that the process may not open are left out. (libhsakmt
-    /// topology.c, map_user_to_sysfs_node_id)
-    pub fn node(&self, gpu: &Gpu) -> u32 {
-        let left_out = self.topology.skipped.iter().filter(|skipped| skipped.node < gpu.node).count();
-        gpu.node - u32::try_from(left_out).unwrap_or(0)
-    }
-
-    /// The name of the variable that overrides one GPU's target.
+    /// The variable that overrides one GPU's target.
     pub fn node_variable(&self, gpu: &Gpu) -> String {
-        format!("{OVERRIDE}_{}", self.node(gpu))
+        Overrides::variable(gpu, &self.topology)
     }
 
-    /// The variable in which the user overrides this GPU's target, and its value. The numbered one goes first, where
-    /// the runtime knows it.
-    pub fn user_override(&self, gpu: &Gpu) -> Option<(String, &str)> {
-        let numbered = (self.has_per_node() != Some(false)).then(|| self.node_variable(gpu));
-        numbered
-            .into_iter()
-            .chain([OVERRIDE.to_owned()])
-            .find_map(|name| self.environment.get(&name).map(|value| (name, value.as_str())))
+    /// How the user overrides this GPU's target.
+    pub fn user_override(&self, gpu: &Gpu) -> Option<Override> {
+        let numbered = self.has_per_node() != Some(false);
+        let set = self.environment.iter().filter(|(name, _)| *name == OVERRIDE || numbered);
+        Overrides(set.map(|(name, value)| (name.clone(), value.clone())).collect()).of(gpu, &self.topology)
     }
 
     /// Whether the runtime knows the numbered override; None where its release is not known.
@@ -117,13 +107,6 @@ impl Situation {
         let row = recipes().iter().find(|recipe| recipe.when == Some(When::PerNode))?;
         Some(row.rocm.as_ref()?.holds(Some(release)))
     }
-}
-
-/// "10.3.0" as a target.
-pub fn override_target(value: &str) -> Option<GfxTarget> {
-    let mut numbers = value.split('.').map(|number| number.parse::<u8>().ok());
-    let (major, minor, stepping) = (numbers.next()??, numbers.next()??, numbers.next()??);
-    numbers.next().is_none().then(|| GfxTarget::new(major, minor, stepping))
 }
 
 /// Whether RMCP is for this GPU.

@@ -1,4 +1,4 @@
-//! HSA_OVERRIDE_GFX_VERSION and HSA_OVERRIDE_GFX_VERSION_<node>: the target by which user space calls a GPU.
+//! `HSA_OVERRIDE_GFX_VERSION` and `HSA_OVERRIDE_GFX_VERSION_<node>`: the target by which user space calls a GPU.
 
 use super::{Gpu, Topology};
 use crate::gfx::GfxTarget;
@@ -19,6 +19,7 @@ pub struct Override {
     pub target: Option<GfxTarget>,
 }
 
+/// The variable that holds for every GPU.
 const ALL: &str = "HSA_OVERRIDE_GFX_VERSION";
 
 impl Overrides {
@@ -29,13 +30,18 @@ impl Overrides {
         Self(vars.map(|(name, value)| (text(name), text(value))).collect())
     }
 
-    /// The override of a GPU: the one for its node, else the one for all. (libhsakmt topology.c,
-    /// topology_sysfs_get_node_props; nodes that the process cannot use are not counted there.)
-    pub fn of(&self, gpu: &Gpu, topology: &Topology) -> Option<Override> {
+    /// The variable that holds for one GPU alone, from ROCm 6.2 on. (libhsakmt topology.c, topology_sysfs_get_node_props;
+    /// nodes that the process cannot use are not counted there.)
+    pub fn variable(gpu: &Gpu, topology: &Topology) -> String {
         let unseen = topology.skipped.iter().filter(|skipped| skipped.node < gpu.node).count();
         let node = usize::try_from(gpu.node).unwrap_or(usize::MAX).saturating_sub(unseen);
+        format!("{ALL}_{node}")
+    }
+
+    /// The override of a GPU: the one for its node, else the one for all.
+    pub fn of(&self, gpu: &Gpu, topology: &Topology) -> Option<Override> {
         let set = |name: &str| self.0.iter().find(|(variable, _)| variable == name);
-        let (variable, value) = set(&format!("{ALL}_{node}")).or_else(|| set(ALL))?;
+        let (variable, value) = set(&Self::variable(gpu, topology)).or_else(|| set(ALL))?;
         Some(Override { variable: variable.clone(), value: value.clone(), target: target(value) })
     }
 }
