@@ -85,7 +85,8 @@ fn one(name: &str, read: Read, python: &Python, machine: &Machine) -> Option<Fra
     Some(Framework { name: name.into(), version, folder, backend, runtime, code })
 }
 
-/// The folders of libraries of TheRock's wheels: `_rocm_sdk_core`, and `_rocm_sdk_libraries_*` with the kernels for one family.
+/// The folders of libraries of TheRock's wheels: `_rocm_sdk_core`, and `_rocm_sdk_libraries_*` with the kernels for one
+/// family.
 fn sdk_folders(python: &Python) -> Vec<PathBuf> {
     let folders = python.folders.iter().flat_map(|folder| entries(folder));
     folders.filter(|path| name(path).starts_with("_rocm_sdk_")).map(|path| path.join("lib")).collect()
@@ -95,12 +96,12 @@ fn sdk_folders(python: &Python) -> Vec<PathBuf> {
 fn torch(folder: &Path) -> Option<Found> {
     let libraries = folder.join("lib");
     let text = read_text(&folder.join("version.py"), TEXT_LIMIT).ok()?;
-    let backend = match (assigned(&text, "hip"), assigned(&text, "cuda")) {
-        (Some(hip), _) => {
-            Backend::Rocm(assigned(&text, "rocm").and_then(|r| r.parse().ok()).or(Release::from_hip(&hip)))
-        }
-        (None, Some(cuda)) => Backend::Other(format!("CUDA {cuda}")),
-        (None, None) => Backend::Other("the CPU alone".into()),
+    let said = |name| assigned(&text, name);
+    let backend = match (said("hip"), said("cuda"), said("xpu")) {
+        (Some(hip), _, _) => Backend::Rocm(said("rocm").and_then(|rocm| rocm.parse().ok()).or(Release::from_hip(&hip))),
+        (None, Some(cuda), _) => Backend::Other(format!("CUDA {cuda}")),
+        (None, None, Some(xpu)) => Backend::Other(format!("Intel's GPUs ({xpu})")),
+        (None, None, None) => Backend::Other("the CPU alone".into()),
     };
     let hip = with_prefix(&libraries, &["libtorch_hip.so"]);
     let code = if hip.is_empty() { with_prefix(folder, &["_C."]) } else { hip };
@@ -110,10 +111,7 @@ fn torch(folder: &Path) -> Option<Found> {
 fn tensorflow(folder: &Path) -> Option<Found> {
     let information = folder.join("python/platform/build_info.py");
     let text = read_text(&information, TEXT_LIMIT).ok()?;
-    let rocm = text.contains("'is_rocm_build': True")
-        || text.contains("\"is_rocm_build\": True")
-        || text.contains("is_rocm_build=True");
-    let cuda = text.contains("'is_cuda_build': True") || text.contains("\"is_cuda_build\": True");
+    let (rocm, cuda) = (is_true(&text, "is_rocm_build"), is_true(&text, "is_cuda_build"));
     let backend = match (rocm, cuda) {
         (true, _) => Backend::Rocm(None),
         (false, true) => Backend::Other("CUDA".into()),
@@ -121,6 +119,12 @@ fn tensorflow(folder: &Path) -> Option<Found> {
     };
     let code = with_prefix(folder, &["libtensorflow_framework.so", "libtensorflow_cc.so"]);
     Some(Found { backend, libraries: folder.into(), code })
+}
+
+/// Whether a dictionary in Python code, however it is written, has True under a key.
+fn is_true(text: &str, key: &str) -> bool {
+    let value = text.split_once(key).map(|(_, rest)| rest.trim_start_matches(['\'', '"', ':', ',', '=', ' ']));
+    value.is_some_and(|value| value.starts_with("True"))
 }
 
 fn jax(folder: &Path) -> Option<Found> {
@@ -158,19 +162,19 @@ fn assigned(text: &str, variable: &str) -> Option<String> {
     value[1..].split(quote).next().filter(|text| !text.is_empty()).map(str::to_owned)
 }
 
-/// The version in the name of the package's .dist-info folder, beside it. Its distribution may be called otherwise, as in
-/// tensorflow_rocm.
+/// The version in the name of the package's .dist-info folder, beside it, or in its version.py. The distribution may have
+/// more of a name than the package, as tensorflow_rocm has.
 fn version(folder: &Path, package: &str) -> Option<String> {
-    let site = folder.parent()?;
-    let infos = fs::read_dir(site).ok()?.flatten().filter_map(|entry| entry.file_name().into_string().ok());
-    let mut versions: Vec<(bool, String)> = infos
+    let infos = fs::read_dir(folder.parent()?).ok()?.flatten().filter_map(|entry| entry.file_name().into_string().ok());
+    let mut versions: Vec<(usize, String)> = infos
         .filter_map(|info| {
             let (distribution, version) = info.strip_suffix(".dist-info")?.split_once('-')?;
-            let same = distribution.eq_ignore_ascii_case(package);
-            let flavour = distribution.to_ascii_lowercase().starts_with(&format!("{package}_"));
-            (same || flavour).then(|| (!same, version.to_owned()))
+            let flavour = distribution.to_ascii_lowercase().strip_prefix(package)?.to_owned();
+            let place = ["", "_rocm", "_migraphx"].iter().position(|known| *known == flavour)?;
+            Some((place, version.to_owned()))
         })
         .collect();
     versions.sort();
-    versions.into_iter().next().map(|(_, version)| version)
+    let written = || assigned(&read_text(&folder.join("version.py"), TEXT_LIMIT).ok()?, "__version__");
+    versions.into_iter().next().map(|(_, version)| version).or_else(written)
 }

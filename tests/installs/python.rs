@@ -183,6 +183,7 @@ fn a_wheel_for_the_cpu_or_for_cuda_is_told_apart() {
     for (version, backend) in [
         ("cuda = None\nhip = None\n", "the CPU alone"),
         ("cuda: Optional[str] = '12.4'\nhip: Optional[str] = None\n", "CUDA 12.4"),
+        ("cuda = None\nhip = None\nxpu: Optional[str] = '20250101'\n", "Intel's GPUs (20250101)"),
     ] {
         let files = Files::new();
         torch(&files, version);
@@ -217,7 +218,7 @@ fn debians_pytorch_uses_the_systems_libraries() {
     files.write("/usr/bin/python3.13", "");
     let torch = "/usr/lib/python3/dist-packages/torch";
     let system = "/usr/lib/x86_64-linux-gnu";
-    files.write(&format!("{torch}/version.py"), "cuda = None\nhip = '6.4.43484'\n");
+    files.write(&format!("{torch}/version.py"), "__version__ = '2.9.1'\ncuda = None\nhip = '6.4.43484'\n");
     files.elf(&format!("{torch}/_C.cpython-313-x86_64-linux-gnu.so"), &["libtorch_hip.so.2.9"], &[]);
     files.elf(&format!("{system}/libtorch_hip.so.2.9"), &["libamdhip64.so.6", "librocblas.so.4"], &[]);
     files.elf(&format!("{system}/libamdhip64.so.6"), &[], &[]);
@@ -229,6 +230,21 @@ fn debians_pytorch_uses_the_systems_libraries() {
         [format!("{system}/libtorch_hip.so.2.9"), format!("{system}/rocblas/4.4.1/library")]
     );
     assert_eq!(files.shown(&found.runtime.unwrap().hip), format!("{system}/libamdhip64.so.6"));
+    assert_eq!(found.version.as_deref(), Some("2.9.1"));
+}
+
+#[test]
+fn what_tensorflow_was_built_for_is_read_however_it_is_written() {
+    for (text, backend) in [
+        ("OrderedDict([('is_cuda_build', False), ('is_rocm_build', True)])", Backend::Rocm(None)),
+        ("{\"is_rocm_build\": False, \"is_cuda_build\": True}", Backend::Other("CUDA".into())),
+        ("dict(is_rocm_build=False, is_cuda_build=False)", Backend::Other("the CPU alone".into())),
+    ] {
+        let files = Files::new();
+        environment(&files);
+        files.write(&format!("{SITE}/tensorflow/python/platform/build_info.py"), text);
+        assert_eq!(framework(&files).backend, backend, "{text}");
+    }
 }
 
 #[test]
