@@ -221,6 +221,19 @@ fn variables_that_change_nothing_are_named() {
 }
 
 #[test]
+fn an_allocator_option_that_pytorch_ignores_is_told_for_the_builds_that_do() {
+    let wheel = |hip| {
+        let machine = Machine::with_cards(&[&NAVI10]).with_torch(Some(hip));
+        machine.runtime("usr/lib/python3/dist-packages/torch/lib", hip)
+    };
+    let found = |machine: &Machine| {
+        problems(machine.detect().env("PYTORCH_HIP_ALLOC_CONF", "expandable_segments:True,max_split_size_mb:128"))
+    };
+    assert_eq!(found(&wheel("6.2.41133")), ["expandable-segments", "rocm-only-in-a-framework"]);
+    assert_eq!(found(&wheel("7.1.25424")), ["rocm-only-in-a-framework"]);
+}
+
+#[test]
 fn a_mistake_in_the_configuration_is_a_problem() {
     let machine = sound();
     assert_eq!(problems(machine.detect().env("RMCP_HOST", "kep")), ["rmcp-configuration"]);

@@ -52,6 +52,7 @@ pub fn all(survey: &Survey) -> Vec<Problem> {
     problems.extend(software::rmcp(survey));
     problems.extend(variables::overrides(survey));
     problems.extend(variables::useless(survey));
+    problems.extend(variables::expandable_segments(survey));
     problems.sort_by_key(|problem| problem.severity);
     problems
 }

@@ -3,6 +3,7 @@
 use super::{Problem, Severity, problem};
 use crate::cli::detect::survey::Survey;
 use crate::gfx::{Family, GfxTarget};
+use crate::installs::{Backend, Framework};
 
 const WRONG_ISA: &[&str] =
     &["https://github.com/ROCm/ROCm/issues/2527", "https://github.com/NixOS/nixpkgs/issues/298388"];
@@ -83,10 +84,31 @@ pub fn useless(survey: &Survey) -> Vec<Problem> {
             "the runtime decides by the flags of the call before it looks at it, see docs/coherence.md",
         ),
         note("HIP_FORCE_COARSE_GRAIN", "no ROCm release knows it"),
+        note("HSA_XNACK", "RDNA1 and RDNA2 cards have no XNACK"),
     ]
     .into_iter()
     .flatten()
     .collect()
+}
+
+/// PyTorch's expandable segments, which its builds for ROCm before 7 do not have.
+pub fn expandable_segments(survey: &Survey) -> Option<Problem> {
+    let names = ["PYTORCH_ALLOC_CONF", "PYTORCH_HIP_ALLOC_CONF", "PYTORCH_CUDA_ALLOC_CONF"];
+    let asks = |name: &&str| {
+        survey.place.variable(name).is_some_and(|value| value.to_string_lossy().contains("expandable_segments:True"))
+    };
+    let name = names.into_iter().find(|name| asks(name))?;
+    let old = |framework: &Framework| {
+        framework.name == "torch" && matches!(framework.backend, Backend::Rocm(Some(release)) if release.major < 7)
+    };
+    survey.frameworks.iter().find(|(_, framework)| old(framework))?;
+    let what =
+        format!("{name} asks for expandable_segments, which PyTorch ignores with ROCm before 7; hangs are reported");
+    let fix = "write expandable_segments:False, or leave it out";
+    Some(
+        problem("expandable-segments", Severity::Warning, what, fix)
+            .reported(&["https://github.com/pytorch/pytorch/issues/179781"]),
+    )
 }
 
 #[cfg(test)]
