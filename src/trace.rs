@@ -2,7 +2,7 @@
 //!
 //! | module | question |
 //! |---|---|
-//! | [`format`] | what do the files hold that a process leaves |
+//! | [`mod@format`] | what do the files hold that a process leaves |
 //! | [`files`] | which calls did the processes make, in which order |
 //! | [`replay`] | how much memory was there, when, and whose |
 //! | [`timeline`] | how did that change over time |

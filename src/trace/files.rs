@@ -1,4 +1,4 @@
-//! Reads a folder of [`format`](super::format): its processes, and their calls in the order in which they took effect.
+//! Reads a folder of [`mod@super::format`]: its processes, and their calls in the order in which they took effect.
 //!
 //! Records lie in the order in which calls began. What matters is when memory was there: an allocation is from the end
 //! of its call on, and a free is from its beginning on, or memory that one thread frees and another gets at once would

@@ -73,7 +73,7 @@ fn a_forked_child_has_records_of_its_own() {
     let processes = traced.json["processes"].as_array().unwrap();
     assert_eq!(processes.len(), 2);
     assert_eq!(processes[1]["parent"], processes[0]["pid"]);
-    assert_eq!(processes[0]["ended"].is_u64(), true);
+    assert!(processes[0]["ended"].is_u64());
     // ROCm's runtime refuses a child of its process.
     assert_eq!(traced.number("hipMalloc", "calls"), 12);
     assert_eq!(traced.number("hipFree", "calls"), 3);

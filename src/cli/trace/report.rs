@@ -3,7 +3,7 @@
 use super::words::{error_name, grain, shown_choice};
 use crate::cli::run::Obstacle;
 use crate::trace::files::Process;
-use crate::trace::format::{NO_DEVICE, Outcome, Record};
+use crate::trace::format::{Outcome, Record};
 use crate::trace::replay::{self, Choice, Count, Kind, Live, Replay, Usage};
 use rmcp_hooks::Hook;
 use rmcp_hooks::effect::Does;
@@ -362,7 +362,6 @@ impl Memory {
 
 impl Device {
     fn new(device: u8, usage: &Usage) -> Self {
-        debug_assert!(device != NO_DEVICE);
         Self { device, peak: usage.peak, allocated: usage.total }
     }
 }

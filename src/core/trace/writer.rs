@@ -41,14 +41,18 @@ struct Writer {
 
 /// A file of records. Never freed, so that a thread may ask one that is full and unmapped for a place.
 struct File {
-    records: &'static [[AtomicU64; WORDS]],
+    first: *const Words,
+    places: usize,
     taken: AtomicUsize,
     ended: AtomicUsize,
 }
 
+/// The words of one record.
+type Words = [AtomicU64; WORDS];
+
 /// The place of one call.
 pub struct Slot {
-    words: &'static [AtomicU64; WORDS],
+    words: &'static Words,
     file: &'static File,
     pid: i32,
 }
@@ -103,9 +107,9 @@ impl Slot {
         let words = record.pack();
         self.words.iter().zip(words).skip(2).for_each(|(place, word)| place.store(word, Ordering::Relaxed));
         self.words[1].store(words[1], Ordering::Release);
-        if self.file.ended.fetch_add(1, Ordering::AcqRel) + 1 == self.file.records.len() {
+        if self.file.ended.fetch_add(1, Ordering::AcqRel) + 1 == self.file.places {
             // SAFETY: every place was taken and has ended, so nobody comes back to one of them.
-            unsafe { libc::munmap(self.file.records.as_ptr().cast_mut().cast(), size_of_val(self.file.records)) };
+            unsafe { libc::munmap(self.file.first.cast_mut().cast(), self.file.places * RECORD) };
         }
     }
 }
@@ -154,7 +158,7 @@ impl Writer {
             let current = self.file.load(Ordering::Acquire);
             // SAFETY: null or a leaked file.
             if let Some(file) = unsafe { current.as_ref() }
-                && let Some(words) = file.records.get(file.taken.fetch_add(1, Ordering::Relaxed))
+                && let Some(words) = file.take()
             {
                 return Some(Slot { words, file, pid: self.pid });
             }
@@ -169,14 +173,13 @@ impl Writer {
     #[cold]
     fn next_file(&self, full: *mut File) -> io::Result<()> {
         // SAFETY: null or a leaked file.
-        let before = unsafe { full.as_ref() }.map_or(FIRST / 2, |file| size_of_val(file.records));
+        let before = unsafe { full.as_ref() }.map_or(FIRST / 2, |file| file.places * RECORD);
         let bytes = (2 * before).min(LARGEST).min(largest_allowed()) / RECORD * RECORD;
         let number = self.files.fetch_add(1, Ordering::Relaxed);
         let path = named(&self.stem, number);
         let map = map_new(&path, bytes, &[])?;
-        // SAFETY: a mapping of so many bytes, aligned to a page, zeros, and everybody writes to it by atomics.
-        let records = unsafe { std::slice::from_raw_parts(map.cast(), bytes / RECORD) };
-        let file = File { records, taken: AtomicUsize::new(0), ended: AtomicUsize::new(0) };
+        let (taken, ended) = (AtomicUsize::new(0), AtomicUsize::new(0));
+        let file = File { first: map.cast(), places: bytes / RECORD, taken, ended };
         let file = Box::into_raw(Box::new(file));
         if self.file.compare_exchange(full, file, Ordering::AcqRel, Ordering::Acquire).is_err() {
             // SAFETY: nobody else has seen the box and the mapping.
@@ -187,6 +190,16 @@ impl Writer {
             let _ = std::fs::remove_file(path);
         }
         Ok(())
+    }
+}
+
+impl File {
+    /// The next place; None when all are taken.
+    fn take(&self) -> Option<&'static Words> {
+        let nth = self.taken.fetch_add(1, Ordering::Relaxed);
+        // SAFETY: a mapping of so many records, aligned to a page, zeros, and everybody writes to it by atomics. It stays
+        // until each of its places has ended.
+        (nth < self.places).then(|| unsafe { &*self.first.add(nth) })
     }
 }
 
