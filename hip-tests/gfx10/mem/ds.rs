@@ -271,6 +271,15 @@ pub fn run(w: &mut Wave, i: &Ds, op: DsOp, reach: &mut Reach<'_>) -> Result<(), 
         let whole = address(i.offset.into());
         let places = |unit: usize| [i.offset & 0xff, i.offset >> 8].map(|n| address(usize::from(n) * unit));
         match op {
+            // Words are what most kernels read and write.
+            DsOp::Read { bytes: 4, .. } => {
+                let data = number(at(reach, whole, 4)?);
+                w.v[usize::from(i.dst)][lane] = data as u32;
+            }
+            DsOp::Write { bytes: 4, .. } => {
+                let data = w.v[usize::from(i.data[0])][lane].to_le_bytes();
+                at(reach, whole, 4)?.copy_from_slice(&data);
+            }
             DsOp::Read { bytes, signed, into } => {
                 let data = at(reach, whole, bytes)?;
                 if bytes < 4 {
@@ -376,6 +385,7 @@ fn count(w: &mut Wave, i: &Ds, op: DsOp, reach: &mut Reach<'_>) -> Result<(), Fa
     Ok(())
 }
 
+#[inline]
 fn at<'a>(reach: &'a mut Reach<'_>, address: u64, len: usize) -> Result<&'a mut [u8], Fault> {
     slice(reach.lds, address, len, SHARED_APERTURE + address)
 }

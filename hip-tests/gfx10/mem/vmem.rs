@@ -304,6 +304,9 @@ pub fn run(w: &mut Wave, i: &Vmem, op: VmemOp, reach: &mut Reach<'_>) -> Result<
     if let VmemOp::LoadFormat { count, d16 } | VmemOp::StoreFormat { count, d16 } = op {
         return formatted(w, i, matches!(op, VmemOp::LoadFormat { .. }), count, d16, reach);
     }
+    if let (Segment::Global, VmemOp::Load { bytes: 4, .. } | VmemOp::Store { bytes: 4, .. }) = (i.segment, op) {
+        return words(w, i, matches!(op, VmemOp::Load { .. }), reach);
+    }
     for lane in bits(w.exec()) {
         match op {
             VmemOp::Nothing | VmemOp::LoadFormat { .. } | VmemOp::StoreFormat { .. } => {}
@@ -355,6 +358,24 @@ pub fn run(w: &mut Wave, i: &Vmem, op: VmemOp, reach: &mut Reach<'_>) -> Result<
                     }
                 }
             }
+        }
+    }
+    Ok(())
+}
+
+/// Words of global memory: what most kernels load and store.
+fn words(w: &mut Wave, i: &Vmem, loads: bool, reach: &mut Reach<'_>) -> Result<(), Fault> {
+    let low = w.v[usize::from(i.addr)];
+    let (base, high) = if no_saddr(i.saddr) { (0, w.v[usize::from(i.addr) + 1]) } else { (w.s64(i.saddr), [0; 64]) };
+    let base = base.wrapping_add_signed(i.offset.into());
+    for lane in bits(w.exec()) {
+        let va = base.wrapping_add(u64::from(low[lane]) | u64::from(high[lane]) << 32);
+        if loads {
+            let mut data = [0; 4];
+            reach.memory.load(va, &mut data)?;
+            w.v[usize::from(i.dst)][lane] = u32::from_le_bytes(data);
+        } else {
+            reach.memory.store(va, &w.v[usize::from(i.data)][lane].to_le_bytes())?;
         }
     }
     Ok(())
