@@ -11,7 +11,7 @@ use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-/// Where the generations are. Profiles of AppArmor let confined programs read libraries below /usr/lib.
+/// Where the generations are.
 pub const TREE: &str = "/usr/lib/rmcp/system";
 
 /// What the gate loads from its own folder.
