@@ -1,6 +1,8 @@
 //! The decoder against LLVM's disassembler.
 
 use std::collections::HashSet;
+use std::io::Write;
+use std::process::{Command, Stdio};
 
 use crate::decode::decode;
 use crate::inst::Inst;
@@ -107,5 +109,32 @@ fn vector_operands_are_those_that_llvm_prints() {
             compared += 1;
         }
         assert!(compared > 500, "{compared}");
+    }
+}
+
+/// `cargo test -p rmcp-gfx10 -- --ignored`, after a line was added or another LLVM is to be tried.
+#[test]
+#[ignore = "needs llvm-mc, and prints as LLVM 14 does"]
+fn llvm_prints_these_lines() {
+    for (target, cpu) in [(Target::Gfx101, "gfx1010"), (Target::Gfx103, "gfx1030")] {
+        let bytes = |words: Vec<u32>| {
+            words.iter().flat_map(|word| word.to_le_bytes()).map(|byte| format!("{byte:#04x} ")).collect::<String>()
+        };
+        let input: String = lines(target).map(|(words, _)| bytes(words) + "\n").collect();
+        let mut llvm = Command::new("llvm-mc")
+            .args(["-disassemble", "-arch=amdgcn", "-mattr=+wavefrontsize32", &format!("-mcpu={cpu}")])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("llvm-mc of Debian's package llvm");
+        let mut stdin = llvm.stdin.take().unwrap();
+        let writer = std::thread::spawn(move || stdin.write_all(input.as_bytes()));
+        let output = llvm.wait_with_output().unwrap();
+        writer.join().unwrap().unwrap();
+        let printed = String::from_utf8(output.stdout).unwrap();
+        let words = |line: &str| line.split_whitespace().collect::<Vec<_>>().join(" ");
+        let theirs: Vec<_> = printed.lines().map(words).filter(|line| !line.is_empty() && line != ".text").collect();
+        let ours: Vec<_> = lines(target).map(|(_, text)| words(text)).collect();
+        assert_eq!(ours, theirs, "{cpu}");
     }
 }
