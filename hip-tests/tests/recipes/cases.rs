@@ -288,11 +288,10 @@ const CASES: &[Case] = &[
     // Fixed in 6.1, so the release must be known.
     Case {
         recipe: "apu-copy-hang",
-        gpus: &["gfx90c", "gfx1030"],
+        gpus: &["gfx90c"],
         program: Own { release: "5.7.31921", code: &["gfx1030", "gfx1100"] },
-        user: &[("HIP_VISIBLE_DEVICES", "0,1")],
         arguments: &["--profile", "apu-copy-hang"],
-        gets: &[("HSA_ENABLE_SDMA", "0"), ("HIP_VISIBLE_DEVICES", "0,1")],
+        gets: &[("HSA_ENABLE_SDMA", "0")],
         ..NOTHING
     },
     Case {

@@ -127,8 +127,9 @@ fn situation(
     if !arguments.no_recipes && !off {
         situation.topology = machine.topology.unwrap_or_default();
         situation.profiles.clone_from(&arguments.profile);
-        // Looking at a program's libraries takes time, and no recipe asks for them elsewhere.
-        if let Some(file) = file.filter(|_| situation.visible().into_iter().any(recipes::ours)) {
+        // Looking at a program's libraries takes time, and elsewhere only profiles ask for them.
+        let asked = !situation.profiles.is_empty() || situation.visible().into_iter().any(recipes::ours);
+        if let Some(file) = file.filter(|_| asked) {
             situation.program = recipes::look(file, &command[1..], &situation, installed);
         }
     }

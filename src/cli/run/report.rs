@@ -178,10 +178,10 @@ impl Report for DryRun {
 
 /// Why RMCP itself changes a variable.
 fn own(variable: &str) -> &'static str {
-    if variable == "LD_PRELOAD" {
-        "RMCP goes between the program and the HIP runtime."
-    } else {
-        "You asked with --set."
+    match variable {
+        "LD_PRELOAD" => "RMCP goes between the program and the HIP runtime.",
+        _ if variable.starts_with("RMCP_") => "You asked with --set.",
+        _ => "The option dispatch_table is on.",
     }
 }
 
