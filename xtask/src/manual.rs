@@ -44,6 +44,8 @@ fn pages(command: &Command, statuses: &[Meaning]) -> Result<Vec<(String, Vec<u8>
     let name = command.get_display_name().unwrap_or_else(|| command.get_name()).to_owned();
     let mut pages = vec![(name, page(command, statuses)?)];
     for subcommand in command.get_subcommands().filter(|subcommand| !subcommand.is_hide_set()) {
+        // It ends as the program does that it runs.
+        let statuses = if subcommand.get_name() == "trace" { exit::RUN } else { statuses };
         pages.extend(self::pages(subcommand, statuses)?);
     }
     Ok(pages)
@@ -70,8 +72,9 @@ fn page(command: &Command, statuses: &[Meaning]) -> Result<Vec<u8>> {
         roff.control("SH", ["EXAMPLES"]).control("nf", []).text([roman(examples)]).control("fi", []);
         roff.to_writer(&mut page)?;
     }
+    let others = (statuses == exit::RUN).then(|| ("any other".to_owned(), "the program's".to_owned()));
     let statuses = statuses.iter().map(|(status, meaning)| (status.to_string(), (*meaning).to_owned()));
-    section(&mut page, "EXIT STATUS", statuses)?;
+    section(&mut page, "EXIT STATUS", statuses.chain(others))?;
     section(&mut page, "ENVIRONMENT", environment())?;
     section(&mut page, "FILES", FILES.map(|(path, what)| (path.to_owned(), what.to_owned())))?;
     let mut roff = Roff::new();
