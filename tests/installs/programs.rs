@@ -45,6 +45,16 @@ fn a_runpath_serves_its_own_libraries_alone_and_an_rpath_those_of_its_libraries_
 }
 
 #[test]
+fn a_runpath_of_a_library_switches_off_the_rpath_that_it_inherits() {
+    let files = Files::new();
+    let program = files.elf("/opt/app/bin/app", &["libone.so"], &["-Wl,--disable-new-dtags,-rpath,$ORIGIN/../lib"]);
+    files.elf("/opt/app/lib/libone.so", &["libtwo.so"], &["-Wl,--enable-new-dtags,-rpath,/nothing"]);
+    files.elf("/opt/app/lib/libtwo.so", &[], &[]);
+    files.elf("/usr/lib64/libtwo.so", &[], &[]);
+    assert_eq!(found(&files, &read(&files, &program))[1], "libtwo.so /usr/lib64/libtwo.so");
+}
+
+#[test]
 fn ld_library_path_comes_before_the_runpath_and_ld_so_conf_before_the_default_folders() {
     let mut files = Files::new();
     let program = files.elf("/opt/app/app", &["libamdhip64.so.6"], &["-Wl,--enable-new-dtags,-rpath,$ORIGIN"]);
