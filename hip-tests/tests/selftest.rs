@@ -59,7 +59,11 @@ fn what_fails_with_rmcp_alone_is_named_and_the_status_says_so() {
     let gate = folder.path().join("librmcp.so");
     fs::remove_file(&gate).unwrap();
     let source = folder.path().join("refuse.c");
-    fs::write(&source, "int hipHostMalloc(void **p, unsigned long s, unsigned f) { (void)p, (void)s, (void)f; return 2; }").unwrap();
+    fs::write(
+        &source,
+        "int hipHostMalloc(void **p, unsigned long s, unsigned f) { (void)p, (void)s, (void)f; return 2; }",
+    )
+    .unwrap();
     let compiled = Command::new("cc").args(["-shared", "-fPIC", "-o"]).arg(&gate).arg(&source).status().unwrap();
     assert!(compiled.success());
 
