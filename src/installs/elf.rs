@@ -12,8 +12,9 @@ use object::read::elf::{Dyn, FileHeader, ProgramHeader};
 use std::path::Path;
 
 const LE: LittleEndian = LittleEndian;
-/// The longest name or list of folders that is believed, in bytes.
-const STRING: usize = 4096;
+/// The longest names of libraries, and the longest list of folders that is believed, in bytes: the wheels of JAX have one of
+/// more than 4096.
+const STRINGS: [usize; 2] = [256, 64 * 1024];
 /// More libraries than any one needs.
 const NEEDED: usize = 1024;
 
@@ -86,8 +87,10 @@ fn file_offset(segments: &[ProgramHeader64<LittleEndian>], address: u64) -> Opti
 }
 
 fn string(span: Span<'_>, offset: u64) -> Option<String> {
-    let mut bytes = [0; STRING];
-    let there = span.fill(offset, &mut bytes).ok()?;
-    let end = bytes[..there].iter().position(|&byte| byte == 0)?;
-    Some(String::from_utf8_lossy(&bytes[..end]).into_owned())
+    STRINGS.into_iter().find_map(|size| {
+        let mut bytes = vec![0; size];
+        let there = span.fill(offset, &mut bytes).ok()?;
+        let end = bytes[..there].iter().position(|&byte| byte == 0)?;
+        Some(String::from_utf8_lossy(&bytes[..end]).into_owned())
+    })
 }

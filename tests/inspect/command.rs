@@ -119,6 +119,28 @@ fn a_programs_libraries_are_inspected_with_it() {
 }
 
 #[test]
+fn a_card_that_only_some_files_serve_is_told_how_many_do_not() {
+    let mut case = Case::new(&["lib", "--card", "gfx1010"]);
+    for (name, target) in [("one.so", "gfx1010"), ("two.so", "gfx1030"), ("three.so", "gfx1100")] {
+        case.write(&format!("lib/{name}"), &bundle(&[target]));
+    }
+    case.write("lib/sycl.so", &make::bundle_of(&["sycl-spir64-unknown-unknown-unknown-x"], 64));
+    let out = case.run().out();
+    assert!(out.contains("gfx1010 has no code in 2 of 3\n"), "{out}");
+    assert!(out.lines().any(|line| line.contains("sycl.so") && line.ends_with("| -       |")), "{out}");
+}
+
+#[test]
+fn a_card_that_each_file_serves_under_another_name_is_told_so() {
+    let mut case = Case::new(&["lib", "--card", "gfx1031"]);
+    case.write("lib/one.so", &bundle(&["gfx1030"]));
+    case.write("lib/two.so", &bundle(&["gfx1031"]));
+    let said = case.run();
+    assert!(said.out().contains("gfx1031 has code in each, but under no one name in all\n"), "{}", said.out());
+    assert_eq!(said.status(), 4);
+}
+
+#[test]
 fn json_has_the_same_facts_under_names_of_their_own() {
     let mut case = Case::new(&["libone.so", "rocblas", "--card", "gfx1031", "--json"]);
     case.write("libone.so", &elf(&[bundle(&["gfx1030"])]));

@@ -55,6 +55,17 @@ fn a_runpath_of_a_library_switches_off_the_rpath_that_it_inherits() {
 }
 
 #[test]
+fn a_runpath_of_hundreds_of_folders_is_read_to_its_end() {
+    let files = Files::new();
+    let folders: Vec<String> = (0..400).map(|number| format!("$ORIGIN/../../python3.{number}/lib")).collect();
+    let runpath = format!("-Wl,--enable-new-dtags,-rpath,{}:$ORIGIN/rocm", folders.join(":"));
+    assert!(runpath.len() > 8192);
+    let plugin = files.elf("/venv/xla_rocm_plugin.so", &["libamdhip64.so.7"], &[&runpath]);
+    files.elf("/venv/rocm/libamdhip64.so.7", &[], &[]);
+    assert_eq!(read(&files, &plugin).missing().count(), 0);
+}
+
+#[test]
 fn ld_library_path_comes_before_the_runpath_and_ld_so_conf_before_the_default_folders() {
     let mut files = Files::new();
     let program = files.elf("/opt/app/app", &["libamdhip64.so.6"], &["-Wl,--enable-new-dtags,-rpath,$ORIGIN"]);

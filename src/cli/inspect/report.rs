@@ -262,7 +262,11 @@ impl Report for Inspection {
         if let Some(why) = &self.no_cards {
             writeln!(out, "\nNo card to compare with ({why}). --card gfx1010 names one.")?;
         }
-        self.cards.iter().try_for_each(|card| card.text(out))
+        let needed: Vec<&File> = self.files.iter().filter(|file| !file.optional && !file.targets.is_empty()).collect();
+        self.cards.iter().enumerate().try_for_each(|(index, card)| {
+            let without = needed.iter().filter(|file| file.coverage[index] == Served::None).count();
+            card.text(without, needed.len(), out)
+        })
     }
 }
 
@@ -288,6 +292,9 @@ impl File {
     }
 
     fn cell(&self, served: Served) -> String {
+        if self.targets.is_empty() {
+            return styled(FAINT, "-");
+        }
         match served {
             Served::Native => styled(GOOD, "native"),
             Served::Override => styled(WARN, "override"),
@@ -298,11 +305,14 @@ impl File {
 }
 
 impl Card {
-    fn text(&self, out: &mut dyn Write) -> io::Result<()> {
+    /// `without` of the `needed` files have no code for it.
+    fn text(&self, without: usize, needed: usize, out: &mut dyn Write) -> io::Result<()> {
         let verdict = match (self.coverage, &self.override_version) {
             (Served::Native, _) => styled(GOOD, "has code of its own"),
             (_, Some(version)) => styled(WARN, format!("has code under HSA_OVERRIDE_GFX_VERSION={version}")),
-            _ => styled(BAD, "has no code"),
+            _ if without == needed => styled(BAD, "has no code"),
+            _ if without == 0 => styled(BAD, "has code in each, but under no one name in all"),
+            _ => styled(BAD, format!("has no code in {without} of {needed}")),
         };
         writeln!(out, "\n{} {verdict}", styled(STRONG, self.name()))?;
         for advice in &self.advice {
