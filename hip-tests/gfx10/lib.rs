@@ -15,8 +15,8 @@
 //! silently.
 //!
 //! Not modelled: time, exceptions, and the inexactness of approximations. `v_rcp`, `v_rsq`, `v_sqrt`, `v_exp`, `v_log`,
-//! `v_sin` and `v_cos` are as exact as this processor, keep denormals and do not follow the rounding mode; how a dot
-//! product of halves rounds in between is not documented.
+//! `v_sin` and `v_cos` are as exact as this processor, keep denormals and do not follow the rounding mode. Which of two
+//! NaN is the result is this processor's choice; how a dot product of halves rounds in between is not documented.
 //!
 //! `MUTATION.md` says which opcodes' tests notice that they are spoilt, and `benches/speed.rs` how fast it is.
 #![deny(unsafe_code)]

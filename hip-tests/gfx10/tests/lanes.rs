@@ -193,9 +193,6 @@ fn modifiers_change_sources_and_results() {
     assert_eq!(with("v_add_f32", &|i| i.neg = 1), f(5.0) as u32);
     assert_eq!(with("v_add_f32", &|i| i.abs = 1), f(5.0) as u32);
     assert_eq!(with("v_add_f32", &|i| (i.abs, i.neg) = (3, 2)), f(1.0) as u32);
-    assert_eq!(with("v_mul_f32", &|i| i.omod = 1), f(-12.0) as u32);
-    assert_eq!(with("v_mul_f32", &|i| i.omod = 2), f(-24.0) as u32);
-    assert_eq!(with("v_mul_f32", &|i| i.omod = 3), f(-3.0) as u32);
     assert_eq!(with("v_mul_f32", &|i| i.clamp = true), 0);
     assert_eq!(with("v_sub_f32", &|i| (i.clamp, i.neg) = (true, 1)), f(1.0) as u32);
     assert_eq!(with("v_add_nc_u32", &|i| i.clamp = true), u32::MAX);

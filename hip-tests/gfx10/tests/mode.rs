@@ -132,6 +132,24 @@ fn signalling_nans_become_quiet_in_ieee_mode() {
 }
 
 #[test]
+fn output_modifiers_scale_where_neither_ieee_mode_nor_denormals_are_asked_for() {
+    let scaled = |mode: u32, omod: u8, a: f32| {
+        let mut w = Wave::new(32, 64);
+        w.set_mask(reg::EXEC, 1);
+        w.mode = mode;
+        give(&mut w, 0, &[f(a), f(1.0)]);
+        let mut i = operands(2);
+        i.omod = omod;
+        (vector_row("v_mul_f32").run)(&mut w, &i);
+        u64::from(w.v[usize::from(DST)][0])
+    };
+    assert_eq!([1, 2, 3].map(|omod| scaled(0xd0, omod, -3.0)), [f(-6.0), f(-12.0), f(-1.5)]);
+    assert_eq!((scaled(0xd0, 1, -0.0), scaled(0xd0, 0, -0.0)), (0, f(-0.0)));
+    // MODE.IEEE, and denormals in the results.
+    assert_eq!((scaled(0x2d0, 1, -3.0), scaled(0xf0, 1, -3.0)), (f(-3.0), f(-3.0)));
+}
+
+#[test]
 fn a_clamped_nan_is_zero_only_in_dx10_mode() {
     let clamped = |mode: u32| {
         let mut w = Wave::new(32, 64);

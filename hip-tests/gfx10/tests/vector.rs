@@ -421,6 +421,7 @@ pub static CASES: &[Case] = &[
     case("v_bfm_b32", &[4, 8], 0xf00),
     case("v_bcnt_u32_b32", &[0xff00_0001, 100], 109),
     case("v_cvt_pk_u16_u32", &[0x1_0000, 7], 0x0007_ffff),
+    case("v_cvt_pk_i16_i32", &[5, 7], 0x0007_0005),
     case("v_cvt_pk_i16_i32", &[MAX - 4, 0x1_0000], 0x7fff_fffb),
     case("v_add3_u32", &[MAX, 3, 4], 6),
     case("v_lshl_or_b32", &[3, 36, 0x11], 0x31),

@@ -215,9 +215,12 @@ macro_rules! float {
                     #[inline(never)]
                     fn finish(w: &Wave, i: &Vector, results: &mut Pass<$bits>) {
                         const SIGN: $bits = 1 << (<$raw>::BITS - 1);
-                        if i.omod != 0 || i.clamp {
+                        // Output modifiers are not for IEEE mode nor for denormals, and -0 becomes +0.
+                        let scales = i.omod != 0 && w.mode & (mode::IEEE | $out) == 0;
+                        if scales || i.clamp {
                             for v in results.iter_mut() {
-                                let scaled = $double(<$t>::of(*v)) * f64::from(times(i.omod));
+                                let exact = $double(<$t>::of(*v));
+                                let scaled = if scales { exact * f64::from(times(i.omod)) + 0.0 } else { exact };
                                 *v = $single(if i.clamp { clamped(scaled, w) } else { scaled }).bits();
                             }
                         }
