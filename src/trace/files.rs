@@ -319,7 +319,7 @@ mod tests {
     fn memory_that_one_thread_frees_and_another_gets_is_freed_first() {
         let folder = Folder::new();
         let again = call(Hook::hipMalloc, 10, 50).at(0x1000);
-        let free = call(Hook::hipFree, 20, 40).at(0x1001);
+        let free = call(Hook::hipFree, 20, 60).at(0x1001);
         folder.process(1, 0, &[again, free]);
         assert_eq!(order(&folder), [(1, 0x1001), (1, 0x1000)]);
     }

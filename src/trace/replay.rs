@@ -42,7 +42,7 @@ impl Kind {
     }
 }
 
-/// An amount of memory that comes and goes, in bytes.
+/// An amount of memory that comes and goes, in bytes. Sums stop at the greatest number: a damaged file can claim anything.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Usage {
     /// Now.
@@ -59,20 +59,20 @@ pub struct Usage {
 
 impl Usage {
     fn add(&mut self, bytes: u64, at: u64) {
-        self.now += bytes;
-        self.total += bytes;
+        self.now = self.now.saturating_add(bytes);
+        self.total = self.total.saturating_add(bytes);
         if self.now > self.peak {
             (self.peak, self.peak_at) = (self.now, at);
         }
     }
 
     fn take(&mut self, bytes: u64) {
-        self.now -= bytes;
+        self.now = self.now.saturating_sub(bytes);
     }
 
     fn leave(&mut self, bytes: u64) {
         self.take(bytes);
-        self.left += bytes;
+        self.left = self.left.saturating_add(bytes);
     }
 }
 
@@ -229,7 +229,7 @@ impl Replay {
         let count = self.choices.entry(choice).or_default();
         count.calls += 1;
         if record.status == 0 {
-            count.bytes += record.size;
+            count.bytes = count.bytes.saturating_add(record.size);
         } else {
             count.failures += 1;
         }
@@ -257,7 +257,8 @@ impl Replay {
     fn free(&mut self, key: Key, record: &Record) {
         match self.live.remove(&key) {
             Some(live) => {
-                self.function(record).memory.total += live.record.size;
+                let freed = &mut self.function(record).memory.total;
+                *freed = freed.saturating_add(live.record.size);
                 self.forget(&live, record.begin);
             }
             None => self.unknown_frees += u64::from(!record.by_runtime && record.address != 0),

@@ -347,3 +347,39 @@ fn end(page: &mut String, rows: usize) {
 fn some(number: u64, show: fn(u64) -> String) -> String {
     if number == 0 { String::new() } else { show(number) }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::trace::report::Ending;
+    use crate::trace::replay::Replay;
+
+    #[test]
+    fn what_a_program_is_called_does_not_become_part_of_the_page() {
+        let ending = Ending {
+            command: vec!["<script>alert(\"a&b\")</script>".into()],
+            exit_status: Some(0),
+            signal: None,
+            clock: (1, 2),
+            started: 0,
+            ends: Vec::new(),
+            obstacle: None,
+            excluded: None,
+        };
+        let page = page(&Traced::new(ending, &[], Replay::default()));
+        assert!(!page.contains("<script"), "{page}");
+        assert_eq!(page.matches("&lt;script&gt;alert(&quot;a&amp;b&quot;)&lt;/script&gt;").count(), 2);
+    }
+
+    #[test]
+    fn lines_are_at_few_round_numbers_and_the_last_is_no_lower_than_the_peak() {
+        for (most, step) in [(1, 1), (5, 2), (1 << 20, 1 << 20), (832 << 20, 500 << 20), (3 << 30, 1 << 30)] {
+            let grid = Grid::bytes(most);
+            assert_eq!(grid.step, step, "{most}");
+            assert!(grid.top >= most && grid.lines().count() <= 5, "{most}");
+        }
+        for most in [1, u64::from(u32::MAX), 1 << 62] {
+            assert!(Grid::bytes(most).top >= most && Grid::time(most).lines().count() <= 9, "{most}");
+        }
+    }
+}
