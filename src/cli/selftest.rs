@@ -192,7 +192,9 @@ impl Outcome {
 impl Figure {
     fn pairs(without: &[Line], with: &[Line]) -> Result<Vec<Self>> {
         let pair = |lines: (&Line, &Line)| match lines {
-            (Line::Figure { figure, unit, value }, Line::Figure { figure: same, value: with, .. }) if figure == same => {
+            (Line::Figure { figure, unit, value }, Line::Figure { figure: same, value: with, .. })
+                if figure == same =>
+            {
                 Ok(Self { what: figure.clone(), unit: unit.clone(), without: *value, with: *with })
             }
             (Line::Check { check, .. }, _) | (_, Line::Check { check, .. }) => bail!("{check}"),
@@ -229,12 +231,7 @@ impl Report for Tested {
             let mut table = show::table(["speed", "unit", "without RMCP", "with RMCP"]);
             for figure in &self.figures {
                 let number = |value: f64| format!("{value:.2}");
-                table.add_row([
-                    figure.what.clone(),
-                    figure.unit.clone(),
-                    number(figure.without),
-                    number(figure.with),
-                ]);
+                table.add_row([figure.what.clone(), figure.unit.clone(), number(figure.without), number(figure.with)]);
             }
             writeln!(out, "\n{table}")?;
         }

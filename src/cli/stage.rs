@@ -191,9 +191,7 @@ impl Place {
             None if choice.runtime.is_some() => {
                 bail!("--runtime is for a real card, and {DEFAULT_ROOT} lists no RDNA1 or RDNA2 card")
             }
-            None => {
-                Self::Emulated { machine: choice.machine.clone(), stack: Stack::fetch(choice.rocm)? }
-            }
+            None => Self::Emulated { machine: choice.machine.clone(), stack: Stack::fetch(choice.rocm)? },
         })
     }
 }

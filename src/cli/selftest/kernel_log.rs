@@ -38,7 +38,9 @@ impl KernelLog {
     pub fn text(&self, out: &mut dyn Write) -> io::Result<()> {
         match &self.unread {
             Some(why) => writeln!(out, "\nThe kernel's log was not watched: {why}")?,
-            None if self.faults.is_empty() => writeln!(out, "\nThe kernel's log tells of no fault of a GPU meanwhile.")?,
+            None if self.faults.is_empty() => {
+                writeln!(out, "\nThe kernel's log tells of no fault of a GPU meanwhile.")?
+            }
             None => writeln!(out, "\nThe kernel's log meanwhile:")?,
         }
         self.faults.iter().try_for_each(|fault| writeln!(out, "    {fault}"))
