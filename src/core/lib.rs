@@ -24,5 +24,7 @@ mod probe;
 #[path = "../gate/resolve.rs"]
 mod resolve;
 mod runtime;
+#[cfg(test)]
+mod slots_model;
 mod tables;
 mod trace;

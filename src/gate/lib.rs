@@ -8,6 +8,7 @@
 #![allow(non_upper_case_globals, non_snake_case)] // slots and stubs are named after their functions
 
 mod resolve;
+mod slots;
 
 use core::arch::naked_asm;
 use core::ffi::{CStr, c_char, c_int, c_void};
@@ -16,6 +17,7 @@ use core::sync::atomic::{AtomicBool, AtomicI32, AtomicPtr, Ordering};
 use resolve::Copies;
 use rmcp_hooks::gate::{CORE_BIND, CORE_FILE, CoreBind, Gate};
 use rmcp_hooks::{Hook, Library};
+use slots::Slots;
 
 /// An export, its slot, and the stub that the slot leads to until it is bound.
 macro_rules! trampoline {
@@ -104,38 +106,27 @@ extern "C" fn bind(export: &Export, caller: usize) -> *mut c_void {
     let errno = unsafe { libc::__errno_location() };
     // SAFETY: as above.
     let saved = unsafe { *errno };
-    let released = RELEASED.load(Ordering::SeqCst);
-    let (target, keep) = ask_core(export, caller).or_else(|| without_core(export, caller)).unwrap_or_else(|| {
-        let answer: extern "C" fn() -> c_int = match export.library {
-            Some(Library::Hip) => missing_hip,
-            Some(Library::Hsa) => missing_hsa,
-            None => missing_api,
-        };
-        // Not kept: the library may be loaded later.
-        (answer as *mut c_void, false)
+    let target = SLOTS.bind(&export.slot, export.unbound as *mut c_void, || {
+        ask_core(export, caller).or_else(|| without_core(export, caller)).unwrap_or_else(|| {
+            let answer: extern "C" fn() -> c_int = match export.library {
+                Some(Library::Hip) => missing_hip,
+                Some(Library::Hsa) => missing_hsa,
+                None => missing_api,
+            };
+            // Not kept: the library may be loaded later.
+            (answer as *mut c_void, false)
+        })
     });
-    if keep {
-        export.slot.store(target, Ordering::SeqCst);
-        // Another thread may have released the slots since this one looked at the copies.
-        if RELEASED.load(Ordering::SeqCst) != released {
-            export.slot.store(export.unbound as *mut c_void, Ordering::SeqCst);
-        }
-    }
     // SAFETY: as above.
     unsafe { *errno = saved };
     target
 }
 
-/// Whether the slots were released.
-static RELEASED: AtomicBool = AtomicBool::new(false);
+static SLOTS: Slots = Slots { released: AtomicBool::new(false) };
 
 /// See [`Gate::release`].
 extern "C" fn release() {
-    if !RELEASED.swap(true, Ordering::SeqCst) {
-        for export in HOOKS {
-            export.slot.store(export.unbound as *mut c_void, Ordering::SeqCst);
-        }
-    }
+    SLOTS.release(HOOKS.iter().map(|export| (&export.slot, export.unbound as *mut c_void)));
 }
 
 fn ask_core(export: &Export, caller: usize) -> Option<(*mut c_void, bool)> {
