@@ -88,7 +88,8 @@ pub fn enable(arguments: &Enable) -> Result<()> {
                     Watch::Process => "a process of rmcp-rescue",
                 };
                 let seconds = within.as_secs();
-                writeln!(out, "In {seconds} s {who} takes it back, and so does the next boot, unless you run:")?;
+                let boot = if confirm::at_boot(&system) { ", and so does the next boot" } else { "" };
+                writeln!(out, "In {seconds} s {who} takes it back{boot}, unless you run:")?;
                 writeln!(out, "    rmcp enable --system --confirm")?;
             }
         }

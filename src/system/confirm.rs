@@ -72,6 +72,11 @@ fn timer(rescue: &Path, seconds: &str, id: &str) -> bool {
     output.is_ok_and(|output| output.status.success())
 }
 
+/// Whether the next boot takes back what is not confirmed by then: where the unit of the packages is installed.
+pub fn at_boot(system: &System) -> bool {
+    system.path(WANTED).is_symlink()
+}
+
 /// The waiting for a confirmation that is going on.
 pub fn pending(system: &System) -> Option<Id> {
     fs::read_to_string(system.path(MARK)).ok()
