@@ -1,13 +1,11 @@
 //! Where librmcp.so is, and how it gets into LD_PRELOAD.
 
+pub use crate::system::list::GATE;
+use crate::system::list::is_ours;
+pub use crate::system::tree::CORE;
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
-
-/// The preloaded library.
-pub const GATE: &str = "librmcp.so";
-/// What it loads from its own directory at the first HIP or HSA call.
-pub const CORE: &str = "librmcp_core.so";
 
 /// The folders of an installation that is not around the command.
 const INSTALLED: [&str; 2] = ["/usr/lib/rmcp", "/usr/local/lib/rmcp"];
@@ -70,13 +68,9 @@ fn absolute(path: &Path) -> Option<PathBuf> {
 /// blanks and colons as separators (ld.so(8)); the result has colons.
 pub fn preload(library: &Path, current: Option<&OsStr>) -> OsString {
     let current = current.map_or(&[][..], OsStr::as_bytes).split(|byte| b" :".contains(byte));
-    let others = current.filter(|entry| !entry.is_empty() && !is_gate(entry));
+    let others = current.filter(|entry| !entry.is_empty() && !is_ours(&String::from_utf8_lossy(entry)));
     let entries: Vec<&[u8]> = std::iter::once(library.as_os_str().as_bytes()).chain(others).collect();
     OsString::from_vec(entries.join(&b':'))
-}
-
-fn is_gate(entry: &[u8]) -> bool {
-    Path::new(OsStr::from_bytes(entry)).file_name().is_some_and(|name| name == GATE)
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! `rmcp enable`, `rmcp disable` and `rmcp status`: RMCP for every process of the machine.
 
+use super::exit;
 use super::library;
 use super::show::{self, Output, Report};
 use crate::system::confirm::{self, Watch};
@@ -52,9 +53,6 @@ pub struct Status {
     #[command(flatten)]
     output: Output,
 }
-
-/// The exit status of `rmcp status` where RMCP is not enabled, as of `systemctl status`.
-const DISABLED: u8 = 3;
 
 /// `rmcp enable`.
 pub fn enable(arguments: &Enable) -> Result<()> {
@@ -130,7 +128,7 @@ pub fn status(arguments: &Status) -> Result<ExitCode> {
     let state = State::of(&System::here())?;
     arguments.output.show(&state)?;
     Ok(match (&state.entry, state.trouble.is_empty()) {
-        (None, _) => ExitCode::from(DISABLED),
+        (None, _) => ExitCode::from(exit::DISABLED),
         (Some(_), true) => ExitCode::SUCCESS,
         (Some(_), false) => ExitCode::FAILURE,
     })

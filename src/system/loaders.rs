@@ -87,16 +87,20 @@ fn meaning(loader: &Path, program: &[u8], scratch: &Path) -> Result<&'static str
 /// Runs each of them, on programs in `scratch`.
 pub fn complaints(system: &System, scratch: &Path) -> Result<Vec<String>, SystemError> {
     let mut complaints = Vec::new();
-    let native = (NATIVE, PathBuf::from("/bin/true"));
-    let other = |abi: Abi| (abi.loader(), scratch.join(format!("{abi:?}.so")));
-    for (loader, program) in std::iter::once(native).chain(Abi::ALL.map(other)) {
+    let others = Abi::ALL.map(|abi| (abi.loader(), Some(abi)));
+    for (loader, abi) in std::iter::once((NATIVE, None)).chain(others) {
         let loader = system.path(loader);
         if !loader.exists() {
             continue;
         }
-        if let Some(abi) = Abi::ALL.into_iter().find(|abi| loader == system.path(abi.loader())) {
-            write_synced(&program, &stub::program(abi), 0o755)?;
-        }
+        let program = match abi {
+            None => PathBuf::from("/bin/true"),
+            Some(abi) => {
+                let program = scratch.join(format!("{abi:?}.so"));
+                write_synced(&program, &stub::program(abi), 0o755)?;
+                program
+            }
+        };
         let output = Command::new(&loader).arg("--list").arg(program).env_clear().stdin(Stdio::null()).output();
         let output = output.map_err(at("run", &loader))?;
         let said = String::from_utf8_lossy(&output.stderr).into_owned();

@@ -14,8 +14,8 @@ use std::path::{Path, PathBuf};
 /// Where the generations are.
 pub const TREE: &str = "/usr/lib/rmcp/system";
 
-/// What the gate loads from its own folder.
-const CORE: &str = "librmcp_core.so";
+/// What the gate loads from its own folder at the first HIP or HSA call.
+pub const CORE: &str = "librmcp_core.so";
 
 /// The files of one generation, by path in its folder.
 #[derive(Clone, Debug, PartialEq, Eq)]
