@@ -27,6 +27,7 @@ pub fn everything() -> Result<PathBuf> {
         (rescue, "lib/rmcp/rmcp-rescue"),
         (root().join("include/rmcp.h"), "include/rmcp.h"),
         (root().join("config/rmcp.toml"), "share/rmcp/rmcp.toml"),
+        (root().join("config/systemd/rmcp-rollback.service"), "lib/systemd/system/rmcp-rollback.service"),
         (root().join("LICENSE"), "share/doc/rmcp/LICENSE"),
     ] {
         install(&from, &dist.join(to))?;
