@@ -6,11 +6,13 @@ use anyhow::{Result, bail};
 use std::path::{Path, PathBuf};
 
 /// The programs that the build and the tests call, and Debian's packages of them.
-const PROGRAMS: [(&str, &str); 9] = [
+const PROGRAMS: [(&str, &str); 11] = [
     ("c++", "g++"),
     ("dpkg", "dpkg"),
     ("apt-get", "apt"),
     ("python3", "python3"),
+    ("git", "git"),
+    ("gpg", "gnupg"),
     ("strace", "strace"),
     ("debootstrap", "debootstrap"),
     ("mandoc", "mandoc"),

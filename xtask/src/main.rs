@@ -1,9 +1,11 @@
 //! The commands of this repository: `cargo xtask help`.
 
 mod build;
+mod changelog;
 mod check;
 mod generate;
 mod manual;
+mod release;
 mod run;
 
 use anyhow::{Result, bail};
@@ -14,6 +16,7 @@ usage: cargo xtask COMMAND
   build      build everything into <target>/rmcp, laid out as installed
   demo       build, then run `rmcp demo`
   generate   write the generated files anew: include/rmcp.h, docs/options.md, config/rmcp.toml, ...
+  release    build the packages of this version, with checksums, a signature and notes
   test       install what is missing (as root), build, and run every check and test
 ";
 
@@ -25,6 +28,7 @@ fn main() -> Result<()> {
         "build" => println!("built {}", build::everything()?.display()),
         "demo" => run::program(build::everything()?.join("bin/rmcp")).arg("demo").args(rest).go()?,
         "generate" => generate::write_all()?,
+        "release" => <release::Release as clap::Parser>::parse_from([command].into_iter().chain(rest)).go()?,
         "test" => check::everything()?,
         "help" | "--help" | "-h" | "" => print!("{USAGE}"),
         other => bail!("there is no command {other:?}\n{USAGE}"),
