@@ -7,6 +7,8 @@ mod generate;
 mod manual;
 mod release;
 mod run;
+#[cfg(test)]
+mod texts;
 
 use anyhow::{Result, bail};
 

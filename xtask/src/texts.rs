@@ -1,0 +1,132 @@
+//! Tests of the repository's texts: what they point at is there.
+
+use crate::USAGE;
+use crate::run::root;
+use pulldown_cmark::{Event, Parser, Tag, TagEnd};
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Component, Path, PathBuf};
+use std::process::Command;
+
+/// The files of the repository that fit a pattern of git's, those that are not committed yet too.
+fn files(pattern: &str) -> BTreeMap<PathBuf, String> {
+    let list = ["ls-files", "--cached", "--others", "--exclude-standard", "--deduplicate", "--", pattern];
+    let output = Command::new("git").args(list).current_dir(root()).output().expect("git");
+    assert!(output.status.success(), "git ls-files {pattern}: {}", output.status);
+    let names = String::from_utf8(output.stdout).expect("the names are ASCII");
+    let text = |name: &str| Some((PathBuf::from(name), fs::read_to_string(root().join(name)).ok()?));
+    let files: BTreeMap<_, _> = names.lines().filter_map(text).collect();
+    assert!(!files.is_empty(), "git knows no file {pattern}");
+    files
+}
+
+/// Where the links of a page lead.
+fn links(page: &str) -> Vec<String> {
+    let link = |event| match event {
+        Event::Start(Tag::Link { dest_url, .. } | Tag::Image { dest_url, .. }) => Some(dest_url.into_string()),
+        _ => None,
+    };
+    Parser::new(page).filter_map(link).collect()
+}
+
+/// The anchors of a page's headings, as GitHub makes them.
+fn anchors(page: &str) -> BTreeSet<String> {
+    let mut anchors = BTreeSet::new();
+    let mut heading = None;
+    for event in Parser::new(page) {
+        match event {
+            Event::Start(Tag::Heading { .. }) => heading = Some(String::new()),
+            Event::Text(text) | Event::Code(text) => heading.iter_mut().for_each(|heading| heading.push_str(&text)),
+            Event::End(TagEnd::Heading(_)) => {
+                let text = heading.take().unwrap_or_default().to_lowercase().replace(' ', "-");
+                anchors.insert(text.chars().filter(|c| c.is_alphanumeric() || "-_".contains(*c)).collect());
+            }
+            _ => {}
+        }
+    }
+    anchors
+}
+
+/// The path of a link's file and its anchor; None where it leads out of the repository.
+fn target(from: &Path, link: &str) -> Option<(PathBuf, String)> {
+    if link.contains("://") {
+        return None;
+    }
+    let (file, anchor) = link.split_once('#').unwrap_or((link, ""));
+    let mut path = if file.is_empty() { from.to_owned() } else { from.parent()?.to_owned() };
+    for component in Path::new(file).components() {
+        match component {
+            Component::ParentDir => _ = path.pop(),
+            other => path.push(other),
+        }
+    }
+    Some((path, anchor.to_owned()))
+}
+
+#[test]
+fn every_link_leads_to_a_file_and_a_heading_that_are_there() {
+    let pages = files("*.md");
+    let mut wrong = Vec::new();
+    for (from, text) in &pages {
+        for link in links(text) {
+            let Some((path, anchor)) = target(from, &link) else { continue };
+            let there = match pages.get(&path) {
+                Some(page) => anchor.is_empty() || anchors(page).contains(&anchor),
+                None => anchor.is_empty() && root().join(&path).exists(),
+            };
+            if !there {
+                wrong.push(format!("{}: {link}", from.display()));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "links that lead nowhere:\n{}", wrong.join("\n"));
+}
+
+#[test]
+fn the_readme_leads_to_every_page_of_docs() {
+    let pages = files("*.md");
+    let mut reached = BTreeSet::new();
+    let mut ahead = vec![PathBuf::from("README.md")];
+    while let Some(page) = ahead.pop() {
+        let Some(text) = pages.get(&page).filter(|_| !reached.contains(&page)) else { continue };
+        ahead.extend(links(text).iter().filter_map(|link| Some(target(&page, link)?.0)));
+        reached.insert(page);
+    }
+    let lost: Vec<_> = pages.keys().filter(|page| page.starts_with("docs") && !reached.contains(*page)).collect();
+    assert!(lost.is_empty(), "no link leads from README.md to {lost:?}");
+}
+
+#[test]
+fn every_command_of_xtask_that_a_text_names_is_there() {
+    let commands: BTreeSet<_> = USAGE.lines().filter_map(|line| line.strip_prefix("  ")?.split(' ').next()).collect();
+    let mut wrong = Vec::new();
+    for pattern in ["*.md", "*.yml", "*.yaml", ".ci/run"] {
+        for (path, text) in files(pattern) {
+            for after in text.split("cargo xtask ").skip(1) {
+                let name = after.split(|c: char| !c.is_ascii_alphanumeric()).next().unwrap_or_default();
+                if !name.is_empty() && !commands.contains(name) && name != "help" {
+                    wrong.push(format!("{}: cargo xtask {name}", path.display()));
+                }
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "commands that are not there:\n{}", wrong.join("\n"));
+}
+
+#[test]
+fn every_issue_form_asks_for_what_rmcp_detects() {
+    for (path, text) in files(".github/ISSUE_TEMPLATE/[0-9]*.yml") {
+        assert!(text.contains("`rmcp detect --json`"), "{}", path.display());
+    }
+}
+
+#[test]
+fn every_action_of_others_is_one_commit() {
+    for (path, text) in files(".github/workflows/*.yml") {
+        for action in text.lines().filter_map(|line| line.trim_start_matches(['-', ' ']).strip_prefix("uses: ")) {
+            let commit = action.split(['@', ' ']).nth(1).unwrap_or_default();
+            let one = commit.len() == 40 && commit.bytes().all(|byte| byte.is_ascii_hexdigit());
+            assert!(one || action.starts_with("./"), "{}: {action}", path.display());
+        }
+    }
+}
