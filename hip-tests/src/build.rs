@@ -67,7 +67,10 @@ impl Build {
 }
 
 /// The cargo target directory: a test runs as `<target>/<profile>/deps/<test>`.
-pub(crate) fn target_dir() -> Result<PathBuf> {
+///
+/// # Errors
+/// When the running test lies elsewhere.
+pub fn target_dir() -> Result<PathBuf> {
     let exe = std::env::current_exe().context("find the running test")?;
     Ok(exe.ancestors().nth(3).context("a test outside a target directory")?.to_owned())
 }

@@ -19,7 +19,7 @@ mod stub;
 mod ways;
 mod wheel;
 
-pub use build::Build;
+pub use build::{Build, target_dir};
 pub use client::{Client, compile_only};
 pub use compiler::Compiler;
 pub use machine::machine;

@@ -2,7 +2,8 @@
 
 use crate::debian::{Debian, is_root};
 use anyhow::{Context, Result, ensure};
-use rmcp_hip_tests::Build;
+use rmcp_hip_tests::target_dir;
+use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
@@ -13,20 +14,35 @@ use tempfile::TempDir;
 pub struct Machine {
     debian: Debian,
     layer: TempDir,
+    shares: Vec<OsString>,
 }
 
-/// Becomes a program on the machine. Its arguments: the system, the layer, then the program.
+/// Becomes a program on the machine. Its arguments: the system, the layer, NAME=FOLDER for each folder of this machine
+/// that is /mnt/NAME there, --, then the program.
 ///
-/// The devices are those that every program may use; /tmp and /run are empty at every start, as after a boot.
+/// The devices are those that every program may use, and /sys tells of processors and memory alone: a card of this machine
+/// is none of that one's. /tmp and /run are empty at every start, as after a boot.
 const ENTER: &str = r#"
 set -e
 mount --make-rprivate /
 mount -t overlay overlay -o "lowerdir=$1,upperdir=$2/files,workdir=$2/work" "$2/root"
 cd "$2/root"
 shift 2
+mount -t tmpfs -o mode=755 tmpfs mnt
+while [ "$1" != -- ]; do
+    mkdir "mnt/${1%%=*}"
+    mount --bind "${1#*=}" "mnt/${1%%=*}"
+    mount -o remount,bind,ro "mnt/${1%%=*}"
+    shift
+done
+shift
 mount -t proc proc proc
+mount -t tmpfs -o mode=755 tmpfs sys
+mkdir -p sys/devices/system
+mount --rbind /sys/devices/system sys/devices/system
 mount -t tmpfs -o mode=755 tmpfs dev
 mount -t tmpfs -o mode=755 tmpfs run
+mount -t tmpfs -o mode=1777 tmpfs tmp
 for name in null zero full random urandom tty; do
     : > dev/$name
     mount --bind /dev/$name dev/$name
@@ -38,51 +54,36 @@ exec chroot . "$@"
 "#;
 
 impl Machine {
-    /// A machine with RMCP's files where its packages put them, and nothing enabled.
+    /// A machine with Debian and nothing else.
     ///
     /// # Errors
-    /// Without root, or when files cannot be copied.
-    pub fn new(debian: &Debian, build: &Build) -> Result<Self> {
+    /// Without root, or when its folders cannot be made.
+    pub fn new(debian: &Debian) -> Result<Self> {
         ensure!(is_root(), "only root can run programs in a root folder of their own");
         // Not in the system's folder for temporary files: a layer cannot lie on another one.
-        let layer = tempfile::tempdir_in(build.root().parent().unwrap_or(build.root()))
-            .context("make a folder for the machine")?;
+        let layer = tempfile::tempdir_in(target_dir()?).context("make a folder for the machine")?;
         for folder in ["files", "work", "root"] {
             fs::create_dir(layer.path().join(folder))?;
         }
+        set_searchable(layer.path())?;
         set_searchable(&layer.path().join("files"))?;
-        let machine = Self { debian: debian.clone(), layer };
-        for name in ["rmcp", "rmcp-run"] {
-            machine.install(&build.root().join("bin").join(name), &format!("/usr/bin/{name}"))?;
-        }
-        for name in ["librmcp.so", "librmcp_core.so", "rmcp-rescue"] {
-            machine.install(&build.root().join("lib/rmcp").join(name), &format!("/usr/lib/rmcp/{name}"))?;
-        }
-        Ok(machine)
+        Ok(Self { debian: debian.clone(), layer, shares: Vec::new() })
     }
 
-    /// Copies a file of this machine onto that one.
-    ///
-    /// # Errors
-    /// When it cannot be copied.
-    pub fn install(&self, from: &Path, to: &str) -> Result<()> {
-        let to = self.layer.path().join("files").join(to.trim_start_matches('/'));
-        for folder in to.ancestors().skip(1).take_while(|folder| *folder != self.layer.path()) {
-            if folder.is_dir() {
-                break;
-            }
-            fs::create_dir_all(folder)?;
-            set_searchable(folder)?;
-        }
-        fs::copy(from, &to).with_context(|| format!("copy {} to {}", from.display(), to.display()))?;
-        Ok(())
+    /// The same with a folder of this machine to read as /mnt/`name`.
+    pub fn with(mut self, name: &str, folder: &Path) -> Self {
+        let mut share = OsString::from(format!("{name}="));
+        share.push(folder);
+        self.shares.push(share);
+        self
     }
 
-    /// A program on the machine, by its path there.
+    /// A program on the machine, by its path there. No network reaches it.
     pub fn command(&self, program: &str) -> Command {
         let mut command = Command::new("unshare");
         command.args([
             "--mount",
+            "--net",
             "--pid",
             "--ipc",
             "--uts",
@@ -94,7 +95,7 @@ impl Machine {
             ENTER,
             "enter",
         ]);
-        command.arg(self.debian.root()).arg(self.layer.path()).arg(program);
+        command.arg(self.debian.root()).arg(self.layer.path()).args(&self.shares).arg("--").arg(program);
         let path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
         command.env_clear().envs([("PATH", path), ("LC_ALL", "C"), ("HOME", "/root")]).stdin(Stdio::null());
         command
@@ -124,21 +125,26 @@ impl Machine {
         fs::read_to_string(self.layer.path().join("files").join(path.trim_start_matches('/'))).ok()
     }
 
-    /// Every file that the machine has beside Debian's, or instead of it, in order.
+    /// Every file and folder that the machine has beside Debian's, and every file that is there instead of Debian's or is
+    /// gone, in order.
     pub fn changed_files(&self) -> Vec<PathBuf> {
         let top = self.layer.path().join("files");
-        let mut files = Vec::new();
-        let mut folders = vec![top.clone()];
+        let mut changed = Vec::new();
+        let mut folders = vec![PathBuf::new()];
         while let Some(folder) = folders.pop() {
-            for entry in fs::read_dir(&folder).into_iter().flatten().flatten() {
-                match entry.file_type() {
-                    Ok(kind) if kind.is_dir() => folders.push(entry.path()),
-                    _ => files.extend(entry.path().strip_prefix(&top).map(|path| Path::new("/").join(path))),
+            for entry in fs::read_dir(top.join(&folder)).into_iter().flatten().flatten() {
+                let path = folder.join(entry.file_name());
+                let is_folder = entry.file_type().is_ok_and(|kind| kind.is_dir());
+                if !is_folder || !self.debian.root().join(&path).is_dir() {
+                    changed.push(Path::new("/").join(&path));
+                }
+                if is_folder {
+                    folders.push(path);
                 }
             }
         }
-        files.sort();
-        files
+        changed.sort();
+        changed
     }
 }
 

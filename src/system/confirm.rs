@@ -97,12 +97,15 @@ pub fn roll_back(system: &System, id: Option<&str>, lock: &Lock) -> Result<bool,
 pub fn settle(system: &System) -> Result<bool, SystemError> {
     let mark = system.path(MARK);
     let waiting = remove(&mark)?;
-    remove(&system.path(WANTED))?;
+    let wanted = system.path(WANTED);
+    remove(&wanted)?;
     if waiting {
         sync_folder(&mark)?;
     }
     // Fails, as it should, while there is something in it.
-    let _ = fs::remove_dir(mark.parent().unwrap_or(&mark));
+    for made in [&mark, &wanted] {
+        let _ = fs::remove_dir(made.parent().unwrap_or(made));
+    }
     Ok(waiting)
 }
 

@@ -14,7 +14,7 @@ const PROGRAMS: [(&str, &str); 11] = [
     ("git", "git"),
     ("gpg", "gnupg"),
     ("strace", "strace"),
-    ("debootstrap", "debootstrap"),
+    ("mmdebstrap", "mmdebstrap"),
     ("mandoc", "mandoc"),
     ("zsh", "zsh"),
     ("fish", "fish"),

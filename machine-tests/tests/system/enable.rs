@@ -1,25 +1,28 @@
 //! `rmcp enable --system`, `disable`, `status`.
 
 use super::{LIST, machine};
+use rmcp_machine_tests::{Release, installed};
 
 /// Whether a program that starts there has RMCP in it.
 const IS_IN: &str = "grep -c '/librmcp[.]so' /proc/self/maps || true";
 
 #[test]
 fn every_program_has_rmcp_once_it_is_enabled_and_none_once_it_is_disabled() {
-    let Some(machine) = machine() else { return };
-    let before = machine.changed_files();
-    assert_eq!(machine.says(IS_IN), "0\n");
-    let said = machine.says("rmcp enable --system");
-    let list = machine.changed_file(LIST).unwrap();
-    assert!(said.contains(list.trim()) && list.contains("/$LIB/librmcp.so"), "{said}");
-    assert_ne!(machine.says(IS_IN), "0\n");
-    assert_eq!(machine.run("rmcp status").status.code(), Some(0));
+    for release in Release::ALL {
+        let Some(machine) = installed(release) else { return };
+        let before = machine.changed_files();
+        assert_eq!(machine.says(IS_IN), "0\n", "{release:?}");
+        let said = machine.says("rmcp enable --system");
+        let list = machine.changed_file(LIST).unwrap();
+        assert!(said.contains(list.trim()) && list.contains("/$LIB/librmcp.so"), "{release:?}: {said}");
+        assert_ne!(machine.says(IS_IN), "0\n", "{release:?}");
+        assert_eq!(machine.run("rmcp status").status.code(), Some(0), "{release:?}");
 
-    machine.says("rmcp disable --system");
-    assert_eq!(machine.says(IS_IN), "0\n");
-    assert_eq!(machine.run("rmcp status").status.code(), Some(3));
-    assert_eq!(machine.changed_files(), before, "nothing is left behind");
+        machine.says("rmcp disable --system");
+        assert_eq!(machine.says(IS_IN), "0\n", "{release:?}");
+        assert_eq!(machine.run("rmcp status").status.code(), Some(3), "{release:?}");
+        assert_eq!(machine.changed_files(), before, "{release:?}: nothing is left behind");
+    }
 }
 
 #[test]
@@ -56,11 +59,13 @@ fn a_32_bit_loader_finds_an_empty_library_and_says_nothing() {
 
 #[test]
 fn a_setuid_program_of_another_user_runs_as_before_and_rmcp_stays_out_of_its_way() {
-    let Some(machine) = machine() else { return };
     let script = "setpriv --reuid 65534 --regid 65534 --clear-groups env RMCP_LOG=debug RMCP_LOG_FILE=/tmp/log su --version; ls /tmp";
-    let before = machine.says(script);
-    machine.says("rmcp enable --system");
-    assert_eq!(machine.says(script), before);
+    for release in Release::ALL {
+        let Some(machine) = installed(release) else { return };
+        let before = machine.says(script);
+        machine.says("rmcp enable --system");
+        assert_eq!(machine.says(script), before, "{release:?}");
+    }
 }
 
 #[test]

@@ -1,0 +1,41 @@
+//! RMCP's packages, installed, used, upgraded and removed.
+
+mod card;
+mod install;
+mod remove;
+mod rpm;
+mod upgrade;
+
+use rmcp_machine_tests::Machine;
+use std::path::PathBuf;
+
+const LIST: &str = "/etc/ld.so.preload";
+const OPTIONS: &str = "/etc/rmcp.toml";
+
+/// Whether a program that starts there has RMCP in it.
+const IS_IN: &str = "grep -c '/librmcp[.]so' /proc/self/maps || true";
+
+/// What dpkg, apt, debconf and ldconfig note of every package that is installed and removed.
+const NOTES: [&str; 7] = [
+    "/etc/ld.so.cache",
+    "/var/cache/apt",
+    "/var/cache/debconf",
+    "/var/cache/ldconfig",
+    "/var/lib/apt",
+    "/var/lib/dpkg",
+    "/var/log",
+];
+
+/// What is on the machine beside Debian and its notes.
+fn added(machine: &Machine) -> Vec<PathBuf> {
+    let mut files = machine.changed_files();
+    files.retain(|file| !NOTES.iter().any(|note| file.starts_with(note)));
+    files
+}
+
+/// Runs a script that may say whatever it wants, and must end well.
+fn does(machine: &Machine, script: &str) {
+    let output = machine.run(&format!("set -e; export DEBIAN_FRONTEND=noninteractive; {script}"));
+    let said = [output.stdout, output.stderr].concat();
+    assert!(output.status.success(), "{script}: {}\n{}", output.status, String::from_utf8_lossy(&said));
+}
