@@ -1,7 +1,8 @@
 //! `cargo xtask test`: every check, from installing what it needs to the last test.
 
+use crate::build::{self, Build};
+use crate::generate;
 use crate::run::{cargo, program};
-use crate::{build, generate};
 use anyhow::{Result, bail};
 use std::path::{Path, PathBuf};
 
@@ -25,7 +26,7 @@ pub fn everything() -> Result<()> {
     install_prerequisites()?;
     cargo("fmt --all --check").go()?;
     generate::check_all()?;
-    let dist = build::everything()?;
+    let dist = build::everything(Build::Native)?;
     cargo("clippy --workspace --exclude rmcp-gate --all-targets -- --deny warnings").go()?;
     cargo("clippy --profile gate --package rmcp-gate -- --deny warnings").go()?;
     cargo("doc --workspace --exclude rmcp-gate --no-deps --document-private-items")

@@ -9,13 +9,16 @@ mod release;
 mod run;
 #[cfg(test)]
 mod texts;
+mod zig;
 
 use anyhow::{Result, bail};
+use build::Build;
 
 const USAGE: &str = "\
 usage: cargo xtask COMMAND
 
-  build      build everything into <target>/rmcp, laid out as installed
+  build      build everything into <target>/rmcp, laid out as installed; with --portable into <target>/rmcp-portable,
+             for systems from glibc 2.28 on
   demo       build, then run `rmcp demo`
   generate   write the generated files anew: include/rmcp.h, docs/options.md, config/rmcp.toml, ...
   release    build the packages of this version, with checksums, a signature and notes
@@ -27,8 +30,8 @@ fn main() -> Result<()> {
     let command = arguments.next().unwrap_or_default();
     let rest: Vec<String> = arguments.collect();
     match command.as_str() {
-        "build" => println!("built {}", build::everything()?.display()),
-        "demo" => run::program(build::everything()?.join("bin/rmcp")).arg("demo").args(rest).go()?,
+        "build" => println!("built {}", build::everything(Build::asked(&rest)?)?.display()),
+        "demo" => run::program(build::everything(Build::Native)?.join("bin/rmcp")).arg("demo").args(rest).go()?,
         "generate" => generate::write_all()?,
         "release" => <release::Release as clap::Parser>::parse_from([command].into_iter().chain(rest)).go()?,
         "test" => check::everything()?,
