@@ -12,10 +12,12 @@
 //! | [`stub`] | the empty library for loaders that RMCP has nothing for |
 //! | [`trial`] | programs run with a list that only they see |
 //! | [`confirm`] | the way back when nobody confirms |
+//! | [`rescue`] | what rmcp-rescue says of itself |
 
 pub mod confirm;
 pub mod list;
 pub mod loaders;
+pub mod rescue;
 pub mod stub;
 #[cfg(test)]
 mod tests;

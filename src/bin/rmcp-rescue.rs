@@ -5,22 +5,13 @@
 
 use nix::mount::{MsFlags, mount};
 use nix::sys::reboot::{RebootMode, reboot};
+use rmcp::system::rescue::USAGE;
 use rmcp::system::{Disabled, LIST, System, SystemError, confirm, tree};
 use std::env;
 use std::io::{self, Write};
 use std::process::{self, ExitCode};
 use std::thread;
 use std::time::Duration;
-
-const USAGE: &str = "\
-Takes RMCP out of /etc/ld.so.preload, also where no other program starts any more.
-
-usage: rmcp-rescue disable [--system] [--purge]
-       rmcp-rescue rollback [--after SECONDS] [--id ID]
-
-  disable    takes RMCP out of the list; with --purge its libraries go too, although processes have them mapped
-  rollback   does so unless `rmcp enable --system --confirm` came first; for the timers of --confirm-within
-";
 
 /// The exit status for a wrong command line, as of the other commands.
 const USAGE_STATUS: u8 = 2;

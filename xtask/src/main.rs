@@ -5,10 +5,12 @@ mod changelog;
 mod check;
 mod generate;
 mod manual;
+mod package;
 mod release;
 mod run;
 #[cfg(test)]
 mod texts;
+mod tools;
 mod zig;
 
 use anyhow::{Result, bail};
@@ -21,6 +23,7 @@ usage: cargo xtask COMMAND
              for systems from glibc 2.28 on
   demo       build, then run `rmcp demo`
   generate   write the generated files anew: include/rmcp.h, docs/options.md, config/rmcp.toml, ...
+  package    build, then make the packages in <target>/packages; with a folder, of what is built there
   release    build the packages of this version, with checksums, a signature and notes
   test       install what is missing (as root), build, and run every check and test
 ";
@@ -33,6 +36,10 @@ fn main() -> Result<()> {
         "build" => println!("built {}", build::everything(Build::asked(&rest)?)?.display()),
         "demo" => run::program(build::everything(Build::Native)?.join("bin/rmcp")).arg("demo").args(rest).go()?,
         "generate" => generate::write_all()?,
+        "package" => {
+            let dist = rest.first().map_or_else(|| build::everything(Build::Portable), |folder| Ok(folder.into()))?;
+            println!("made {}", package::everything(&dist)?.display());
+        }
         "release" => <release::Release as clap::Parser>::parse_from([command].into_iter().chain(rest)).go()?,
         "test" => check::everything()?,
         "help" | "--help" | "-h" | "" => print!("{USAGE}"),

@@ -1,4 +1,6 @@
-//! Man pages and shell completions, from the commands' own command lines.
+//! Man pages and shell completions, from the commands' own command lines and the pages of docs/.
+
+mod markdown;
 
 use anyhow::{Context, Result};
 use clap::Command;
@@ -8,6 +10,8 @@ use clap_mangen::roff::{Roff, bold, roman};
 use rmcp::cli::exit::{self, Meaning};
 use rmcp::cli::{self, completions};
 use rmcp::options::{Options, TABLE, VARIABLES};
+use rmcp::system::LIST;
+use rmcp::system::rescue::USAGE;
 use std::fs;
 use std::path::Path;
 
@@ -36,7 +40,8 @@ pub fn write(share: &Path) -> Result<()> {
             save(&format!("man/man1/{name}.1"), &page)?;
         }
     }
-    Ok(())
+    save("man/man5/rmcp.toml.5", &markdown::page("rmcp.toml", 5, "the options of RMCP", &rmcp::options::markdown())?)?;
+    save("man/man8/rmcp-rescue.8", &rescue()?)
 }
 
 /// The page of a command and those of its subcommands.
@@ -54,10 +59,7 @@ fn pages(command: &Command, statuses: &[Meaning]) -> Result<Vec<(String, Vec<u8>
 fn page(command: &Command, statuses: &[Meaning]) -> Result<Vec<u8>> {
     let name = command.get_display_name().unwrap_or_else(|| command.get_name());
     let mut page = Vec::new();
-    let mut roff = Roff::new();
-    // Without a date: it would be that of the build.
-    roff.control("TH", [name, "1", "\"\"", concat!("rmcp ", env!("CARGO_PKG_VERSION")), "RMCP"]);
-    roff.to_writer(&mut page)?;
+    title(name, 1).to_writer(&mut page)?;
     let man = Man::new(command.clone());
     man.render_name_section(&mut page)?;
     man.render_synopsis_section(&mut page)?;
@@ -76,11 +78,54 @@ fn page(command: &Command, statuses: &[Meaning]) -> Result<Vec<u8>> {
     let statuses = statuses.iter().map(|(status, meaning)| (status.to_string(), (*meaning).to_owned()));
     section(&mut page, "EXIT STATUS", statuses.chain(others))?;
     section(&mut page, "ENVIRONMENT", environment())?;
-    section(&mut page, "FILES", FILES.map(|(path, what)| (path.to_owned(), what.to_owned())))?;
-    let mut roff = Roff::new();
-    roff.control("SH", ["SEE ALSO"]).text([bold("rmcp"), roman("(1), "), bold("rmcp-run"), roman("(1)")]);
-    roff.to_writer(&mut page)?;
+    section(&mut page, "FILES", FILES.map(owned))?;
+    see_also(&mut page)?;
     Ok(page)
+}
+
+/// A page's first line, without a date: it would be that of the build.
+fn title(name: &str, section: u8) -> Roff {
+    let mut roff = Roff::new();
+    roff.control("TH", [name, &section.to_string(), "\"\"", concat!("rmcp ", env!("CARGO_PKG_VERSION")), "RMCP"]);
+    roff
+}
+
+/// The page of rmcp-rescue, from its help.
+fn rescue() -> Result<Vec<u8>> {
+    let mut parts = USAGE.trim_end().split("\n\n");
+    let mut part = || parts.next().context("the help of rmcp-rescue has three parts");
+    let (about, lines, commands) = (part()?, part()?, part()?);
+    let mut roff = title("rmcp-rescue", 8);
+    roff.control("SH", ["NAME"]).text([roman(format!("rmcp-rescue - {}", about.trim_end_matches('.')))]);
+    roff.control("SH", ["SYNOPSIS"]).control("nf", []);
+    for line in lines.lines() {
+        roff.text([roman(line.trim_start_matches("usage:").trim_start())]);
+    }
+    roff.control("fi", []).control("SH", ["DESCRIPTION"]).text([roman(DESCRIPTION)]);
+    let mut page = Vec::new();
+    roff.to_writer(&mut page)?;
+    let entries = commands.lines().filter_map(|line| line.trim_start().split_once(' '));
+    section(&mut page, "COMMANDS", entries.map(|(name, what)| (name.to_owned(), what.trim_start().to_owned())))?;
+    section(
+        &mut page,
+        "EXIT STATUS",
+        [("0", "done"), ("1", "it failed"), ("2", "the command line is wrong")].map(owned),
+    )?;
+    section(&mut page, "FILES", FILES.into_iter().filter(|(path, _)| *path == LIST).map(owned))?;
+    see_also(&mut page)?;
+    Ok(page)
+}
+
+fn owned((name, what): (&str, &str)) -> Entry {
+    (name.to_owned(), what.to_owned())
+}
+
+fn see_also(page: &mut Vec<u8>) -> Result<()> {
+    let mut roff = Roff::new();
+    roff.control("SH", ["SEE ALSO"]);
+    let pages = [("rmcp", "(1), "), ("rmcp-run", "(1), "), ("rmcp.toml", "(5), "), ("rmcp-rescue", "(8)")];
+    roff.text(pages.into_iter().flat_map(|(name, section)| [bold(name), roman(section)]).collect::<Vec<_>>());
+    Ok(roff.to_writer(page)?)
 }
 
 fn section(page: &mut Vec<u8>, title: &str, entries: impl IntoIterator<Item = Entry>) -> Result<()> {
@@ -99,11 +144,16 @@ fn environment() -> Vec<Entry> {
         let what = format!("{} Takes {}; default {}.", row.help(), row.allowed(), row.get(&defaults));
         (row.env(), what.replace('`', ""))
     };
-    let others = VARIABLES.map(|(name, what)| (name.to_owned(), what.to_owned()));
+    let others = VARIABLES.map(owned);
     let colours =
         ("NO_COLOR, CLICOLOR_FORCE".to_owned(), "Never colours; colours even away from a terminal.".to_owned());
     TABLE.iter().map(option).chain(others).chain([colours]).collect()
 }
+
+const DESCRIPTION: &str = "\
+A library in /etc/ld.so.preload that cannot be loaded ends every program that a loader starts. rmcp-rescue is linked \
+statically, so that no loader is asked: it runs where nothing else does, from a shell that is still open, with chroot from \
+another system, or as the first process of a boot: init=/usr/lib/rmcp/rmcp-rescue on the kernel's command line.";
 
 const FILES: [(&str, &str); 4] = [
     ("/etc/rmcp.toml", "The machine's options; rmcp config init --system writes one to begin with."),
@@ -111,7 +161,7 @@ const FILES: [(&str, &str); 4] = [
         "~/.config/rmcp/config.toml",
         "The user's options, which are stronger; rmcp config init writes one to begin with.",
     ),
-    ("/etc/ld.so.preload", "The libraries that every process loads; rmcp enable --system adds RMCP."),
+    (LIST, "The libraries that every process loads; rmcp enable --system adds RMCP."),
     ("../lib/rmcp/librmcp.so", "The library, from the folder of the command."),
 ];
 

@@ -1,0 +1,4 @@
+/sbin/ldconfig
+if [ -d /run/systemd/system ]; then
+    systemctl daemon-reload || :
+fi

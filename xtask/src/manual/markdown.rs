@@ -1,0 +1,52 @@
+//! A generated page of docs/ as a man page: headings, paragraphs, lists and blocks of code are all that such a page has.
+
+use super::title;
+use anyhow::Result;
+use clap_mangen::roff::{Inline, bold, roman};
+
+/// The man page of a page of docs/.
+pub fn page(name: &str, section: u8, what: &str, markdown: &str) -> Result<Vec<u8>> {
+    let mut roff = title(name, section);
+    roff.control("SH", ["NAME"]).text([roman(format!("{name} - {what}"))]);
+    roff.control("SH", ["DESCRIPTION"]);
+    let mut code = false;
+    for line in markdown.lines() {
+        if line.starts_with("```") {
+            code = !code;
+            let controls = if code { ["PP", "RS 4", "nf"] } else { ["fi", "RE", "PP"] };
+            controls.into_iter().for_each(|control| _ = roff.control(control, []));
+        } else if code {
+            roff.text([roman(line)]);
+        } else if let Some(heading) = line.strip_prefix("## ") {
+            roff.control("SH", [heading]);
+        } else if let Some(item) = line.strip_prefix("- ").or_else(|| numbered(line)) {
+            roff.control("IP", ["\\(bu", "2"]).text(inline(item));
+        } else if line.is_empty() {
+            roff.control("PP", []);
+        } else if !line.starts_with("# ") && !line.starts_with("<!--") {
+            roff.text(inline(line));
+        }
+    }
+    let mut page = Vec::new();
+    roff.to_writer(&mut page)?;
+    Ok(page)
+}
+
+/// The text of an item of a numbered list.
+fn numbered(line: &str) -> Option<&str> {
+    let (number, item) = line.split_once(". ")?;
+    number.bytes().all(|digit| digit.is_ascii_digit()).then_some(item)
+}
+
+/// Bold for what stands between backticks; links without their addresses.
+fn inline(line: &str) -> Vec<Inline> {
+    let mut text = String::new();
+    let mut rest = line;
+    while let Some((before, after)) = rest.split_once("](") {
+        text += &before.replace('[', "");
+        rest = after.split_once(')').map_or("", |(_, after)| after);
+    }
+    text += rest;
+    let part = |(place, part): (usize, &str)| if place % 2 == 1 { bold(part) } else { roman(part) };
+    text.split('`').enumerate().map(part).collect()
+}
