@@ -1,7 +1,8 @@
 //! `cargo xtask release`: what is published of a version, with checksums and a signature. docs/releasing.md has the steps.
 
-use crate::changelog;
-use crate::run::{program, root, target};
+use crate::build::{self, Build};
+use crate::run::{root, target};
+use crate::{changelog, package};
 use anyhow::{Context, Result, bail, ensure};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -44,10 +45,7 @@ impl Release {
         let gpg = Gpg::default();
         let key = self.key(&gpg, std::env::var(KEY_VARIABLE).ok())?;
 
-        let myself = std::env::current_exe().context("find this program")?;
-        program(myself).arg("package").go()?;
-        let packages = target().join("packages");
-
+        let packages = package::everything(&build::everything(Build::Portable)?)?;
         let folder = target().join("release-artefacts");
         if folder.exists() {
             fs::remove_dir_all(&folder).with_context(|| format!("cannot remove {}", folder.display()))?;
