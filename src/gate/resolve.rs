@@ -240,8 +240,11 @@ pub fn real(symbol: &CStr, prefix: &str, caller: usize, next: *mut c_void) -> *m
     let interposer = next_module.filter(|module| !module.is(prefix)).map(|module| (next, module));
 
     let callers_own = || {
-        let found = module_of(caller)?.lookup(symbol);
-        foreign(found).map(|module| (found, module))
+        let own = module_of(caller)?;
+        let found = own.lookup(symbol);
+        // What is no runtime and has the function itself is an interposer before us: it has called the next one.
+        let other = |module: &Module| module.start != own.start || own.is(prefix);
+        foreign(found).filter(other).map(|module| (found, module))
     };
     let first_copys = || {
         let found = first_copy(prefix)?.lookup(symbol);

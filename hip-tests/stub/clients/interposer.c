@@ -6,6 +6,8 @@
 int hipHostMalloc(void **memory, size_t size, unsigned flags) {
     int (*next)(void **, size_t, unsigned) = dlsym(RTLD_NEXT, "hipHostMalloc");
     printf("interposer: hipHostMalloc(0x%zx, 0x%x)\n", size, flags);
+    /* Flushed after it: the call must return here, not straight to the program. */
+    int status = next ? next(memory, size, flags) : -1;
     fflush(stdout);
-    return next ? next(memory, size, flags) : -1;
+    return status;
 }

@@ -12,6 +12,7 @@ use std::process::{Command, Stdio};
 pub struct Process {
     program: PathBuf,
     arguments: Vec<OsString>,
+    before: Vec<PathBuf>,
     preload: Vec<PathBuf>,
     environment: Vec<(OsString, OsString)>,
 }
@@ -48,7 +49,8 @@ impl Process {
 
     fn of(program: PathBuf) -> Process {
         let build = Build::find().unwrap_or_else(|error| panic!("{error:#}"));
-        let process = Process { program, arguments: Vec::new(), preload: vec![build.gate()], environment: Vec::new() };
+        let (arguments, before, environment) = (Vec::new(), Vec::new(), Vec::new());
+        let process = Process { program, arguments, before, preload: vec![build.gate()], environment };
         process.env("RMCP_CONFIG", "")
     }
 
@@ -76,16 +78,26 @@ impl Process {
         self
     }
 
+    /// With one more library preloaded, before RMCP.
+    pub fn preload_before(mut self, library: PathBuf) -> Process {
+        self.before.push(library);
+        self
+    }
+
     /// With this file in RMCP's place.
     pub fn gate(mut self, gate: &Path) -> Process {
         self.preload[0] = gate.into();
         self
     }
 
+    fn libraries(&self) -> impl Iterator<Item = &PathBuf> {
+        self.before.iter().chain(&self.preload)
+    }
+
     /// The command line, with nothing of the caller's environment.
     pub fn command(&self, commands: &str) -> Command {
         let mut command = Command::new(&self.program);
-        let preload = self.preload.iter().map(|path| path.as_os_str()).collect::<Vec<_>>();
+        let preload = self.libraries().map(|path| path.as_os_str()).collect::<Vec<_>>();
         command
             .args(&self.arguments)
             .args(commands.split_whitespace())
@@ -111,7 +123,7 @@ impl Process {
     pub fn run_secure(&self, commands: &str) -> Option<Report> {
         let folder = tempfile::tempdir().unwrap();
         fs::create_dir(folder.path().join("etc")).unwrap();
-        let list: Vec<_> = self.preload.iter().map(|path| path.to_str().unwrap()).collect();
+        let list: Vec<_> = self.libraries().map(|path| path.to_str().unwrap()).collect();
         fs::write(folder.path().join("etc/ld.so.preload"), list.join("\n") + "\n").unwrap();
         let mut command = require("a way to become root", as_root())?;
         command.args(["env", "-i"]);

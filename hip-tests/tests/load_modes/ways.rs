@@ -15,20 +15,23 @@ enum Way {
     LibraryLoadedGlobally,
     /// A library whose runtime has another file name and lies beside it.
     Wheel,
-    /// Another preloaded library has a hipHostMalloc of its own.
+    /// Another library, preloaded after RMCP, has a hipHostMalloc of its own.
     Interposed,
+    /// The same before RMCP.
+    InterposedBefore,
     /// Before main runs.
     ConstructorOfTheProgram,
     /// While the loader holds its lock.
     ConstructorOfALibrary,
 }
 
-const WAYS: [Way; 7] = [
+const WAYS: [Way; 8] = [
     Way::Linked,
     Way::LibraryLoadedLocally,
     Way::LibraryLoadedGlobally,
     Way::Wheel,
     Way::Interposed,
+    Way::InterposedBefore,
     Way::ConstructorOfTheProgram,
     Way::ConstructorOfALibrary,
 ];
@@ -44,6 +47,7 @@ impl Way {
             Way::LibraryLoadedGlobally => Process::loading(&[("global", stubs.client())]),
             Way::Wheel => Process::loading(&[("local", stubs.wheel_client())]),
             Way::Interposed => Process::linked().preload(stubs.interposer()),
+            Way::InterposedBefore => Process::linked().preload_before(stubs.interposer()),
             Way::ConstructorOfTheProgram => Process::linked().env("CLIENT_AT_START", CALL),
             Way::ConstructorOfALibrary => Process::loading(&[("local", stubs.client())]).env("CLIENT_AT_START", CALL),
         }
@@ -61,9 +65,12 @@ impl Way {
     fn expect(self, report: &Report, flags: &str, status: &str) {
         let copy = if self == Way::Wheel { "libamdhip64-1a2b3c4d.so" } else { "libamdhip64.so.6" };
         let mut lines = Vec::new();
-        if self == Way::Interposed {
-            lines.push(format!("interposer: hipHostMalloc(0x1000, {flags})"));
-        }
+        let seen = match self {
+            Way::Interposed => Some(flags),
+            Way::InterposedBefore => Some("0x0"),
+            _ => None,
+        };
+        lines.extend(seen.map(|flags| format!("interposer: hipHostMalloc(0x1000, {flags})")));
         lines.push(format!("{CALL}\t0\t{copy}: hipHostMalloc(0x1000, {flags})"));
         lines.push(format!("status\t{status}"));
         assert_eq!((&report.lines, report.stderr.as_str()), (&lines, ""), "{self:?}");
