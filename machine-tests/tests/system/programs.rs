@@ -1,6 +1,7 @@
 //! Programs that nobody here wrote do with RMCP in them what they do without.
 
 use super::machine;
+use rmcp_machine_tests::{Release, installed};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Every program with --version and with --help.
@@ -23,8 +24,8 @@ done
 "#;
 
 /// What each call does on a new machine: some change it.
-fn called(enabled: bool, calls: &str) -> Option<BTreeMap<String, String>> {
-    let machine = machine()?;
+fn called(release: Release, enabled: bool, calls: &str) -> Option<BTreeMap<String, String>> {
+    let machine = installed(release)?;
     if enabled {
         machine.says("rmcp enable --system");
     }
@@ -33,21 +34,30 @@ fn called(enabled: bool, calls: &str) -> Option<BTreeMap<String, String>> {
     Some(pairs.map(|(call, what)| (call.into(), what.into())).collect())
 }
 
-#[test]
-fn every_program_of_the_machine_says_the_same_and_ends_in_the_same_way() {
-    let Some(all) = machine().map(|machine| machine.says(ALL)) else { return };
-    let (Some(without), Some(with)) = (called(false, &all), called(true, &all)) else { return };
-    assert!(without.len() > 1000, "{} calls", without.len());
+fn every_program_is_the_same(release: Release, at_least: usize) {
+    let Some(all) = installed(release).map(|machine| machine.says(ALL)) else { return };
+    let (Some(without), Some(with)) = (called(release, false, &all), called(release, true, &all)) else { return };
+    assert!(without.len() > at_least, "{} calls", without.len());
     let differs: Vec<_> = without.keys().filter(|call| with.get(*call) != without.get(*call)).cloned().collect();
 
     // A program may speak of its process or the time. Then it must do with RMCP something that it does without.
     let calls = differs.join("\n");
-    let more = |enabled| (0..5).filter_map(move |_| called(enabled, &calls)).flatten();
+    let more = |enabled| (0..5).filter_map(move |_| called(release, enabled, &calls)).flatten();
     let with: BTreeSet<_> = with.into_iter().chain(more.clone()(true)).collect();
     let without: BTreeSet<_> = without.into_iter().chain(more(false)).collect();
     let same = |call: &&String| with.intersection(&without).any(|(same, _)| same == *call);
     let differs: Vec<_> = differs.iter().filter(|call| !same(call)).collect();
     assert!(differs.is_empty(), "{differs:#?}");
+}
+
+#[test]
+fn every_program_of_debian_12_says_the_same_and_ends_in_the_same_way() {
+    every_program_is_the_same(Release::Bookworm, 1000);
+}
+
+#[test]
+fn every_program_of_debian_13_says_the_same_and_ends_in_the_same_way() {
+    every_program_is_the_same(Release::Trixie, 500);
 }
 
 #[test]
