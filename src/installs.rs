@@ -27,6 +27,8 @@ use std::collections::BTreeMap;
 use std::env;
 use std::ffi::{OsStr, OsString};
 use std::fs;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 /// The machine as a program on it sees it: where its file system begins, and its environment. Tests make their own.
@@ -58,12 +60,28 @@ impl Machine {
         path.strip_prefix("/").map_or_else(|_| path.into(), |path| self.root.join(path))
     }
 
-    /// The folders in a variable such as PATH.
+    /// The file of a program as exec finds it: its path, or that name in PATH, an executable one before others.
+    pub fn program(&self, called: &OsStr) -> Option<PathBuf> {
+        if called.as_bytes().contains(&b'/') {
+            return Some(self.path(Path::new(called))).filter(|path| path.exists());
+        }
+        let files = env::split_paths(self.variable("PATH")?)
+            .map(|folder| self.path(folder).join(called))
+            .filter(|file| file.is_file());
+        let files: Vec<_> = files.collect();
+        files.iter().find(|file| executable(file)).or(files.first()).cloned()
+    }
+
+    /// The folders in a variable such as PYTHONPATH.
     fn folders(&self, name: &str) -> Vec<PathBuf> {
         let value = self.variable(name).unwrap_or_default();
         let folders = env::split_paths(value).filter(|folder| !folder.as_os_str().is_empty());
         folders.map(|folder| self.path(folder)).collect()
     }
+}
+
+fn executable(file: &Path) -> bool {
+    fs::metadata(file).is_ok_and(|metadata| metadata.mode() & 0o111 != 0)
 }
 
 /// The files and folders in a folder, sorted; none where it cannot be read.

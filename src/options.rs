@@ -5,6 +5,7 @@
 mod check;
 mod docs;
 mod load;
+mod sources;
 mod table;
 #[cfg(test)]
 mod tests;
@@ -15,10 +16,8 @@ pub use check::check;
 pub use docs::{config_file, markdown, usage};
 #[cfg(feature = "cli")]
 pub(crate) use load::similar;
-pub use load::{
-    Complaint, Loaded, Origin, Place, Program, SYSTEM_FENCES, SYSTEM_FILE, Sources, VARIABLES, assignment, is_disabled,
-    user_file,
-};
+pub use load::{Complaint, Loaded, Origin, Place, assignment};
+pub use sources::{Program, SYSTEM_FENCES, SYSTEM_FILE, Sources, VARIABLES, is_disabled, user_file};
 pub use table::{Choice, Kind, Options, Row, TABLE, row};
 pub use values::{
     Apu, Capabilities, DeviceFinegrained, DeviceUncached, DispatchTable, EventFence, Fraction, Host, HsaPool, Level,

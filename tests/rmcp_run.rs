@@ -338,7 +338,7 @@ fn help_names_every_option_and_version_is_the_packages() {
     // Long lines are wrapped.
     let words = |text: &str| text.split_ascii_whitespace().collect::<Vec<_>>().join(" ");
     let help = words(&stdout(&installed.run(["--help"])));
-    for row in rmcp::options::TABLE {
+    for row in rmcp::options::TABLE.iter().filter(|row| !row.system) {
         assert!(help.contains(&words(row.help())), "{}", row.name);
     }
     assert_eq!(stdout(&installed.run(["--version"])), format!("rmcp-run {}\n", env!("CARGO_PKG_VERSION")));
@@ -389,6 +389,21 @@ fn disabled_or_excluded_rmcp_run_leaves_the_environment_to_the_user() {
         let output = command.env("HSA_OVERRIDE_GFX_VERSION", "11.0.0").env(name, value).output().unwrap();
         assert_eq!((stdout(&output).as_str(), stderr(&output).as_str()), ("11.0.0\n", ""), "{name}");
     }
+}
+
+#[test]
+fn explain_says_why_rmcp_does_nothing_in_a_program() {
+    let installed = Installed::new();
+    let file = installed.root().join("rmcp.toml");
+    fs::write(&file, "exclude = ['sh']\n[system]\nonly = ['python3']\n").unwrap();
+    let explained = |program: &str| {
+        let mut command = installed.on(&[100_300], ["--dry-run", "--explain", program]);
+        stdout(&command.env("RMCP_CONFIG", &file).output().unwrap())
+    };
+    let why = format!("RMCP: inactive, the program is excluded by \"sh\" ({}:1)\n", file.display());
+    assert!(explained("sh").contains(&why), "{}", explained("sh"));
+    // rmcp-run has RMCP in it, whatever holds where nobody asked.
+    assert!(!explained("true").contains("inactive"), "{}", explained("true"));
 }
 
 #[test]

@@ -2,16 +2,17 @@
 
 mod init;
 
-use super::machine::InForce;
+use super::machine::{self, InForce};
+use super::run;
 use super::show::{self, BAD, FAINT, GOOD, Output, Report, styled};
-use crate::options::{self, Complaint, Options, Place, Program, Sources, TABLE};
+use crate::options::{self, Complaint, Options, Place, Sources, TABLE};
 use anyhow::{Context, Result, bail};
 pub use init::Written;
 use schemars::JsonSchema;
 use serde::Serialize;
 use std::ffi::OsString;
 use std::io::{self, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Shows, checks or writes the configuration.
 #[derive(clap::Args)]
@@ -57,8 +58,10 @@ pub struct Shown {
     program: Option<String>,
     /// The files that are read, weak to strong.
     files: Vec<ConfigFile>,
-    /// The entry of the option `exclude` that keeps RMCP out of this program.
-    excluded: Option<String>,
+    /// Whether the sections [system] of the files count: programs started here have RMCP from `rmcp enable --system`.
+    system: bool,
+    /// Why RMCP leaves this program alone; null: it does not.
+    left_alone: Option<String>,
     /// Every option.
     options: Vec<InForce>,
     /// What is wrong, and ignored therefore.
@@ -107,15 +110,15 @@ pub fn main(arguments: &Arguments) -> Result<()> {
 
 impl Shown {
     fn new(program: Option<&OsString>) -> Self {
-        let mut sources = Sources::from_process();
-        // Not this command, whose own sections interest nobody.
-        sources.program = program.map(|program| Program::named(program)).unwrap_or_default();
+        let mut sources = machine::sources(Path::new("/"));
+        sources.program = program.map(|program| run::program(program));
         let loaded = Options::load(&sources);
         let file = |path: &PathBuf| ConfigFile { path: path.display().to_string(), exists: path.exists() };
         Self {
             program: program.map(|name| name.to_string_lossy().into_owned()),
             files: sources.files.iter().map(file).collect(),
-            excluded: loaded.excluded.clone(),
+            system: sources.system,
+            left_alone: loaded.left_alone.clone(),
             options: TABLE.iter().map(|row| InForce::of(row, &loaded)).collect(),
             complaints: loaded.complaints.iter().map(Wrong::new).collect(),
         }
@@ -191,8 +194,10 @@ impl Report for Shown {
             let state = if file.exists { "read" } else { "not there" };
             writeln!(out, "{} ({state})", file.path)?;
         }
-        if let Some(entry) = &self.excluded {
-            writeln!(out, "{}", styled(BAD, format!("RMCP is inactive in this program: exclude names {entry:?}")))?;
+        let state = if self.system { "in force" } else { "not in force: programs here have no RMCP from the list" };
+        writeln!(out, "[system] ({state})")?;
+        if let Some(why) = &self.left_alone {
+            writeln!(out, "{}", styled(BAD, format!("RMCP is inactive in this program: it is {why}")))?;
         }
         let mut table = show::table(["option", "value", "set by"]);
         for option in &self.options {

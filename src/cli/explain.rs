@@ -5,9 +5,10 @@ pub mod flags;
 mod pages;
 
 use super::machine::{self, InForce, Machine};
+use super::run;
 use super::show::{self, FAINT, GOOD, Output, Report, STRONG, styled};
 use crate::gfx::GfxTarget;
-use crate::options::{self, Program, Row, Sources};
+use crate::options::{self, Row};
 use crate::topology::{Gpu, PciAddress, TopologyError};
 use anyhow::{Result, anyhow, bail};
 use decide::{Outcome, Question, call};
@@ -115,11 +116,9 @@ pub fn main(arguments: &Arguments) -> Result<()> {
     let Some(name) = &arguments.call else { return arguments.output.show(&Hooked::all()) };
     let hook = find(name)?;
     let asked = asked(hook, &arguments.flags)?;
-    let mut sources = Sources::from_process();
+    let mut sources = machine::sources(Path::new("/"));
     machine::set(&mut sources, &arguments.set);
-    if let Some(program) = &arguments.program {
-        sources.program = Program::named(program);
-    }
+    sources.program = arguments.program.as_ref().map(|program| run::program(program));
     let machine = Machine::read(&sources, Path::new("/"));
     let cards = cards(&machine, &arguments.card, name)?;
     arguments.output.show(&Explanation::new(&machine, hook, asked, cards))

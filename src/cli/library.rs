@@ -1,8 +1,9 @@
 //! Where librmcp.so is, and how it gets into LD_PRELOAD.
 
 pub use crate::system::list::GATE;
-use crate::system::list::is_ours;
+use crate::system::list::{self, is_ours};
 pub use crate::system::tree::CORE;
+use std::env;
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
@@ -64,7 +65,13 @@ fn absolute(path: &Path) -> Option<PathBuf> {
     Some(std::path::absolute(path).ok()?.parent()?.canonicalize().ok()?.join(path.file_name()?))
 }
 
-/// LD_PRELOAD with `library` first and no other copy of RMCP in it: two would forward to each other. The loader takes
+/// Whether LD_PRELOAD names librmcp.so: what is started from here loads it.
+pub fn in_environment() -> bool {
+    let preload = env::var_os("LD_PRELOAD").unwrap_or_default();
+    list::entries(preload.as_bytes()).iter().any(|entry| is_ours(entry))
+}
+
+/// LD_PRELOAD with `library` first and no other copy of RMCP in it, which would have nothing to do. The loader takes
 /// blanks and colons as separators (ld.so(8)); the result has colons.
 pub fn preload(library: &Path, current: Option<&OsStr>) -> OsString {
     let current = current.map_or(&[][..], OsStr::as_bytes).split(|byte| b" :".contains(byte));

@@ -1,9 +1,12 @@
 //! The cards of this machine with the rules that RMCP has for each.
 
+use super::library;
 use crate::gfx::{Family, GfxTarget};
 use crate::options::{self, Loaded, Mode, Options, Row, SYSTEM_FENCES, Sources};
 use crate::policy::Rules;
+use crate::system::System;
 use crate::topology::{DEFAULT_ROOT, Gpu, Masks, Topology, TopologyError};
+use rmcp_hooks::gate::is_system_wide;
 use schemars::JsonSchema;
 use serde::Serialize;
 use std::env;
@@ -21,7 +24,7 @@ pub struct Machine {
 }
 
 /// An option that says something on a matter.
-#[derive(Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct InForce {
     /// Its name.
     pub name: &'static str,
@@ -56,7 +59,7 @@ impl Machine {
 
     /// The rules for a GPU.
     pub fn rules(&self, target: GfxTarget, apu: bool) -> Rules {
-        match self.everywhere_idle() {
+        match self.inactive() {
             Some(_) => Rules::KEEP,
             None => Rules::for_gpu(target, apu, &self.loaded.options),
         }
@@ -64,7 +67,7 @@ impl Machine {
 
     /// Why there are no rules for a GPU; None where there are.
     pub fn idle(&self, target: GfxTarget, apu: bool) -> Option<String> {
-        if let Some(why) = self.everywhere_idle() {
+        if let Some(why) = self.inactive() {
             return Some(why);
         }
         if target.family() == Family::Other {
@@ -78,11 +81,12 @@ impl Machine {
         (!self.rules(target, apu).active()).then(|| format!("{why} ({})", self.in_force(name).origin))
     }
 
-    fn everywhere_idle(&self) -> Option<String> {
+    /// Why RMCP does nothing in the program, whatever the GPU.
+    pub fn inactive(&self) -> Option<String> {
         if self.disabled {
             return Some("RMCP_DISABLE is set".into());
         }
-        self.loaded.excluded.as_ref().map(|entry| format!("the program is excluded by {entry:?}"))
+        self.loaded.left_alone.as_ref().map(|why| format!("the program is {why}"))
     }
 
     /// An option with its value and origin.
@@ -97,6 +101,27 @@ impl InForce {
         let origin = loaded.origin(row.name).map(ToString::to_string).unwrap_or_default();
         Self { name: row.name, value: row.get(&loaded.options), origin }
     }
+
+    /// What `only` says.
+    pub fn restriction(&self) -> String {
+        format!("in {} alone ([system] {}, {})", self.value.trim_matches(['[', ']']), self.name, self.origin)
+    }
+}
+
+/// What the options of a program come from that is started here: this command's own sections interest nobody, and the
+/// sections [system] count where it has RMCP from `rmcp enable --system` alone. `root` as for [`Machine::read`].
+pub fn sources(root: &Path) -> Sources {
+    let entry = System::at(root).entry().ok().flatten();
+    let system = entry.is_some_and(|entry| is_system_wide(entry.as_bytes())) && !library::in_environment();
+    Sources { system, program: None, ..Sources::from_process() }
+}
+
+/// The programs to which [system] restricts RMCP where the list has it by this entry; None: it does not.
+pub fn only(entry: &str) -> Option<InForce> {
+    let system = is_system_wide(entry.as_bytes());
+    let loaded = Options::load(&Sources { system, program: None, ..Sources::from_process() });
+    let row = options::row("only").expect("a row of the table");
+    (!loaded.options.only.is_empty()).then(|| InForce::of(row, &loaded))
 }
 
 /// Sets options as `rmcp-run --set` does.

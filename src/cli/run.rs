@@ -16,7 +16,7 @@ use crate::recipes;
 use clap::builder::PossibleValuesParser;
 use clap::{CommandFactory, Parser};
 pub use prepare::{Prepared, prepare};
-pub use program::{Obstacle, reason};
+pub use program::{Obstacle, program, reason};
 use std::collections::BTreeMap;
 use std::env;
 use std::ffi::{CString, OsStr, OsString};

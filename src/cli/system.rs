@@ -2,6 +2,7 @@
 
 use super::exit;
 use super::library;
+use super::machine::{self, InForce};
 use super::show::{self, Output, Report};
 use crate::system::confirm::{self, Watch};
 use crate::system::{Disabled, Enabled, LIST, System, list, loaders, tree};
@@ -139,6 +140,8 @@ pub fn status(arguments: &Status) -> Result<ExitCode> {
 pub struct State {
     /// RMCP's entry in /etc/ld.so.preload.
     entry: Option<String>,
+    /// The option that restricts RMCP to some programs; null: it is for all.
+    only: Option<InForce>,
     /// The other entries.
     foreign: Vec<String>,
     /// What the loaders of this machine say against it.
@@ -159,7 +162,8 @@ impl State {
             None => Vec::new(),
         };
         let processes = tree::users(system, &format!("{}/", tree::TREE));
-        Ok(Self { entry, foreign, trouble, unconfirmed: confirm::pending(system).is_some(), processes })
+        let only = entry.as_deref().and_then(machine::only);
+        Ok(Self { entry, only, foreign, trouble, unconfirmed: confirm::pending(system).is_some(), processes })
     }
 }
 
@@ -170,6 +174,9 @@ impl Report for State {
         match &self.entry {
             None => writeln!(out, "RMCP is not in {LIST}. Programs started by rmcp-run have it.")?,
             Some(entry) => writeln!(out, "RMCP is in {LIST}, as {entry}.")?,
+        }
+        if let Some(only) = &self.only {
+            writeln!(out, "It is active {}.", only.restriction())?;
         }
         for line in &self.trouble {
             writeln!(out, "{}", show::styled(show::BAD, line))?;

@@ -11,9 +11,9 @@ mod text;
 mod words;
 
 use super::exit;
-use super::run::{self, Preparation, Prepared};
+use super::run::{self, Preparation};
 use super::show::{self, Report};
-use crate::options::{self, Options, Program, Sources};
+use crate::options;
 use crate::trace::files;
 use crate::trace::replay::replay;
 use anstream::AutoStream;
@@ -125,7 +125,7 @@ fn traced(arguments: &Arguments) -> Result<ExitCode> {
         started: run.started,
         ends: Vec::new(),
         obstacle: prepared.obstacle.as_ref().map(|(_, obstacle)| *obstacle),
-        excluded: excluded(words, &prepared),
+        inactive: prepared.inactive.clone(),
     };
     let traced = read(folder.path(), run, ending).context("cannot read what was recorded")?;
     write(&traced, arguments.json, output.as_mut())?;
@@ -139,16 +139,6 @@ fn traced(arguments: &Arguments) -> Result<ExitCode> {
         return Ok(ExitCode::from(128u8.wrapping_add(signal as u8)));
     }
     Ok(ExitCode::from(status.code().unwrap_or_default() as u8))
-}
-
-/// The entry of the option `exclude` that keeps RMCP out of this program.
-fn excluded(words: &[OsString], prepared: &Prepared) -> Option<String> {
-    let mut sources = Sources::from_process();
-    let exe = prepared.file.as_deref().and_then(|file| file.canonicalize().ok()).unwrap_or_default();
-    sources.program = Program { exe, called: words.first().map(PathBuf::from).unwrap_or_default() };
-    let set = prepared.changes.iter().filter_map(|change| Some((change.variable.clone(), change.after.clone()?)));
-    sources.environment.extend(set);
-    Options::load(&sources).excluded
 }
 
 /// The report from the records in `folder`.

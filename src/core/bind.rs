@@ -26,17 +26,21 @@ pub unsafe extern "C" fn rmcp_core_bind(
     if gate.size < size_of::<Gate>() {
         return null_mut();
     }
-    let _ = caller::GATE.set(gate);
-    let answer = catch_unwind(AssertUnwindSafe(|| target(symbol, caller)));
+    let answer = catch_unwind(AssertUnwindSafe(|| target(gate, symbol, caller)));
     let (target, for_ever) = answer.unwrap_or((null_mut(), false));
     *keep = for_ever;
     target
 }
 
 /// The function that a call of `symbol` from `address` goes to, and whether every later call goes there too.
-fn target(symbol: &CStr, address: usize) -> (*mut c_void, bool) {
+fn target(gate: &'static Gate, symbol: &CStr, address: usize) -> (*mut c_void, bool) {
+    let serves = caller::serves(gate);
     if let Some(function) = api::function(symbol) {
         return (function, true);
+    }
+    // The other gate finds the real function by itself.
+    if !serves {
+        return (null_mut(), false);
     }
     let Some(&hook) = Hook::ALL.iter().find(|hook| hook.info().symbol == symbol) else { return (null_mut(), false) };
     let starts = symbol == resolve::STARTS;

@@ -3,13 +3,14 @@
 //! No lock: threads that meet here each detect, and the first answer stays. A thread can therefore never wait for
 //! another one that a fork has left behind.
 
-use crate::caller::Caller;
+use crate::caller::{self, Caller};
 use crate::{log, probe};
 use once_cell::race::OnceBox;
 use rmcp::gfx::GfxTarget;
 use rmcp::options::{self, DispatchTable, Loaded, Options, Sources};
 use rmcp::policy::Rules;
 use rmcp::topology::{DEFAULT_ROOT, Masks, Topology};
+use rmcp_hooks::gate::is_system_wide;
 use std::path::{Path, PathBuf};
 use std::ptr::null_mut;
 use std::sync::atomic::{AtomicPtr, Ordering};
@@ -124,9 +125,10 @@ fn look(may_probe: bool) -> Option<(Machine, Option<Loaded>)> {
     if options::is_disabled(disabled.as_ref().map(|value| value.as_encoded_bytes())) {
         return Some((Machine::inactive("RMCP_DISABLE is set"), None));
     }
-    let loaded = Options::load(&Sources::from_process());
-    let machine = match &loaded.excluded {
-        Some(entry) => Machine::inactive(format!("this program is excluded by {entry:?}")),
+    let system = caller::first_gate().is_some_and(|gate| is_system_wide(gate.path().to_bytes()));
+    let loaded = Options::load(&Sources { system, ..Sources::from_process() });
+    let machine = match &loaded.left_alone {
+        Some(why) => Machine::inactive(format!("this program is {why}")),
         None => Machine { trace: loaded.options.trace.clone(), ..with_gpus(&loaded.options, may_probe)? },
     };
     Some((machine, Some(loaded)))

@@ -8,6 +8,15 @@ pub const CORE_FILE: &CStr = c"$ORIGIN/librmcp_core.so";
 /// The core's function that the gate calls; its type is [`CoreBind`].
 pub const CORE_BIND: &CStr = c"rmcp_core_bind";
 
+/// Where `rmcp enable --system` installs gates and cores, a folder for each version.
+pub const SYSTEM_TREE: &str = "/usr/lib/rmcp/system";
+
+/// Whether a gate of this path is one of those, which processes load through /etc/ld.so.preload. How a process came to
+/// its gate is nowhere else to be seen: it may change its LD_PRELOAD, and the list may change under it.
+pub fn is_system_wide(path: &[u8]) -> bool {
+    path.strip_prefix(SYSTEM_TREE.as_bytes()).is_some_and(|rest| rest.starts_with(b"/"))
+}
+
 /// What the gate lends the core.
 #[repr(C)]
 pub struct Gate {

@@ -43,11 +43,7 @@ impl Python {
 
     /// The interpreter at a path or, without a slash, in PATH. None where the file's name is not that of a Python.
     pub fn find(program: &Path, machine: &Machine) -> Option<Self> {
-        let called = if program.components().count() > 1 {
-            Some(machine.path(program)).filter(|path| path.is_file())
-        } else {
-            machine.folders("PATH").into_iter().map(|folder| folder.join(program)).find(|path| path.is_file())
-        }?;
+        let called = machine.program(program.as_os_str()).filter(|path| path.is_file())?;
         let called = pyenv::chosen(&called, machine).unwrap_or(called);
         let real = called.canonicalize().ok()?;
         let names = [name(&called), name(&real)];

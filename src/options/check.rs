@@ -1,7 +1,7 @@
 //! Everything that is wrong in one file, whatever program it is read for.
 
-use super::load::{Complaint, FILE_LIMIT, Sources, syntax_error};
-use super::{Options, SYSTEM_FENCES};
+use super::load::{Complaint, FILE_LIMIT, syntax_error};
+use super::{Options, SYSTEM_FENCES, Sources};
 use crate::bounded::read_text;
 use std::io;
 use std::path::Path;

@@ -21,7 +21,11 @@ pub fn markdown() -> String {
                 let _ = writeln!(page, "Takes {}. Default: `{}`.", row.allowed(), row.get(&defaults));
             }
         }
-        let _ = writeln!(page, "\nIn a file: `{} = {}`. In the environment: `{}`.", row.name, example(row), row.env());
+        let place = match row.system {
+            true => "In the section `[system]` of a file alone.".into(),
+            false => format!("In a file: `{} = {}`. In the environment: `{}`.", row.name, example(row), row.env()),
+        };
+        let _ = writeln!(page, "\n{place}");
         let more = &row.doc[1..];
         if !more.is_empty() {
             page.push('\n');
@@ -34,21 +38,20 @@ pub fn markdown() -> String {
 /// `config/rmcp.toml`: every option at its default, commented out.
 pub fn config_file() -> String {
     let defaults = Options::default();
-    let mut file = String::from(FILE_HEAD);
-    for row in TABLE {
-        let _ = write!(file, "\n# {}\n# Takes: {}\n", row.help(), row.allowed());
-        let _ = writeln!(file, "#{} = {}", row.name, row.get(&defaults));
-    }
-    file.push_str(FILE_TAIL);
-    file
+    let (system, general): (Vec<_>, Vec<_>) = TABLE.iter().partition(|row| row.system);
+    let line = |row: &&Row| {
+        format!("\n# {}\n# Takes: {}\n#{} = {}\n", row.help(), row.allowed(), row.name, row.get(&defaults))
+    };
+    let lines = |rows: Vec<&Row>| rows.iter().map(line).collect::<String>();
+    [FILE_HEAD, &lines(general), FILE_SYSTEM, &lines(system), FILE_TAIL].concat()
 }
 
-/// The options for `--help`, one per line.
+/// The options that a command line sets, for `--help`.
 pub fn usage() -> String {
     let defaults = Options::default();
     let width = TABLE.iter().map(|row| row.name.len()).max().unwrap_or(0);
     let mut text = String::new();
-    for row in TABLE {
+    for row in TABLE.iter().filter(|row| !row.system) {
         let _ = writeln!(text, "  {:width$}  {}", row.name, row.help());
         let _ = writeln!(text, "  {:width$}  {} [default: {}]", "", row.allowed(), row.get(&defaults));
     }
@@ -75,8 +78,7 @@ fn unindented(line: &'static str) -> &'static str {
 }
 
 const PAGE_HEAD: &str = "\
-<!-- Generated from src/options/table.rs. To change it, change the table and run
-     RMCP_WRITE=1 cargo test -p rmcp --test options_docs -->
+<!-- Generated from src/options/table.rs by `cargo xtask generate`. -->
 # Options
 
 Every option can be set in a file and in the environment. From weak to strong:
@@ -84,8 +86,9 @@ Every option can be set in a file and in the environment. From weak to strong:
 1. the defaults below;
 2. `/etc/rmcp.toml`;
 3. `$XDG_CONFIG_HOME/rmcp/config.toml`, usually `~/.config/rmcp/config.toml`;
-4. the sections of these files that name the running program, in the same order;
-5. environment variables: `RMCP_` and the option's name in capitals.
+4. the sections `[system]` of these files, in the same order, in programs that have RMCP from `rmcp enable --system`;
+5. the sections of these files that name the running program, in the same order;
+6. environment variables: `RMCP_` and the option's name in capitals.
 
 `RMCP_CONFIG=/some/file.toml` takes the place of both files; `RMCP_CONFIG=` (empty) means no file at all.
 `RMCP_DISABLE=1` switches RMCP off before any file is read. Processes with elevated privileges (setuid) read neither
@@ -107,6 +110,19 @@ A name with a slash is the full path of the executable, or the path by which it 
 name of either: a script started by `python3` runs in `/usr/bin/python3.11` and is met by `python3` and by
 `python3.11`. Where several sections meet a program, a full path is stronger than a name.
 
+The section `[system]` is for programs that have RMCP because [every process of the machine](system.md) has it:
+
+```toml
+[system]
+only = [\"python3\", \"/opt/app/bin/solver\"]
+log = \"warn\"
+```
+
+Any option may stand there, and `only` nowhere else; `RMCP_ONLY` is refused. In a program that `rmcp-run` has started, or
+LD_PRELOAD gave RMCP, the section is not in force, on such a machine too: there RMCP was asked for. What counts is the place
+of the library, below `/usr/lib/rmcp/system`; so a line that somebody wrote into `/etc/ld.so.preload` by hand, for a
+librmcp.so elsewhere, is like LD_PRELOAD.
+
 What cannot be read falls to the layer below: an unknown key or value is ignored by itself, a file with a syntax error
 as a whole. Each leaves one line in the log (`RMCP_LOG=warn`) that names file, line, key and the allowed values.
 ";
@@ -115,6 +131,11 @@ const FILE_HEAD: &str = "\
 # RMCP's options and their defaults. Remove the # to change one; docs/options.md explains each.
 # This file belongs at /etc/rmcp.toml or ~/.config/rmcp/config.toml.
 # The environment is stronger than any file: RMCP_HOST=keep.
+";
+
+const FILE_SYSTEM: &str = "
+# Options for programs that have RMCP from `rmcp enable --system`, any of those above and:
+#[system]
 ";
 
 const FILE_TAIL: &str = "

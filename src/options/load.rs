@@ -1,51 +1,24 @@
-//! Finding the options of a process: files, program sections, environment.
+//! Finding the options of a process: files, their sections, environment.
 //!
-//! From weak to strong: the defaults; the files in order; their sections for this program in order; the environment.
+//! From weak to strong: the defaults; the files in order; their sections [system] in order, where those count; their
+//! sections for this program in order; the environment.
 //! What is wrong falls to the layer below it and leaves one complaint.
 
+use super::sources::{Program, SYSTEM_FENCES, Sources, VARIABLES};
 use super::table::{Kind, Options, Row, TABLE};
 use super::values::{Raw, Register};
 use crate::bounded::read_text;
-use std::env;
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsString;
 use std::fmt;
 use std::io::ErrorKind;
-use std::iter;
 use std::mem;
 use std::ops::Range;
-use std::os::unix::ffi::OsStrExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use toml::de::{DeTable, DeValue};
 
-/// The variable of ROCm, and its value, without which `register = "coarse"` is refused; docs/options.md says why.
-pub const SYSTEM_FENCES: (&str, &str) = ("AMD_OPT_FLUSH", "0");
-
-/// The machine's file.
-pub const SYSTEM_FILE: &str = "/etc/rmcp.toml";
-
 /// More than anybody writes by hand.
 pub(super) const FILE_LIMIT: u64 = 1024 * 1024;
-
-/// Everything that options come from.
-#[derive(Clone, Debug, Default)]
-pub struct Sources {
-    /// TOML files, the strongest last. One that does not exist is passed over.
-    pub files: Vec<PathBuf>,
-    /// The environment; of a name that occurs twice the last one counts.
-    pub environment: Vec<(OsString, OsString)>,
-    /// The program, for its sections.
-    pub program: Program,
-}
-
-/// The running program, under the names by which a section may call it.
-#[derive(Clone, Debug, Default)]
-pub struct Program {
-    /// The executable, all links resolved: /usr/bin/python3.11.
-    pub exe: PathBuf,
-    /// How it was called: python3.
-    pub called: PathBuf,
-}
 
 /// Options with what is known about them.
 #[derive(Clone, Debug)]
@@ -54,8 +27,8 @@ pub struct Loaded {
     pub options: Options,
     /// What was wrong, one line each.
     pub complaints: Vec<Complaint>,
-    /// The entry of `exclude` that names this program.
-    pub excluded: Option<String>,
+    /// Why RMCP leaves this program alone, as what the program is: "excluded by ..."; None: it does not.
+    pub left_alone: Option<String>,
     origins: Vec<Origin>,
 }
 
@@ -94,26 +67,27 @@ struct Entry {
     place: Place,
 }
 
-/// A file, read: the general entries and those of the program's sections, weak to strong.
+/// Files, read: the general entries, those of their sections [system] and those of the program's, weak to strong.
 #[derive(Default)]
 struct Layers {
     general: Vec<Entry>,
+    system: Vec<Entry>,
     program: Vec<Entry>,
 }
 
 impl Options {
     /// The options that `sources` give.
     pub fn load(sources: &Sources) -> Loaded {
-        let mut reader = Reader { program: &sources.program, layers: Layers::default(), complaints: Vec::new() };
+        let mut reader = Reader { sources, layers: Layers::default(), complaints: Vec::new() };
         for file in &sources.files {
             reader.file(file);
         }
         let environment = reader.environment(&sources.environment);
-        let Layers { general, program } = reader.layers;
+        let Layers { general, system, program } = reader.layers;
 
         let mut options = Self::default();
         let mut origins = vec![Origin::Default; TABLE.len()];
-        for entry in general.into_iter().chain(program).chain(environment) {
+        for entry in general.into_iter().chain(system).chain(program).chain(environment) {
             if entry.row.set(&mut options, &entry.raw) {
                 origins[index(entry.row.name)] = Origin::Set(entry.place);
             }
@@ -129,8 +103,9 @@ impl Options {
                 reader.complaints.push(Complaint { place, problem });
             }
         }
-        let excluded = options.exclude.iter().find(|name| sources.program.is(name)).cloned();
-        Loaded { options, complaints: reader.complaints, excluded, origins }
+        let mut loaded = Loaded { options, complaints: reader.complaints, left_alone: None, origins };
+        loaded.left_alone = sources.program.as_ref().and_then(|program| loaded.why_alone(program));
+        loaded
     }
 }
 
@@ -139,6 +114,15 @@ impl Loaded {
     pub fn origin(&self, name: &str) -> Option<&Origin> {
         super::row(name).map(|row| &self.origins[index(row.name)])
     }
+
+    fn why_alone(&self, program: &Program) -> Option<String> {
+        let Options { exclude, only, .. } = &self.options;
+        if let Some(entry) = exclude.iter().find(|name| program.is(name)) {
+            return Some(format!("excluded by {entry:?} ({})", self.origins[index("exclude")]));
+        }
+        let missing = !only.is_empty() && !only.iter().any(|name| program.is(name));
+        missing.then(|| format!("not among [system] only ({})", self.origins[index("only")]))
+    }
 }
 
 /// The place of a row in the table.
@@ -146,71 +130,8 @@ fn index(name: &str) -> usize {
     TABLE.iter().position(|row| row.name == name).expect("a row of the table")
 }
 
-impl Sources {
-    /// Those of this process: RMCP_CONFIG alone when it is set, else /etc/rmcp.toml and the user's file; then the
-    /// environment. Not for a process with AT_SECURE, which must trust none of them.
-    pub fn from_process() -> Self {
-        let ours = |name: &OsStr| name.as_encoded_bytes().starts_with(b"RMCP_") || name == SYSTEM_FENCES.0;
-        let environment: Vec<_> = env::vars_os().filter(|(name, _)| ours(name)).collect();
-        let exe = env::current_exe().unwrap_or_default();
-        // An executable that was replaced since it started is shown by the kernel with this mark.
-        let kept =
-            exe.as_os_str().as_encoded_bytes().strip_suffix(b" (deleted)").map(|path| OsStr::from_bytes(path).into());
-        let program = Program { exe: kept.unwrap_or(exe), called: env::args_os().next().unwrap_or_default().into() };
-        Self { files: files(env::var_os), environment, program }
-    }
-
-    fn has_system_fences(&self) -> bool {
-        let (name, value) = SYSTEM_FENCES;
-        self.environment.iter().rev().find(|(other, _)| other == name).is_some_and(|(_, set)| set == value)
-    }
-}
-
-/// The files to read, given the environment. RMCP_CONFIG replaces the search, so that a run can be made independent of
-/// the machine's files; set but empty it means no file at all.
-pub(super) fn files(var: impl Fn(&'static str) -> Option<OsString>) -> Vec<PathBuf> {
-    if let Some(only) = var("RMCP_CONFIG") {
-        return if only.is_empty() { Vec::new() } else { vec![only.into()] };
-    }
-    iter::once(SYSTEM_FILE.into()).chain(user_file(var)).collect()
-}
-
-/// The user's file, given the environment. None without a home.
-pub fn user_file(var: impl Fn(&'static str) -> Option<OsString>) -> Option<PathBuf> {
-    // The XDG specification has a relative XDG_CONFIG_HOME ignored.
-    let absolute = |name| var(name).map(PathBuf::from).filter(|path| path.is_absolute());
-    let config = absolute("XDG_CONFIG_HOME").or_else(|| absolute("HOME").map(|home| home.join(".config")));
-    config.map(|dir| dir.join("rmcp/config.toml"))
-}
-
-/// Whether the value of RMCP_DISABLE switches RMCP off: anything but unset, empty and 0.
-pub fn is_disabled(value: Option<&[u8]>) -> bool {
-    !matches!(value, None | Some(b"" | b"0"))
-}
-
-impl Program {
-    /// The program that a shell would start by this name.
-    pub fn named(name: &OsStr) -> Self {
-        let path = env::var_os("PATH").unwrap_or_default();
-        let file = if name.as_encoded_bytes().contains(&b'/') {
-            Some(PathBuf::from(name))
-        } else {
-            env::split_paths(&path).map(|dir| dir.join(name)).find(|file| file.is_file())
-        };
-        Self { exe: file.and_then(|file| file.canonicalize().ok()).unwrap_or_default(), called: name.into() }
-    }
-
-    /// Whether a section of that name is meant for this program: a full path is the executable's or the one it was
-    /// called by, anything else is the file name of either.
-    pub fn is(&self, name: &str) -> bool {
-        [&self.exe, &self.called].into_iter().any(|path| {
-            if name.contains('/') { path == Path::new(name) } else { path.file_name().is_some_and(|file| file == name) }
-        })
-    }
-}
-
 struct Reader<'a> {
-    program: &'a Program,
+    sources: &'a Sources,
     layers: Layers,
     complaints: Vec<Complaint>,
 }
@@ -240,9 +161,14 @@ impl Reader<'_> {
             let place = file.place(key.span());
             match (key.get_ref().as_ref(), value.into_inner()) {
                 ("program", DeValue::Table(programs)) => self.programs(programs, file),
-                ("program", _) => self.complain(place, NOT_A_SECTION.into()),
+                ("program", _) => self.complain(place, not_a_section("program", "program.\"name\"")),
+                (SYSTEM, DeValue::Table(section)) => {
+                    let entries = self.section(section, file, true);
+                    self.layers.system.extend(entries.into_iter().filter(|_| self.sources.system));
+                }
+                (SYSTEM, _) => self.complain(place, not_a_section(SYSTEM, SYSTEM)),
                 (_, value) => {
-                    let entry = self.entry(key.get_ref(), value, place);
+                    let entry = self.entry(key.get_ref(), value, place, false);
                     self.layers.general.extend(entry);
                 }
             }
@@ -261,23 +187,31 @@ impl Reader<'_> {
                 self.complain(place, problem);
                 continue;
             };
-            let mine = self.program.is(name.get_ref());
+            let mine = self.sources.program.as_ref().is_some_and(|program| program.is(name.get_ref()));
             let layer = if name.get_ref().contains('/') { &mut by_path } else { &mut by_name };
-            for (key, value) in section {
-                let place = file.place(key.span());
-                let entry = self.entry(key.get_ref(), value.into_inner(), place);
-                layer.extend(entry.filter(|_| mine));
-            }
+            layer.extend(self.section(section, file, false).into_iter().filter(|_| mine));
         }
         self.layers.program.extend(by_name.into_iter().chain(by_path));
     }
 
-    fn entry(&mut self, key: &str, value: DeValue<'_>, place: Place) -> Option<Entry> {
+    /// `system`: whether it is [system].
+    fn section(&mut self, section: DeTable<'_>, file: &File<'_>, system: bool) -> Vec<Entry> {
+        let entries = section
+            .into_iter()
+            .filter_map(|(key, value)| self.entry(key.get_ref(), value.into_inner(), file.place(key.span()), system));
+        entries.collect()
+    }
+
+    fn entry(&mut self, key: &str, value: DeValue<'_>, place: Place, system: bool) -> Option<Entry> {
         let Some(row) = super::row(key) else {
-            let names = TABLE.iter().map(|row| row.name).chain(["program"]);
+            let names = TABLE.iter().map(|row| row.name).chain(["program", SYSTEM]);
             self.complain(place, format!("{}; it is ignored", unknown(key, names)));
             return None;
         };
+        if row.system && !system {
+            self.complain(place, format!("{}; it is ignored", misplaced(row)));
+            return None;
+        }
         match raw(value) {
             Some(raw) => self.check(Entry { row, raw, place }),
             None => {
@@ -292,6 +226,11 @@ impl Reader<'_> {
         for (name, value) in environment {
             let Some(name) = name.to_str() else { continue };
             if let Some(row) = TABLE.iter().find(|row| row.env() == name) {
+                if row.system {
+                    let problem = format!("{}; it is ignored", misplaced(row));
+                    self.complain(Place::Environment(name.into()), problem);
+                    continue;
+                }
                 let raw = Raw::Text(value.to_string_lossy().into_owned());
                 entries.extend(self.check(Entry { row, raw, place: Place::Environment(name.into()) }));
             } else if name.starts_with("RMCP_") && !VARIABLES.iter().any(|(known, _)| known == &name) {
@@ -322,6 +261,9 @@ impl Reader<'_> {
 pub fn assignment(text: &str) -> Result<(&'static Row, String), String> {
     let (key, value) = text.split_once('=').ok_or("write it as option=value")?;
     let row = super::row(key).ok_or_else(|| unknown(key, TABLE.iter().map(|row| row.name)))?;
+    if row.system {
+        return Err(misplaced(row));
+    }
     fault(row, &Raw::Text(value.into())).map_or_else(|| Ok((row, value.into())), Err)
 }
 
@@ -342,14 +284,16 @@ fn unknown<'a>(key: &str, names: impl Iterator<Item = &'a str>) -> String {
     format!("there is no option {key:?}{}", similar(key, names))
 }
 
-const NOT_A_SECTION: &str = "program is a section: write [program.\"name\"] and options below it; this is ignored";
+/// The section for programs that have RMCP through /etc/ld.so.preload.
+const SYSTEM: &str = "system";
 
-/// Variables of RMCP that are no options, and what each does.
-pub const VARIABLES: [(&str, &str); 3] = [
-    ("RMCP_CONFIG", "The only file of options to read; empty: none."),
-    ("RMCP_DISABLE", "Anything but empty and 0 switches RMCP off, before any file is read."),
-    ("RMCP_LIBRARY", "The path of librmcp.so, for rmcp and rmcp-run."),
-];
+fn misplaced(row: &Row) -> String {
+    format!("{} stands in the section [{SYSTEM}] of a file alone: write it there, below a line [{SYSTEM}]", row.name)
+}
+
+fn not_a_section(name: &str, header: &str) -> String {
+    format!("{name} is a section: write [{header}] and options below it; this is ignored")
+}
 
 /// What the parser says of a file.
 pub(super) fn syntax_error(error: &toml::de::Error, path: &Arc<Path>, text: &str) -> Complaint {

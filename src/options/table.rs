@@ -33,6 +33,8 @@ pub struct Choice {
 pub struct Row {
     /// The key in a file; the environment name derives from it.
     pub name: &'static str,
+    /// Whether the section [system] is its one place: then its environment variable is refused.
+    pub system: bool,
     /// What it takes.
     pub kind: Kind,
     /// Its documentation, Markdown by lines; the first is the one-line help.
@@ -78,8 +80,18 @@ pub fn row(name: &str) -> Option<&'static Row> {
     TABLE.iter().find(|row| row.name == name)
 }
 
+/// Whether a row begins with `[system]`.
+macro_rules! in_system {
+    () => {
+        false
+    };
+    ([system]) => {
+        true
+    };
+}
+
 macro_rules! options {
-    ($( $(#[doc = $doc:literal])+ $name:ident : $ty:ty = $default:expr; )*) => {
+    ($( $(#[doc = $doc:literal])+ $([$section:tt])? $name:ident : $ty:ty = $default:expr; )*) => {
         /// What the user wants. [`Options::default`] is what RMCP does when nobody says anything.
         #[derive(Clone, Debug, PartialEq, Eq)]
         pub struct Options { $( $(#[doc = $doc])+ pub $name: $ty, )* }
@@ -93,6 +105,7 @@ macro_rules! options {
         /// Every option, in the order of the documentation.
         pub static TABLE: &[Row] = &[$( Row {
             name: stringify!($name),
+            system: in_system!($([$section])?),
             kind: <$ty as Value>::KIND,
             doc: &[$($doc),+],
             set: |options, raw| <$ty as Value>::read(raw).map(|value| options.$name = value).is_some(),
@@ -205,6 +218,12 @@ options! {
     ///
     /// Names (`Xorg`) or full paths (`/usr/bin/blender`), matched like the sections of a program.
     exclude: Vec<String> = Vec::new();
+
+    /// The programs in which RMCP is active where it was loaded through /etc/ld.so.preload; none: in all.
+    ///
+    /// Turns `exclude` round, with names and paths as there, on a machine with `rmcp enable --system`. `exclude` is
+    /// stronger. Programs that `rmcp-run` starts, or that have librmcp.so from LD_PRELOAD, are served whatever stands here.
+    [system] only: Vec<String> = Vec::new();
 
     /// How much RMCP says.
     log: Level = Level::Off;

@@ -1,5 +1,7 @@
 //! Files, sections and environment, and what becomes of mistakes in them.
 
+mod system;
+
 use super::*;
 use std::ffi::{OsStr, OsString};
 use std::fs;
@@ -15,7 +17,7 @@ struct Case {
 impl Case {
     fn new() -> Self {
         let program = Program { exe: "/usr/bin/python3.11".into(), called: "python3".into() };
-        Self { dir: tempfile::tempdir().unwrap(), sources: Sources { program, ..Sources::default() } }
+        Self { dir: tempfile::tempdir().unwrap(), sources: Sources { program: Some(program), ..Sources::default() } }
     }
 
     fn file(mut self, content: impl AsRef<[u8]>) -> Self {
@@ -197,15 +199,6 @@ fn a_section_is_stronger_than_the_general_part_of_any_file_and_a_path_than_a_nam
 }
 
 #[test]
-fn excluded_programs_are_named() {
-    let excluded = |list: &str| Case::new().file(format!("exclude = {list}")).load().excluded;
-    assert_eq!(excluded("['Xorg', 'python3']").as_deref(), Some("python3"));
-    assert_eq!(excluded("['/usr/bin/python3.11']").as_deref(), Some("/usr/bin/python3.11"));
-    assert_eq!(excluded("['Xorg']"), None);
-    assert_eq!(Case::new().file("exclude = ['python3']").env("RMCP_EXCLUDE", "").load().excluded, None);
-}
-
-#[test]
 fn a_wrong_value_falls_to_the_layer_below_and_names_line_key_and_allowed_values() {
     let case = Case::new().file("host = 'force'").file("# mine\n\nhost = 'nonchoerent'");
     assert_eq!(case.load().options.host, Host::Force);
@@ -322,7 +315,7 @@ fn an_assignment_is_an_option_and_a_value_of_it() {
 fn rmcp_config_replaces_the_search_for_files() {
     let files = |set: &[(&str, &str)]| {
         let var = |name: &str| set.iter().find(|(key, _)| *key == name).map(|(_, value)| OsString::from(value));
-        load::files(var).into_iter().map(|path| path.to_str().unwrap().to_owned()).collect::<Vec<_>>()
+        sources::files(var).into_iter().map(|path| path.to_str().unwrap().to_owned()).collect::<Vec<_>>()
     };
     assert_eq!(files(&[]), ["/etc/rmcp.toml"]);
     assert_eq!(files(&[("HOME", "/home/a")]), ["/etc/rmcp.toml", "/home/a/.config/rmcp/config.toml"]);
@@ -344,7 +337,8 @@ fn rmcp_disable_is_anything_but_empty_and_0() {
 #[test]
 fn this_process_has_sources() {
     let sources = Sources::from_process();
-    assert!(sources.program.is(sources.program.exe.to_str().unwrap()));
+    let program = sources.program.unwrap();
+    assert!(program.is(program.exe.to_str().unwrap()));
     let ours = |name: &OsStr| name.to_str().unwrap().starts_with("RMCP_") || name == "AMD_OPT_FLUSH";
     assert!(sources.environment.iter().all(|(name, _)| ours(name)));
 }

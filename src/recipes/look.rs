@@ -43,7 +43,7 @@ fn python(file: &Path, arguments: &[OsString], machine: &Machine, depth: usize) 
     }
     if LAUNCHERS.contains(&name) && depth < DEPTH {
         let (program, rest) = launched(arguments)?;
-        let program = in_path(program, machine)?;
+        let program = machine.program(program)?;
         return python(&program, rest, machine, depth + 1).or(Some(Started::Program(program)));
     }
     let chain = interpreters(file);
@@ -51,7 +51,7 @@ fn python(file: &Path, arguments: &[OsString], machine: &Machine, depth: usize) 
         // "#!/usr/bin/env python3" names its interpreter in the argument.
         let words = argument.as_ref().and_then(|argument| argument.to_str()).unwrap_or_default();
         let named = words.split_ascii_whitespace().last().map(OsStr::new);
-        let named = named.filter(|_| interpreter.ends_with("env")).and_then(|name| in_path(name, machine));
+        let named = named.filter(|_| interpreter.ends_with("env")).and_then(|name| machine.program(name));
         if let Some(python) = Python::find(named.as_ref().unwrap_or(interpreter), machine) {
             return Some(Started::Python(python));
         }
@@ -80,13 +80,6 @@ fn launched(arguments: &[OsString]) -> Option<(&OsStr, &[OsString])> {
     };
     let at = arguments.iter().take_while(skipped).count();
     Some((arguments.get(at)?, &arguments[at + 1..]))
-}
-
-fn in_path(program: &OsStr, machine: &Machine) -> Option<PathBuf> {
-    if program.as_encoded_bytes().contains(&b'/') {
-        return Some(program.into());
-    }
-    env::split_paths(machine.variable("PATH")?).map(|folder| folder.join(program)).find(|file| file.is_file())
 }
 
 /// The first framework that is installed there; which of several a script imports is not known.

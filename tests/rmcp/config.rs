@@ -30,7 +30,7 @@ fn check_reports_every_mistake_with_its_line_and_the_nearest() {
     let folder = tempfile::tempdir().unwrap();
     let (bad, broken, good) =
         (folder.path().join("bad.toml"), folder.path().join("broken.toml"), folder.path().join("good.toml"));
-    fs::write(&bad, "hots = \"keep\"\nmanaged = \"corse\"\n[program.x]\nvram_fraction = 2\n").unwrap();
+    fs::write(&bad, "hots = \"keep\"\nmanaged = \"corse\"\n[program.x]\nvram_fraction = 2\nonly = [\"x\"]\n").unwrap();
     fs::write(&broken, "host = \n[program.x\n").unwrap();
     fs::write(&good, "register = \"coarse\"\n").unwrap();
     let mut command = rmcp(["config", "check"]);
@@ -43,12 +43,13 @@ fn check_reports_every_mistake_with_its_line_and_the_nearest() {
         (0, format!("{bad}:1: "), "(did you mean host?); it is ignored"),
         (1, format!("{bad}:2: "), "(did you mean coarse?); it is ignored"),
         (2, format!("{bad}:4: "), "not \"2\"; it is ignored"),
-        (3, format!("{broken}:1: "), "; all of the file is ignored"),
-        (4, format!("{broken}:2: "), "; all of the file is ignored"),
+        (3, format!("{bad}:5: only stands in the section [system] "), "; it is ignored"),
+        (4, format!("{broken}:1: "), "; all of the file is ignored"),
+        (5, format!("{broken}:2: "), "; all of the file is ignored"),
     ] {
         assert!(lines[line].starts_with(&begin) && lines[line].ends_with(end), "{begin} {end}\n{said}");
     }
-    assert_eq!(lines[5..], [format!("{good}: nothing wrong")]);
+    assert_eq!(lines[6..], [format!("{good}: nothing wrong")]);
 }
 
 #[test]

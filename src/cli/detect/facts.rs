@@ -203,6 +203,8 @@ pub struct Rmcp {
     pub library_problem: Option<String>,
     /// Its entry in /etc/ld.so.preload; null: only programs that are started with it have it.
     pub system_wide: Option<String>,
+    /// The option that restricts it to some programs there; null: it is for all.
+    pub only: Option<InForce>,
     /// Whether LD_PRELOAD names it here.
     pub preloaded_here: bool,
     /// The options that are not at their default.
@@ -244,6 +246,7 @@ impl Found {
                 library,
                 library_problem,
                 system_wide: survey.preload.everywhere.clone(),
+                only: survey.preload.only.clone(),
                 preloaded_here: survey.preload.here,
                 options: options.collect(),
                 complaints: loaded.complaints.iter().map(ToString::to_string).collect(),

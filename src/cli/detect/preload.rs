@@ -1,7 +1,8 @@
 //! Whether librmcp.so is there, and whether the dynamic loader takes it.
 
 use crate::cli::library;
-use crate::system::{System, list};
+use crate::cli::machine::{self, InForce};
+use crate::system::System;
 use std::env;
 use std::ffi::OsString;
 use std::os::unix::process::ExitStatusExt;
@@ -14,6 +15,8 @@ pub struct Preload {
     pub library: Result<PathBuf, String>,
     /// Its entry in /etc/ld.so.preload, by which every process loads it.
     pub everywhere: Option<String>,
+    /// The programs that it is for there; None: all.
+    pub only: Option<InForce>,
     /// Whether LD_PRELOAD names it: what is started from here loads it.
     pub here: bool,
 }
@@ -26,12 +29,9 @@ pub fn look(root: &Path) -> Preload {
         exe.as_deref().map_or(Ok(()), |exe| load(exe, &library))?;
         Ok(library)
     });
-    let here = env::var_os("LD_PRELOAD").unwrap_or_default();
-    Preload {
-        library,
-        everywhere: System::at(root).entry().ok().flatten(),
-        here: list::entries(here.as_encoded_bytes()).iter().any(|entry| list::is_ours(entry)),
-    }
+    let everywhere = System::at(root).entry().ok().flatten();
+    let only = everywhere.as_deref().and_then(machine::only);
+    Preload { library, everywhere, only, here: library::in_environment() }
 }
 
 /// Starts this command with the gate and its core, which the gate would load at the first call.

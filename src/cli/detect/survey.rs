@@ -1,10 +1,9 @@
 //! Everything that is looked at.
 
 use super::preload::{self, Preload};
-use crate::cli::machine::Machine;
+use crate::cli::machine::{self, Machine};
 use crate::host::{Account, DeviceFile, Host};
 use crate::installs::{self, Framework, Python, Rocm};
-use crate::options::Sources;
 use crate::topology::{Gpu, Overrides};
 use std::path::{Path, PathBuf};
 
@@ -35,7 +34,7 @@ impl Survey {
     pub fn make(place: installs::Machine) -> Self {
         let root = place.root.clone();
         Self {
-            machine: Machine::read(&Sources::from_process(), &root),
+            machine: Machine::read(&machine::sources(&root), &root),
             host: Host::read(&root),
             account: Account::read(&root),
             kfd: DeviceFile::kfd(&root),

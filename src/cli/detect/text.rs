@@ -174,6 +174,7 @@ impl Rmcp {
             (None, false) => "by programs that rmcp-run starts".into(),
         };
         facts.push(("loaded", loaded));
+        facts.extend(self.only.as_ref().map(|only| ("active there", only.restriction())));
         facts.extend(self.options.iter().map(|option| {
             ("option", format!("{} = {} {}", option.name, option.value, styled(FAINT, format!("({})", option.origin))))
         }));

@@ -1,11 +1,10 @@
 //! What `rmcp inspect` reports.
 
 use super::verdict::{self, Coverage};
-use crate::cli::machine::Machine;
+use crate::cli::machine::{self, Machine};
 use crate::cli::show::{self, BAD, FAINT, GOOD, Report, STRONG, WARN, styled};
 use crate::gfx::GfxTarget;
 use crate::inspect::{Code, Found, Kind};
-use crate::options::Sources;
 use crate::recipes::Confidence;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -133,7 +132,7 @@ impl Inspection {
     pub fn new(found: Found, packages: Vec<Package>, named: &[GfxTarget]) -> Self {
         let mut no_cards = None;
         let cards: Vec<(Option<usize>, GfxTarget, Option<String>)> = if named.is_empty() {
-            let machine = Machine::read(&Sources::from_process(), Path::new("/"));
+            let machine = Machine::read(&machine::sources(Path::new("/")), Path::new("/"));
             let visible = machine.visible();
             if visible.is_empty() {
                 let why = machine.topology.as_ref().err().map(ToString::to_string);

@@ -5,11 +5,11 @@ use super::program::{self, Obstacle};
 use crate::cli::library;
 use crate::cli::machine::Machine;
 use crate::installs;
-use crate::options::{self, DispatchTable, Mode, Program, Register, SYSTEM_FENCES, Sources};
+use crate::options::{DispatchTable, Mode, Program, Register, SYSTEM_FENCES, Sources};
 use crate::recipes::{self, Plan, Recipe, Situation};
 use anyhow::{Result, bail};
 use std::env;
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsString;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
@@ -20,6 +20,8 @@ pub struct Prepared {
     pub file: Option<PathBuf>,
     /// What keeps RMCP out of it.
     pub obstacle: Option<(PathBuf, Obstacle)>,
+    /// Why RMCP does nothing in it, whatever the GPU.
+    pub inactive: Option<String>,
     /// The changes of the environment.
     pub changes: Vec<Change>,
     /// What the recipes looked at.
@@ -42,9 +44,9 @@ pub struct Change {
 pub fn prepare(arguments: &Preparation, command: &[OsString]) -> Result<Prepared> {
     let executable = env::current_exe().ok();
     let library = library::find(env::var_os("RMCP_LIBRARY"), executable.as_deref().and_then(|path| path.parent()))?;
-    let called = command.first();
-    let file = called.and_then(|program| program::find(program));
     let installed = installs::Machine::this();
+    let called = command.first();
+    let file = called.and_then(|program| installed.program(program));
     let obstacle = file.as_deref().and_then(|file| program::obstacle(file, &installed));
     if obstacle.as_ref().is_some_and(|(_, obstacle)| !obstacle.passes_on()) {
         return Ok(Prepared { file, obstacle, ..Prepared::default() });
@@ -54,7 +56,15 @@ pub fn prepare(arguments: &Preparation, command: &[OsString]) -> Result<Prepared
     let mut changes = vec![own("LD_PRELOAD", preload)];
     changes.extend(arguments.set.iter().map(|(row, value)| own(&row.env(), value.into())));
 
-    let (situation, table) = situation(arguments, command, &changes, file.as_deref(), &installed)?;
+    let mut sources = Sources::from_process();
+    sources.program = called.map(|called| Program::started(called, file.as_deref()));
+    let set = changes.iter().map(|change| (change.variable.clone(), change.after.clone().unwrap_or_default()));
+    let (fences, value) = SYSTEM_FENCES;
+    sources.environment.extend(set.chain([(fences.into(), value.into())]));
+    let machine = Machine::read(&sources, Path::new("/"));
+    let inactive = machine.inactive();
+
+    let (situation, table) = situation(arguments, command, machine, file.as_deref(), &installed)?;
     if let Some(origin) = table {
         changes.extend(tool(&library.with_file_name(library::CORE), &origin)?);
     }
@@ -64,7 +74,7 @@ pub fn prepare(arguments: &Preparation, command: &[OsString]) -> Result<Prepared
         after: change.after.clone().map(Into::into),
         recipe: Some((change.recipe, change.gpus.clone())),
     }));
-    Ok(Prepared { file, obstacle, changes, situation, plan })
+    Ok(Prepared { file, obstacle, inactive, changes, situation, plan })
 }
 
 /// A variable that RMCP itself sets.
@@ -90,22 +100,13 @@ fn tool(core: &Path, origin: &str) -> Result<Option<Change>> {
 fn situation(
     arguments: &Preparation,
     command: &[OsString],
-    changes: &[Change],
+    machine: Machine,
     file: Option<&Path>,
     installed: &installs::Machine,
 ) -> Result<(Situation, Option<String>)> {
-    let mut sources = Sources::from_process();
-    sources.program = command.first().map_or_else(Program::default, |called| Program {
-        exe: file.and_then(|file| file.canonicalize().ok()).unwrap_or_default(),
-        called: called.into(),
-    });
-    let set = changes.iter().map(|change| (change.variable.clone(), change.after.clone().unwrap_or_default()));
     let (fences, value) = SYSTEM_FENCES;
-    sources.environment.extend(set.chain([(fences.into(), value.into())]));
-    let machine = Machine::read(&sources, Path::new("/"));
+    let off = machine.inactive().is_some();
     let loaded = machine.loaded;
-    let disabled = env::var_os("RMCP_DISABLE");
-    let off = loaded.excluded.is_some() || options::is_disabled(disabled.as_deref().map(OsStr::as_encoded_bytes));
     let rewrites = loaded.options.policy == Mode::Auto && !off;
     let origin = |option: &str| loaded.origin(option).map(ToString::to_string).unwrap_or_default();
 

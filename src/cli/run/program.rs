@@ -1,8 +1,8 @@
 //! The program's file, and what keeps RMCP out of it.
 
 use crate::installs::{Machine, Program};
+use crate::options;
 use crate::recipes;
-use std::env;
 use std::ffi::OsStr;
 use std::fs;
 use std::io::{self, ErrorKind, Read};
@@ -57,18 +57,9 @@ impl Obstacle {
     }
 }
 
-/// The file of a program as exec finds it: its path, or that name in PATH, an executable one before others.
-pub fn find(program: &OsStr) -> Option<PathBuf> {
-    if program.as_bytes().contains(&b'/') {
-        return Path::new(program).exists().then(|| program.into());
-    }
-    let path = env::var_os("PATH").unwrap_or_default();
-    let files: Vec<_> = env::split_paths(&path).map(|dir| dir.join(program)).filter(|file| file.is_file()).collect();
-    files.iter().find(|file| executable(file)).or(files.first()).cloned()
-}
-
-fn executable(file: &Path) -> bool {
-    fs::metadata(file).is_ok_and(|metadata| metadata.mode() & 0o111 != 0)
+/// The program that a shell here starts by this name.
+pub fn program(called: &OsStr) -> options::Program {
+    options::Program::started(called, Machine::this().program(called).as_deref())
 }
 
 /// What is in the way, if anything, and in which file. Of a script its interpreter counts.
@@ -135,7 +126,7 @@ impl Rights {
 /// Why it could not be executed. exec(3) says the same of a missing program and of one whose interpreter is missing.
 pub fn reason(program: &OsStr, error: &io::Error) -> String {
     let by_path = program.as_bytes().contains(&b'/');
-    match (error.kind(), find(program)) {
+    match (error.kind(), Machine::this().program(program)) {
         (ErrorKind::NotFound, Some(_)) => "its interpreter or loader does not exist".into(),
         (ErrorKind::NotFound, None) if by_path => "no such file".into(),
         (ErrorKind::NotFound, None) => "not found in PATH".into(),

@@ -14,6 +14,8 @@ pub struct DryRun {
     program: Option<String>,
     /// What keeps RMCP out of the program; null where nothing does.
     obstacle: Option<String>,
+    /// Why RMCP does nothing in the program, whatever the GPU; null where it is not idle so.
+    inactive: Option<String>,
     /// What the program computes with, such as "PyTorch 2.4"; null where that is not known.
     framework: Option<String>,
     /// The ROCm release that the program runs with, such as "6.1"; null where that is not known.
@@ -107,6 +109,7 @@ impl DryRun {
         Self {
             program: prepared.file.as_ref().map(|file| file.display().to_string()),
             obstacle: prepared.obstacle.as_ref().map(|(file, it)| format!("{} {}", file.display(), it.words())),
+            inactive: prepared.inactive.clone(),
             framework,
             rocm: program.rocm.map(|release| release.to_string()),
             libraries: program.libraries.len(),
@@ -129,6 +132,9 @@ impl DryRun {
             ("GPUs", gpus),
         ] {
             writeln!(out, "{what}: {is}")?;
+        }
+        if let Some(why) = &self.inactive {
+            writeln!(out, "RMCP: inactive, {why}")?;
         }
         for change in &self.changes {
             writeln!(out)?;

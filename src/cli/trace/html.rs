@@ -364,7 +364,7 @@ mod tests {
             started: 0,
             ends: Vec::new(),
             obstacle: None,
-            excluded: None,
+            inactive: None,
         };
         let page = page(&Traced::new(ending, &[], Replay::default()));
         assert!(!page.contains("<script"), "{page}");

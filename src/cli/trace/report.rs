@@ -228,8 +228,8 @@ pub struct Ending {
     pub ends: Vec<(u64, usize)>,
     /// What keeps RMCP out of the program.
     pub obstacle: Option<Obstacle>,
-    /// The entry of the option `exclude` that does.
-    pub excluded: Option<String>,
+    /// Why RMCP does nothing in it, whatever the GPU.
+    pub inactive: Option<String>,
 }
 
 /// The kinds' names in JSON.
@@ -300,13 +300,9 @@ impl Traced {
 fn notes(ending: &Ending, processes: &[Process], replay: &Replay) -> Vec<String> {
     let mut notes = Vec::new();
     let recorded = replay.functions.keys().any(|(by_runtime, _)| !by_runtime);
-    match (recorded, &ending.excluded, ending.obstacle) {
+    match (recorded, &ending.inactive, ending.obstacle) {
         (true, ..) => {}
-        (false, Some(entry), _) => {
-            notes.push(format!(
-                "Nothing was recorded: the option exclude keeps RMCP out of this program, by {entry:?}."
-            ));
-        }
+        (false, Some(why), _) => notes.push(format!("Nothing was recorded: RMCP is inactive, {why}.")),
         (false, None, Some(obstacle)) => notes.push(format!(
             "Nothing was recorded: {} {}.",
             ending.command.first().map_or("the program", String::as_str),

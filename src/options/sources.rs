@@ -1,0 +1,99 @@
+//! What the options of a process come from.
+
+use std::env;
+use std::ffi::{OsStr, OsString};
+use std::iter;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
+/// The variable of ROCm, and its value, without which `register = "coarse"` is refused; docs/options.md says why.
+pub const SYSTEM_FENCES: (&str, &str) = ("AMD_OPT_FLUSH", "0");
+
+/// The machine's file.
+pub const SYSTEM_FILE: &str = "/etc/rmcp.toml";
+
+/// Variables of RMCP that are no options, and what each does.
+pub const VARIABLES: [(&str, &str); 3] = [
+    ("RMCP_CONFIG", "The only file of options to read; empty: none."),
+    ("RMCP_DISABLE", "Anything but empty and 0 switches RMCP off, before any file is read."),
+    ("RMCP_LIBRARY", "The path of librmcp.so, for rmcp and rmcp-run."),
+];
+
+/// Everything that options come from.
+#[derive(Clone, Debug, Default)]
+pub struct Sources {
+    /// TOML files, the strongest last. One that does not exist is passed over.
+    pub files: Vec<PathBuf>,
+    /// The environment; of a name that occurs twice the last one counts.
+    pub environment: Vec<(OsString, OsString)>,
+    /// The program, for its sections; None: the question is about none in particular.
+    pub program: Option<Program>,
+    /// Whether the sections [system] count: the program has RMCP through /etc/ld.so.preload.
+    pub system: bool,
+}
+
+/// The running program, under the names by which a section may call it.
+#[derive(Clone, Debug, Default)]
+pub struct Program {
+    /// The executable, all links resolved: /usr/bin/python3.11.
+    pub exe: PathBuf,
+    /// How it was called: python3.
+    pub called: PathBuf,
+}
+
+impl Sources {
+    /// Those of this process: RMCP_CONFIG alone when it is set, else /etc/rmcp.toml and the user's file; then the
+    /// environment. Without the sections [system]. Not for a process with AT_SECURE, which must trust none of them.
+    pub fn from_process() -> Self {
+        let ours = |name: &OsStr| name.as_encoded_bytes().starts_with(b"RMCP_") || name == SYSTEM_FENCES.0;
+        let environment: Vec<_> = env::vars_os().filter(|(name, _)| ours(name)).collect();
+        let exe = env::current_exe().unwrap_or_default();
+        // An executable that was replaced since it started is shown by the kernel with this mark.
+        let kept =
+            exe.as_os_str().as_encoded_bytes().strip_suffix(b" (deleted)").map(|path| OsStr::from_bytes(path).into());
+        let program = Program { exe: kept.unwrap_or(exe), called: env::args_os().next().unwrap_or_default().into() };
+        Self { files: files(env::var_os), environment, program: Some(program), system: false }
+    }
+
+    pub(super) fn has_system_fences(&self) -> bool {
+        let (name, value) = SYSTEM_FENCES;
+        self.environment.iter().rev().find(|(other, _)| other == name).is_some_and(|(_, set)| set == value)
+    }
+}
+
+/// The files to read, given the environment. RMCP_CONFIG replaces the search, so that a run can be made independent of
+/// the machine's files; set but empty it means no file at all.
+pub(super) fn files(var: impl Fn(&'static str) -> Option<OsString>) -> Vec<PathBuf> {
+    if let Some(only) = var("RMCP_CONFIG") {
+        return if only.is_empty() { Vec::new() } else { vec![only.into()] };
+    }
+    iter::once(SYSTEM_FILE.into()).chain(user_file(var)).collect()
+}
+
+/// The user's file, given the environment. None without a home.
+pub fn user_file(var: impl Fn(&'static str) -> Option<OsString>) -> Option<PathBuf> {
+    // The XDG specification has a relative XDG_CONFIG_HOME ignored.
+    let absolute = |name| var(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    let config = absolute("XDG_CONFIG_HOME").or_else(|| absolute("HOME").map(|home| home.join(".config")));
+    config.map(|dir| dir.join("rmcp/config.toml"))
+}
+
+/// Whether the value of RMCP_DISABLE switches RMCP off: anything but unset, empty and 0.
+pub fn is_disabled(value: Option<&[u8]>) -> bool {
+    !matches!(value, None | Some(b"" | b"0"))
+}
+
+impl Program {
+    /// The program of a file, called so.
+    pub fn started(called: impl Into<PathBuf>, file: Option<&Path>) -> Self {
+        Self { exe: file.and_then(|file| file.canonicalize().ok()).unwrap_or_default(), called: called.into() }
+    }
+
+    /// Whether a section of that name is meant for this program: a full path is the executable's or the one it was
+    /// called by, anything else is the file name of either.
+    pub fn is(&self, name: &str) -> bool {
+        [&self.exe, &self.called].into_iter().any(|path| {
+            if name.contains('/') { path == Path::new(name) } else { path.file_name().is_some_and(|file| file == name) }
+        })
+    }
+}
