@@ -100,8 +100,8 @@ pub fn clean(system: &System, purge: bool) -> Result<Vec<String>, SystemError> {
             left.push(name);
         }
     }
-    // Fails, as it should, while there is something in it.
-    let _ = fs::remove_dir(&tree);
+    // Fails, as it should, while there is something in it. The folder above is RMCP's own even where its files are not.
+    let _ = fs::remove_dir(&tree).and_then(|()| fs::remove_dir(tree.parent().unwrap_or(&tree)));
     Ok(left)
 }
 

@@ -1,5 +1,6 @@
 //! RMCP's packages, installed, used, upgraded and removed.
 
+mod archive;
 mod card;
 mod install;
 mod remove;
