@@ -7,7 +7,7 @@ use anyhow::{Result, bail};
 use std::path::{Path, PathBuf};
 
 /// The programs that the build and the tests call, and Debian's packages of them.
-const PROGRAMS: [(&str, &str); 11] = [
+const PROGRAMS: [(&str, &str); 16] = [
     ("c++", "g++"),
     ("dpkg", "dpkg"),
     ("apt-get", "apt"),
@@ -19,6 +19,11 @@ const PROGRAMS: [(&str, &str); 11] = [
     ("mandoc", "mandoc"),
     ("zsh", "zsh"),
     ("fish", "fish"),
+    ("lintian", "lintian"),
+    ("rpm", "rpm"),
+    ("rpmlint", "rpmlint"),
+    ("shellcheck", "shellcheck"),
+    ("makepkg", "makepkg"),
 ];
 
 /// Runs all; the first failure ends it.

@@ -23,7 +23,8 @@ usage: cargo xtask COMMAND
              for systems from glibc 2.28 on
   demo       build, then run `rmcp demo`
   generate   write the generated files anew: include/rmcp.h, docs/options.md, config/rmcp.toml, ...
-  package    build, then make the packages in <target>/packages; with a folder, of what is built there
+  package    build for older systems too, then make the packages in <target>/packages; with --native of the build for
+             this one, with a FOLDER of what is built there
   release    build the packages of this version, with checksums, a signature and notes
   test       install what is missing (as root), build, and run every check and test
 ";
@@ -37,7 +38,11 @@ fn main() -> Result<()> {
         "demo" => run::program(build::everything(Build::Native)?.join("bin/rmcp")).arg("demo").args(rest).go()?,
         "generate" => generate::write_all()?,
         "package" => {
-            let dist = rest.first().map_or_else(|| build::everything(Build::Portable), |folder| Ok(folder.into()))?;
+            let dist = match rest.first().map(String::as_str) {
+                None => build::everything(Build::Portable)?,
+                Some("--native") => build::everything(Build::Native)?,
+                Some(folder) => folder.into(),
+            };
             println!("made {}", package::everything(&dist)?.display());
         }
         "release" => <release::Release as clap::Parser>::parse_from([command].into_iter().chain(rest)).go()?,

@@ -5,12 +5,16 @@
 //! | [`root`] | the files as they will be on a machine, which every package is made from |
 //! | [`deb`] | the .deb |
 //! | [`rpm`] | the .rpm |
+//! | [`archive`] | the archive with its install script, and the PKGBUILD |
 //!
 //! What the packages say of themselves, and their scripts, are in config/packaging.
 
+mod archive;
 mod deb;
 mod root;
 mod rpm;
+#[cfg(test)]
+mod tests;
 
 use crate::run::{root as repository, target};
 use anyhow::{Context, Result};
@@ -31,6 +35,7 @@ pub fn everything(dist: &Path) -> Result<PathBuf> {
         anew(folder)?;
     }
     deb::make(dist, &scratch.join("deb"), &packages)?;
+    archive::make(dist, &scratch.join("archive"), &packages)?;
     rpm::make(dist, &scratch.join("rpm"), &packages)?;
     Ok(packages)
 }

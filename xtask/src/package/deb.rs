@@ -13,8 +13,7 @@ use toml::{Table, Value};
 
 /// Makes it in the folder `packages`.
 pub fn make(dist: &Path, scratch: &Path, packages: &Path) -> Result<()> {
-    let root = Root::new(scratch.join("root"), dist)?;
-    root.compress_man_pages()?;
+    let root = Root::of_distribution(scratch.join("root"), dist)?;
     // The loader looks there for a name without a folder: LD_PRELOAD=librmcp.so.
     root.link("usr/lib/x86_64-linux-gnu/librmcp.so", "../rmcp/librmcp.so")?;
     root.rename("usr/share/doc/rmcp/LICENSE", "usr/share/doc/rmcp/copyright")?;

@@ -16,13 +16,20 @@ pub struct Root {
 }
 
 impl Root {
-    /// One with `dist` as its /usr, and the machine's options.
-    pub fn new(folder: PathBuf, dist: &Path) -> Result<Self> {
+    /// One with all that is in `dist`, below `prefix`.
+    pub fn new(folder: PathBuf, dist: &Path, prefix: &Path) -> Result<Self> {
         let root = Self { folder };
         for file in files_below(dist)? {
-            root.add(&dist.join(&file), &Path::new("usr").join(&file))?;
+            root.add(&dist.join(&file), &prefix.join(&file))?;
         }
+        Ok(root)
+    }
+
+    /// One with `dist` as its /usr and the machine's options, as the distributions want it.
+    pub fn of_distribution(folder: PathBuf, dist: &Path) -> Result<Self> {
+        let root = Self::new(folder, dist, Path::new("usr"))?;
         root.add(&repository().join("config/rmcp.toml"), Path::new("etc/rmcp.toml"))?;
+        root.compress_man_pages()?;
         Ok(root)
     }
 
@@ -50,8 +57,7 @@ impl Root {
         fs::rename(self.folder.join(file), self.folder.join(to)).with_context(|| format!("{file} is not in the build"))
     }
 
-    /// Compresses the man pages, as the policies of the distributions want them.
-    pub fn compress_man_pages(&self) -> Result<()> {
+    fn compress_man_pages(&self) -> Result<()> {
         for page in files_below(&self.folder.join("usr/share/man"))? {
             let page = Path::new("usr/share/man").join(page);
             let path = self.path(&page);
@@ -83,15 +89,15 @@ impl Root {
         Ok(file)
     }
 
-    /// Copies a file; programs without their symbols, libraries not executable.
+    /// Copies a file; programs and libraries without their symbols, and libraries not executable.
     fn add(&self, from: &Path, to: &Path) -> Result<()> {
         let file = self.place(to)?;
         fs::copy(from, &file).with_context(|| format!("cannot copy {} to {}", from.display(), file.display()))?;
-        let library = to.extension().is_some_and(|name| name == "so");
-        let executable = fs::metadata(from)?.permissions().mode() & 0o111 != 0;
-        if library || executable {
+        if fs::read(from)?.starts_with(b"\x7fELF") {
             program("strip").args(["--strip-unneeded", "--remove-section=.comment"]).arg(&file).go()?;
         }
+        let library = to.extension().is_some_and(|name| name == "so");
+        let executable = fs::metadata(from)?.permissions().mode() & 0o111 != 0;
         let mode = if executable && !library { 0o755 } else { 0o644 };
         Ok(fs::set_permissions(&file, fs::Permissions::from_mode(mode))?)
     }

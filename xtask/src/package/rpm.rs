@@ -12,8 +12,7 @@ use toml::{Table, Value};
 
 /// Makes it in the folder `packages`.
 pub fn make(dist: &Path, scratch: &Path, packages: &Path) -> Result<()> {
-    let root = Root::new(scratch.join("root"), dist)?;
-    root.compress_man_pages()?;
+    let root = Root::of_distribution(scratch.join("root"), dist)?;
     // The loader finds a name without a folder by it: LD_PRELOAD=librmcp.so. cargo-generate-rpm knows no links.
     root.write("etc/ld.so.conf.d/rmcp.conf", b"/usr/lib/rmcp\n")?;
 
