@@ -1,6 +1,7 @@
 //! RMCP in every process of a machine, and out again.
 
 mod enable;
+mod exclude;
 mod programs;
 mod recover;
 

@@ -1,0 +1,134 @@
+//! Programs that RMCP leaves alone where every process has it.
+
+use super::machine;
+use rmcp_hip_tests::Stubs;
+use rmcp_machine_tests::Machine;
+
+/// A program of two names that calls HIP, and the stub drivers, which say with which flags its calls arrive.
+const INSTALL: &str = "
+    cp /mnt/stubs/system/lib*.so.* /usr/lib/x86_64-linux-gnu/
+    cp /mnt/stubs/system/program /usr/bin/computes
+    mkdir /opt/app && cp /usr/bin/computes /opt/app/solver
+    rmcp enable --system > /dev/null";
+
+/// What becomes of hipHostMalloc with flags 0 where RMCP is active, and where it is not.
+const REWRITTEN: &str = "hipHostMalloc=0\t0\tlibamdhip64.so.6: hipHostMalloc(0x1000, 0x80000000)\n";
+const AS_IT_WAS: &str = "hipHostMalloc=0\t0\tlibamdhip64.so.6: hipHostMalloc(0x1000, 0x0)\n";
+
+/// A machine with a gfx1010, RMCP in the list and these options: the first of them is line 2 of the file.
+fn enabled(options: &str) -> Option<Machine> {
+    let stubs = Stubs::get();
+    stubs.topology(&["gfx1010"]);
+    let machine = machine()?.with("stubs", stubs.drivers().parent().unwrap());
+    machine.says(INSTALL);
+    machine.says(&format!(
+        "cat > /etc/rmcp.toml <<'OPTIONS'\ntopology = '/mnt/stubs/machines/gfx1010'\n{options}\nOPTIONS"
+    ));
+    Some(machine)
+}
+
+/// Why RMCP is inactive in the program, from its own mouth.
+fn reason(machine: &Machine, program: &str) -> String {
+    let said = machine.says(&format!("{program} status"));
+    said.trim_end().rsplit_once("reason=").unwrap().1.into()
+}
+
+#[test]
+fn an_excluded_program_is_left_alone_by_name_and_by_path() {
+    let Some(machine) = enabled("exclude = ['Xorg', 'computes']") else { return };
+    assert_eq!(machine.says("computes hipHostMalloc=0"), AS_IT_WAS);
+    assert_eq!(reason(&machine, "computes"), "this program is excluded by \"computes\" (/etc/rmcp.toml:2)");
+    assert_eq!(machine.says("/opt/app/solver hipHostMalloc=0"), REWRITTEN);
+
+    let Some(machine) = enabled("exclude = ['/opt/app/solver']") else { return };
+    assert_eq!(machine.says("/opt/app/solver hipHostMalloc=0"), AS_IT_WAS);
+    assert_eq!(machine.says("ln -s /opt/app/solver /usr/bin/solves; solves hipHostMalloc=0"), AS_IT_WAS);
+    assert_eq!(machine.says("cp /opt/app/solver /usr/bin/solver; solver hipHostMalloc=0"), REWRITTEN);
+    assert_eq!(machine.says("computes hipHostMalloc=0"), REWRITTEN);
+}
+
+#[test]
+fn with_only_the_others_are_left_alone_and_say_why() {
+    let Some(machine) = enabled("[system]\nonly = ['Xorg', '/opt/app/solver']") else { return };
+    assert_eq!(machine.says("/opt/app/solver hipHostMalloc=0"), REWRITTEN);
+    assert_eq!(machine.says("computes hipHostMalloc=0"), AS_IT_WAS);
+    assert_eq!(reason(&machine, "computes"), "this program is not among [system] only (/etc/rmcp.toml:3)");
+    assert_eq!(machine.says("RMCP_EXCLUDE=solver /opt/app/solver hipHostMalloc=0"), AS_IT_WAS);
+    // No name gets a program among them that is not.
+    assert_eq!(machine.says("RMCP_ONLY=computes computes hipHostMalloc=0"), AS_IT_WAS);
+}
+
+#[test]
+fn a_program_for_which_rmcp_was_asked_is_served_whatever_the_section_system_says() {
+    let Some(machine) = enabled("[system]\nonly = ['Xorg']\nhost = 'keep'") else { return };
+    for asked in ["LD_PRELOAD=/usr/lib/rmcp/librmcp.so computes", "rmcp-run computes"] {
+        assert_eq!(machine.says(&format!("{asked} hipHostMalloc=0")), REWRITTEN, "{asked}");
+    }
+    assert_eq!(machine.says("computes hipHostMalloc=0"), AS_IT_WAS);
+}
+
+#[test]
+fn the_other_options_of_the_section_hold_for_the_list() {
+    let Some(machine) = enabled("[system]\nhost = 'keep'") else { return };
+    assert_eq!(machine.says("computes hipHostMalloc=0"), AS_IT_WAS);
+    assert_eq!(machine.says("RMCP_HOST=noncoherent computes hipHostMalloc=0"), REWRITTEN);
+}
+
+#[test]
+fn a_setuid_program_is_never_served_not_even_by_name() {
+    let Some(machine) = enabled("log = 'trace'\n[system]\nonly = ['computes']") else { return };
+    // It reads no file, so it says nothing either: `says` would fail.
+    let script = "chmod 4755 /usr/bin/computes
+        setpriv --reuid 65534 --regid 65534 --clear-groups computes hipHostMalloc=0";
+    assert_eq!(machine.says(script), AS_IT_WAS);
+    let output = machine.run("setpriv --reuid 0 computes hipHostMalloc=0");
+    assert_eq!(String::from_utf8_lossy(&output.stdout), REWRITTEN, "root gains nothing by it");
+    assert!(!output.stderr.is_empty());
+}
+
+#[test]
+fn of_two_rmcps_in_a_program_one_counts_and_rewrites() {
+    let Some(machine) = enabled("log = 'info'") else { return };
+    let lines = |command: &str| {
+        let output = machine.run(command);
+        let all = [output.stdout, output.stderr].concat();
+        String::from_utf8(all).unwrap().lines().map(String::from).collect::<Vec<_>>()
+    };
+    let once = "counters\t58\thipHostMalloc: 0 forwarded, 1 rewritten, 0 of the runtime";
+    let [call, counters, log] = &lines("rmcp-run computes hipHostMalloc=0 counters")[..] else { panic!() };
+    assert_eq!((call.as_str(), counters.as_str()), (REWRITTEN.trim_end(), once));
+    assert!(log.contains(" info: active; GPU 0 gfx1010"), "{log}");
+}
+
+#[test]
+fn of_two_rmcps_with_a_library_between_them_one_records() {
+    let Some(machine) = enabled("") else { return };
+    // rmcp trace puts its own first; what passes the library in between meets the list's.
+    let report = machine.says(
+        "export LD_PRELOAD=/mnt/stubs/libinterposer.so
+         rmcp trace --quiet --json --output /tmp/report computes hipHostMalloc=0
+         cat /tmp/report",
+    );
+    let (said, report) = report.split_once('{').unwrap();
+    assert_eq!(said, format!("interposer: hipHostMalloc(0x1000, 0x80000000)\n{REWRITTEN}"));
+    let report: serde_json::Value = serde_json::from_str(&format!("{{{report}")).unwrap();
+    assert_eq!(report["processes"].as_array().unwrap().len(), 1, "{report:#}");
+    assert_eq!((&report["calls"][0]["function"], &report["calls"][0]["calls"]), (&"hipHostMalloc".into(), &1.into()));
+}
+
+#[test]
+fn the_commands_tell_what_only_restricts() {
+    let Some(machine) = enabled("[system]\nonly = ['solver', 'blender']") else { return };
+    let restricted = "in \"solver\", \"blender\" alone ([system] only, /etc/rmcp.toml:3)";
+    for command in ["rmcp status", "rmcp detect"] {
+        assert!(machine.says(command).contains(restricted), "{command}: {}", machine.says(command));
+    }
+    let alone = "it is not among [system] only (/etc/rmcp.toml:3)";
+    let shown = |arguments: &str| machine.says(&format!("{arguments} rmcp config show --program computes"));
+    assert!(shown("").contains(alone) && shown("").contains("[system] (in force)"), "{}", shown(""));
+    let asked = shown("LD_PRELOAD=/usr/lib/rmcp/librmcp.so");
+    assert!(!asked.contains(alone) && asked.contains("[system] (not in force"), "{asked}");
+    let explained = |program: &str| machine.says(&format!("rmcp explain hipHostMalloc 0 --program {program}"));
+    assert!(explained("computes").contains("not among [system] only"), "{}", explained("computes"));
+    assert!(explained("solver").contains("NonCoherent"), "{}", explained("solver"));
+}
