@@ -174,8 +174,36 @@ fn load_core() -> *mut c_void {
         if libc::getauxval(libc::AT_SECURE) != 0 {
             return null_mut();
         }
-        let core = libc::dlopen(CORE_FILE.as_ptr(), libc::RTLD_NOW | libc::RTLD_LOCAL | libc::RTLD_NODELETE);
+        let mut core = open_core(CORE_FILE.as_ptr());
+        if core.is_null() {
+            core = open_core_behind_link();
+        }
         if core.is_null() { null_mut() } else { libc::dlsym(core, CORE_BIND.as_ptr()) }
+    }
+}
+
+/// # Safety
+/// The path is NUL-terminated.
+unsafe fn open_core(path: *const c_char) -> *mut c_void {
+    // SAFETY: as the caller promises.
+    unsafe { libc::dlopen(path, libc::RTLD_NOW | libc::RTLD_LOCAL | libc::RTLD_NODELETE) }
+}
+
+/// The core beside the file that the gate's path leads to. The packages have a link to the gate in the loader's own
+/// folders, for `LD_PRELOAD=librmcp.so`, and the loader's $ORIGIN is then the folder of the link.
+fn open_core_behind_link() -> *mut c_void {
+    /// From the slash on.
+    const FILE: &CStr = c"/librmcp_core.so";
+    let Some(gate) = resolve::module_of(open_core_behind_link as *const () as usize) else { return null_mut() };
+    let mut path = [0 as c_char; libc::PATH_MAX as usize + FILE.count_bytes()];
+    // SAFETY: realpath writes at most PATH_MAX bytes; what replaces the file's name from its slash on fits behind those.
+    unsafe {
+        if libc::realpath(gate.path().as_ptr(), path.as_mut_ptr()).is_null() {
+            return null_mut();
+        }
+        let slash = libc::strrchr(path.as_ptr(), c_int::from(b'/'));
+        libc::strcpy(slash, FILE.as_ptr());
+        open_core(path.as_ptr())
     }
 }
 

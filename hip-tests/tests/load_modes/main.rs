@@ -5,6 +5,7 @@
 mod arguments;
 mod copies;
 mod life;
+mod links;
 mod machine;
 mod process;
 mod ways;
