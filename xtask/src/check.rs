@@ -7,7 +7,7 @@ use anyhow::{Result, bail};
 use std::path::{Path, PathBuf};
 
 /// The programs that the build and the tests call, and Debian's packages of them.
-const PROGRAMS: [(&str, &str); 16] = [
+const PROGRAMS: [(&str, &str); 17] = [
     ("c++", "g++"),
     ("dpkg", "dpkg"),
     ("apt-get", "apt"),
@@ -24,6 +24,7 @@ const PROGRAMS: [(&str, &str); 16] = [
     ("rpmlint", "rpmlint"),
     ("shellcheck", "shellcheck"),
     ("makepkg", "makepkg"),
+    ("bsdtar", "libarchive-tools"),
 ];
 
 /// Runs all; the first failure ends it.

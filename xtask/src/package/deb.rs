@@ -82,7 +82,7 @@ mod tests {
         let section = format!("Of it all.\n\n### Added\n\n- One\n  thing.\n- {long}\n\n### Fixed\n\n- Another.\n");
         let lines: Vec<_> = entries(&section).lines().map(str::to_owned).collect();
         let words = |count| vec!["word"; count].join(" ");
-        let expected = ["  * One thing.", &format!("  * {}", words(14)), &format!("    {}", words(6)), "  * Another."];
+        let expected = ["  * One thing.", &format!("  * {}", words(15)), &format!("    {}", words(5)), "  * Another."];
         assert_eq!(lines, expected);
     }
 }
