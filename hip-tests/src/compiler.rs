@@ -76,8 +76,10 @@ impl Compiler {
         let folder = workshop(&self.stack)?.join("compiled");
         fs::create_dir_all(&folder).with_context(|| format!("create {}", folder.display()))?;
         let stem = Path::new(source).with_extension("");
-        let name = format!("{}-{}{}.{extension}", stem.display(), targets.join("+"), flags.concat());
-        let output = folder.join(name.replace(|letter: char| !letter.is_ascii_alphanumeric() && letter != '.', "-"));
+        let name = format!("{}-{}{}.{extension}", stem.display(), targets.join(","), flags.concat());
+        // A feature of a target is off by - and on by +.
+        let plain = |letter: char| letter.is_ascii_alphanumeric() || ".+".contains(letter);
+        let output = folder.join(name.replace(|letter| !plain(letter), "-"));
         let source = sources().join(source);
         if is_fresh(&output, &source, &self.stack)? {
             return Ok(output);
