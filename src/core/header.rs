@@ -1,4 +1,4 @@
-//! The C interface of librmcp.so. `include/rmcp.h` is generated from this file: `cargo xtask header`.
+//! The C interface of librmcp.so. `include/rmcp.h` is generated from this file: `cargo xtask generate`.
 
 use core::ffi::{c_char, c_int};
 

@@ -1,6 +1,7 @@
 //! `cargo xtask generate`: the files that derive from the code. `cargo xtask test` fails when one is out of date.
 
-use crate::run::root;
+use crate::build::{self, Build};
+use crate::run::{cargo, root};
 use anyhow::{Context, Result, bail};
 use rmcp::cli::schema;
 use std::fs;
@@ -29,6 +30,14 @@ pub fn write_all() -> Result<()> {
             .with_context(|| format!("cannot write {path}"))?;
     }
     Ok(())
+}
+
+/// Has the tests write the pages of what they observe.
+pub fn observe_all() -> Result<()> {
+    let dist = build::everything(Build::Native)?;
+    ["test --package rmcp-gfx10 mutation", "test --package rmcp-hip-tests --test ways"]
+        .into_iter()
+        .try_for_each(|test| cargo(test).env("RMCP_WRITE", "1").env("RMCP_DIST", &dist).go())
 }
 
 /// Fails when one is not what its source gives.

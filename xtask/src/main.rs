@@ -22,7 +22,8 @@ usage: cargo xtask COMMAND
   build      build everything into <target>/rmcp, laid out as installed; with --portable into <target>/rmcp-portable,
              for systems from glibc 2.28 on
   demo       build, then run `rmcp demo`
-  generate   write the generated files anew: include/rmcp.h, docs/options.md, config/rmcp.toml, ...
+  generate   write the generated files anew: include/rmcp.h, docs/options.md, config/rmcp.toml, ...; with --observed
+             also those that tests write of what they see: docs/coverage.md, hip-tests/gfx10/MUTATION.md
   package    build for older systems too, then make the packages in <target>/packages; with --native of the build for
              this one, with a FOLDER of what is built there
   release    build the packages of this version, with checksums, a signature and notes
@@ -36,7 +37,12 @@ fn main() -> Result<()> {
     match command.as_str() {
         "build" => println!("built {}", build::everything(Build::asked(&rest)?)?.display()),
         "demo" => run::program(build::everything(Build::Native)?.join("bin/rmcp")).arg("demo").args(rest).go()?,
-        "generate" => generate::write_all()?,
+        "generate" => {
+            generate::write_all()?;
+            if rest.iter().any(|word| word == "--observed") {
+                generate::observe_all()?;
+            }
+        }
         "package" => {
             let dist = match rest.first().map(String::as_str) {
                 None => build::everything(Build::Portable)?,
