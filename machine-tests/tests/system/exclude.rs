@@ -94,9 +94,10 @@ fn of_two_rmcps_in_a_program_one_counts_and_rewrites() {
         let all = [output.stdout, output.stderr].concat();
         String::from_utf8(all).unwrap().lines().map(String::from).collect::<Vec<_>>()
     };
-    let once = "counters\t58\thipHostMalloc: 0 forwarded, 1 rewritten, 0 of the runtime";
+    let once = "\thipHostMalloc: 0 forwarded, 1 rewritten, 0 of the runtime";
     let [call, counters, log] = &lines("rmcp-run computes hipHostMalloc=0 counters")[..] else { panic!() };
-    assert_eq!((call.as_str(), counters.as_str()), (REWRITTEN.trim_end(), once));
+    assert_eq!(call, REWRITTEN.trim_end());
+    assert!(counters.ends_with(once), "{counters}");
     assert!(log.contains(" info: active; GPU 0 gfx1010"), "{log}");
 }
 
