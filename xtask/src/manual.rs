@@ -197,10 +197,11 @@ mod tests {
     #[test]
     fn every_command_has_a_man_page_without_faults() {
         let (_share, path) = written();
-        let pages: Vec<PathBuf> =
-            fs::read_dir(path.join("man/man1")).unwrap().map(|page| page.unwrap().path()).collect();
+        let pages = |section| fs::read_dir(path.join("man").join(section)).unwrap().map(|page| page.unwrap().path());
+        let pages: Vec<PathBuf> = ["man1", "man5", "man8"].into_iter().flat_map(pages).collect();
         let names: Vec<_> = pages.iter().filter_map(|page| page.file_stem().and_then(OsStr::to_str)).collect();
-        for name in ["rmcp", "rmcp-run", "rmcp-detect", "rmcp-config", "rmcp-config-check"] {
+        for name in ["rmcp", "rmcp-run", "rmcp-detect", "rmcp-config", "rmcp-config-check", "rmcp.toml", "rmcp-rescue"]
+        {
             assert!(names.contains(&name), "{name} is not among {names:?}");
         }
         for page in &pages {
@@ -220,6 +221,29 @@ mod tests {
         for row in TABLE {
             assert_eq!(page.contains(&row.env()), !row.system, "{}", row.name);
         }
+    }
+
+    #[test]
+    fn the_page_of_rmcp_rescue_says_what_its_help_says() {
+        let page = String::from_utf8(rescue().unwrap()).unwrap().replace('\\', "");
+        for line in USAGE.lines().filter(|line| line.contains("rmcp-rescue ")) {
+            assert!(page.contains(line.trim_start_matches("usage:").trim_start()), "{line}: {page}");
+        }
+        for line in USAGE.lines().filter(|line| line.starts_with("  ") && !line.contains("rmcp-rescue ")) {
+            let (name, what) = line.trim_start().split_once(' ').unwrap();
+            assert!(page.contains(&format!("fB{name}fR\n{}", what.trim_start())), "{line}: {page}");
+        }
+    }
+
+    #[test]
+    fn the_page_of_the_options_has_each_with_its_text() {
+        let (_share, path) = written();
+        let page = fs::read_to_string(path.join("man/man5/rmcp.toml.5")).unwrap().replace('\\', "");
+        for row in TABLE {
+            let heading = format!(".SH {}\n", row.name);
+            assert!(page.contains(&heading), "{}", row.name);
+        }
+        assert!(!page.contains('`') && !page.contains("]("), "{page}");
     }
 
     #[test]

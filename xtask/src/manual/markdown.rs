@@ -19,8 +19,10 @@ pub fn page(name: &str, section: u8, what: &str, markdown: &str) -> Result<Vec<u
             roff.text([roman(line)]);
         } else if let Some(heading) = line.strip_prefix("## ") {
             roff.control("SH", [heading]);
-        } else if let Some(item) = line.strip_prefix("- ").or_else(|| numbered(line)) {
+        } else if let Some(item) = line.strip_prefix("- ") {
             roff.control("IP", ["\\(bu", "2"]).text(inline(item));
+        } else if let Some((number, item)) = numbered(line) {
+            roff.control("IP", [&format!("{number}."), "4"]).text(inline(item));
         } else if line.is_empty() {
             roff.control("PP", []);
         } else if !line.starts_with("# ") && !line.starts_with("<!--") {
@@ -32,10 +34,9 @@ pub fn page(name: &str, section: u8, what: &str, markdown: &str) -> Result<Vec<u
     Ok(page)
 }
 
-/// The text of an item of a numbered list.
-fn numbered(line: &str) -> Option<&str> {
-    let (number, item) = line.split_once(". ")?;
-    number.bytes().all(|digit| digit.is_ascii_digit()).then_some(item)
+/// The number and the text of an item of a numbered list.
+fn numbered(line: &str) -> Option<(&str, &str)> {
+    line.split_once(". ").filter(|(number, _)| number.bytes().all(|digit| digit.is_ascii_digit()))
 }
 
 /// Bold for what stands between backticks; links without their addresses.
@@ -43,10 +44,27 @@ fn inline(line: &str) -> Vec<Inline> {
     let mut text = String::new();
     let mut rest = line;
     while let Some((before, after)) = rest.split_once("](") {
-        text += &before.replace('[', "");
+        let (ahead, name) = before.rsplit_once('[').unwrap_or(("", before));
+        text.extend([ahead, name]);
         rest = after.split_once(')').map_or("", |(_, after)| after);
     }
     text += rest;
     let part = |(place, part): (usize, &str)| if place % 2 == 1 { bold(part) } else { roman(part) };
     text.split('`').enumerate().map(part).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_page_of_docs_has_becomes_what_a_man_page_has() {
+        let markdown = "# Options\n\nThe `[a]` of [every one](all.md), then:\n\n1. first;\n2. last.\n\n```toml\na = 1\n```\n\n## a\n\n- `b`: c.\n";
+        let page = String::from_utf8(page("x", 5, "what it is", markdown).unwrap()).unwrap();
+        let (_, body) = page.split_once(".SH DESCRIPTION\n").unwrap();
+        let expected = "\
+            .PP\nThe \\fB[a]\\fR of every one, then:\n.PP\n.IP 1. 4\nfirst;\n.IP 2. 4\nlast.\n.PP\n\
+            .PP\n.RS 4\n.nf\na = 1\n.fi\n.RE\n.PP\n.PP\n.SH a\n.PP\n.IP \\(bu 2\n\\fBb\\fR: c.\n";
+        assert_eq!(body, expected);
+    }
 }
