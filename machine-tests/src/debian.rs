@@ -45,7 +45,6 @@ impl Release {
 /// A folder with a Debian system that nothing changes.
 #[derive(Clone, Debug)]
 pub struct Debian {
-    release: Release,
     root: PathBuf,
 }
 
@@ -64,17 +63,12 @@ impl Debian {
         if fs::read_to_string(stamp(&root)).unwrap_or_default() != made_with(release).join(" ") {
             bootstrap(release, &root)?;
         }
-        Ok(Self { release, root })
+        Ok(Self { root })
     }
 
     /// Its root folder.
     pub fn root(&self) -> &Path {
         &self.root
-    }
-
-    /// Which one it is.
-    pub fn release(&self) -> Release {
-        self.release
     }
 }
 
