@@ -67,11 +67,13 @@ fn what_fails_with_rmcp_alone_is_named_and_the_status_says_so() {
     let compiled = Command::new("cc").args(["-shared", "-fPIC", "-o"]).arg(&gate).arg(&source).status().unwrap();
     assert!(compiled.success());
 
-    let arguments = ["--category", "pinned", "--category", "managed"];
+    let arguments = ["--category", "pinned", "--category", "managed", "--category", "speed"];
     let Some(output) = selftest(Release::Rocm643, Some(&gate), &arguments) else { return };
     let text = String::from_utf8_lossy(&output.stdout);
     assert_eq!(output.status.code(), Some(1), "{text}");
-    assert!(text.contains("pinned, with RMCP: ") && text.contains("hipErrorOutOfMemory"), "{text}");
+    for category in ["pinned", "speed"] {
+        assert!(text.contains(&format!("{category}, with RMCP: ")) && text.contains("hipErrorOutOfMemory"), "{text}");
+    }
     assert!(!text.contains("without RMCP: ") && !text.contains("managed, with RMCP"), "{text}");
 }
 
