@@ -58,7 +58,7 @@ pub struct Shown {
     program: Option<String>,
     /// The files that are read, weak to strong.
     files: Vec<ConfigFile>,
-    /// Whether the sections [system] of the files count: programs started here have RMCP from `rmcp enable --system`.
+    /// Whether the sections `[system]` of the files count: programs started here have RMCP from `rmcp enable --system`.
     system: bool,
     /// Why RMCP leaves this program alone; null: it does not.
     left_alone: Option<String>,

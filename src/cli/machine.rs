@@ -109,14 +109,14 @@ impl InForce {
 }
 
 /// What the options of a program come from that is started here: this command's own sections interest nobody, and the
-/// sections [system] count where it has RMCP from `rmcp enable --system` alone. `root` as for [`Machine::read`].
+/// sections `[system]` count where it has RMCP from `rmcp enable --system` alone. `root` as for [`Machine::read`].
 pub fn sources(root: &Path) -> Sources {
     let entry = System::at(root).entry().ok().flatten();
     let system = entry.is_some_and(|entry| is_system_wide(entry.as_bytes())) && !library::in_environment();
     Sources { system, program: None, ..Sources::from_process() }
 }
 
-/// The programs to which [system] restricts RMCP where the list has it by this entry; None: it does not.
+/// The programs to which `[system]` restricts RMCP where the list has it by this entry; None: it does not.
 pub fn only(entry: &str) -> Option<InForce> {
     let system = is_system_wide(entry.as_bytes());
     let loaded = Options::load(&Sources { system, program: None, ..Sources::from_process() });

@@ -1,6 +1,6 @@
 //! Finding the options of a process: files, their sections, environment.
 //!
-//! From weak to strong: the defaults; the files in order; their sections [system] in order, where those count; their
+//! From weak to strong: the defaults; the files in order; their sections `[system]` in order, where those count; their
 //! sections for this program in order; the environment.
 //! What is wrong falls to the layer below it and leaves one complaint.
 
@@ -67,7 +67,7 @@ struct Entry {
     place: Place,
 }
 
-/// Files, read: the general entries, those of their sections [system] and those of the program's, weak to strong.
+/// Files, read: the general entries, those of their sections `[system]` and those of the program's, weak to strong.
 #[derive(Default)]
 struct Layers {
     general: Vec<Entry>,
@@ -194,7 +194,7 @@ impl Reader<'_> {
         self.layers.program.extend(by_name.into_iter().chain(by_path));
     }
 
-    /// `system`: whether it is [system].
+    /// `system`: whether it is `[system]`.
     fn section(&mut self, section: DeTable<'_>, file: &File<'_>, system: bool) -> Vec<Entry> {
         let entries = section
             .into_iter()

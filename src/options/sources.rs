@@ -28,7 +28,7 @@ pub struct Sources {
     pub environment: Vec<(OsString, OsString)>,
     /// The program, for its sections; None: the question is about none in particular.
     pub program: Option<Program>,
-    /// Whether the sections [system] count: the program has RMCP through /etc/ld.so.preload.
+    /// Whether the sections `[system]` count: the program has RMCP through /etc/ld.so.preload.
     pub system: bool,
 }
 
@@ -43,7 +43,7 @@ pub struct Program {
 
 impl Sources {
     /// Those of this process: RMCP_CONFIG alone when it is set, else /etc/rmcp.toml and the user's file; then the
-    /// environment. Without the sections [system]. Not for a process with AT_SECURE, which must trust none of them.
+    /// environment. Without the sections `[system]`. Not for a process with AT_SECURE, which must trust none of them.
     pub fn from_process() -> Self {
         let ours = |name: &OsStr| name.as_encoded_bytes().starts_with(b"RMCP_") || name == SYSTEM_FENCES.0;
         let environment: Vec<_> = env::vars_os().filter(|(name, _)| ours(name)).collect();

@@ -33,7 +33,7 @@ pub struct Choice {
 pub struct Row {
     /// The key in a file; the environment name derives from it.
     pub name: &'static str,
-    /// Whether the section [system] is its one place: then its environment variable is refused.
+    /// Whether the section `[system]` is its one place: then its environment variable is refused.
     pub system: bool,
     /// What it takes.
     pub kind: Kind,

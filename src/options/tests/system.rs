@@ -1,4 +1,4 @@
-//! The programs that RMCP leaves alone, and the sections [system].
+//! The programs that RMCP leaves alone, and the sections `[system]`.
 
 use super::*;
 
