@@ -87,7 +87,7 @@ fn files(program: &str, arguments: &[&str], package: &Path, path: impl Fn(&str) 
 fn the_packages_have_the_same_files() {
     let (Some(deb), Some(rpm), Some(archive)) = (deb(), rpm(), archive()) else { return };
     let Some(_) = output("rpm", &["--query", "--package"], &rpm) else { return };
-    let file = |path: &str| (!path.ends_with('/')).then(|| path.to_owned());
+    let file = |path: &str| (!path.is_empty() && !path.ends_with('/')).then(|| path.to_owned());
     let of_archive = files("tar", &["--list", "--file"], &archive, |line| file(line.split_once('/')?.1));
     let of_rpm = files("rpm", &["--query", "--list", "--package"], &rpm, |line| file(line.strip_prefix("/usr/")?));
     let of_deb =
