@@ -1,12 +1,14 @@
 //! Throw-away Debian machines: what has to be tried on a whole machine is tried there, never on this one.
 //!
 //! A [`Debian`] is made once and stays in the cache. A [`Machine`] is a layer of files over it; its programs run in mount
-//! and process namespaces of their own, with that as their root folder. It needs root.
+//! and process namespaces of their own, with that as their root folder. It needs root. What takes a machine that boots is
+//! tried in a virtual one: [`vm`].
 #![forbid(unsafe_code)]
 
 mod debian;
 mod machine;
 mod packages;
+pub mod vm;
 
 pub use debian::{Debian, Release};
 pub use machine::Machine;

@@ -7,7 +7,7 @@ use anyhow::{Result, bail};
 use std::path::{Path, PathBuf};
 
 /// The programs that the build and the tests call, and Debian's packages of them.
-const PROGRAMS: [(&str, &str); 17] = [
+const PROGRAMS: [(&str, &str); 19] = [
     ("c++", "g++"),
     ("dpkg", "dpkg"),
     ("apt-get", "apt"),
@@ -16,6 +16,8 @@ const PROGRAMS: [(&str, &str); 17] = [
     ("gpg", "gnupg"),
     ("strace", "strace"),
     ("mmdebstrap", "mmdebstrap"),
+    ("mke2fs", "e2fsprogs"),
+    ("qemu-system-x86_64", "qemu-system-x86"),
     ("mandoc", "mandoc"),
     ("zsh", "zsh"),
     ("fish", "fish"),

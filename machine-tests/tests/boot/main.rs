@@ -1,0 +1,47 @@
+//! RMCP on machines that really boot: Debian 12 with its kernel and systemd, in virtual machines.
+
+mod boot;
+mod confirm;
+mod power;
+mod rescue;
+mod security;
+
+use rmcp_machine_tests::require;
+use rmcp_machine_tests::vm::{Base, Disk, Vm};
+
+/// A machine's disk, with RMCP's package at hand. None, after a loud word, where there can be none.
+fn disk() -> Option<Disk> {
+    let base = require("a Debian system to boot", Base::fetch())?;
+    require("a disk for a virtual machine", Disk::new(&base, &[("abort.so", ABORTING)]))
+}
+
+/// A library that ends every program which loads it.
+const ABORTING: &str = "void abort(void); __attribute__((constructor)) static void start(void) { abort(); }";
+
+/// Installs RMCP, which enables nothing.
+fn install(vm: &mut Vm) {
+    vm.says(&format!("mount -o ro {} /mnt && dpkg --force-unsafe-io --install /mnt/rmcp_*.deb", Disk::MEDIUM));
+}
+
+/// Whether the list names RMCP.
+const LIST: &str = "cat /etc/ld.so.preload 2> /dev/null || true";
+
+/// What systemd says of the machine once all is started, and which units failed.
+const STATE: &str = "systemctl is-system-running --wait; systemctl --failed --no-legend --plain";
+
+/// The programs that run and do not have RMCP.
+const WITHOUT: &str = "for maps in /proc/[0-9]*/maps; do
+    [ -s $maps ] && ! grep -q /librmcp[.]so $maps && cat ${maps%maps}comm; done; true";
+
+/// Ends the machine as a power cut does: nothing more is written. (Linux, Documentation/admin-guide/sysrq.rst)
+const POWER_CUT: &str = "echo b > /proc/sysrq-trigger";
+
+/// Puts a file into the place of the libraries that the list names, and brings that to the disk, all by a program that
+/// runs already: perhaps none can start after it.
+fn library_replaced_by(file: &str) -> String {
+    let libraries = "/usr/lib/rmcp/system/*/lib/*/librmcp.so";
+    format!(
+        "for library in {libraries}; do cp {file} $library.new; done
+        perl -e 'for (glob \"{libraries}\") {{ rename \"$_.new\", $_ or die }} syscall 162'" // sync(2)
+    )
+}

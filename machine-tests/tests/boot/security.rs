@@ -1,0 +1,69 @@
+//! Machines whose kernel restricts programs beyond their user: SELinux, AppArmor.
+
+use super::{LIST, STATE, WITHOUT, disk, install};
+use rmcp_machine_tests::vm::{AGENT_ONLY, Said, Vm};
+
+const SELINUX: &str = "security=selinux selinux=1 enforcing=1";
+
+/// What SELinux has refused of RMCP since the boot.
+const REFUSED: &str = "journalctl --boot --no-pager | grep 'avc: *denied' | grep -E 'rmcp|preload' || true";
+
+#[test]
+fn a_machine_under_selinux_boots_with_rmcp_in_every_process() {
+    let Some(disk) = disk() else { return };
+    let mut vm = Vm::boot(&disk, SELINUX);
+    let state = vm.run(STATE);
+    assert_eq!(vm.says("getenforce"), "Enforcing");
+    install(&mut vm);
+    vm.says("rmcp enable --system");
+    assert_eq!(vm.says("restorecon -n -v -R /etc/ld.so.preload /usr/lib/rmcp"), "", "the policy wants these labels");
+    vm.ends_by("systemctl poweroff");
+
+    let mut vm = Vm::boot(&disk, SELINUX);
+    assert_eq!(vm.run(STATE), state);
+    assert_eq!(vm.says(WITHOUT), "");
+    vm.says("rmcp disable --system");
+    vm.says("rmcp enable --system --confirm-within 1h");
+    vm.says("systemctl start rmcp-rollback.service");
+    assert_eq!(vm.says(LIST), "");
+    assert_eq!(vm.says(REFUSED), "");
+}
+
+/// What a copy of cat says of its own libraries, and its complaints, when a profile allows it so much.
+fn confined(vm: &mut Vm, rules: &str, prefix: &str) -> Said {
+    vm.says(&format!(
+        "apparmor_parser --replace --skip-cache <<'PROFILE'
+include <tunables/global>
+profile confined /usr/local/bin/confined {{
+    {rules}
+    /usr/local/bin/confined mr,
+    @{{PROC}}/@{{pid}}/maps r,
+}}
+PROFILE"
+    ));
+    vm.run(&format!("{prefix} /usr/local/bin/confined /proc/self/maps | grep -o -m 1 'librmcp[.]so'"))
+}
+
+#[test]
+fn a_program_under_apparmor_has_rmcp_where_its_profile_allows_libraries_and_runs_without_elsewhere() {
+    let Some(disk) = disk() else { return };
+    let mut vm = Vm::boot(&disk, AGENT_ONLY);
+    vm.says("mount -t securityfs securityfs /sys/kernel/security");
+    assert_eq!(vm.says("cat /sys/module/apparmor/parameters/enabled"), "Y", "as Debian has it");
+    install(&mut vm);
+    vm.says("rmcp enable --system; cp /bin/cat /usr/local/bin/confined; chmod u+s /usr/local/bin/confined");
+    let nobody = "setpriv --reuid 65534 --regid 65534 --clear-groups";
+    let base = "include <abstractions/base>";
+    let own = "/etc/ld.so.cache r, /usr/lib/x86_64-linux-gnu/*.so* mr,";
+
+    for user in ["", nobody] {
+        let said = confined(&mut vm, base, user);
+        assert_eq!((said.out.as_str(), said.error.as_str()), ("librmcp.so", ""), "Debian's rules for all programs");
+        let said = confined(&mut vm, own, user);
+        assert_eq!((said.out.as_str(), said.error.as_str()), ("", ""), "it cannot read the list");
+        let said = confined(&mut vm, &format!("{own} /etc/ld.so.preload r,"), user);
+        assert!(said.error.contains("cannot be preloaded") && said.error.lines().count() == 1, "{said:?}");
+        let said = confined(&mut vm, &format!("{own} /etc/ld.so.preload r, /usr/lib/rmcp/system/** mr,"), user);
+        assert_eq!((said.out.as_str(), said.error.as_str()), ("librmcp.so", ""), "what docs/system.md says to add");
+    }
+}
