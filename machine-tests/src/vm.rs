@@ -56,7 +56,8 @@ impl Vm {
         command.args(["-nodefaults", "-no-user-config", "-display", "none", "-nic", "none", "-no-reboot"]);
         command.args(["-accel", accelerator(), "-m", "512"]);
         command.arg("-kernel").arg(disk.base.kernel()).arg("-initrd").arg(disk.base.initrd());
-        command.arg("-append").arg(format!("root=/dev/vda console=ttyS0 {parameters}"));
+        // The kernel would check whether its timer ticks in time, and stop; an emulated one may be late.
+        command.arg("-append").arg(format!("root=/dev/vda console=ttyS0 no_timer_check {parameters}"));
         command.arg("-drive").arg(format!("file={},format=qcow2,if=virtio", disk.image().display()));
         command.arg("-drive").arg(format!("file={},format=raw,if=virtio,readonly=on", disk.medium.display()));
         command.args(["-serial", "stdio", "-device", "virtio-rng-pci", "-device", "virtio-serial-pci"]);
