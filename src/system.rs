@@ -12,9 +12,11 @@
 //! | [`stub`] | the empty library for loaders that RMCP has nothing for |
 //! | [`trial`] | programs run with a list that only they see |
 //! | [`confirm`] | the way back when nobody confirms |
+//! | `label` | SELinux's label of the list |
 //! | [`rescue`] | what rmcp-rescue says of itself |
 
 pub mod confirm;
+mod label;
 pub mod list;
 pub mod loaders;
 pub mod rescue;
@@ -192,6 +194,7 @@ impl System {
             };
         }
         let temporary = path.with_extension("preload.rmcp-new");
+        label::create(self, &temporary).map_err(at("create", &temporary))?;
         write_synced(&temporary, new, 0o644)?;
         fs::rename(&temporary, &path).map_err(at("replace", &path))?;
         sync_folder(&path)
