@@ -1,8 +1,8 @@
 //! `cargo xtask test`: every check, from installing what it needs to the last test.
 
 use crate::build::{self, Build};
-use crate::generate;
 use crate::run::{cargo, program};
+use crate::{generate, package};
 use anyhow::{Result, bail};
 use std::path::{Path, PathBuf};
 
@@ -40,7 +40,8 @@ pub fn everything() -> Result<()> {
     cargo("doc --workspace --exclude rmcp-gate --no-deps --document-private-items")
         .env("RUSTDOCFLAGS", "--deny warnings --allow rustdoc::private_intra_doc_links")
         .go()?;
-    cargo("test --workspace --exclude rmcp-gate").env("RMCP_DIST", &dist).go()
+    let packages = package::everything(&dist)?;
+    cargo("test --workspace --exclude rmcp-gate").env("RMCP_DIST", &dist).env("RMCP_PACKAGES", packages).go()
 }
 
 /// As root installs the programs that are missing; otherwise names them.
