@@ -44,11 +44,16 @@ fn asset(root: &Root, file: &Path) -> Result<Value> {
     Ok(asset.into())
 }
 
-/// Adds to a script what removes the folders that are RMCP's alone: cargo-generate-rpm packs none, so rpm leaves them.
+/// Adds to a script what removes the folders that no other package need have, deepest first and where they are empty:
+/// cargo-generate-rpm packs none, so rpm leaves them.
 fn remove_folders(script: &Path, files: &[PathBuf]) -> Result<()> {
-    let folders = files.iter().filter_map(|file| file.parent()).filter(|folder| folder.ends_with("rmcp"));
-    let folders: BTreeSet<_> = folders.map(|folder| format!("/{}", folder.display())).collect();
-    let folders = folders.into_iter().collect::<Vec<_>>().join(" ");
+    let own = |folder: &&Path| {
+        let shells = ["usr/share/fish", "usr/share/zsh"];
+        folder.ends_with("rmcp") || shells.iter().any(|shell| folder.starts_with(shell))
+    };
+    let folders: BTreeSet<_> = files.iter().flat_map(|file| file.ancestors().skip(1)).filter(own).collect();
+    let folders: Vec<_> = folders.into_iter().rev().map(|folder| format!("/{}", folder.display())).collect();
+    let folders = folders.join(" ");
     let text = fs::read_to_string(script)?;
     Ok(fs::write(script, format!("{text}if [ \"$1\" = 0 ]; then\n    rmdir {folders} 2>/dev/null || :\nfi\n"))?)
 }
