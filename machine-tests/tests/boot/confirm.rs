@@ -1,6 +1,6 @@
 //! `rmcp enable --system --confirm-within` where systemd runs the machine.
 
-use super::{LIST, POWER_CUT, STATE, disk, install, library_replaced_by};
+use super::{LIST, POWER_CUT, PROGRAMS, STATE, disk, install, library_replaced_by};
 use rmcp_machine_tests::vm::{AGENT_ONLY, Vm};
 
 /// Waits until rmcp-rescue has said something to the journal; then stops reading it.
@@ -43,9 +43,9 @@ fn boots_after(prepare: &str) -> Option<Vm> {
 fn a_boot_takes_back_what_nobody_confirmed_before_services_start() {
     let Some(mut vm) = boots_after("sync") else { return };
     assert_eq!(vm.says(LIST), "");
-    let with = "for maps in /proc/[0-9]*/maps; do grep -q /librmcp[.]so $maps && cat ${maps%maps}comm; done; true";
-    let early = vm.says(with);
-    assert!(early.lines().all(|name| name.starts_with("systemd")), "{early}");
+    let programs = vm.says(PROGRAMS);
+    let early: Vec<_> = programs.lines().filter_map(|line| line.strip_prefix("with ")).collect();
+    assert!(early.contains(&"systemd") && early.iter().all(|name| name.starts_with("systemd")), "{programs}");
     assert_eq!(vm.says("ls -d /var/lib/rmcp /etc/systemd/system/*.wants/rmcp* 2> /dev/null; true"), "");
     // The first process still has it mapped.
     vm.says("rmcp disable --system");

@@ -29,9 +29,11 @@ const LIST: &str = "cat /etc/ld.so.preload 2> /dev/null || true";
 /// What systemd says of the machine once all is started, and which units failed.
 const STATE: &str = "systemctl is-system-running --wait; systemctl --failed --no-legend --plain";
 
-/// The programs that run and do not have RMCP.
-const WITHOUT: &str = "for maps in /proc/[0-9]*/maps; do
-    [ -s $maps ] && ! grep -q /librmcp[.]so $maps && cat ${maps%maps}comm; done; true";
+/// The programs that run, each after the word that says whether RMCP is in it. The kernel's own have no maps.
+const PROGRAMS: &str = "for process in /proc/[0-9]*; do
+    { maps=$(< $process/maps) && name=$(< $process/comm); } 2> /dev/null || continue
+    case $maps in '') ;; */librmcp.so*) echo with $name ;; *) echo without $name ;; esac
+done";
 
 /// Ends the machine as a power cut does: nothing more is written. (Linux, Documentation/admin-guide/sysrq.rst)
 const POWER_CUT: &str = "echo b > /proc/sysrq-trigger";
