@@ -48,8 +48,8 @@ fn machine() -> Option<&'static Tree> {
     if let Some(tree) = TREE.get() {
         return tree.as_ref();
     }
-    // SAFETY: gettid has no precondition.
-    let thread = unsafe { libc::gettid() };
+    // SAFETY: takes nothing and cannot fail. glibc has a function for it from 2.30 on.
+    let thread = unsafe { libc::syscall(libc::SYS_gettid) } as i32;
     if LOADER.load(Ordering::Relaxed) == thread {
         return None;
     }

@@ -10,7 +10,7 @@
 mod resolve;
 mod slots;
 
-use core::arch::naked_asm;
+use core::arch::{asm, global_asm, naked_asm};
 use core::ffi::{CStr, c_char, c_int, c_void};
 use core::ptr::null_mut;
 use core::sync::atomic::{AtomicBool, AtomicI32, AtomicPtr, Ordering};
@@ -107,7 +107,8 @@ extern "C" fn bind(export: &Export, caller: usize) -> *mut c_void {
     // SAFETY: as above.
     let saved = unsafe { *errno };
     let target = SLOTS.bind(&export.slot, export.unbound as *mut c_void, || {
-        ask_core(export, caller).or_else(|| without_core(export, caller)).unwrap_or_else(|| {
+        let found = if has_loader() { ask_core(export, caller).or_else(|| without_core(export, caller)) } else { None };
+        found.unwrap_or_else(|| {
             let answer: extern "C" fn() -> c_int = match export.library {
                 Some(Library::Hip) => missing_hip,
                 Some(Library::Hsa) => missing_hsa,
@@ -120,6 +121,18 @@ extern "C" fn bind(export: &Export, caller: usize) -> *mut c_void {
     // SAFETY: as above.
     unsafe { *errno = saved };
     target
+}
+
+// Before glibc 2.34 these are in libdl.so.2. Asked for weakly, they make no process load that file which would not: one
+// that has come to a runtime has it.
+global_asm!(".weak dlopen", ".weak dlsym", ".weak dlclose");
+
+/// Whether this process has the functions above.
+fn has_loader() -> bool {
+    let dlsym: usize;
+    // SAFETY: reads the gate's own table of addresses, whose entries are final before any code runs.
+    unsafe { asm!("mov {}, [rip + dlsym@GOTPCREL]", out(reg) dlsym, options(nostack, preserves_flags, readonly)) };
+    dlsym != 0
 }
 
 static SLOTS: Slots = Slots { released: AtomicBool::new(false) };
