@@ -1,10 +1,9 @@
 //! `cargo xtask build`: every artefact with its own profile, laid out as installed.
 
-use crate::manual;
 use crate::run::{Run, cargo, program, root, target};
 use crate::zig::{TARGET, Zig};
+use crate::{manual, symbols};
 use anyhow::{Context, Result, bail};
-use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -44,7 +43,6 @@ pub fn everything(build: Build) -> Result<PathBuf> {
     tools.cargo("--release --package rmcp-core --lib", GLIBC, &tools.unwinder()?)?;
     tools.cargo("--release --package rmcp-kfd --lib", GLIBC, &tools.unwinder()?)?;
     tools.cargo("--profile gate --package rmcp-gate --lib", GATE_GLIBC, &[])?;
-    tools.rescue()?;
 
     let dist = tools.dist();
     let built = tools.built();
@@ -54,7 +52,7 @@ pub fn everything(build: Build) -> Result<PathBuf> {
         (built.join("gate/librmcp.so"), "lib/rmcp/librmcp.so"),
         (built.join("release/librmcp_core.so"), "lib/rmcp/librmcp_core.so"),
         (built.join("release/librmcp_kfd.so"), "lib/rmcp/librmcp_kfd.so"),
-        (tools.folder().join(TARGET).join("release/rmcp-rescue"), "lib/rmcp/rmcp-rescue"),
+        (tools.rescue()?, "lib/rmcp/rmcp-rescue"),
         (root().join("include/rmcp.h"), "include/rmcp.h"),
         (root().join("config/rmcp.toml"), "share/rmcp/rmcp.toml"),
         (root().join("config/systemd/rmcp-rollback.service"), "lib/systemd/system/rmcp-rollback.service"),
@@ -66,6 +64,9 @@ pub fn everything(build: Build) -> Result<PathBuf> {
         tools.client(client, &dist.join(format!("lib/rmcp/rmcp-{client}-client")))?;
     }
     manual::write(&dist.join("share"))?;
+    if build == Build::Portable {
+        symbols::check(&dist)?;
+    }
     Ok(dist)
 }
 
@@ -96,7 +97,7 @@ impl Tools {
     }
 
     /// Builds one library or program for machines with `glibc`, with more arguments for rustc in its last step.
-    fn cargo(&self, arguments: &str, glibc: &str, rustc: &[OsString]) -> Result<()> {
+    fn cargo(&self, arguments: &str, glibc: &str, rustc: &[String]) -> Result<()> {
         let cargo = match &self.0 {
             Some(zig) => self.portable(zig.cargo(arguments, glibc), &[])?,
             None => cargo("rustc").args(arguments.split(' ')),
@@ -105,46 +106,43 @@ impl Tools {
     }
 
     /// The static command, with the C library of the machine that builds: no other comes as an archive. Naming the
-    /// target keeps its flags from what runs during the build, and its files apart.
-    fn rescue(&self) -> Result<()> {
+    /// target keeps its flags from what runs during the build. It has a folder of its own: cargo knows what was built
+    /// with other flags only as out of date.
+    fn rescue(&self) -> Result<PathBuf> {
         const STATIC: &str = "-Ctarget-feature=+crt-static";
+        let folder = self.folder().join("static");
         let cargo = cargo("build --release --package rmcp --bin rmcp-rescue --no-default-features --features system")
             .args(["--target", TARGET]);
-        match self.0 {
-            Some(_) => self.portable(cargo, &[STATIC])?.go(),
-            None => cargo.env("RUSTFLAGS", STATIC).go(),
-        }
+        let cargo = match self.0 {
+            Some(_) => self.portable(cargo, &[STATIC])?,
+            None => cargo.env("RUSTFLAGS", STATIC),
+        };
+        cargo.env("CARGO_TARGET_DIR", &folder).go()?;
+        Ok(folder.join(TARGET).join("release/rmcp-rescue"))
     }
 
     /// A cargo whose work leaves the machine: stripped, and without the paths of it.
     fn portable(&self, cargo: Run, flags: &[&str]) -> Result<Run> {
-        let home = std::env::var_os("CARGO_HOME").map(PathBuf::from);
-        let home = home.or_else(|| Some(std::env::home_dir()?.join(".cargo"))).context("there is no home folder")?;
-        // The last that fits is used.
-        let places = [(root(), "/rmcp"), (&target(), "/rmcp/target"), (&home, "/cargo")];
-        let mut flags: Vec<_> = flags.iter().map(ToString::to_string).collect();
-        let mut compiler = Vec::new();
-        for (place, name) in places {
-            flags.push(format!("--remap-path-prefix={}={name}", place.display()));
-            compiler.push(format!("-ffile-prefix-map={}={name}", place.display()));
-        }
+        let flags = flags.iter().map(ToString::to_string);
+        let places =
+            places()?.into_iter().map(|(place, name)| format!("--remap-path-prefix={}={name}", place.display()));
         Ok(cargo
             .env("CARGO_TARGET_DIR", self.folder())
-            .env("CARGO_ENCODED_RUSTFLAGS", flags.join("\x1f"))
-            .env(&format!("CFLAGS_{}", TARGET.replace('-', "_")), compiler.join(" "))
+            .env("CARGO_ENCODED_RUSTFLAGS", flags.chain(places).collect::<Vec<_>>().join("\x1f"))
             .env("CARGO_PROFILE_RELEASE_STRIP", "symbols")
             .env("CARGO_PROFILE_GATE_STRIP", "symbols"))
     }
 
     /// Links this machine's libgcc_s by its name, in the place of zig's unwinder: a process must have one alone, and
     /// programs of C++ bring this one. See docs/portability.md.
-    fn unwinder(&self) -> Result<Vec<OsString>> {
+    fn unwinder(&self) -> Result<Vec<String>> {
         if self.0.is_none() {
             return Ok(Vec::new());
         }
         let output = Command::new("cc").arg("-print-file-name=libgcc_s.so.1").output().context("run cc")?;
-        let path = String::from_utf8(output.stdout).context("the path of libgcc_s.so.1")?;
-        Ok(vec![format!("-Clink-arg={}", path.trim()).into()])
+        let path = PathBuf::from(String::from_utf8(output.stdout)?.trim());
+        let path = path.canonicalize().context("the C compiler has no libgcc_s.so.1")?;
+        Ok(vec![format!("-Clink-arg={}", path.display())])
     }
 
     /// A program behind `rmcp demo` or `rmcp selftest`. It is bound to whichever runtime it finds when it runs, so one
@@ -165,6 +163,14 @@ impl Tools {
             .go()?;
         linker.args(["-pie", "-Wl,-z,lazy", "-o"]).arg(to).arg(&object).arg("-ldl").go()
     }
+}
+
+/// The folders of this machine that compilers write into what they make, and what stands there instead. The last that
+/// fits is used.
+pub fn places() -> Result<[(PathBuf, &'static str); 3]> {
+    let cargo = std::env::var_os("CARGO_HOME").map(PathBuf::from);
+    let cargo = cargo.or_else(|| Some(std::env::home_dir()?.join(".cargo"))).context("there is no home folder")?;
+    Ok([(root().to_owned(), "/rmcp"), (target(), "/rmcp/target"), (cargo, "/cargo")])
 }
 
 /// Copies by renaming: a process may hold the old file.

@@ -7,11 +7,12 @@ use anyhow::{Result, bail};
 use std::path::{Path, PathBuf};
 
 /// The programs that the build and the tests call, and Debian's packages of them.
-const PROGRAMS: [(&str, &str); 19] = [
+const PROGRAMS: [(&str, &str); 20] = [
     ("c++", "g++"),
     ("dpkg", "dpkg"),
     ("apt-get", "apt"),
     ("python3", "python3"),
+    ("pip3", "python3-pip"),
     ("git", "git"),
     ("gpg", "gnupg"),
     ("strace", "strace"),
@@ -34,7 +35,8 @@ pub fn everything() -> Result<()> {
     install_prerequisites()?;
     cargo("fmt --all --check").go()?;
     generate::check_all()?;
-    let dist = build::everything(Build::Native)?;
+    // What is released is what is tested.
+    let dist = build::everything(Build::Portable)?;
     cargo("clippy --workspace --exclude rmcp-gate --all-targets -- --deny warnings").go()?;
     cargo("clippy --profile gate --package rmcp-gate -- --deny warnings").go()?;
     cargo("doc --workspace --exclude rmcp-gate --no-deps --document-private-items")

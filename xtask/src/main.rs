@@ -8,6 +8,7 @@ mod manual;
 mod package;
 mod release;
 mod run;
+mod symbols;
 #[cfg(test)]
 mod texts;
 mod tools;

@@ -1,30 +1,98 @@
 //! Tools of others that the builds call: each of one version, compiled or downloaded once into RMCP's cache.
 
-use crate::run::{cargo, target};
-use anyhow::Result;
-use std::path::PathBuf;
+use crate::run::{cargo, program, target};
+use anyhow::{Context, Result, ensure};
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
 
-/// A command that cargo installs.
+/// A program of a package registry.
 pub struct Tool {
     name: &'static str,
     version: &'static str,
+    /// Where it lies in what is installed.
+    program: &'static str,
+    registry: Registry,
 }
 
+enum Registry {
+    /// Of cargo, which compiles its packages and checks them by the index.
+    Crates,
+    /// PyPI, whose wheels hold the program. The checksum is that of the wheel for x86_64.
+    Pypi { sha256: &'static str },
+}
+use Registry::{Crates, Pypi};
+
 /// Makes the .deb.
-pub const CARGO_DEB: Tool = Tool { name: "cargo-deb", version: "3.8.0" };
+pub const CARGO_DEB: Tool = Tool { name: "cargo-deb", version: "3.8.0", program: "bin/cargo-deb", registry: Crates };
 /// Makes the .rpm.
-pub const CARGO_GENERATE_RPM: Tool = Tool { name: "cargo-generate-rpm", version: "0.21.1" };
+pub const CARGO_GENERATE_RPM: Tool =
+    Tool { name: "cargo-generate-rpm", version: "0.21.1", program: "bin/cargo-generate-rpm", registry: Crates };
+/// Puts zig in the linker's place.
+pub const CARGO_ZIGBUILD: Tool = Tool {
+    name: "cargo-zigbuild",
+    version: "0.24.0",
+    program: "bin/cargo-zigbuild",
+    registry: Pypi { sha256: "484412e39e4c6039474535ce97ee75a22bab22d58233056f8ec8a8f9034bb957" },
+};
+/// Compiles C and C++, and links, for every glibc.
+pub const ZIG: Tool = Tool {
+    name: "ziglang",
+    version: "0.17.0",
+    program: "ziglang/zig",
+    registry: Pypi { sha256: "97079827064a7492cce5541ceb438ae8003ce1e54e399676da2d62fb7a5dc08b" },
+};
+
+/// Where the tools are, and what they keep from one run to the next.
+pub fn folder() -> Result<PathBuf> {
+    Ok(rmcp_stacks::cache_dir()?.join("tools"))
+}
 
 impl Tool {
     /// Its program, installed unless the cache has it.
     pub fn program(&self) -> Result<PathBuf> {
-        let Tool { name, version } = self;
-        let folder = rmcp_stacks::cache_dir()?.join("tools").join(format!("{name}-{version}"));
-        let program = folder.join("bin").join(name);
-        if !program.is_file() {
-            let install = cargo(&format!("install --locked --quiet {name} --version ={version}"));
-            install.arg("--root").arg(&folder).arg("--target-dir").arg(target().join("tools")).go()?;
+        let tools = folder()?;
+        fs::create_dir_all(&tools).with_context(|| format!("create {}", tools.display()))?;
+        let beside = |what| tools.join(format!("{}-{}{what}", self.name, self.version));
+        // Another build may be about to install it; the lock ends with the file.
+        let lock = File::create(beside(".lock")).context("create a lock")?;
+        lock.lock().context("lock the cache")?;
+        let installed = beside("");
+        if !installed.is_dir() {
+            let new = beside(".new");
+            if new.exists() {
+                fs::remove_dir_all(&new)?;
+            }
+            self.install(&new, &beside(".txt"))?;
+            fs::rename(&new, &installed)?;
         }
+        let program = installed.join(self.program);
+        ensure!(program.is_file(), "{} is missing; remove {}", program.display(), installed.display());
         Ok(program)
+    }
+
+    /// Installs it into `folder`, and may write `list`.
+    fn install(&self, folder: &Path, list: &Path) -> Result<()> {
+        let Tool { name, version, .. } = self;
+        match self.registry {
+            Crates => cargo(&format!("install --locked --quiet {name} --version ={version}"))
+                .arg("--root")
+                .arg(folder)
+                .arg("--target-dir")
+                .arg(target().join("tools"))
+                .go(),
+            Pypi { sha256 } => {
+                fs::write(list, format!("{name}=={version} --hash=sha256:{sha256}\n"))?;
+                program("pip3")
+                    .args(["install", "--quiet", "--no-deps", "--only-binary", ":all:", "--require-hashes"])
+                    .arg("--target")
+                    .arg(folder)
+                    .arg("--requirement")
+                    .arg(list)
+                    // It is no environment of Python's that it writes into.
+                    .env("PIP_ROOT_USER_ACTION", "ignore")
+                    .go()
+                    .context("pip3 (Debian's package: python3-pip) installs a tool of PyPI")
+            }
+        }
     }
 }
