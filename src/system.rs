@@ -34,6 +34,8 @@ use std::time::Duration;
 
 /// What every loader of glibc reads before a program starts. (ld.so(8))
 pub const LIST: &str = "/etc/ld.so.preload";
+/// A new list before its rename; there is one left where a change was ended just then.
+const HALF: &str = "/etc/ld.so.preload.rmcp-new";
 
 /// Why the machine was left as it is.
 #[derive(Debug, thiserror::Error)]
@@ -193,7 +195,7 @@ impl System {
                 _ => sync_folder(&path),
             };
         }
-        let temporary = path.with_extension("preload.rmcp-new");
+        let temporary = self.path(HALF);
         label::create(self, &temporary).map_err(at("create", &temporary))?;
         write_synced(&temporary, new, 0o644)?;
         fs::rename(&temporary, &path).map_err(at("replace", &path))?;
@@ -228,11 +230,16 @@ impl System {
     pub fn disable(&self, lock: &Lock) -> Result<Disabled, SystemError> {
         let old = self.list()?;
         let new = list::without(&old);
-        if new == old {
-            return Ok(Disabled::WasNot);
+        let mut disabled = Disabled::WasNot;
+        if new != old {
+            self.set_list(&new, lock)?;
+            disabled = Disabled::Removed;
         }
-        self.set_list(&new, lock)?;
-        Ok(Disabled::Removed)
+        let half = self.path(HALF);
+        if half.exists() {
+            fs::remove_file(&half).map_err(at("remove", &half))?;
+        }
+        Ok(disabled)
     }
 }
 

@@ -33,6 +33,14 @@ fn disabling_leaves_foreign_lines_and_no_empty_list() {
 }
 
 #[test]
+fn disabling_removes_what_a_change_that_was_ended_left_behind() {
+    let (_root, system) = machine(Some("/a.so\n"));
+    fs::write(system.path(HALF), "").unwrap();
+    assert_eq!(system.disable(&system.lock().unwrap()).unwrap(), Disabled::WasNot);
+    assert!(!system.path(HALF).exists());
+}
+
+#[test]
 fn a_list_that_is_a_link_is_left_to_whoever_made_it() {
     let (_root, system) = machine(None);
     symlink("/nix/store/list", system.path(LIST)).unwrap();
