@@ -45,7 +45,7 @@ fn a_hip_program_with_debians_own_rocm_has_rmcp_in_each_of_the_three_ways() {
         let Some(machine) = with_stack(release, rocm) else { return };
         // As if installed: what the machine does not have already, where the loader looks.
         machine.says(&format!(
-            "mkdir -p /opt/rocm/lib
+            "mkdir -p /opt/rocm/lib; shopt -s nullglob
              for file in /mnt/stacks/{rocm}/{{usr/,}}lib/x86_64-linux-gnu/*.so*; do
                  [ -e /lib/x86_64-linux-gnu/${{file##*/}} ] || ln -sf $file /opt/rocm/lib/
              done
