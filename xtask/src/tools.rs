@@ -79,6 +79,8 @@ impl Tool {
                 .arg(folder)
                 .arg("--target-dir")
                 .arg(target().join("tools"))
+                // It runs for seconds and compiles for minutes.
+                .env("CARGO_PROFILE_RELEASE_OPT_LEVEL", "1")
                 .go(),
             Pypi { sha256 } => {
                 fs::write(list, format!("{name}=={version} --hash=sha256:{sha256}\n"))?;
