@@ -82,6 +82,9 @@ pub enum SystemError {
 
 fn advice(error: &io::Error) -> &'static str {
     match error.kind() {
+        ErrorKind::PermissionDenied if nix::unistd::geteuid().is_root() => {
+            "; even root may not do that here, as in a container without CAP_SYS_ADMIN"
+        }
         ErrorKind::PermissionDenied => "; run it as root",
         ErrorKind::ReadOnlyFilesystem => "; make the file system writable first",
         _ => "",

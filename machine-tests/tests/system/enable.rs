@@ -91,3 +91,12 @@ fn another_user_is_told_to_be_root() {
     assert!(!output.status.success() && said.contains("root"), "{said}");
     assert_eq!(machine.changed_file(LIST), None);
 }
+
+#[test]
+fn root_of_a_container_is_told_what_it_lacks() {
+    let Some(machine) = machine() else { return };
+    let output = machine.run("setpriv --bounding-set -sys_admin rmcp enable --system");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(!output.status.success() && said.contains("CAP_SYS_ADMIN"), "{said}");
+    assert_eq!(machine.changed_file(LIST), None);
+}
