@@ -30,7 +30,9 @@ fn wherever_the_power_is_cut_the_machine_boots_with_the_old_list_or_all_of_the_n
     // Each of them happens no more.
     let points = [("rename", 1, ""), ("rename", 2, ""), ("fsync", fsyncs, "")];
     for (call, number, list) in points {
-        let cut = format!("strace -o /dev/null -e inject={call}:signal=KILL:when={number} {enable}; {POWER_CUT}");
+        let cut = format!(
+            "strace -o /dev/null -e trace={call} -e inject={call}:signal=KILL:when={number} {enable}; {POWER_CUT}"
+        );
         vm.ends_by(&cut);
         vm = Vm::boot(&disk, &parameters);
         let found = vm.says(LIST);
