@@ -17,6 +17,8 @@ pub fn make(dist: &Path, scratch: &Path, packages: &Path) -> Result<()> {
     // The loader looks there for a name without a folder: LD_PRELOAD=librmcp.so.
     root.link("usr/lib/x86_64-linux-gnu/librmcp.so", "../rmcp/librmcp.so")?;
     root.rename("usr/share/doc/rmcp/LICENSE", "usr/share/doc/rmcp/copyright")?;
+    // Debian's zsh looks for packages' completions there, and in site-functions below /usr/local alone.
+    root.rename("usr/share/zsh/site-functions", "usr/share/zsh/vendor-completions")?;
     root.text("debian/lintian-overrides", "usr/share/lintian/overrides/rmcp")?;
 
     let asset = |file: PathBuf| {

@@ -52,7 +52,7 @@ impl Root {
         symlink(target, &link).with_context(|| format!("cannot make {}", link.display()))
     }
 
-    /// Gives a file another name in its folder.
+    /// Gives a file or a folder another name.
     pub fn rename(&self, file: &str, to: &str) -> Result<()> {
         fs::rename(self.folder.join(file), self.folder.join(to)).with_context(|| format!("{file} is not in the build"))
     }

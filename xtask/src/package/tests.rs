@@ -99,17 +99,17 @@ fn the_packages_have_the_same_files() {
     // The archive has the script too, and a link where each prefix has its libraries.
     assert_eq!(only(&of_archive, &of_rpm), ["install.sh", "lib/librmcp.so"]);
     assert_eq!(only(&of_rpm, &of_archive), [""; 0]);
-    // Debian's policy has a name for the licence, and a changelog.
-    assert_eq!(only(&of_rpm, &of_deb), ["share/doc/rmcp/LICENSE"]);
-    assert_eq!(
-        only(&of_deb, &of_rpm),
-        [
-            "lib/x86_64-linux-gnu/librmcp.so",
-            "share/doc/rmcp/changelog.Debian",
-            "share/doc/rmcp/copyright",
-            "share/lintian/overrides/rmcp",
-        ]
-    );
+    // Debian has names of its own for the licence and for the folder of zsh's completions, and wants a changelog.
+    let zsh = |folder: &str| ["_rmcp", "_rmcp-run"].map(|name| format!("share/zsh/{folder}/{name}"));
+    let others = ["share/doc/rmcp/LICENSE".to_owned()];
+    assert_eq!(only(&of_rpm, &of_deb), [&others[..], &zsh("site-functions")].concat());
+    let others = [
+        "lib/x86_64-linux-gnu/librmcp.so",
+        "share/doc/rmcp/changelog.Debian",
+        "share/doc/rmcp/copyright",
+        "share/lintian/overrides/rmcp",
+    ];
+    assert_eq!(only(&of_deb, &of_rpm), [&others.map(str::to_owned)[..], &zsh("vendor-completions")].concat());
 }
 
 /// A shell script run in `folder` by one who is not root, to whom the folder belongs then: makepkg refuses to run as root,
