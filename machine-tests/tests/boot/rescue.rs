@@ -19,7 +19,7 @@ fn rmcp_rescue_as_the_first_process_mends_a_machine_whose_systemd_cannot_start()
     let said = Vm::start(&disk, "panic=-1").unwrap().goes_down();
     assert!(said.contains("Attempted to kill init"), "the unit cannot help here: {said}");
 
-    let said = Vm::start(&disk, "init=/usr/lib/rmcp/rmcp-rescue").unwrap().goes_down();
+    let said = Vm::start(&disk, "panic=-1 init=/usr/lib/rmcp/rmcp-rescue").unwrap().goes_down();
     // Its root file system was read-only until then, as every boot's.
     assert!(
         said.contains("RMCP is out of the list. Restarting") && said.contains("reboot: Restarting system"),
