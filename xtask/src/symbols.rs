@@ -118,18 +118,15 @@ impl Artefact {
 
         let symbols = sections.symbols(endian, data, object::elf::SHT_DYNSYM)?;
         let versions = sections.versions(endian, data)?.unwrap_or_default();
+        let system = self.glibc.map_or("a static program".to_owned(), |glibc| format!("glibc {glibc}"));
         for (index, symbol) in symbols.enumerate().filter(|(_, symbol)| symbol.is_undefined(endian)) {
             let name = text(symbols.symbol_name(endian, symbol)?);
-            match versions.version(versions.version_index(endian, index))? {
-                Some(version) => {
-                    let version = text(version.name());
-                    if !self.may_use(&version) {
-                        let limit = self.glibc.map_or("nothing".to_owned(), |glibc| format!("at most GLIBC_{glibc}"));
-                        wrong.push(format!("uses {name}@{version}, but {limit} is promised"));
-                    }
-                }
+            match versions.version(versions.version_index(endian, index))?.map(|version| text(version.name())) {
+                Some(version) if self.may_use(&version) => {}
+                Some(version) => wrong.push(format!("uses {name}@{version}, which {system} does not have")),
                 None if name.is_empty() || symbol.st_bind() == STB_WEAK => {}
-                None => wrong.push(format!("uses {name}, which has no version and is not weak")),
+                // The linker found it nowhere, and lets a library ask all the same.
+                None => wrong.push(format!("uses {name}, which {system} does not have")),
             }
         }
         Ok(wrong)
