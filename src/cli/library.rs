@@ -65,10 +65,22 @@ fn absolute(path: &Path) -> Option<PathBuf> {
     Some(std::path::absolute(path).ok()?.parent()?.canonicalize().ok()?.join(path.file_name()?))
 }
 
+/// The library that emulates card and driver, where it is preloaded.
+pub const KFD: &str = "librmcp_kfd.so";
+
 /// Whether LD_PRELOAD names librmcp.so: what is started from here loads it.
 pub fn in_environment() -> bool {
+    preloads(is_ours)
+}
+
+/// Whether LD_PRELOAD names the emulator.
+pub fn emulator_in_environment() -> bool {
+    preloads(|entry| Path::new(entry).ends_with(KFD))
+}
+
+fn preloads(wanted: impl Fn(&str) -> bool) -> bool {
     let preload = env::var_os("LD_PRELOAD").unwrap_or_default();
-    list::entries(preload.as_bytes()).iter().any(|entry| is_ours(entry))
+    list::entries(preload.as_bytes()).iter().any(|entry| wanted(entry))
 }
 
 /// LD_PRELOAD with `library` first and no other copy of RMCP in it, which would have nothing to do. The loader takes

@@ -126,7 +126,7 @@ impl Stage {
         };
         if observed || matches!(self.place, Place::Emulated { .. }) {
             preload.push(":");
-            preload.push(self.beside("librmcp_kfd.so")?);
+            preload.push(self.beside(library::KFD)?);
         }
         self.prepare(&mut command, preload, way);
         Ok(command)
@@ -201,7 +201,9 @@ fn card() -> Option<(usize, String)> {
     let topology = Topology::read(Path::new(DEFAULT_ROOT)).ok()?;
     let gpus = topology.visible(&Masks::from_process());
     let (device, gpu) = gpus.into_iter().enumerate().find(|(_, gpu)| gpu.target.family() != Family::Other)?;
-    Some((device, format!("{} at {}", gpu.target, gpu.pci)))
+    // By hand it is put before every program of a shell: what they say is still true of no card.
+    let emulated = if library::emulator_in_environment() { " (emulated by the preloaded librmcp_kfd.so)" } else { "" };
+    Some((device, format!("{} at {}{emulated}", gpu.target, gpu.pci)))
 }
 
 impl fmt::Display for Source {

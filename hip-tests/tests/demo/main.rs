@@ -17,6 +17,10 @@ fn demo(release: Release) -> Option<Command> {
     Some(command)
 }
 
+/// What `rmcp demo` says first on the next one.
+const ON_A_CARD: &str = "On this machine's gfx1010 at 0000:03:00.0 (emulated by the preloaded librmcp_kfd.so), \
+                         with its own ROCm and driver";
+
 /// `rmcp demo` where the machine itself seems to have a gfx1010 with this release. Only the emulator under all of it knows
 /// better.
 fn demo_on_a_card(release: Release, links: &Path) -> Option<Command> {
@@ -138,14 +142,13 @@ fn the_machines_own_card_and_runtime_are_used_where_there_are_any() {
         let links = tempfile::tempdir().unwrap();
         let Some(mut command) = demo_on_a_card(release, links.path()) else { return };
         let text = shown(command.arg("--atomics"));
-        let first = "On this machine's gfx1010 at 0000:03:00.0, with its own ROCm and driver:";
-        assert_eq!(text.lines().next(), Some(first));
+        assert_eq!(text.lines().next(), Some(format!("{ON_A_CARD}:").as_str()));
         assert_eq!(row(&text, "hipHostMalloc(0)")[2..], [wrong, "right", "right"]);
     }
     let links = tempfile::tempdir().unwrap();
     let Some(mut command) = demo_on_a_card(Release::Rocm643, links.path()) else { return };
     let text = shown(&mut command);
-    assert!(text.starts_with("On this machine's gfx1010 at 0000:03:00.0, with its own ROCm and driver.\n"), "{text}");
+    assert!(text.starts_with(&format!("{ON_A_CARD}.\n")), "{text}");
     assert_eq!(row(&text, "hipHostMalloc(0)")[2], "non-coherent (cached): USERPTR");
 }
 
