@@ -15,7 +15,7 @@ pub struct Tool {
 }
 
 enum Registry {
-    /// Of cargo, which compiles its packages and checks them by the index.
+    /// Cargo's own: it compiles the package and checks it by the index.
     Crates,
     /// PyPI, whose wheels hold the program. The checksum is that of the wheel for x86_64.
     Pypi { sha256: &'static str },
