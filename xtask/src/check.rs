@@ -37,13 +37,18 @@ pub fn everything() -> Result<()> {
     generate::check_all()?;
     // What is released is what is tested.
     let dist = build::everything(Build::Portable)?;
-    cargo("clippy --workspace --exclude rmcp-gate --all-targets -- --deny warnings").go()?;
-    cargo("clippy --profile gate --package rmcp-gate -- --deny warnings").go()?;
+    lint()?;
     cargo("doc --workspace --exclude rmcp-gate --no-deps --document-private-items")
         .env("RUSTDOCFLAGS", "--deny warnings --allow rustdoc::private_intra_doc_links")
         .go()?;
     let packages = package::everything(&dist)?;
     cargo("test --workspace --exclude rmcp-gate").env("RMCP_DIST", &dist).env("RMCP_PACKAGES", packages).go()
+}
+
+/// Clippy; the gate builds only under its own profile.
+pub fn lint() -> Result<()> {
+    cargo("clippy --workspace --exclude rmcp-gate --all-targets -- --deny warnings").go()?;
+    cargo("clippy --profile gate --package rmcp-gate -- --deny warnings").go()
 }
 
 /// As root installs the programs that are missing; otherwise names them.

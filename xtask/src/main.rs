@@ -25,6 +25,7 @@ usage: cargo xtask COMMAND
   demo       build, then run `rmcp demo`
   generate   write the generated files anew: include/rmcp.h, docs/options.md, config/rmcp.toml, ...; with --observed
              also those that tests write of what they see: docs/coverage.md, hip-tests/gfx10/MUTATION.md
+  lint       clippy, with warnings denied
   package    build for older systems too, then make the packages in <target>/packages; with --native of the build for
              this one, with a FOLDER of what is built there
   release    build the packages of this version, with checksums, a signature and notes
@@ -44,6 +45,7 @@ fn main() -> Result<()> {
                 generate::observe_all()?;
             }
         }
+        "lint" => check::lint()?,
         "package" => {
             let dist = match rest.first().map(String::as_str) {
                 None => build::everything(Build::Portable)?,
