@@ -24,7 +24,7 @@ use std::process::Command;
 use toml::{Table, Value};
 
 /// The version of all packages.
-const VERSION: &str = env!("CARGO_PKG_VERSION");
+pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 /// Makes all packages of what is in `dist` and returns their folder, which holds nothing else.
 pub fn everything(dist: &Path) -> Result<PathBuf> {
@@ -41,7 +41,7 @@ pub fn everything(dist: &Path) -> Result<PathBuf> {
 }
 
 /// Makes an empty folder.
-fn anew(folder: &Path) -> Result<()> {
+pub fn anew(folder: &Path) -> Result<()> {
     match fs::remove_dir_all(folder) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error),
         _ => fs::create_dir_all(folder),

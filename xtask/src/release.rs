@@ -1,14 +1,14 @@
 //! `cargo xtask release`: what is published of a version, with checksums and a signature. docs/releasing.md has the steps.
 
 use crate::build::{self, Build};
-use crate::run::{root, target};
-use crate::{changelog, package};
+use crate::changelog;
+use crate::package::{self, VERSION};
+use crate::run::{root, said, target};
 use anyhow::{Context, Result, bail, ensure};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-const VERSION: &str = env!("CARGO_PKG_VERSION");
 const SUMS: &str = "SHA256SUMS";
 const SIGNATURE: &str = "SHA256SUMS.asc";
 const NOTES: &str = "RELEASE-NOTES.md";
@@ -47,10 +47,7 @@ impl Release {
 
         let packages = package::everything(&build::everything(Build::Portable)?)?;
         let folder = target().join("release-artefacts");
-        if folder.exists() {
-            fs::remove_dir_all(&folder).with_context(|| format!("cannot remove {}", folder.display()))?;
-        }
-        fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
+        package::anew(&folder)?;
         for name in files(&packages)? {
             let from = packages.join(&name);
             fs::copy(&from, folder.join(&name)).with_context(|| format!("cannot copy {}", from.display()))?;
@@ -164,16 +161,6 @@ impl Gpg {
         said(self.command().args(arguments).current_dir(folder)).with_context(|| format!("cannot sign with {key}"))?;
         Ok(())
     }
-}
-
-/// What a program prints, where it succeeds.
-fn said(command: &mut Command) -> Result<String> {
-    let name = command.get_program().to_string_lossy().into_owned();
-    let output = command.env("LC_ALL", "C").output().with_context(|| format!("cannot run {name}"))?;
-    let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    let error = String::from_utf8_lossy(&output.stderr);
-    ensure!(output.status.success(), "{name} failed: {}\n{text}{error}", output.status);
-    Ok(text)
 }
 
 #[cfg(test)]

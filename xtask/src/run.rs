@@ -59,3 +59,13 @@ impl Run {
         Ok(())
     }
 }
+
+/// What a program prints, where it succeeds.
+pub fn said(command: &mut Command) -> Result<String> {
+    let name = command.get_program().to_string_lossy().into_owned();
+    let output = command.env("LC_ALL", "C").output().with_context(|| format!("cannot run {name}"))?;
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    let error = String::from_utf8_lossy(&output.stderr);
+    ensure!(output.status.success(), "{name} failed: {}\n{text}{error}", output.status);
+    Ok(text)
+}

@@ -2,8 +2,8 @@
 
 use super::root::Root;
 use super::{VERSION, texts, time};
-use crate::run::program;
-use anyhow::{Context, Result, ensure};
+use crate::run::{program, said};
+use anyhow::{Context, Result};
 use std::fs;
 use std::path::Path;
 use std::process::Command;
@@ -34,8 +34,6 @@ pub fn make(dist: &Path, scratch: &Path, packages: &Path) -> Result<()> {
 }
 
 fn sha256(file: &Path) -> Result<String> {
-    let output = Command::new("sha256sum").arg(file).output().context("run sha256sum")?;
-    ensure!(output.status.success(), "sha256sum: {}", String::from_utf8_lossy(&output.stderr));
-    let sum = String::from_utf8(output.stdout)?;
+    let sum = said(Command::new("sha256sum").arg(file))?;
     Ok(sum.split_whitespace().next().context("sha256sum printed nothing")?.to_owned())
 }

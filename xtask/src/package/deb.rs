@@ -3,7 +3,7 @@
 use super::root::Root;
 use super::{VERSION, maintainer, manifest, texts, time};
 use crate::changelog;
-use crate::run::{program, root as repository};
+use crate::run::{program, root as repository, said};
 use crate::tools::CARGO_DEB;
 use anyhow::{Context, Result};
 use std::fs;
@@ -49,8 +49,7 @@ fn debian_changelog() -> Result<String> {
     let changes = fs::read_to_string(repository().join("CHANGELOG.md")).context("CHANGELOG.md")?;
     let section = changelog::section(&changes, VERSION)?;
     let day = section.date.map_or_else(|| time().map(|time| format!("@{time}")), |date| Ok(date.to_owned()))?;
-    let date = Command::new("date").args(["--utc", "--rfc-email", "--date", &day]).output().context("run date")?;
-    let date = String::from_utf8(date.stdout)?;
+    let date = said(Command::new("date").args(["--utc", "--rfc-email", "--date", &day]))?;
     let entries = entries(section.text);
     Ok(format!("rmcp ({VERSION}-1) unstable; urgency=medium\n\n{entries}\n -- {}  {date}", maintainer()?))
 }
