@@ -9,6 +9,7 @@
 //! | [`topology`] | which GPUs does the KFD list, and which of them does HIP see |
 //! | [`host`] | what do kernel and account say of this machine |
 //! | [`options`] | what did the user set, where, and what is wrong with it |
+//! | [`libraries`] | which libraries need coherent memory, and which are right without |
 //! | [`policy`] | what becomes of this call's flags |
 //! | [`installs`] | which ROCm installations and frameworks are here |
 //! | [`inspect`] | which gfx targets do these files have code for |
@@ -18,6 +19,7 @@
 #![forbid(unsafe_code)]
 
 pub mod gfx;
+pub mod libraries;
 pub mod options;
 pub mod policy;
 pub mod topology;

@@ -13,6 +13,7 @@ fn files() -> Result<Vec<(String, String)>> {
         ("include/rmcp.h", header()?),
         ("docs/hooks.md", hooks()),
         ("docs/json.md", schema::markdown()),
+        ("docs/libraries.md", rmcp::libraries::markdown()),
         ("docs/options.md", rmcp::options::markdown()),
         ("docs/recipes.md", rmcp::recipes::markdown()),
         ("config/rmcp.toml", rmcp::options::config_file()),
