@@ -1,6 +1,7 @@
 //! What the user may set. [`TABLE`] is the one place that knows it: parsing of files and environment, `--help`,
 //! `docs/options.md` and `config/rmcp.toml` all come from it.
 
+mod callers;
 #[cfg(feature = "cli")]
 mod check;
 mod docs;
@@ -11,15 +12,16 @@ mod table;
 mod tests;
 mod values;
 
+pub use callers::{Exception, ForCaller};
 #[cfg(feature = "cli")]
 pub use check::check;
 pub use docs::{config_file, markdown, usage};
 #[cfg(feature = "cli")]
 pub(crate) use load::similar;
 pub use load::{Complaint, Loaded, Origin, Place, assignment};
-pub use sources::{Program, SYSTEM_FENCES, SYSTEM_FILE, Sources, VARIABLES, is_disabled, user_file};
-pub use table::{Choice, Kind, Options, Row, TABLE, row};
+pub use sources::{Program, SYSTEM_FENCES, SYSTEM_FILE, Sources, VARIABLES, WISHES, Wish, is_disabled, user_file};
+pub use table::{Choice, Kind, Options, Row, Scope, TABLE, row};
 pub use values::{
-    Apu, Capabilities, DeviceFinegrained, DeviceUncached, DispatchTable, EventFence, Fraction, Host, HsaPool, Level,
-    Managed, Mode, NotAFraction, Raw, Register,
+    Apu, Callers, Capabilities, DeviceFinegrained, DeviceUncached, DispatchTable, EventFence, Fraction, Host, HsaPool,
+    Level, Managed, Mode, NotAFraction, Raw, Register,
 };

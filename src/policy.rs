@@ -63,7 +63,7 @@ pub enum ManagedDecision {
 /// Why a call was rewritten.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Reason {
-    /// `host = "noncoherent"`.
+    /// `host = "noncoherent"`, or `unmapped`.
     HostDefault,
     /// `host = "force"` on an explicit Coherent.
     HostForced,
@@ -126,11 +126,13 @@ impl Rules {
         capabilities: Capabilities::Real,
     };
 
-    /// The rules for a GPU; `apu` as in [`crate::topology::Gpu::apu`]. Only RDNA1 and RDNA2 have any.
+    /// The rules for a GPU; `apu` as in [`crate::topology::Gpu::apu`]. Only RDNA1 and RDNA2 have any, but for the events of
+    /// another GPU beside one of these: what it writes to non-coherent memory needs the fence too.
     pub fn for_gpu(target: GfxTarget, apu: bool, options: &Options) -> Self {
-        let mine = matches!(target.family(), Family::Rdna1 | Family::Rdna2);
-        if !mine || options.policy == Mode::Keep || (apu && options.apu == Apu::Keep) {
-            return Self::KEEP;
+        match idle(target, apu, options) {
+            Some(Idle::Policy) => return Self::KEEP,
+            Some(Idle::NotForIt | Idle::Apu) => return Self { event_fence: options.event_fence, ..Self::KEEP },
+            None => {}
         }
         Self {
             host: options.host,
@@ -147,8 +149,14 @@ impl Rules {
 
     /// Whether any call could be rewritten.
     pub fn active(&self) -> bool {
-        // The fence matters only after another rule has made memory non-coherent.
+        // The fence matters only where another rule makes memory non-coherent.
         *self != Self { event_fence: self.event_fence, ..Self::KEEP }
+    }
+
+    /// Whether any call could be given memory that is not as coherent as what it asked for: what [`event_flags`] depends on.
+    pub fn makes_noncoherent(&self) -> bool {
+        // The other two change answers, not memory.
+        Self { vram_fraction: Fraction::ALL, capabilities: Capabilities::Real, ..*self }.active()
     }
 
     /// Whether [`hsa_pool`] could rewrite anything, before the core looks up what kind of pool it is.
@@ -188,6 +196,48 @@ impl Rules {
     }
 }
 
+/// Why no rule could act on a GPU, whatever the other options say; None: one could. `apu` as in
+/// [`crate::topology::Gpu::apu`].
+pub fn idle(target: GfxTarget, apu: bool, options: &Options) -> Option<Idle> {
+    match target.family() {
+        Family::Other => Some(Idle::NotForIt),
+        _ if options.policy == Mode::Keep => Some(Idle::Policy),
+        _ if apu && options.apu == Apu::Keep => Some(Idle::Apu),
+        Family::Rdna1 | Family::Rdna2 => None,
+    }
+}
+
+/// Why no rule acts on a GPU.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Idle {
+    /// It is neither RDNA1 nor RDNA2.
+    NotForIt,
+    /// `policy = "keep"`.
+    Policy,
+    /// `apu = "keep"`.
+    Apu,
+}
+
+impl Idle {
+    /// The option behind it.
+    pub const fn option(self) -> Option<&'static str> {
+        match self {
+            Self::NotForIt => None,
+            Self::Policy => Some("policy"),
+            Self::Apu => Some("apu"),
+        }
+    }
+
+    /// As the end of a sentence that names the GPU: "no rule acts on gfx1036: ...".
+    pub const fn text(self) -> &'static str {
+        match self {
+            Self::NotForIt => "it is neither RDNA1 nor RDNA2",
+            Self::Policy => "policy=keep",
+            Self::Apu => "apu=keep: it shares the CPU's memory, and no bus lies between",
+        }
+    }
+}
+
 impl fmt::Display for Rules {
     /// The options that could change something, as in "host=noncoherent managed=coarse"; "keep" for none.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -215,6 +265,7 @@ pub const fn host_flags(flags: u32, rules: &Rules) -> Decision<u32> {
         Host::Force if flags & EXPLICIT == HOST_COHERENT => Reason::HostForced,
         _ if flags & EXPLICIT != 0 => return Decision::Forward,
         _ if flags != 0 && flags & IMPLICITLY_COHERENT == 0 => return Decision::Forward,
+        Host::Unmapped if flags & HOST_MAPPED != 0 => return Decision::Forward,
         _ => Reason::HostDefault,
     };
     // Mapping is implicit on AMD, and Mapped would make the memory fine-grained again.
@@ -261,13 +312,14 @@ pub const fn ext_flags(flags: u32, refuses_finegrained: bool, rules: &Rules) -> 
     Decision::Rewrite { to: DEVICE_DEFAULT, reason }
 }
 
-/// hipEventCreateWithFlags. `noncoherent_in_use`: memory was made non-coherent in this process before.
+/// hipEventCreateWithFlags. `noncoherent`: whether any rule of the process [makes memory non-coherent](Rules::makes_noncoherent),
+/// for any caller and on any GPU. Whether one has done so yet says nothing: an event may be recorded long after it was made.
 ///
 /// More than one release flag is the runtime's to refuse, so that is forwarded.
-pub const fn event_flags(flags: u32, noncoherent_in_use: bool, rules: &Rules) -> Decision<u32> {
+pub const fn event_flags(flags: u32, noncoherent: bool, rules: &Rules) -> Decision<u32> {
     let release = flags & (EVENT_DISABLE_SYSTEM_FENCE | EVENT_RELEASE_TO_DEVICE | EVENT_RELEASE_TO_SYSTEM);
     match (rules.event_fence, release) {
-        (EventFence::System, EVENT_DISABLE_SYSTEM_FENCE | EVENT_RELEASE_TO_DEVICE) if noncoherent_in_use => {
+        (EventFence::System, EVENT_DISABLE_SYSTEM_FENCE | EVENT_RELEASE_TO_DEVICE) if noncoherent => {
             Decision::Rewrite { to: flags & !release, reason: Reason::FenceKept }
         }
         _ => Decision::Forward,

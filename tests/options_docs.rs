@@ -1,11 +1,11 @@
 //! The texts that are generated from the table of options.
 
-use rmcp::options::{Options, Program, Sources, TABLE, config_file, usage};
+use rmcp::options::{Options, Program, Scope, Sources, TABLE, config_file, usage};
 use std::fs;
 
 #[test]
 fn the_help_names_every_option_that_a_command_line_sets() {
-    for row in TABLE.iter().filter(|row| !row.system) {
+    for row in TABLE.iter().filter(|row| row.scope != Scope::System) {
         assert!(usage().contains(row.name) && usage().contains(row.help()), "{}", row.name);
     }
 }

@@ -1,6 +1,6 @@
 //! The table as text: the documentation page, the commented file, the help.
 
-use super::table::{Kind, Options, Row, TABLE};
+use super::table::{Kind, Options, Row, Scope, TABLE};
 use std::fmt::Write;
 
 /// `docs/options.md`.
@@ -21,9 +21,15 @@ pub fn markdown() -> String {
                 let _ = writeln!(page, "Takes {}. Default: `{}`.", row.allowed(), row.get(&defaults));
             }
         }
-        let place = match row.system {
-            true => "In the section `[system]` of a file alone.".into(),
-            false => format!("In a file: `{} = {}`. In the environment: `{}`.", row.name, example(row), row.env()),
+        let place = match row.scope {
+            Scope::System => "In the section `[system]` of a file alone.".into(),
+            Scope::Call | Scope::Process => {
+                format!("In a file: `{} = {}`. In the environment: `{}`.", row.name, example(row), row.env())
+            }
+        };
+        let place = match row.scope {
+            Scope::Call => format!("{place} In the section of a library too."),
+            Scope::System | Scope::Process => place,
         };
         let _ = writeln!(page, "\n{place}");
         let more = &row.doc[1..];
@@ -38,7 +44,7 @@ pub fn markdown() -> String {
 /// `config/rmcp.toml`: every option at its default, commented out.
 pub fn config_file() -> String {
     let defaults = Options::default();
-    let (system, general): (Vec<_>, Vec<_>) = TABLE.iter().partition(|row| row.system);
+    let (system, general): (Vec<_>, Vec<_>) = TABLE.iter().partition(|row| row.scope == Scope::System);
     let line = |row: &&Row| {
         format!("\n# {}\n# Takes: {}\n#{} = {}\n", row.help(), row.allowed(), row.name, row.get(&defaults))
     };
@@ -51,7 +57,7 @@ pub fn usage() -> String {
     let defaults = Options::default();
     let width = TABLE.iter().map(|row| row.name.len()).max().unwrap_or(0);
     let mut text = String::new();
-    for row in TABLE.iter().filter(|row| !row.system) {
+    for row in TABLE.iter().filter(|row| row.scope != Scope::System) {
         let _ = writeln!(text, "  {:width$}  {}", row.name, row.help());
         let _ = writeln!(text, "  {:width$}  {} [default: {}]", "", row.allowed(), row.get(&defaults));
     }
@@ -123,6 +129,18 @@ LD_PRELOAD gave RMCP, the section is not in force, on such a machine too: there 
 of the library, below `/usr/lib/rmcp/system`; so a line that somebody wrote into `/etc/ld.so.preload` by hand, for a
 librmcp.so elsewhere, is like LD_PRELOAD.
 
+A section of a library is for the calls that it makes, in whatever program:
+
+```toml
+[library.\"libexample\"]
+host = \"keep\"
+```
+
+The name is that of its file up to `.so`: `libexample` meets `libexample.so.1` and, as wheels rename it,
+`libexample-1a2b3c4d.so.1`; `*` stands for any text, and with folders, as in `\"cupy/cuda/common\"`, the file's path must end
+so. Such a section is stronger than all of the above, and than what is [known of libraries](libraries.md); `policy`
+stands above it. It takes the options that are decided call by call; each says so below.
+
 What cannot be read falls to the layer below: an unknown key or value is ignored by itself, a file with a syntax error
 as a whole. Each leaves one line in the log (`RMCP_LOG=warn`) that names file, line, key and the allowed values.
 ";
@@ -141,5 +159,9 @@ const FILE_SYSTEM: &str = "
 const FILE_TAIL: &str = "
 # Options for one program, by file name or full path:
 #[program.\"python3\"]
+#host = \"keep\"
+
+# Options for the calls of one library, by its file's name:
+#[library.\"libexample\"]
 #host = \"keep\"
 ";

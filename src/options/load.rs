@@ -1,11 +1,12 @@
 //! Finding the options of a process: files, their sections, environment.
 //!
 //! From weak to strong: the defaults; the files in order; their sections `[system]` in order, where those count; their
-//! sections for this program in order; the environment.
+//! sections for this program in order; the environment. For the calls of a library come its sections, see
+//! [`super::callers`].
 //! What is wrong falls to the layer below it and leaves one complaint.
 
 use super::sources::{Program, SYSTEM_FENCES, Sources, VARIABLES};
-use super::table::{Kind, Options, Row, TABLE};
+use super::table::{Kind, Options, Row, Scope, TABLE};
 use super::values::{Raw, Register};
 use crate::bounded::read_text;
 use std::ffi::OsString;
@@ -29,7 +30,21 @@ pub struct Loaded {
     pub complaints: Vec<Complaint>,
     /// Why RMCP leaves this program alone, as what the program is: "excluded by ..."; None: it does not.
     pub left_alone: Option<String>,
+    /// Whether it has RMCP through /etc/ld.so.preload.
+    pub system: bool,
+    /// Where a file of options names the program, in `only` or a section of its own; None: nowhere.
+    pub named: Option<Place>,
+    /// The sections of libraries, weak to strong.
+    pub(super) libraries: Vec<LibrarySection>,
     origins: Vec<Origin>,
+}
+
+/// `[library.PATTERN]`.
+#[derive(Clone, Debug)]
+pub(super) struct LibrarySection {
+    pub pattern: String,
+    pub place: Place,
+    pub entries: Vec<Entry>,
 }
 
 /// Where a value came from.
@@ -61,10 +76,20 @@ pub struct Complaint {
 }
 
 /// One value of a file or of the environment.
-struct Entry {
-    row: &'static Row,
-    raw: Raw,
+#[derive(Clone, Debug)]
+pub(super) struct Entry {
+    pub row: &'static Row,
+    pub raw: Raw,
     place: Place,
+}
+
+/// The part of a file that an option stands in.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Part {
+    General,
+    Program,
+    System,
+    Library,
 }
 
 /// Files, read: the general entries, those of their sections `[system]` and those of the program's, weak to strong.
@@ -73,6 +98,9 @@ struct Layers {
     general: Vec<Entry>,
     system: Vec<Entry>,
     program: Vec<Entry>,
+    libraries: Vec<LibrarySection>,
+    /// Where a section names the program.
+    named: Option<Place>,
 }
 
 impl Options {
@@ -83,7 +111,7 @@ impl Options {
             reader.file(file);
         }
         let environment = reader.environment(&sources.environment);
-        let Layers { general, system, program } = reader.layers;
+        let Layers { general, system, program, libraries, named } = reader.layers;
 
         let mut options = Self::default();
         let mut origins = vec![Origin::Default; TABLE.len()];
@@ -103,8 +131,23 @@ impl Options {
                 reader.complaints.push(Complaint { place, problem });
             }
         }
-        let mut loaded = Loaded { options, complaints: reader.complaints, left_alone: None, origins };
-        loaded.left_alone = sources.program.as_ref().and_then(|program| loaded.why_alone(program));
+        for (wish, name) in sources.wishes().flat_map(|wish| wish.options.iter().map(move |name| (wish, name))) {
+            let origin = &mut origins[index(name)];
+            if *origin == Origin::Default && super::row(name).is_some_and(|row| row.set(&mut options, &keep())) {
+                *origin = Origin::Set(Place::Environment(wish.variable.into()));
+            }
+        }
+        let complaints = reader.complaints;
+        let mut loaded =
+            Loaded { options, complaints, left_alone: None, system: sources.system, named, libraries, origins };
+        if let Some(program) = &sources.program {
+            loaded.left_alone = loaded.why_alone(program);
+            if loaded.options.only.iter().any(|name| program.is(name))
+                && let Origin::Set(place) = &loaded.origins[index("only")]
+            {
+                loaded.named = Some(place.clone());
+            }
+        }
         loaded
     }
 }
@@ -123,6 +166,10 @@ impl Loaded {
         let missing = !only.is_empty() && !only.iter().any(|name| program.is(name));
         missing.then(|| format!("not among [system] only ({})", self.origins[index("only")]))
     }
+}
+
+fn keep() -> Raw {
+    Raw::Text("keep".into())
 }
 
 /// The place of a row in the table.
@@ -162,13 +209,15 @@ impl Reader<'_> {
             match (key.get_ref().as_ref(), value.into_inner()) {
                 ("program", DeValue::Table(programs)) => self.programs(programs, file),
                 ("program", _) => self.complain(place, not_a_section("program", "program.\"name\"")),
+                ("library", DeValue::Table(libraries)) => self.libraries(libraries, file),
+                ("library", _) => self.complain(place, not_a_section("library", "library.\"libname\"")),
                 (SYSTEM, DeValue::Table(section)) => {
-                    let entries = self.section(section, file, true);
+                    let entries = self.section(section, file, Part::System);
                     self.layers.system.extend(entries.into_iter().filter(|_| self.sources.system));
                 }
                 (SYSTEM, _) => self.complain(place, not_a_section(SYSTEM, SYSTEM)),
                 (_, value) => {
-                    let entry = self.entry(key.get_ref(), value, place, false);
+                    let entry = self.entry(key.get_ref(), value, place, Part::General);
                     self.layers.general.extend(entry);
                 }
             }
@@ -181,35 +230,67 @@ impl Reader<'_> {
         let mut by_path = Vec::new();
         for (name, section) in programs {
             let place = file.place(name.span());
-            let DeValue::Table(section) = section.into_inner() else {
-                let problem =
-                    format!("program.{0} is no section; write [program.{0:?}] and options below it", name.get_ref());
-                self.complain(place, problem);
+            let Some(section) = self.named_section("program", name.get_ref(), section.into_inner(), &place) else {
                 continue;
             };
             let mine = self.sources.program.as_ref().is_some_and(|program| program.is(name.get_ref()));
+            if mine {
+                self.layers.named = Some(place);
+            }
             let layer = if name.get_ref().contains('/') { &mut by_path } else { &mut by_name };
-            layer.extend(self.section(section, file, false).into_iter().filter(|_| mine));
+            layer.extend(self.section(section, file, Part::Program).into_iter().filter(|_| mine));
         }
         self.layers.program.extend(by_name.into_iter().chain(by_path));
     }
 
-    /// `system`: whether it is `[system]`.
-    fn section(&mut self, section: DeTable<'_>, file: &File<'_>, system: bool) -> Vec<Entry> {
+    /// `[library.PATTERN]`. The section of a whole name is stronger than one with a `*`.
+    fn libraries(&mut self, libraries: DeTable<'_>, file: &File<'_>) {
+        let mut sections = Vec::new();
+        for (pattern, section) in libraries {
+            let place = file.place(pattern.span());
+            let pattern = pattern.get_ref();
+            let Some(section) = self.named_section("library", pattern, section.into_inner(), &place) else { continue };
+            let entries = self.section(section, file, Part::Library);
+            sections.push(LibrarySection { pattern: pattern.clone().into_owned(), place, entries });
+        }
+        sections.sort_by_key(|section| !section.pattern.contains('*'));
+        self.layers.libraries.extend(sections);
+    }
+
+    /// The section of that name, if it is one.
+    fn named_section<'t>(&mut self, kind: &str, name: &str, value: DeValue<'t>, place: &Place) -> Option<DeTable<'t>> {
+        if let DeValue::Table(section) = value {
+            return Some(section);
+        }
+        let problem = format!("{kind}.{name} is no section; write [{kind}.{name:?}] and options below it");
+        self.complain(place.clone(), problem);
+        None
+    }
+
+    fn section(&mut self, section: DeTable<'_>, file: &File<'_>, part: Part) -> Vec<Entry> {
         let entries = section
             .into_iter()
-            .filter_map(|(key, value)| self.entry(key.get_ref(), value.into_inner(), file.place(key.span()), system));
+            .filter_map(|(key, value)| self.entry(key.get_ref(), value.into_inner(), file.place(key.span()), part));
         entries.collect()
     }
 
-    fn entry(&mut self, key: &str, value: DeValue<'_>, place: Place, system: bool) -> Option<Entry> {
+    fn entry(&mut self, key: &str, value: DeValue<'_>, place: Place, part: Part) -> Option<Entry> {
         let Some(row) = super::row(key) else {
-            let names = TABLE.iter().map(|row| row.name).chain(["program", SYSTEM]);
+            let names = TABLE.iter().map(|row| row.name).chain(["program", "library", SYSTEM]);
             self.complain(place, format!("{}; it is ignored", unknown(key, names)));
             return None;
         };
-        if row.system && !system {
-            self.complain(place, format!("{}; it is ignored", misplaced(row)));
+        let wrong = match (row.scope, part) {
+            (Scope::System, Part::General | Part::Program | Part::Library) => Some(misplaced(row)),
+            (Scope::Process, Part::Library) => Some(format!(
+                "{} holds for a whole program; a section [library] takes {}",
+                row.name,
+                TABLE.iter().filter(|row| row.scope == Scope::Call).map(|row| row.name).collect::<Vec<_>>().join(", ")
+            )),
+            _ => None,
+        };
+        if let Some(wrong) = wrong {
+            self.complain(place, format!("{wrong}; it is ignored"));
             return None;
         }
         match raw(value) {
@@ -226,7 +307,7 @@ impl Reader<'_> {
         for (name, value) in environment {
             let Some(name) = name.to_str() else { continue };
             if let Some(row) = TABLE.iter().find(|row| row.env() == name) {
-                if row.system {
+                if row.scope == Scope::System {
                     let problem = format!("{}; it is ignored", misplaced(row));
                     self.complain(Place::Environment(name.into()), problem);
                     continue;
@@ -261,7 +342,7 @@ impl Reader<'_> {
 pub fn assignment(text: &str) -> Result<(&'static Row, String), String> {
     let (key, value) = text.split_once('=').ok_or("write it as option=value")?;
     let row = super::row(key).ok_or_else(|| unknown(key, TABLE.iter().map(|row| row.name)))?;
-    if row.system {
+    if row.scope == Scope::System {
         return Err(misplaced(row));
     }
     fault(row, &Raw::Text(value.into())).map_or_else(|| Ok((row, value.into())), Err)

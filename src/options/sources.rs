@@ -9,6 +9,32 @@ use std::path::{Path, PathBuf};
 /// The variable of ROCm, and its value, without which `register = "coarse"` is refused; docs/options.md says why.
 pub const SYSTEM_FENCES: (&str, &str) = ("AMD_OPT_FLUSH", "0");
 
+/// A variable of ROCm by which a user asks for memory that an option would take away.
+pub struct Wish {
+    /// Its name.
+    pub variable: &'static str,
+    /// Whether a value of it says so.
+    said: fn(&str) -> bool,
+    /// The options that are then `keep`, unless they are set as well.
+    pub options: &'static [&'static str],
+}
+
+/// All of them.
+pub static WISHES: [Wish; 2] = [
+    // The number is read by atoi. (ROCm/clr, rocclr/utils/flags.cpp; hipamd/src/hip_memory.cpp)
+    Wish { variable: "HIP_HOST_COHERENT", said: |value| number(value) != 0, options: &["host"] },
+    // All memory is then uncached, whatever the flags. (ROCR-Runtime, libhsakmt/src/fmm.c)
+    Wish { variable: "HSA_DISABLE_CACHE", said: |value| value != "0", options: &["host", "managed"] },
+];
+
+/// As atoi reads it.
+fn number(text: &str) -> i64 {
+    let text = text.trim_start();
+    let digits = text.strip_prefix(['+', '-']).unwrap_or(text);
+    let end = digits.find(|c: char| !c.is_ascii_digit()).unwrap_or(digits.len());
+    digits[..end].parse().unwrap_or_default()
+}
+
 /// The machine's file.
 pub const SYSTEM_FILE: &str = "/etc/rmcp.toml";
 
@@ -45,7 +71,8 @@ impl Sources {
     /// Those of this process: RMCP_CONFIG alone when it is set, else /etc/rmcp.toml and the user's file; then the
     /// environment. Without the sections `[system]`. Not for a process with AT_SECURE, which must trust none of them.
     pub fn from_process() -> Self {
-        let ours = |name: &OsStr| name.as_encoded_bytes().starts_with(b"RMCP_") || name == SYSTEM_FENCES.0;
+        let rocms = |name: &OsStr| name == SYSTEM_FENCES.0 || WISHES.iter().any(|wish| name == wish.variable);
+        let ours = |name: &OsStr| name.as_encoded_bytes().starts_with(b"RMCP_") || rocms(name);
         let environment: Vec<_> = env::vars_os().filter(|(name, _)| ours(name)).collect();
         let exe = env::current_exe().unwrap_or_default();
         // An executable that was replaced since it started is shown by the kernel with this mark.
@@ -57,7 +84,18 @@ impl Sources {
 
     pub(super) fn has_system_fences(&self) -> bool {
         let (name, value) = SYSTEM_FENCES;
-        self.environment.iter().rev().find(|(other, _)| other == name).is_some_and(|(_, set)| set == value)
+        self.variable(name).is_some_and(|set| set == value)
+    }
+
+    /// The wishes of the user in ROCm's own words.
+    pub(super) fn wishes(&self) -> impl Iterator<Item = &'static Wish> {
+        WISHES
+            .iter()
+            .filter(|wish| self.variable(wish.variable).is_some_and(|value| (wish.said)(&value.to_string_lossy())))
+    }
+
+    fn variable(&self, name: &str) -> Option<&OsStr> {
+        self.environment.iter().rev().find(|(other, _)| other == name).map(|(_, value)| value.as_os_str())
     }
 }
 

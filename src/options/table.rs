@@ -1,8 +1,8 @@
 //! The table of options.
 
 use super::values::{
-    Apu, Capabilities, DeviceFinegrained, DeviceUncached, DispatchTable, EventFence, FRACTION, Fraction, Host, HsaPool,
-    Level, Managed, Mode, Raw, Register, Value,
+    Apu, Callers, Capabilities, DeviceFinegrained, DeviceUncached, DispatchTable, EventFence, FRACTION, Fraction, Host,
+    HsaPool, Level, Managed, Mode, Raw, Register, Value,
 };
 use std::path::PathBuf;
 
@@ -28,13 +28,24 @@ pub struct Choice {
     pub what: &'static str,
 }
 
+/// Where an option may stand, beside the general part of a file and the sections of programs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scope {
+    /// In no other section: it holds for a whole process.
+    Process,
+    /// In the sections of libraries too: it is looked at call by call.
+    Call,
+    /// In the section `[system]` alone; its environment variable is refused.
+    System,
+}
+
 /// One option.
 #[derive(Debug)]
 pub struct Row {
     /// The key in a file; the environment name derives from it.
     pub name: &'static str,
-    /// Whether the section `[system]` is its one place: then its environment variable is refused.
-    pub system: bool,
+    /// Where it may stand.
+    pub scope: Scope,
     /// What it takes.
     pub kind: Kind,
     /// Its documentation, Markdown by lines; the first is the one-line help.
@@ -80,18 +91,21 @@ pub fn row(name: &str) -> Option<&'static Row> {
     TABLE.iter().find(|row| row.name == name)
 }
 
-/// Whether a row begins with `[system]`.
-macro_rules! in_system {
+/// The scope that a row begins with, in brackets.
+macro_rules! scope {
     () => {
-        false
+        Scope::Process
+    };
+    ([call]) => {
+        Scope::Call
     };
     ([system]) => {
-        true
+        Scope::System
     };
 }
 
 macro_rules! options {
-    ($( $(#[doc = $doc:literal])+ $([$section:tt])? $name:ident : $ty:ty = $default:expr; )*) => {
+    ($( $(#[doc = $doc:literal])+ $([$scope:tt])? $name:ident : $ty:ty = $default:expr; )*) => {
         /// What the user wants. [`Options::default`] is what RMCP does when nobody says anything.
         #[derive(Clone, Debug, PartialEq, Eq)]
         pub struct Options { $( $(#[doc = $doc])+ pub $name: $ty, )* }
@@ -105,7 +119,7 @@ macro_rules! options {
         /// Every option, in the order of the documentation.
         pub static TABLE: &[Row] = &[$( Row {
             name: stringify!($name),
-            system: in_system!($([$section])?),
+            scope: scope!($([$scope])?),
             kind: <$ty as Value>::KIND,
             doc: &[$($doc),+],
             set: |options, raw| <$ty as Value>::read(raw).map(|value| options.$name = value).is_some(),
@@ -125,12 +139,18 @@ options! {
     ///
     /// On gfx10 default pinned memory is fine-grained, which means uncached for the GPU, and GPU atomics other than
     /// add, swap and compare-and-swap on it are reported lost on the bus (ROCm/clr#285). No environment variable of
-    /// ROCm changes it: the runtime decides by the flags before it looks at HIP_HOST_COHERENT.
+    /// ROCm changes it: the runtime decides by the flags before it looks at HIP_HOST_COHERENT. HIP_HOST_COHERENT=1 is a
+    /// wish for coherent memory all the same, and makes `keep` the default of this option; so does HSA_DISABLE_CACHE=1, of
+    /// this and of `managed`.
+    ///
+    /// Libraries that are known to need coherent memory keep it; [libraries](libraries.md) lists them. So does memory of a
+    /// library, or a program, that uses hipStreamWaitValue32 and the like ([coherence](coherence.md)), unless a section
+    /// `[library]` says otherwise.
     ///
     /// Risk: a program whose CPU watches host memory *while* a kernel writes it needs coherent memory. Give such a
     /// program `host = "keep"` in a section of its own. `force` also overrides programs that ask for coherent memory
     /// in so many words.
-    host: Host = Host::Noncoherent;
+    [call] host: Host = Host::Noncoherent;
 
     /// Managed memory: hipMallocManaged.
     ///
@@ -140,7 +160,7 @@ options! {
     /// UnsetCoarseGrain too, is forwarded as it is.
     ///
     /// Risk: atomics by CPU and GPU on the same managed memory at the same time.
-    managed: Managed = Managed::Coarse;
+    [call] managed: Managed = Managed::Coarse;
 
     /// Host memory that a program registers: hipHostRegister.
     ///
@@ -154,30 +174,37 @@ options! {
     /// so, on every GPU, at some cost per launch (ROCm/clr, rocclr/device/rocm/rocvirtual.cpp; the dispatch packets of
     /// ROCm 5.2.3, 5.7.1, 6.4.3 and 7.2.4 show it). hipDeviceSynchronize releases so in any case.
     ///
-    /// Risk: a program whose CPU watches registered memory *while* a kernel writes it, as with `host`.
+    /// Risk: a program whose CPU watches registered memory *while* a kernel writes it, as with `host`; streams that wait for
+    /// a word of registered memory (hipStreamWaitValue32), which wait for ever; events between processes, whose words the
+    /// runtime registers.
     register: Register = Register::Keep;
 
     /// hipExtMallocWithFlags with Finegrained.
     ///
     /// ROCm up to 6.2.2 answers hipErrorOutOfMemory on gfx10; later releases hand out the same memory as hipMalloc.
     /// `auto` gives the older ones the behaviour of the later.
-    device_finegrained: DeviceFinegrained = DeviceFinegrained::Auto;
+    ///
+    /// Risk: the refusal is an answer. RCCL asks so whether cards can talk to each other directly, and takes another way
+    /// where they cannot; with `auto` it goes on with memory that is not what it asked for. Therefore `keep`.
+    [call] device_finegrained: DeviceFinegrained = DeviceFinegrained::Keep;
 
     /// hipExtMallocWithFlags with Uncached or Contiguous.
     ///
     /// Risk: flags that another GPU or a network card polls in this memory need it uncached, therefore `keep`.
-    device_uncached: DeviceUncached = DeviceUncached::Keep;
+    [call] device_uncached: DeviceUncached = DeviceUncached::Keep;
 
     /// hsa_amd_memory_pool_allocate called by a program itself; calls from libamdhip64 are never changed.
     ///
     /// Risk: a program that speaks HSA chooses its pools knowingly, therefore `keep`.
-    hsa_pool: HsaPool = HsaPool::Keep;
+    [call] hsa_pool: HsaPool = HsaPool::Keep;
 
     /// Events that give up the system-scope release: hipEventCreateWithFlags.
     ///
-    /// Once memory was made non-coherent in a process, the CPU sees what a kernel wrote to it only after a release to
-    /// system scope. `system` therefore drops DisableSystemFence and ReleaseToDevice from then on.
-    event_fence: EventFence = EventFence::System;
+    /// The CPU sees what a kernel wrote to non-coherent memory only after a release to system scope. Where another option
+    /// can make memory non-coherent in the process, on any GPU and for any caller, `system` therefore drops
+    /// DisableSystemFence and ReleaseToDevice, whatever was allocated when the event is made: what counts is the memory
+    /// that there is when it is recorded.
+    [call] event_fence: EventFence = EventFence::System;
 
     /// The part of a card's memory that may be in use.
     ///
@@ -188,7 +215,7 @@ options! {
     /// In use is what hipMemGetInfo says: in ROCm 5.2.3 the memory of the program itself, from 5.7 on that of all compute
     /// programs and what the kernel has pinned, but not the rest of a desktop's. What the runtime takes for itself is
     /// counted and never refused.
-    vram_fraction: Fraction = Fraction::ALL;
+    [call] vram_fraction: Fraction = Fraction::ALL;
 
     /// What programs hear of managed memory: hipDeviceGetAttribute, hipGetDeviceProperties.
     ///
@@ -197,7 +224,7 @@ options! {
     /// pageableMemoryAccessUsesHostPageTables. A hipMallocManaged is still served.
     ///
     /// Risk: a program that refuses to run without managed memory.
-    capabilities: Capabilities = Capabilities::Real;
+    [call] capabilities: Capabilities = Capabilities::Real;
 
     /// HIP functions looked up with dlsym, and those of libraries loaded with RTLD_DEEPBIND.
     ///
@@ -224,6 +251,13 @@ options! {
     /// Turns `exclude` round, with names and paths as there, on a machine with `rmcp enable --system`. `exclude` is
     /// stronger. Programs that `rmcp-run` starts, or that have librmcp.so from LD_PRELOAD, are served whatever stands here.
     [system] only: Vec<String> = Vec::new();
+
+    /// For whose memory `host` and `managed` act where RMCP was loaded through /etc/ld.so.preload.
+    ///
+    /// There nobody has chosen RMCP for the program at hand. `known` leaves all memory as asked but that of libraries which
+    /// are known to be right with non-coherent memory ([libraries](libraries.md) lists them), or which a section
+    /// `[library]` names; in programs that `only` or a section `[program]` names it acts as `all`.
+    [system] callers: Callers = Callers::Known;
 
     /// How much RMCP says.
     log: Level = Level::Off;

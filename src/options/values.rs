@@ -69,6 +69,8 @@ words! {
         Keep = "keep",
         /// Make memory coarse-grained whose flags ask for no explicit Coherent, NonCoherent or Uncached.
         Noncoherent = "noncoherent",
+        /// As `noncoherent`, but leave memory alone that is asked for as Mapped.
+        Unmapped = "unmapped",
         /// As `noncoherent`, and replace an explicit Coherent too.
         Force = "force",
     }
@@ -117,7 +119,7 @@ words! {
 
     /// The option `event_fence`.
     EventFence {
-        /// Keep the system-scope release once memory was made non-coherent in this process.
+        /// Keep the system-scope release wherever memory can be made non-coherent.
         System = "system",
         /// Leave the flags alone.
         Keep = "keep",
@@ -145,6 +147,14 @@ words! {
         Keep = "keep",
         /// Treat a gfx10 APU like a card.
         Patch = "patch",
+    }
+
+    /// The option `callers`.
+    Callers {
+        /// For libraries that are known to be right with it, and in programs that a file of options names.
+        Known = "known",
+        /// For all but libraries that are known to need coherent memory.
+        All = "all",
     }
 
     /// The option `log`.

@@ -90,6 +90,15 @@ fn force_also_overrides_an_explicit_coherent_and_nothing_else() {
 }
 
 #[test]
+fn unmapped_leaves_mapped_memory_alone_and_nothing_else() {
+    for flags in all_host_flags() {
+        let by_default = host_flags(flags, &rules(|_| ()));
+        let expected = if flags & HOST_MAPPED != 0 { Decision::Forward } else { by_default };
+        assert_eq!(host_flags(flags, &rules(|o| o.host = Host::Unmapped)), expected, "{flags:#x}");
+    }
+}
+
+#[test]
 fn the_calls_of_the_documentation_are_rewritten_as_it_says() {
     let rules = rules(|_| ());
     let rewritten = |to| Decision::Rewrite { to, reason: Reason::HostDefault };
@@ -132,12 +141,14 @@ fn managed_memory_is_advised_or_attached_as_the_option_says() {
 }
 
 #[test]
-fn fine_grained_device_memory_is_given_up_only_where_it_would_be_refused() {
+fn fine_grained_device_memory_is_given_up_only_on_request_and_where_it_would_be_refused() {
     let rewritten = Decision::Rewrite { to: DEVICE_DEFAULT, reason: Reason::FinegrainedRefused };
-    assert_eq!(ext_flags(DEVICE_FINEGRAINED, true, &rules(|_| ())), rewritten);
-    assert_eq!(ext_flags(DEVICE_FINEGRAINED, false, &rules(|_| ())), Decision::Forward);
-    let keep = rules(|o| o.device_finegrained = DeviceFinegrained::Keep);
-    assert_eq!(ext_flags(DEVICE_FINEGRAINED, true, &keep), Decision::Forward);
+    let auto = rules(|o| o.device_finegrained = DeviceFinegrained::Auto);
+    assert_eq!(ext_flags(DEVICE_FINEGRAINED, true, &auto), rewritten);
+    assert_eq!(ext_flags(DEVICE_FINEGRAINED, false, &auto), Decision::Forward);
+    for refused in [true, false] {
+        assert_eq!(ext_flags(DEVICE_FINEGRAINED, refused, &rules(|_| ())), Decision::Forward);
+    }
 }
 
 #[test]
@@ -156,7 +167,7 @@ fn only_uncached_and_contiguous_device_memory_is_given_up_and_only_on_request() 
 }
 
 #[test]
-fn events_keep_their_system_fence_once_memory_is_noncoherent_and_no_sooner() {
+fn events_keep_their_system_fence_where_memory_can_be_noncoherent_and_nowhere_else() {
     let timing = 0x2; // hipEventDisableTiming, which no rule touches
     for flag in [EVENT_DISABLE_SYSTEM_FENCE, EVENT_RELEASE_TO_DEVICE] {
         let rewritten = Decision::Rewrite { to: timing, reason: Reason::FenceKept };
@@ -225,7 +236,7 @@ fn only_discrete_gfx101x_and_gfx103x_have_rules_by_default() {
         let Some(target) = GfxTarget::from_kfd(version) else { continue };
         let mine = target.family() != Family::Other;
         assert_eq!(Rules::for_gpu(target, false, &options).active(), mine, "{target}");
-        assert_eq!(Rules::for_gpu(target, true, &options), Rules::KEEP, "{target} as an APU");
+        assert!(!Rules::for_gpu(target, true, &options).active(), "{target} as an APU");
     }
 }
 
@@ -235,7 +246,7 @@ fn apu_patch_treats_a_gfx10_apu_like_a_card_and_other_gpus_as_ever() {
     let van_gogh = GfxTarget::new(10, 3, 3);
     assert_eq!(Rules::for_gpu(van_gogh, true, &options), Rules::for_gpu(van_gogh, false, &options));
     assert!(Rules::for_gpu(van_gogh, true, &options).active());
-    assert_eq!(Rules::for_gpu(GfxTarget::new(11, 0, 3), true, &options), Rules::KEEP);
+    assert!(!Rules::for_gpu(GfxTarget::new(11, 0, 3), true, &options).active());
 }
 
 #[test]
@@ -261,7 +272,7 @@ fn half() -> Fraction {
 #[test]
 fn rules_are_shown_by_the_options_that_act() {
     assert_eq!(Rules::KEEP.to_string(), "keep");
-    assert_eq!(rules(|_| ()).to_string(), "host=noncoherent managed=coarse device_finegrained=auto event_fence=system");
+    assert_eq!(rules(|_| ()).to_string(), "host=noncoherent managed=coarse event_fence=system");
     let all = rules(|o| {
         o.register = Register::Coarse;
         o.vram_fraction = half();
@@ -269,32 +280,37 @@ fn rules_are_shown_by_the_options_that_act() {
     });
     assert_eq!(
         all.to_string(),
-        "host=noncoherent managed=coarse register=coarse device_finegrained=auto event_fence=system vram_fraction=0.5 \
-         capabilities=no-managed"
+        "host=noncoherent managed=coarse register=coarse event_fence=system vram_fraction=0.5 capabilities=no-managed"
     );
 }
 
 #[test]
 fn each_option_alone_makes_rules_active_but_the_fence() {
-    let none = Options {
-        host: Host::Keep,
-        managed: Managed::Keep,
-        device_finegrained: DeviceFinegrained::Keep,
-        ..Options::default()
-    };
+    let none = Options { host: Host::Keep, managed: Managed::Keep, ..Options::default() };
     assert!(!Rules::for_gpu(NAVI10, false, &none).active(), "the fence has nothing to follow");
-    for (name, value) in [
-        ("host", "noncoherent"),
-        ("managed", "coarse"),
-        ("register", "coarse"),
-        ("device_finegrained", "auto"),
-        ("device_uncached", "default"),
-        ("hsa_pool", "coarse"),
-        ("vram_fraction", "0.999999"),
-        ("capabilities", "no-managed"),
+    for (name, value, noncoherent) in [
+        ("host", "noncoherent", true),
+        ("managed", "coarse", true),
+        ("register", "coarse", true),
+        ("device_finegrained", "auto", true),
+        ("device_uncached", "default", true),
+        ("hsa_pool", "coarse", true),
+        ("vram_fraction", "0.999999", false),
+        ("capabilities", "no-managed", false),
     ] {
         let mut options = none.clone();
         assert!(row(name).unwrap().set(&mut options, &Raw::Text(value.into())));
-        assert!(Rules::for_gpu(NAVI10, false, &options).active(), "{name}");
+        let rules = Rules::for_gpu(NAVI10, false, &options);
+        assert!(rules.active(), "{name}");
+        assert_eq!(rules.makes_noncoherent(), noncoherent, "{name}");
     }
+}
+
+#[test]
+fn a_gpu_without_rules_beside_one_with_rules_keeps_the_fence_of_its_events() {
+    let options = Options::default();
+    let rules = Rules::for_gpu(GfxTarget::new(11, 0, 0), false, &options);
+    let kept = Decision::Rewrite { to: 0, reason: Reason::FenceKept };
+    assert_eq!(event_flags(EVENT_DISABLE_SYSTEM_FENCE, true, &rules), kept);
+    assert!(!rules.active() && !rules.makes_noncoherent());
 }

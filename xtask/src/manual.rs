@@ -9,7 +9,7 @@ use clap_mangen::Man;
 use clap_mangen::roff::{Roff, bold, roman};
 use rmcp::cli::exit::{self, Meaning};
 use rmcp::cli::{self, completions};
-use rmcp::options::{Options, TABLE, VARIABLES};
+use rmcp::options::{Options, Scope, TABLE, VARIABLES};
 use rmcp::system::LIST;
 use rmcp::system::rescue::USAGE;
 use std::fs;
@@ -147,7 +147,7 @@ fn environment() -> Vec<Entry> {
     let others = VARIABLES.map(owned);
     let colours =
         ("NO_COLOR, CLICOLOR_FORCE".to_owned(), "Never colours; colours even away from a terminal.".to_owned());
-    TABLE.iter().filter(|row| !row.system).map(option).chain(others).chain([colours]).collect()
+    TABLE.iter().filter(|row| row.scope != Scope::System).map(option).chain(others).chain([colours]).collect()
 }
 
 const DESCRIPTION: &str = "\
@@ -219,7 +219,7 @@ mod tests {
             assert!(page.contains(expected), "{expected}");
         }
         for row in TABLE {
-            assert_eq!(page.contains(&row.env()), !row.system, "{}", row.name);
+            assert_eq!(page.contains(&row.env()), row.scope != Scope::System, "{}", row.name);
         }
     }
 

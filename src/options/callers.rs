@@ -1,0 +1,116 @@
+//! The options for the calls of one library, which are the program's but for what is known of that library.
+
+use super::load::{Loaded, Place};
+use super::table::Options;
+use super::values::{Callers, DeviceFinegrained, DeviceUncached, Host, HsaPool, Managed};
+use crate::libraries::{self, Library, Memory};
+use std::fmt;
+
+/// The options for the calls of one library, or of the program itself.
+#[derive(Clone, Debug)]
+pub struct ForCaller {
+    /// The options.
+    pub options: Options,
+    /// Why they are not the program's; None: they are.
+    pub exception: Option<Exception>,
+}
+
+/// Why the calls of a library have other options than those of the program.
+#[derive(Clone, Debug)]
+pub enum Exception {
+    /// It is known to need coherent memory.
+    NeedsCoherent(&'static Library),
+    /// A section of a file names it.
+    Section(Place),
+    /// RMCP is in every process of the machine, and the library is not known to be right with it.
+    NotKnown,
+    /// It uses the calls by which a stream waits for a word of memory, or writes one.
+    StreamMemory,
+}
+
+impl fmt::Display for Exception {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NeedsCoherent(library) => {
+                let memory = if library.memory == Memory::Unmapped { "mapped memory" } else { "memory" };
+                write!(f, "{} needs coherent {memory}", library.name)
+            }
+            Self::Section(place) => write!(f, "a section [library] says so ({place})"),
+            Self::NotKnown => f.write_str(
+                "it is not known to be right with RMCP, which every process here has ([system] callers=known)",
+            ),
+            Self::StreamMemory => f.write_str("it uses hipStreamWaitValue32 or the like, which need coherent memory"),
+        }
+    }
+}
+
+impl Loaded {
+    /// Whether `host` and `managed` act for known libraries alone.
+    pub fn known_callers_only(&self) -> bool {
+        self.system && self.options.callers == Callers::Known && self.named.is_none()
+    }
+
+    /// The options for the calls of the file at `path`; empty: of the program itself, or of code outside every file.
+    /// `uses_stream_memory`: whether it is linked with functions that need coherent memory; asked only where it matters.
+    pub fn for_caller(&self, path: &str, uses_stream_memory: impl FnOnce() -> bool) -> ForCaller {
+        let ForCaller { mut options, mut exception } = match libraries::of_file(path) {
+            Some(library) => self.for_known(library),
+            None if self.known_callers_only() => self.keeping(Exception::NotKnown),
+            None if uses_stream_memory() => self.keeping(Exception::StreamMemory),
+            None => ForCaller { options: self.options.clone(), exception: None },
+        };
+        for section in self.libraries.iter().filter(|section| libraries::is_named(path, &section.pattern)) {
+            for entry in &section.entries {
+                entry.row.set(&mut options, &entry.raw);
+            }
+            exception = Some(Exception::Section(section.place.clone()));
+        }
+        if options == self.options {
+            exception = None;
+        }
+        ForCaller { options, exception }
+    }
+
+    /// The options for a library of the table, whatever sections of files say.
+    pub fn for_known(&self, library: &'static Library) -> ForCaller {
+        match library.memory {
+            Memory::Rewrite => ForCaller { options: self.options.clone(), exception: None },
+            Memory::Unmapped if self.options.host == Host::Keep => {
+                ForCaller { options: self.options.clone(), exception: None }
+            }
+            Memory::Unmapped => {
+                let options = Options { host: Host::Unmapped, ..self.options.clone() };
+                ForCaller { options, exception: Some(Exception::NeedsCoherent(library)) }
+            }
+            Memory::Keep => {
+                let mut kept = self.keeping(Exception::NeedsCoherent(library));
+                kept.options.device_finegrained = DeviceFinegrained::Keep;
+                kept.options.device_uncached = DeviceUncached::Keep;
+                kept.options.hsa_pool = HsaPool::Keep;
+                kept
+            }
+        }
+    }
+
+    fn keeping(&self, exception: Exception) -> ForCaller {
+        let options = Options { host: Host::Keep, managed: Managed::Keep, ..self.options.clone() };
+        ForCaller { options, exception: Some(exception) }
+    }
+
+    /// The patterns of the sections of libraries, weak to strong.
+    pub fn library_patterns(&self) -> impl Iterator<Item = &str> {
+        self.libraries.iter().map(|section| section.pattern.as_str())
+    }
+
+    /// All options that any call of the program could have: its own first, then those of each section of a library.
+    pub fn all_options(&self) -> Vec<Options> {
+        let sections = self.libraries.iter().map(|section| {
+            let mut options = self.options.clone();
+            for entry in &section.entries {
+                entry.row.set(&mut options, &entry.raw);
+            }
+            options
+        });
+        std::iter::once(self.options.clone()).chain(sections).collect()
+    }
+}
