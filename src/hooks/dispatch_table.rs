@@ -7,7 +7,7 @@ use crate::Hook;
 /// order would be a new major version.
 ///
 /// hipGetProcAddress and hipGetDriverEntryPoint are left out: what they hand out comes through the table itself.
-pub const OFFSETS: [(Hook, usize); 22] = [
+pub const OFFSETS: [(Hook, usize); 30] = [
     (Hook::hipDeviceGetAttribute, 336),
     (Hook::hipEventCreateWithFlags, 624),
     (Hook::hipExtMallocWithFlags, 696),
@@ -30,6 +30,14 @@ pub const OFFSETS: [(Hook, usize); 22] = [
     (Hook::hipMemCreate, 1848),
     (Hook::hipMemGetInfo, 1896),
     (Hook::hipPointerGetAttributes, 2584),
+    (Hook::hipStreamWaitValue32, 2800),
+    (Hook::hipStreamWaitValue64, 2808),
+    (Hook::hipStreamWriteValue32, 2816),
+    (Hook::hipStreamWriteValue64, 2824),
+    (Hook::hipStreamBatchMemOp, 3712),
+    (Hook::hipGraphAddBatchMemOpNode, 3720),
+    (Hook::hipGraphBatchMemOpNodeSetParams, 3736),
+    (Hook::hipGraphExecBatchMemOpNodeSetParams, 3744),
 ];
 
 #[cfg(test)]

@@ -184,11 +184,12 @@ mod tests {
     }
 
     /// They hand out functions, events and nodes of graphs.
-    const NO_MEMORY: [Hook; 4] = [
+    const NO_MEMORY: [Hook; 5] = [
         Hook::hipGetProcAddress,
         Hook::hipGetDriverEntryPoint,
         Hook::hipEventCreateWithFlags,
         Hook::hipGraphAddMemAllocNode,
+        Hook::hipGraphAddBatchMemOpNode,
     ];
 
     #[test]

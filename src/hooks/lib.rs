@@ -166,6 +166,12 @@ pub enum Policy {
     proc_address,
     /// hipGetDriverEntryPoint: the hook's address.
     entry_point,
+    /// A word of memory by which a stream waits or tells.
+    stream_memory,
+    /// The words of hipStreamBatchMemOp.
+    stream_batch,
+    /// The words of a node of a graph.
+    graph_batch,
     /// The pool of hsa_amd_memory_pool_allocate.
     pool,
     /// The pool of hsa_amd_memory_lock_to_pool, when libamdhip64 calls it.
@@ -186,8 +192,11 @@ impl Policy {
             Policy::asked_flags | Policy::asked_attributes => "shows the flags that the program asked for",
             Policy::managed => "`managed`: SetCoarseGrain is advised after success, or the attach flag changes",
             Policy::ext => "`device_finegrained`, `device_uncached`: the flag becomes Default; `vram_fraction`",
-            Policy::event => "`event_fence`: the system-scope release is kept once memory was made non-coherent",
+            Policy::event => "`event_fence`: the system-scope release is kept wherever memory can be made non-coherent",
             Policy::attribute | Policy::properties => "`capabilities`: managed memory can be hidden",
+            Policy::stream_memory | Policy::stream_batch | Policy::graph_batch => {
+                "refused with hipErrorInvalidValue on memory that `host` or `managed` made non-coherent"
+            }
             Policy::proc_address | Policy::entry_point => "hands out the hook of a hooked function",
             Policy::pool => "`hsa_pool`: the coarse-grained pool of the same agent; never for calls of libamdhip64",
             Policy::register => "`register`: the coarse-grained pool of the CPU, for calls of libamdhip64 alone",

@@ -3,7 +3,8 @@
 /// Calls the macro `$with` with every row: `Library fn name(arguments) -> result => policy;`.
 ///
 /// Types are C's in Rust's spelling; a `policy` is a variant of [`Policy`](crate::Policy) and the name of the core's
-/// function for it. `vram` has the size in bytes in brackets.
+/// function for it. In brackets: for `vram` the size in bytes, for `stream_memory` the address
+/// of the word, for `graph_batch` that of its hipBatchMemOpNodeParams.
 #[macro_export]
 macro_rules! hooks {
     ($with:ident) => {
@@ -55,6 +56,14 @@ macro_rules! hooks {
             Hip fn hipGetProcAddress(symbol: *const c_char, function: *mut *mut c_void, version: i32, flags: u64, status: *mut i32) -> HipError => proc_address;
             Hip fn hipGetDriverEntryPoint(symbol: *const c_char, function: *mut *mut c_void, flags: u64, status: *mut i32) -> HipError => entry_point;
             Hip fn hipEventCreateWithFlags(event: *mut *mut c_void, flags: u32) -> HipError => event;
+            Hip fn hipStreamWaitValue32(stream: *mut c_void, ptr: *mut c_void, value: u32, flags: u32, mask: u32) -> HipError => stream_memory[ptr];
+            Hip fn hipStreamWaitValue64(stream: *mut c_void, ptr: *mut c_void, value: u64, flags: u32, mask: u64) -> HipError => stream_memory[ptr];
+            Hip fn hipStreamWriteValue32(stream: *mut c_void, ptr: *mut c_void, value: u32, flags: u32) -> HipError => stream_memory[ptr];
+            Hip fn hipStreamWriteValue64(stream: *mut c_void, ptr: *mut c_void, value: u64, flags: u32) -> HipError => stream_memory[ptr];
+            Hip fn hipStreamBatchMemOp(stream: *mut c_void, count: u32, operations: *mut c_void, flags: u32) -> HipError => stream_batch;
+            Hip fn hipGraphAddBatchMemOpNode(node: *mut *mut c_void, graph: *mut c_void, dependencies: *const c_void, count: usize, parameters: *const c_void) -> HipError => graph_batch[parameters];
+            Hip fn hipGraphBatchMemOpNodeSetParams(node: *mut c_void, parameters: *const c_void) -> HipError => graph_batch[parameters];
+            Hip fn hipGraphExecBatchMemOpNodeSetParams(graph: *mut c_void, node: *mut c_void, parameters: *const c_void) -> HipError => graph_batch[parameters];
             Hsa fn hsa_init() -> HsaStatus => count;
             Hsa fn hsa_memory_allocate(region: u64, size: usize, ptr: *mut *mut c_void) -> HsaStatus => count;
             Hsa fn hsa_amd_memory_pool_allocate(pool: HsaPool, size: usize, flags: u32, ptr: *mut *mut c_void) -> HsaStatus => pool;
