@@ -1,4 +1,4 @@
-//! The flags that the program asked for, where RMCP gave it others: what hipHostGetFlags shall answer.
+//! Memory that RMCP made non-coherent, and the flags that the program asked for: what hipHostGetFlags shall answer.
 //!
 //! A hook inserts an address after the real allocation returned it, and removes it before the real function frees it.
 //! So an address that the runtime hands out again at once is never in two hands, and a caller of [`FlagMap`] has an
@@ -24,6 +24,9 @@ const GROWTH: usize = 8;
 
 /// The flags asked of hipHostMalloc and of the calls that it serves, by the address of the allocation.
 pub static HOST_FLAGS: FlagMap = FlagMap::new();
+
+/// Managed memory that was advised SetCoarseGrain, without flags.
+pub static MANAGED: FlagMap = FlagMap::new();
 
 impl FlagMap {
     const fn new() -> Self {

@@ -2,19 +2,25 @@
 
 use crate::caller::{self, Caller, Who};
 use crate::counters::{Outcome, count};
-use crate::{machine, tables, trace};
-use rmcp::policy::Rules;
+use crate::machine::{self, RuleSet};
+use crate::{tables, trace};
+use rmcp::options::Exception;
+use rmcp::policy::{Decision, ManagedDecision, Rules};
+use rmcp::trace::format::KeptFor;
 use rmcp_hooks::{Hook, Policy};
 use std::cell::Cell;
 use std::ffi::c_void;
 use std::mem::transmute_copy;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use tracing::debug;
 
 /// What the real function got in place of what the program asked for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug)]
 pub enum Given {
     /// Nothing else.
     AsAsked,
+    /// Nothing else, since the caller has rules of its own; those of the program would have changed it.
+    Kept(KeptFor),
     /// Other flags.
     Flags(u32),
     /// Another HSA pool.
@@ -25,12 +31,34 @@ pub enum Given {
     Refusal,
 }
 
+/// A decision about a call.
+pub trait Decides {
+    /// Whether it goes on as the program asked.
+    fn forwards(&self) -> bool;
+}
+
+impl<T> Decides for Decision<T> {
+    fn forwards(&self) -> bool {
+        matches!(self, Self::Forward)
+    }
+}
+
+impl Decides for ManagedDecision {
+    fn forwards(&self) -> bool {
+        matches!(self, Self::Forward)
+    }
+}
+
 /// A call that has a real function to go to. `F` is that function's type, `R` what it returns.
 pub struct Call<F, R> {
     /// Which function was called.
     pub hook: Hook,
-    /// Who called it.
+    /// Who called it, or, past the gate, who stands for that towards the runtime.
     pub caller: &'static Caller,
+    /// Who called it.
+    by: &'static Caller,
+    /// The address that it returns to.
+    address: usize,
     real: F,
     /// What the real function returned, once it was called.
     result: Cell<Option<R>>,
@@ -45,7 +73,7 @@ impl<F: Copy, R: Copy> Call<F, R> {
             caller::starts(address);
         }
         let caller = caller::of(address);
-        Self::to(hook, caller, caller.real(hook))
+        Self::to(hook, address, caller, caller, caller.real(hook))
     }
 
     /// The same on its way to what stood in the runtime's table.
@@ -53,18 +81,18 @@ impl<F: Copy, R: Copy> Call<F, R> {
     pub fn in_table(hook: Hook, address: usize) -> Option<Self> {
         let caller = caller::of(address);
         let program = if caller.who == Who::Program { tables::past_the_gate(hook) } else { None };
-        Self::to(hook, program.unwrap_or(caller), tables::original(hook))
+        Self::to(hook, address, caller, program.unwrap_or(caller), tables::original(hook))
     }
 
     #[inline]
-    fn to(hook: Hook, caller: &'static Caller, real: *mut c_void) -> Option<Self> {
+    fn to(hook: Hook, address: usize, by: &'static Caller, caller: &'static Caller, real: *mut c_void) -> Option<Self> {
         const { assert!(size_of::<F>() == size_of::<*mut c_void>()) };
         if real.is_null() {
             return None;
         }
         // SAFETY: the hook table gives each function its type.
         let real = unsafe { transmute_copy(&real) };
-        Some(Self { hook, caller, real, result: Cell::new(None) })
+        Some(Self { hook, caller, by, address, real, result: Cell::new(None) })
     }
 
     /// Runs `policy` for a call of the program, and forwards one of the runtime itself, with the exception that
@@ -88,7 +116,37 @@ impl<F: Copy, R: Copy> Call<F, R> {
     /// The rules of the GPU that this call is for.
     #[inline]
     pub fn rules(&self) -> &'static Rules {
-        machine::rules(self.caller)
+        self.rules_in(self.by.rules())
+    }
+
+    /// The rules of the GPU that HIP numbers so.
+    pub fn rules_of(&self, device: i32) -> &'static Rules {
+        machine::rules_of(self.by, device)
+    }
+
+    #[inline]
+    fn rules_in(&self, set: Option<&'static RuleSet>) -> &'static Rules {
+        machine::rules(set, || self.caller.runtime().device())
+    }
+
+    /// What becomes of a call that hands out memory, as `decide` says under the caller's rules. What one library may be given
+    /// can stop another, so it is looked up who exactly calls.
+    pub fn decide<D: Decides>(&self, decide: impl Fn(&Rules) -> D) -> D {
+        let set = caller::exactly(self.address).rules();
+        let decision = decide(self.rules_in(set));
+        if let Some(why) = set.and_then(|set| set.exception.as_ref())
+            && decision.forwards()
+            && !decide(self.rules_in(machine::program_rules())).forwards()
+        {
+            self.keep(why);
+        }
+        decision
+    }
+
+    #[cold]
+    fn keep(&self, why: &Exception) {
+        self.give(Given::Kept(why.into()));
+        debug!("{} is forwarded as asked: {why}", self.hook.info().name);
     }
 
     /// Calls the real function as the program asked.
@@ -133,8 +191,9 @@ mod tests {
     }
 
     fn call() -> Call<Real, i32> {
-        let caller = caller::of(allocate as *const () as usize);
-        Call { hook: Hook::hipMalloc, caller, real: allocate, result: Cell::new(None) }
+        let address = allocate as *const () as usize;
+        let caller = caller::of(address);
+        Call { hook: Hook::hipMalloc, caller, by: caller, address, real: allocate, result: Cell::new(None) }
     }
 
     #[test]

@@ -3,6 +3,7 @@
 //! Two copies of a runtime can live in one process (a wheel's and the system's), and each program must reach the one it
 //! links against. And a call that comes from a runtime itself is never the program's wish.
 
+use crate::machine::{self, RuleSet};
 use crate::pools::{self, Pool};
 use crate::resolve::{self, Copies, Module};
 use crate::runtime::Runtime;
@@ -27,6 +28,7 @@ pub struct Caller {
     /// What kind of object it is.
     pub who: Who,
     real: [AtomicPtr<c_void>; Hook::ALL.len()],
+    rules: OnceBox<RuleSet>,
     runtime: OnceBox<Runtime>,
     pools: OnceBox<Vec<Pool>>,
 }
@@ -45,7 +47,7 @@ pub enum Who {
 /// The callers met so far, newest first, searched by address. Each is added once, and all are dropped at once.
 static CALLERS: AtomicPtr<Caller> = AtomicPtr::new(null_mut());
 
-/// Those met since there are several copies of a runtime, searched by what they are: in [`CALLERS`] a library that lies where
+/// Those that were looked up [`exactly`], or met since there are several copies of a runtime, searched by what they are: in [`CALLERS`] a library that lies where
 /// an unloaded one lay would be taken for that, and reach its copy. Then [`CALLERS`] stays empty.
 static EXACTLY: AtomicPtr<Caller> = AtomicPtr::new(null_mut());
 
@@ -94,6 +96,15 @@ pub fn of(address: usize) -> &'static Caller {
     }
 }
 
+/// The caller that `address` belongs to now. [`of`] knows a place, where a library may lie that came after another was
+/// unloaded. Where the C library cannot tell without a lock, the place must do.
+pub fn exactly(address: usize) -> &'static Caller {
+    if resolve::find_object().is_none() {
+        return of(address);
+    }
+    resolve::module_of(address).map_or(&OUTSIDE, |module| known(&EXACTLY, &module))
+}
+
 #[inline]
 fn find(list: &'static AtomicPtr<Caller>, wanted: impl Fn(&Caller) -> bool) -> Option<&'static Caller> {
     let mut entry = list;
@@ -110,8 +121,12 @@ fn find(list: &'static AtomicPtr<Caller>, wanted: impl Fn(&Caller) -> bool) -> O
 #[cold]
 fn meet(address: usize) -> &'static Caller {
     let Some(module) = resolve::module_of(address) else { return &OUTSIDE };
-    let list = if EXACT.load(Ordering::Acquire) { &EXACTLY } else { &CALLERS };
-    if let Some(caller) = find(list, |caller| caller.is(&module)) {
+    known(if EXACT.load(Ordering::Acquire) { &EXACTLY } else { &CALLERS }, &module)
+}
+
+/// The caller that is this object, from the list, to which it is added if need be.
+fn known(list: &'static AtomicPtr<Caller>, module: &Module) -> &'static Caller {
+    if let Some(caller) = find(list, |caller| caller.is(module)) {
         return caller;
     }
     let who = if module.is_ours() {
@@ -166,6 +181,7 @@ impl Caller {
             path,
             who,
             real,
+            rules: OnceBox::new(),
             runtime: OnceBox::new(),
             pools: OnceBox::new(),
             next: AtomicPtr::new(null_mut()),
@@ -214,6 +230,19 @@ impl Caller {
         let found = self.lookup(library, symbol);
         // SAFETY: the caller's promise.
         (!found.is_null()).then(|| unsafe { transmute_copy(&found) })
+    }
+
+    /// The rules for its calls; None while the machine is not known.
+    #[inline]
+    pub fn rules(&self) -> Option<&RuleSet> {
+        self.rules.get().or_else(|| self.find_rules())
+    }
+
+    #[cold]
+    fn find_rules(&self) -> Option<&RuleSet> {
+        let machine = machine::known()?;
+        let path = self.path.to_str().unwrap_or_default();
+        Some(self.rules.get_or_init(|| Box::new(machine.rules_for(path, self.start))))
     }
 
     /// The HIP runtime that this caller uses.

@@ -10,13 +10,15 @@ use rmcp_hooks::{Argument, HipError, HipExtent, Hook, HsaPool, HsaStatus, Proper
 use std::arch::naked_asm;
 use std::ffi::{c_char, c_void};
 
-/// Runs a call by its policy: `vram` is given the size of the table, every other policy the arguments.
+/// Runs a call by its policy, which is given what stands in brackets in the table and the way to forward the call, or all
+/// arguments.
 macro_rules! apply {
     (count, $call:expr, $forward:expr, ($($arg:ident),*)) => {
         $call.run(|call| call.forward($forward), $forward)
     };
-    (vram [$size:expr], $call:expr, $forward:expr, ($($arg:ident),*)) => {
-        $call.run(|call| policies::vram(call, $size, $forward), $forward)
+    // What the table has in brackets is what the policy looks at.
+    ($policy:ident [$of:expr], $call:expr, $forward:expr, ($($arg:ident),*)) => {
+        $call.run(|call| policies::$policy(call, $of, $forward), $forward)
     };
     ($policy:ident, $call:expr, $forward:expr, ($($arg:ident),*)) => {
         $call.run(|call| policies::$policy(call, $($arg),*), $forward)

@@ -65,7 +65,7 @@ extern "C" fn OnUnload() {}
 unsafe fn replace(table: *mut Version) {
     // ROCr holds locks of its own here, so nothing is asked of the runtime.
     let Some(machine) = machine::detect(false).filter(|machine| machine.active()) else { return };
-    if !machine.gpus.iter().any(|(_, rules)| rules.may_change_pools() || rules.may_change_registered()) {
+    if !machine.any(|rules| rules.may_change_pools() || rules.may_change_registered()) {
         return;
     }
     // SAFETY: the table begins with its version, is as large as that says, and nobody else writes it while ROCr starts.

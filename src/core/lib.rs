@@ -16,6 +16,7 @@ mod header;
 mod hip_table;
 mod hooks;
 mod hsa_table;
+mod imports;
 mod log;
 mod machine;
 mod policies;

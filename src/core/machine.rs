@@ -4,36 +4,66 @@
 //! another one that a fork has left behind.
 
 use crate::caller::{self, Caller};
-use crate::{log, probe};
+use crate::{imports, log, probe};
 use once_cell::race::OnceBox;
 use rmcp::gfx::GfxTarget;
-use rmcp::options::{self, DispatchTable, Loaded, Options, Sources};
-use rmcp::policy::Rules;
+use rmcp::options::{self, DispatchTable, Exception, Loaded, Options, Sources};
+use rmcp::policy::{self, Rules};
 use rmcp::topology::{DEFAULT_ROOT, Masks, Topology};
 use rmcp_hooks::gate::is_system_wide;
 use std::path::{Path, PathBuf};
-use std::ptr::null_mut;
-use std::sync::atomic::{AtomicPtr, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use tracing::{info, warn};
 
 /// The answer.
 pub struct Machine {
     /// Why nothing is hooked; None: RMCP is active.
     pub inactive: Option<String>,
-    /// The GPUs that HIP numbers 0, 1, ..., each with its rules.
-    pub gpus: Vec<(GfxTarget, Rules)>,
+    /// The GPUs that HIP numbers 0, 1, ...
+    pub gpus: Vec<Gpu>,
+    /// Whether some call could be given memory that is less coherent than what it asked for.
+    pub makes_noncoherent: bool,
     /// Where calls are recorded, active or not.
     pub trace: Option<PathBuf>,
     /// Whether libamdhip64's own table is taken; see [`crate::hip_table`].
     pub dispatch_table: bool,
+    /// The options; None where they were not read.
+    loaded: Option<Loaded>,
+}
+
+/// A GPU that HIP sees.
+#[derive(Clone, Copy)]
+pub struct Gpu {
+    /// Its real target.
+    pub target: GfxTarget,
+    /// Whether it shares the CPU's memory.
+    pub apu: bool,
+}
+
+/// The rules for the calls of one caller.
+pub struct RuleSet {
+    /// Those that hold whatever the current device is; None while the GPUs differ or none is known.
+    common: Option<Rules>,
+    /// Those of each GPU.
+    gpus: Vec<Rules>,
+    /// Why they are not those of the program.
+    pub exception: Option<Exception>,
 }
 
 static MACHINE: OnceBox<Machine> = OnceBox::new();
 
-/// The rules that hold whatever the current device is; null while the GPUs differ or none is known.
-static COMMON: AtomicPtr<Rules> = AtomicPtr::new(null_mut());
+/// Whether every call is forwarded.
+static DISABLED: AtomicBool = AtomicBool::new(false);
 
 static KEEP: Rules = Rules::KEEP;
+
+impl RuleSet {
+    fn new(gpus: &[Gpu], options: &Options, exception: Option<Exception>) -> Self {
+        let gpus: Vec<_> = gpus.iter().map(|gpu| Rules::for_gpu(gpu.target, gpu.apu, options)).collect();
+        let common = gpus.first().filter(|first| gpus.iter().all(|rules| rules == *first)).copied();
+        Self { common, gpus, exception }
+    }
+}
 
 impl Machine {
     /// Whether calls are hooked.
@@ -43,11 +73,42 @@ impl Machine {
 
     /// The real gfx targets, by HIP ordinal.
     pub fn targets(&self) -> String {
-        self.gpus.iter().map(|(target, _)| target.to_string()).collect::<Vec<_>>().join(", ")
+        self.gpus.iter().map(|gpu| gpu.target.to_string()).collect::<Vec<_>>().join(", ")
+    }
+
+    /// Whether rules that any call could have, on any GPU, are such.
+    pub fn any(&self, such: impl Fn(&Rules) -> bool) -> bool {
+        let options = self.loaded.iter().flat_map(Loaded::all_options);
+        options
+            .into_iter()
+            .any(|options| self.gpus.iter().any(|gpu| such(&Rules::for_gpu(gpu.target, gpu.apu, &options))))
+    }
+
+    /// The rules for the calls of the file at `path`; `address` is one of its addresses.
+    pub fn rules_for(&self, path: &str, address: usize) -> RuleSet {
+        let Some(loaded) = &self.loaded else { return RuleSet::new(&[], &Options::default(), None) };
+        let caller = loaded.for_caller(path, || imports::stream_memory(address));
+        if let Some(why) = &caller.exception {
+            let who = path.rsplit('/').next().filter(|name| !name.is_empty()).unwrap_or("the program");
+            info!("{who} has rules of its own: {why}");
+        }
+        RuleSet::new(&self.gpus, &caller.options, caller.exception)
+    }
+
+    fn program(&self) -> RuleSet {
+        let options = self.loaded.as_ref().map(|loaded| loaded.options.clone()).unwrap_or_default();
+        RuleSet::new(&self.gpus, &options, None)
     }
 
     fn inactive(why: impl Into<String>) -> Self {
-        Self { inactive: Some(why.into()), gpus: Vec::new(), trace: None, dispatch_table: false }
+        Self {
+            inactive: Some(why.into()),
+            gpus: Vec::new(),
+            makes_noncoherent: false,
+            trace: None,
+            dispatch_table: false,
+            loaded: None,
+        }
     }
 }
 
@@ -61,7 +122,7 @@ pub fn detect(may_probe: bool) -> Option<&'static Machine> {
     if let Some(machine) = known() {
         return Some(machine);
     }
-    let (found, loaded) = look(may_probe)?;
+    let found = look(may_probe)?;
     let mut won = false;
     let machine = MACHINE.get_or_init(|| {
         won = true;
@@ -69,107 +130,140 @@ pub fn detect(may_probe: bool) -> Option<&'static Machine> {
     });
     if won {
         log::catch_panics();
-        share(machine);
-        announce(machine, loaded.as_ref());
+        announce(machine);
     }
     Some(machine)
 }
 
-/// The rules for a call of `caller`: those of its current device.
+/// Those of `set` that are for the current device.
 #[inline]
-pub fn rules(caller: &Caller) -> &'static Rules {
-    // SAFETY: only `share` and `disable` set it, to what lives for ever.
-    match unsafe { COMMON.load(Ordering::Acquire).as_ref() } {
+pub fn rules(set: Option<&'static RuleSet>, device: impl FnOnce() -> Option<i32>) -> &'static Rules {
+    let Some(set) = set.filter(|_| !disabled()) else { return &KEEP };
+    match &set.common {
         Some(common) => common,
-        None => rules_of_device(caller),
+        None => of_device(set, device),
     }
 }
 
 #[cold]
-fn rules_of_device(caller: &Caller) -> &'static Rules {
-    caller.runtime().device().map_or(&KEEP, rules_of)
+fn of_device(set: &'static RuleSet, device: impl FnOnce() -> Option<i32>) -> &'static Rules {
+    device().map_or(&KEEP, |device| set.of(device))
 }
 
-/// The rules of the GPU that HIP numbers so.
-pub fn rules_of(device: i32) -> &'static Rules {
-    if disabled() {
-        return &KEEP;
+/// The rules for a call of `caller` about the GPU that HIP numbers so.
+pub fn rules_of(caller: &'static Caller, device: i32) -> &'static Rules {
+    caller.rules().filter(|_| !disabled()).map_or(&KEEP, |set| set.of(device))
+}
+
+/// The rules for calls of which nothing more is known than the program.
+pub fn program_rules() -> Option<&'static RuleSet> {
+    static RULES: OnceBox<RuleSet> = OnceBox::new();
+    let machine = known()?;
+    Some(RULES.get_or_init(|| Box::new(machine.program())))
+}
+
+/// Whether some call of this process could be given memory that is less coherent than what it asked for.
+pub fn makes_noncoherent() -> bool {
+    known().is_some_and(|machine| machine.makes_noncoherent) && !disabled()
+}
+
+impl RuleSet {
+    fn of(&self, device: i32) -> &Rules {
+        usize::try_from(device).ok().and_then(|device| self.gpus.get(device)).unwrap_or(&KEEP)
     }
-    let gpus = known().map_or(&[][..], |machine| &machine.gpus);
-    usize::try_from(device).ok().and_then(|device| gpus.get(device)).map_or(&KEEP, |(_, rules)| rules)
 }
 
 /// Forwards every later call unchanged.
 pub fn disable() {
-    COMMON.store((&raw const KEEP).cast_mut(), Ordering::Release);
+    DISABLED.store(true, Ordering::Release);
 }
 
 /// Whether [`disable`] was called.
+#[inline]
 pub fn disabled() -> bool {
-    std::ptr::eq(COMMON.load(Ordering::Acquire), &KEEP)
+    DISABLED.load(Ordering::Relaxed)
 }
 
-/// Sets the common rules, unless somebody has disabled them.
-fn share(machine: &'static Machine) {
-    let common: *const Rules = match machine.gpus.split_first() {
-        Some(((_, first), rest)) if rest.iter().all(|(_, rules)| rules == first) => first,
-        Some(_) => return,
-        None => &KEEP,
-    };
-    let _ = COMMON.compare_exchange(null_mut(), common.cast_mut(), Ordering::AcqRel, Ordering::Acquire);
-}
-
-/// The machine and the options that led to it; no options where none were read.
-fn look(may_probe: bool) -> Option<(Machine, Option<Loaded>)> {
+/// The machine under the options of this process.
+fn look(may_probe: bool) -> Option<Machine> {
     let disabled = std::env::var_os("RMCP_DISABLE");
     if options::is_disabled(disabled.as_ref().map(|value| value.as_encoded_bytes())) {
-        return Some((Machine::inactive("RMCP_DISABLE is set"), None));
+        return Some(Machine::inactive("RMCP_DISABLE is set"));
     }
     let system = caller::first_gate().is_some_and(|gate| is_system_wide(gate.path().to_bytes()));
     let loaded = Options::load(&Sources { system, ..Sources::from_process() });
-    let machine = match &loaded.left_alone {
-        Some(why) => Machine::inactive(format!("this program is {why}")),
-        None => Machine { trace: loaded.options.trace.clone(), ..with_gpus(&loaded.options, may_probe)? },
+    if let Some(why) = &loaded.left_alone {
+        let why = format!("this program is {why}");
+        return Some(Machine { loaded: Some(loaded), ..Machine::inactive(why) });
+    }
+    let (gpus, unknown) = match gpus(&loaded.options, may_probe)? {
+        Ok(gpus) => (gpus, None),
+        Err(why) => (Vec::new(), Some(why)),
     };
-    Some((machine, Some(loaded)))
+    let mut machine = Machine {
+        inactive: None,
+        gpus,
+        makes_noncoherent: false,
+        trace: loaded.options.trace.clone(),
+        dispatch_table: loaded.options.dispatch_table == DispatchTable::On,
+        loaded: Some(loaded),
+    };
+    machine.inactive = unknown.or_else(|| machine.why_inactive());
+    machine.makes_noncoherent = machine.any(Rules::makes_noncoherent);
+    Some(machine)
 }
 
-fn with_gpus(options: &Options, may_probe: bool) -> Option<Machine> {
-    let visible: Vec<(GfxTarget, bool)> = match Topology::read(&options.topology) {
+/// The GPUs that HIP sees, or why nobody can tell.
+fn gpus(options: &Options, may_probe: bool) -> Option<Result<Vec<Gpu>, String>> {
+    let gpus = match Topology::read(&options.topology) {
         Ok(mut topology) => {
             if options.topology == Path::new(DEFAULT_ROOT) {
                 topology.drop_without_render_node(Path::new("/dev/dri"));
             }
-            topology.visible(&Masks::from_process()).iter().map(|gpu| (gpu.target, gpu.apu)).collect()
+            let visible = topology.visible(&Masks::from_process());
+            visible.iter().map(|gpu| Gpu { target: gpu.target, apu: gpu.apu }).collect()
         }
         Err(_) if !may_probe => return None,
         Err(why) => match probe::targets() {
-            Some(targets) => targets.into_iter().map(|target| (target, target.integrated())).collect(),
-            None => return Some(Machine::inactive(why.to_string())),
+            Some(targets) => targets.into_iter().map(|target| Gpu { target, apu: target.integrated() }).collect(),
+            None => return Some(Err(why.to_string())),
         },
     };
-    let gpus: Vec<_> =
-        visible.into_iter().map(|(target, apu)| (target, Rules::for_gpu(target, apu, options))).collect();
-    let ours = gpus.iter().any(|(target, _)| target.family() != rmcp::gfx::Family::Other);
-    let inactive = match (ours, gpus.is_empty()) {
-        (true, _) => None,
-        (false, true) => Some("no GPU is visible".into()),
-        (false, false) => Some("no visible GPU is RDNA1 or RDNA2".into()),
-    };
-    Some(Machine { inactive, gpus, trace: None, dispatch_table: options.dispatch_table == DispatchTable::On })
+    Some(Ok(gpus))
+}
+
+impl Machine {
+    /// Why no call could be changed; None: one could.
+    fn why_inactive(&self) -> Option<String> {
+        let options = &self.loaded.as_ref()?.options;
+        if self.gpus.is_empty() {
+            return Some("no GPU is visible".into());
+        }
+        if self.any(Rules::active) {
+            return None;
+        }
+        let idle =
+            |gpu: &Gpu| policy::idle(gpu.target, gpu.apu, options).map_or("every option says keep", policy::Idle::text);
+        let each = self.gpus.iter().map(|gpu| format!("{}: {}", gpu.target, idle(gpu))).collect::<Vec<_>>();
+        Some(format!("no rule acts on {}", each.join("; ")))
+    }
 }
 
 /// Starts the log and writes what there is to say: one line on the machine, one for each thing wrong in the options.
-fn announce(machine: &Machine, loaded: Option<&Loaded>) {
-    let Some(Loaded { options, complaints, .. }) = loaded else { return };
+fn announce(machine: &Machine) {
+    let Some(Loaded { options, complaints, .. }) = &machine.loaded else { return };
     log::start(options.log, options.log_file.as_deref());
     for complaint in complaints {
         warn!("{complaint}");
     }
-    let gpu = |(index, (target, rules)): (usize, &(GfxTarget, Rules))| format!("GPU {index} {target}: {rules}");
-    let gpus = machine.gpus.iter().enumerate().map(gpu).collect::<Vec<_>>().join("; ");
-    match &machine.inactive {
-        Some(why) => info!("inactive: {why}"),
-        None => info!("active; {gpus}"),
+    if let Some(why) = &machine.inactive {
+        return info!("inactive: {why}");
     }
+    let program = machine.program();
+    let gpus = machine.gpus.iter().zip(&program.gpus).enumerate();
+    let gpus: Vec<_> = gpus.map(|(index, (gpu, rules))| format!("GPU {index} {}: {rules}", gpu.target)).collect();
+    let known = machine.loaded.as_ref().is_some_and(Loaded::known_callers_only);
+    let whose =
+        if known { "; host and managed for libraries known to be right with it ([system] callers=known)" } else { "" };
+    info!("active; {}{whose}", gpus.join("; "));
 }

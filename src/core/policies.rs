@@ -8,6 +8,7 @@ mod host;
 mod hsa;
 mod managed;
 mod queries;
+mod stream;
 
 pub use device::{ext, mem_info, vram};
 pub use event::event;
@@ -15,20 +16,17 @@ pub use host::{free, host, host_alloc, mem_alloc_host};
 pub use hsa::{pool, register};
 pub use managed::managed;
 pub use queries::{asked_attributes, asked_flags, attribute, entry_point, proc_address, properties};
+pub use stream::{graph_batch, stream_batch, stream_memory};
 
 use crate::call::Call;
 use rmcp::policy::Reason;
 use rmcp_hooks::HipError;
 use std::ffi::c_void;
-use std::sync::atomic::AtomicBool;
 use tracing::debug;
 
 type Address = *mut *mut c_void;
 type HipCall<F> = Call<F, HipError>;
 type WithFlags = unsafe extern "C" fn(Address, usize, u32) -> HipError;
-
-/// Whether memory of this process was made non-coherent: from then on its events need their system fence.
-static NONCOHERENT: AtomicBool = AtomicBool::new(false);
 
 fn with_flags(real: WithFlags, ptr: Address, size: usize, flags: u32) -> HipError {
     // SAFETY: `real` is an allocation call of the HIP runtime, and the pointer and size are what the program passed to

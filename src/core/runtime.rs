@@ -9,6 +9,8 @@ use std::ptr::null_mut;
 type GetInt = unsafe extern "C" fn(*mut c_int) -> HipError;
 type Advise = unsafe extern "C" fn(*const c_void, usize, c_int, c_int) -> HipError;
 
+/// hipErrorInvalidValue.
+const INVALID_VALUE: HipError = 1;
 /// hipErrorOutOfMemory.
 const OUT_OF_MEMORY: HipError = 2;
 
@@ -109,6 +111,15 @@ impl Runtime {
             unsafe { malloc(&mut never, usize::MAX / 4) };
         }
         OUT_OF_MEMORY
+    }
+
+    /// hipErrorInvalidValue, likewise.
+    pub fn invalid_value(&self) -> HipError {
+        if let Some(malloc) = self.malloc {
+            // SAFETY: hipMalloc refuses a null pointer before anything else.
+            unsafe { malloc(null_mut(), 1) };
+        }
+        INVALID_VALUE
     }
 
     /// Asks for `advice` on a managed range for `device`. A refusal does not show in hipGetLastError.

@@ -114,6 +114,7 @@ fn finished(
     record.status = status;
     (record.outcome, record.given) = match given {
         Given::AsAsked => (Outcome::AsAsked, record.asked),
+        Given::Kept(why) => (Outcome::Kept, why.pack()),
         Given::Flags(flags) => (Outcome::Rewritten, flags.into()),
         Given::Pool(pool) => (Outcome::Rewritten, pool),
         Given::CoarseAdvice => (Outcome::AdvisedCoarse, record.asked),

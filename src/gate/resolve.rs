@@ -5,7 +5,7 @@
 
 use core::ffi::{CStr, c_char, c_int, c_ulonglong, c_void};
 use core::mem::{MaybeUninit, transmute};
-use core::ptr::null_mut;
+use core::ptr::{null, null_mut};
 use core::sync::atomic::{AtomicI32, AtomicPtr, Ordering};
 use rmcp_hooks::{Hook, Library};
 
@@ -18,6 +18,8 @@ pub struct Module {
     pub start: usize,
     /// One past its highest segment.
     pub end: usize,
+    /// Its dynamic section; null where it has none.
+    pub dynamic: *const c_void,
 }
 
 impl Module {
@@ -92,12 +94,15 @@ fn each_module<F: FnMut(Module) -> bool>(mut visit: F) {
     ) -> c_int {
         // SAFETY: the loader passes a valid description, and `data` is the closure that `each_module` holds.
         let (info, visit) = unsafe { (&*info, &mut *data.cast::<F>()) };
-        let mut module = Module { name: info.dlpi_name, start: usize::MAX, end: 0 };
+        let mut module = Module { name: info.dlpi_name, start: usize::MAX, end: 0, dynamic: null() };
         for i in 0..usize::from(info.dlpi_phnum) {
             // SAFETY: the loader says that there are dlpi_phnum headers.
             let header = unsafe { &*info.dlpi_phdr.add(i) };
+            let start = (info.dlpi_addr as usize).wrapping_add(header.p_vaddr as usize);
+            if header.p_type == libc::PT_DYNAMIC {
+                module.dynamic = start as *const c_void;
+            }
             if header.p_type == libc::PT_LOAD {
-                let start = (info.dlpi_addr as usize).wrapping_add(header.p_vaddr as usize);
                 module.start = module.start.min(start);
                 module.end = module.end.max(start.wrapping_add(header.p_memsz as usize));
             }
@@ -113,6 +118,7 @@ fn each_module<F: FnMut(Module) -> bool>(mut visit: F) {
 struct LinkMap {
     address: usize,
     name: *const c_char,
+    dynamic: *const c_void,
 }
 
 /// struct dl_find_object of glibc, as on x86-64. (dlfcn.h)
@@ -161,7 +167,8 @@ pub fn module_of(address: usize) -> Option<Module> {
     // `file_name` relies on too.
     unsafe {
         let found = found.assume_init();
-        Some(Module { name: (*found.link_map).name, start: found.start, end: found.end })
+        let map = &*found.link_map;
+        Some(Module { name: map.name, start: found.start, end: found.end, dynamic: map.dynamic })
     }
 }
 

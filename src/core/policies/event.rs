@@ -1,17 +1,17 @@
 //! Events.
 
-use super::{Address, HipCall, NONCOHERENT, report};
+use super::{Address, HipCall, report};
 use crate::call::Given;
+use crate::machine;
 use rmcp::policy::{self, Decision};
 use rmcp_hooks::HipError;
 use rmcp_hooks::flags::EVENT_DISABLE_SYSTEM_FENCE;
-use std::sync::atomic::Ordering;
 
 type EventCreate = unsafe extern "C" fn(Address, u32) -> HipError;
 
 /// hipEventCreateWithFlags.
 pub fn event(call: &HipCall<EventCreate>, event: Address, flags: u32) -> HipError {
-    match policy::event_flags(flags, NONCOHERENT.load(Ordering::Relaxed), call.rules()) {
+    match policy::event_flags(flags, machine::makes_noncoherent(), call.rules()) {
         // What the runtime refuses it shall refuse itself.
         Decision::Rewrite { to, reason } if !refuses(call, flags) => {
             // SAFETY: the program's arguments, with other flags of the same call.

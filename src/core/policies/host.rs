@@ -1,20 +1,23 @@
 //! Pinned host memory.
 
-use super::{Address, HipCall, NONCOHERENT, WithFlags, report, with_flags};
-use crate::asked::HOST_FLAGS;
+use super::{Address, HipCall, WithFlags, managed, report, with_flags};
+use crate::asked::{HOST_FLAGS, MANAGED};
 use crate::call::Given;
 use rmcp::policy::{self, Decision, Reason};
 use rmcp_hooks::{HipError, Hook};
 use std::ffi::c_void;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 type WithoutFlags = unsafe extern "C" fn(Address, usize) -> HipError;
+/// Whether any pinned memory of this process was made non-coherent.
+static NONCOHERENT: AtomicBool = AtomicBool::new(false);
+
 type Free = unsafe extern "C" fn(*mut c_void) -> HipError;
 
 /// hipHostMalloc.
 #[inline]
 pub fn host(call: &HipCall<WithFlags>, ptr: Address, size: usize, flags: u32) -> HipError {
-    match policy::host_flags(flags, call.rules()) {
+    match call.decide(|rules| policy::host_flags(flags, rules)) {
         Decision::Forward => {
             let status = call.forward(|real| with_flags(real, ptr, size, flags));
             if status == 0 {
@@ -39,7 +42,7 @@ fn noncoherent(call: &HipCall<WithFlags>, ptr: Address, size: usize, flags: u32,
 /// hipHostAlloc: what it would allocate comes from hipHostMalloc, since its own flags mean other things.
 pub fn host_alloc(call: &HipCall<WithFlags>, ptr: Address, size: usize, flags: u32) -> HipError {
     let forward = || call.forward(|real| with_flags(real, ptr, size, flags));
-    match policy::host_alloc(flags, call.rules()) {
+    match call.decide(|rules| policy::host_alloc(flags, rules)) {
         Decision::Forward => forward(),
         Decision::Rewrite { to, reason } => by_host_malloc(call, ptr, size, flags, to, reason).unwrap_or_else(forward),
     }
@@ -49,7 +52,7 @@ pub fn host_alloc(call: &HipCall<WithFlags>, ptr: Address, size: usize, flags: u
 pub fn mem_alloc_host(call: &HipCall<WithoutFlags>, ptr: Address, size: usize) -> HipError {
     // SAFETY: the program's arguments.
     let forward = || call.forward(|real| unsafe { real(ptr, size) });
-    match policy::mem_alloc_host(call.rules()) {
+    match call.decide(policy::mem_alloc_host) {
         Decision::Forward => forward(),
         Decision::Rewrite { to, reason } => by_host_malloc(call, ptr, size, 0, to, reason).unwrap_or_else(forward),
     }
@@ -97,12 +100,15 @@ fn made_noncoherent<F>(
 pub fn free(call: &HipCall<Free>, ptr: *mut c_void) -> HipError {
     // Before the real call: another thread may get the same address the moment it is free.
     let asked = forget(ptr as u64);
+    let managed = if asked.is_none() { managed::forget(ptr as u64) } else { None };
     // SAFETY: the program's argument.
     let status = call.forward(|real| unsafe { real(ptr) });
-    if let Some(asked) = asked
-        && status != 0
-    {
-        HOST_FLAGS.insert(ptr as u64, asked);
+    if status != 0 {
+        for (map, was) in [(&HOST_FLAGS, asked), (&MANAGED, managed)] {
+            if let Some(flags) = was {
+                map.insert(ptr as u64, flags);
+            }
+        }
     }
     status
 }

@@ -5,7 +5,7 @@ use crate::call::{Call, Given};
 use crate::caller::Who;
 use crate::counters::Outcome;
 use crate::pools;
-use rmcp::policy::{self, Decision, Rules};
+use rmcp::policy::{self, Decision};
 use rmcp_hooks::{HsaPool, HsaStatus};
 use std::ffi::c_void;
 use tracing::debug;
@@ -16,10 +16,9 @@ type LockToPool = unsafe extern "C" fn(*mut c_void, usize, *mut u64, i32, HsaPoo
 /// hsa_amd_memory_pool_allocate.
 #[inline]
 pub fn pool(call: &Call<PoolAllocate, HsaStatus>, pool: HsaPool, size: usize, flags: u32, ptr: Address) -> HsaStatus {
-    let rules = call.rules();
     // Listing the pools is dear; where no pool would be changed it is not done.
-    if rules.may_change_pools() {
-        return from_coarse(rules, call, pool, size, flags, ptr);
+    if call.rules().may_change_pools() {
+        return from_coarse(call, pool, size, flags, ptr);
     }
     // SAFETY: the program's arguments.
     call.forward(|real| unsafe { real(pool, size, flags, ptr) })
@@ -28,7 +27,6 @@ pub fn pool(call: &Call<PoolAllocate, HsaStatus>, pool: HsaPool, size: usize, fl
 /// The same from the coarse-grained pool of the agent, if the rules want that.
 #[inline(never)]
 fn from_coarse(
-    rules: &Rules,
     call: &Call<PoolAllocate, HsaStatus>,
     pool: HsaPool,
     size: usize,
@@ -36,7 +34,8 @@ fn from_coarse(
     ptr: Address,
 ) -> HsaStatus {
     if let Some(kind) = pools::kind(call.caller, pool)
-        && let Decision::Rewrite { to: (), reason } = policy::hsa_pool(kind.fine, kind.kernarg, rules)
+        && let Decision::Rewrite { to: (), reason } =
+            call.decide(|rules| policy::hsa_pool(kind.fine, kind.kernarg, rules))
         && let Some(coarse) = kind.coarse_sibling
     {
         // SAFETY: the program's arguments, with another pool of the same agent.

@@ -1,16 +1,20 @@
 //! Managed memory.
 
-use super::{Address, HipCall, NONCOHERENT, WithFlags, report, with_flags};
+use super::{Address, HipCall, WithFlags, report, with_flags};
+use crate::asked::MANAGED;
 use crate::call::Given;
 use rmcp::policy::{self, ManagedDecision, Reason};
 use rmcp_hooks::{HipError, flags};
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 use tracing::debug;
+
+/// Whether any managed memory of this process was advised SetCoarseGrain.
+static ADVISED: AtomicBool = AtomicBool::new(false);
 
 /// hipMallocManaged.
 #[inline]
 pub fn managed(call: &HipCall<WithFlags>, ptr: Address, size: usize, flags: u32) -> HipError {
-    match policy::managed(flags, call.rules()) {
+    match call.decide(|rules| policy::managed(flags, rules)) {
         ManagedDecision::Forward => call.forward(|real| with_flags(real, ptr, size, flags)),
         ManagedDecision::Attach(to, reason) => attach(call, ptr, size, flags, to, reason),
         ManagedDecision::AdviseCoarse(reason) => coarse(call, ptr, size, flags, reason),
@@ -41,7 +45,8 @@ fn advise_coarse(call: &HipCall<WithFlags>, ptr: Address, size: usize, reason: R
     let device = runtime.device().unwrap_or(0);
     match runtime.advise(range, size, flags::ADVISE_SET_COARSE_GRAIN, device) {
         Ok(()) => {
-            NONCOHERENT.store(true, Ordering::Relaxed);
+            ADVISED.store(true, Ordering::Relaxed);
+            MANAGED.insert(range as u64, 0);
             call.give(Given::CoarseAdvice);
             debug!("hipMallocManaged size={size}: advised SetCoarseGrain for device {device} ({})", reason.text());
         }
@@ -49,4 +54,9 @@ fn advise_coarse(call: &HipCall<WithFlags>, ptr: Address, size: usize, reason: R
             debug!("hipMallocManaged size={size}: SetCoarseGrain refused with error {why}; memory kept as it is")
         }
     }
+}
+
+/// Forgets that the range at `address` was advised; None: it was not.
+pub fn forget(address: u64) -> Option<u32> {
+    if ADVISED.load(Ordering::Relaxed) { MANAGED.remove(address) } else { None }
 }

@@ -2,7 +2,7 @@
 
 use super::{Address, HipCall};
 use crate::asked::HOST_FLAGS;
-use crate::{caller, machine};
+use crate::caller;
 use rmcp::policy;
 use rmcp_hooks::flags::{HOST_NON_COHERENT, MANAGED_CAPABILITIES};
 use rmcp_hooks::{HipError, Hook, PropertiesR0000, PropertiesR0600};
@@ -59,7 +59,7 @@ pub fn attribute(call: &HipCall<GetAttribute>, value: *mut i32, attribute: i32, 
     let status = call.forward(|real| unsafe { real(value, attribute, device) });
     if status == 0 {
         // SAFETY: the runtime returned success, so it wrote the value.
-        unsafe { *value = policy::attribute(attribute, *value, machine::rules_of(device)) };
+        unsafe { *value = policy::attribute(attribute, *value, call.rules_of(device)) };
     }
     status
 }
@@ -68,7 +68,7 @@ pub fn attribute(call: &HipCall<GetAttribute>, value: *mut i32, attribute: i32, 
 pub fn properties<P: Layout>(call: &HipCall<GetProperties<P>>, properties: *mut P, device: i32) -> HipError {
     // SAFETY: the program's arguments.
     let status = call.forward(|real| unsafe { real(properties, device) });
-    if status == 0 && machine::rules_of(device).hides_managed() {
+    if status == 0 && call.rules_of(device).hides_managed() {
         // SAFETY: the runtime returned success, so it wrote the struct.
         unsafe { &mut *properties }.hide_managed();
     }
