@@ -1,5 +1,6 @@
 //! `rmcp explain`: what would become of a call.
 
+mod callers;
 mod decide;
 pub mod flags;
 mod pages;
@@ -11,6 +12,7 @@ use crate::gfx::GfxTarget;
 use crate::options::{self, Row};
 use crate::topology::{Gpu, PciAddress, TopologyError};
 use anyhow::{Result, anyhow, bail};
+use callers::Callers;
 use decide::{Outcome, Question, call};
 use flags::Vocabulary;
 use pages::Reference;
@@ -47,8 +49,12 @@ pub struct Arguments {
     #[arg(long, value_name = "PROGRAM")]
     program: Option<OsString>,
 
+    /// The call as this library makes it, such as librccl.so.1 or its path.
+    #[arg(long, value_name = "FILE")]
+    caller: Option<String>,
+
     /// Lists every function that RMCP hooks.
-    #[arg(long, conflicts_with_all = ["call", "card", "set", "program"])]
+    #[arg(long, conflicts_with_all = ["call", "card", "set", "program", "caller"])]
     list: bool,
 
     #[command(flatten)]
@@ -121,7 +127,8 @@ pub fn main(arguments: &Arguments) -> Result<()> {
     sources.program = arguments.program.as_ref().map(|program| run::program(program));
     let machine = Machine::read(&sources, Path::new("/"));
     let cards = cards(&machine, &arguments.card, name)?;
-    arguments.output.show(&Explanation::new(&machine, hook, asked, cards))
+    let callers = callers::of(&machine.loaded, arguments.caller.as_deref());
+    arguments.output.show(&Explanation::new(&machine, hook, asked, cards, &callers))
 }
 
 /// The hook of that name.
@@ -186,13 +193,18 @@ fn cards(machine: &Machine, named: &[GfxTarget], call: &str) -> Result<Vec<Asked
 }
 
 impl Explanation {
-    fn new(machine: &Machine, hook: Hook, asked: Option<u32>, cards: Vec<Asked>) -> Self {
+    fn new(machine: &Machine, hook: Hook, asked: Option<u32>, cards: Vec<Asked>, callers: &[Callers]) -> Self {
         let info = hook.info();
+        let noncoherent = machine.makes_noncoherent(cards.iter().map(|card| (card.target, card.apu)));
         let card = |card: Asked| {
             let idle = machine.idle(card.target, card.apu);
-            let rules = machine.rules(card.target, card.apu);
-            let options = &machine.loaded.options;
-            let outcomes = Question { hook, asked, rules: &rules, idle: idle.as_deref(), options }.answer();
+            let answer = |callers: &Callers| {
+                let options = &callers.options;
+                let rules = machine.rules_under(options, card.target, card.apu);
+                let why = idle.as_deref().or(callers.exception.as_deref());
+                Question { hook, asked, rules: &rules, idle: why, options, noncoherent }.answer()
+            };
+            let outcomes = callers::outcomes(callers, answer);
             let (ordinal, pci) = card.here.map(|(ordinal, pci)| (ordinal, pci.to_string())).unzip();
             Card { ordinal, target: card.target.to_string(), pci, outcomes }
         };
@@ -264,7 +276,7 @@ impl Report for Explanation {
 
 impl Outcome {
     fn text(&self, out: &mut dyn Write) -> io::Result<()> {
-        if let Some(when) = self.when {
+        if let Some(when) = &self.when {
             writeln!(out, "  {when}:")?;
         }
         let (style, verb) = if self.changed { (GOOD, "becomes") } else { (FAINT, "stays") };

@@ -1,9 +1,10 @@
 //! The cards of this machine with the rules that RMCP has for each.
 
 use super::library;
-use crate::gfx::{Family, GfxTarget};
-use crate::options::{self, Loaded, Mode, Options, Row, SYSTEM_FENCES, Sources};
-use crate::policy::Rules;
+use crate::gfx::GfxTarget;
+use crate::libraries::{LIBRARIES, Memory};
+use crate::options::{self, Loaded, Options, Row, SYSTEM_FENCES, Sources};
+use crate::policy::{self, Idle, Rules};
 use crate::system::System;
 use crate::topology::{DEFAULT_ROOT, Gpu, Masks, Topology, TopologyError};
 use rmcp_hooks::gate::is_system_wide;
@@ -59,10 +60,23 @@ impl Machine {
 
     /// The rules for a GPU.
     pub fn rules(&self, target: GfxTarget, apu: bool) -> Rules {
+        self.rules_under(&self.loaded.options, target, apu)
+    }
+
+    /// The same under options that hold for some callers.
+    pub fn rules_under(&self, options: &Options, target: GfxTarget, apu: bool) -> Rules {
         match self.inactive() {
             Some(_) => Rules::KEEP,
-            None => Rules::for_gpu(target, apu, &self.loaded.options),
+            None => Rules::for_gpu(target, apu, options),
         }
+    }
+
+    /// Whether some call could be given memory that is less coherent than what it asked for, on any of these GPUs.
+    pub fn makes_noncoherent(&self, gpus: impl Iterator<Item = (GfxTarget, bool)>) -> bool {
+        let options = self.loaded.all_options();
+        gpus.into_iter().any(|(target, apu)| {
+            options.iter().any(|options| self.rules_under(options, target, apu).makes_noncoherent())
+        })
     }
 
     /// Why there are no rules for a GPU; None where there are.
@@ -70,15 +84,14 @@ impl Machine {
         if let Some(why) = self.inactive() {
             return Some(why);
         }
-        if target.family() == Family::Other {
-            return Some(format!("{target} is neither RDNA1 nor RDNA2"));
+        match policy::idle(target, apu, &self.loaded.options) {
+            Some(Idle::NotForIt) => Some(format!("{target} is neither RDNA1 nor RDNA2")),
+            Some(idle) => {
+                let origin = idle.option().map(|name| self.in_force(name).origin).unwrap_or_default();
+                Some(format!("{} ({origin})", idle.text()))
+            }
+            None => (!self.rules(target, apu).active()).then(|| "every option says keep".into()),
         }
-        let (name, why) = match self.loaded.options.policy {
-            Mode::Keep => ("policy", "policy=keep"),
-            Mode::Auto if apu => ("apu", "apu=keep: it shares the CPU's memory, and no bus lies between"),
-            Mode::Auto => return (!self.rules(target, apu).active()).then(|| "every option says keep".into()),
-        };
-        (!self.rules(target, apu).active()).then(|| format!("{why} ({})", self.in_force(name).origin))
     }
 
     /// Why RMCP does nothing in the program, whatever the GPU.
@@ -122,6 +135,33 @@ pub fn only(entry: &str) -> Option<InForce> {
     let loaded = Options::load(&Sources { system, program: None, ..Sources::from_process() });
     let row = options::row("only").expect("a row of the table");
     (!loaded.options.only.is_empty()).then(|| InForce::of(row, &loaded))
+}
+
+/// For whose memory `host` and `managed` act in a program that no section names, and why, as the end of a sentence.
+pub fn whose_memory(loaded: &Loaded) -> String {
+    let of = |memory: &[Memory]| {
+        let rows = LIBRARIES.iter().filter(|library| memory.contains(&library.memory));
+        rows.map(|library| library.name).collect::<Vec<_>>().join(", ")
+    };
+    let callers = InForce::of(options::row("callers").expect("a row of the table"), loaded);
+    if loaded.known_callers_only() {
+        format!(
+            "that of libraries known to be right with it ({}), and all in programs that a file of options names: every \
+             process has RMCP, and nobody has chosen it for others ([system] {} = {}, {})",
+            of(&[Memory::Rewrite, Memory::Unmapped]),
+            callers.name,
+            callers.value,
+            callers.origin
+        )
+    } else {
+        format!("all but that of libraries known to need it coherent ({})", of(&[Memory::Keep]))
+    }
+}
+
+/// The same on a machine whose list has RMCP by this entry.
+pub fn whose_memory_there(entry: &str) -> String {
+    let system = is_system_wide(entry.as_bytes());
+    whose_memory(&Options::load(&Sources { system, program: None, ..Sources::from_process() }))
 }
 
 /// Sets options as `rmcp-run --set` does.

@@ -142,6 +142,8 @@ pub struct State {
     entry: Option<String>,
     /// The option that restricts RMCP to some programs; null: it is for all.
     only: Option<InForce>,
+    /// Whose memory RMCP changes, and why; null: it is not in the list.
+    memory: Option<String>,
     /// The other entries.
     foreign: Vec<String>,
     /// What the loaders of this machine say against it.
@@ -163,7 +165,8 @@ impl State {
         };
         let processes = tree::users(system, &format!("{}/", tree::TREE));
         let only = entry.as_deref().and_then(machine::only);
-        Ok(Self { entry, only, foreign, trouble, unconfirmed: confirm::pending(system).is_some(), processes })
+        let memory = entry.as_deref().map(machine::whose_memory_there);
+        Ok(Self { entry, only, memory, foreign, trouble, unconfirmed: confirm::pending(system).is_some(), processes })
     }
 }
 
@@ -177,6 +180,9 @@ impl Report for State {
         }
         if let Some(only) = &self.only {
             writeln!(out, "It is active {}.", only.restriction())?;
+        }
+        if let Some(memory) = &self.memory {
+            writeln!(out, "Memory that changes: {memory}.")?;
         }
         for line in &self.trouble {
             writeln!(out, "{}", show::styled(show::BAD, line))?;

@@ -4,7 +4,10 @@
 //! that one process runs by exec, then its calls to `PID.N.0`, `PID.N.1`, ... Each of those has a fixed length; what is
 //! not used of it is zero. All numbers are little-endian words of 64 bits, as on the only machine that RMCP runs on.
 
+use crate::libraries::{LIBRARIES, Library};
+use crate::options::Exception;
 use rmcp_hooks::{HOOKS, Hook};
+use std::ptr;
 
 /// The words of a record.
 pub const WORDS: usize = 8;
@@ -50,6 +53,69 @@ pub enum Outcome {
     AdvisedCoarse = 2,
     /// RMCP refused it.
     Refused = 3,
+    /// The program got what it asked for, since the caller has rules of its own; `given` has the reason, a [`KeptFor`].
+    Kept = 4,
+}
+
+/// Why a call was kept as it was asked: an [`Exception`], as far as a record has room for it.
+#[derive(Clone, Copy, Debug)]
+pub enum KeptFor {
+    /// The caller is a library of the table.
+    Library(&'static Library),
+    /// A section of a file names it.
+    Section,
+    /// It is not known to be right with RMCP.
+    NotKnown,
+    /// It uses hipStreamWaitValue32 or the like.
+    StreamMemory,
+}
+
+impl From<&Exception> for KeptFor {
+    fn from(exception: &Exception) -> Self {
+        match exception {
+            Exception::NeedsCoherent(library) => Self::Library(library),
+            Exception::Section(_) => Self::Section,
+            Exception::NotKnown => Self::NotKnown,
+            Exception::StreamMemory => Self::StreamMemory,
+        }
+    }
+}
+
+impl KeptFor {
+    /// Above every row of the table.
+    const OTHERS: u64 = u64::MAX - 3;
+
+    /// As the word `given`.
+    pub fn pack(self) -> u64 {
+        match self {
+            Self::Library(library) => {
+                LIBRARIES.iter().position(|row| ptr::eq(row, library)).map_or(u64::MAX, |row| row as u64)
+            }
+            Self::Section => Self::OTHERS,
+            Self::NotKnown => Self::OTHERS + 1,
+            Self::StreamMemory => Self::OTHERS + 2,
+        }
+    }
+
+    /// From the word `given`; None for what no core writes.
+    pub fn unpack(given: u64) -> Option<Self> {
+        Some(match given {
+            Self::OTHERS => Self::Section,
+            given if given == Self::OTHERS + 1 => Self::NotKnown,
+            given if given == Self::OTHERS + 2 => Self::StreamMemory,
+            row => Self::Library(LIBRARIES.get(usize::try_from(row).ok()?)?),
+        })
+    }
+
+    /// Why, as the end of "as asked".
+    pub fn text(self) -> String {
+        match self {
+            Self::Library(library) => format!("which {} needs", library.name),
+            Self::Section => "by a section [library]".into(),
+            Self::NotKnown => "the caller being not known ([system] callers)".into(),
+            Self::StreamMemory => "the caller using hipStreamWaitValue32 or the like".into(),
+        }
+    }
 }
 
 /// What is known of an HSA pool.
@@ -141,6 +207,7 @@ impl Record {
             1 => Outcome::Rewritten,
             2 => Outcome::AdvisedCoarse,
             3 => Outcome::Refused,
+            4 => Outcome::Kept,
             _ => return None,
         };
         let device = (what >> 24) as u8;
@@ -163,21 +230,32 @@ impl Record {
     }
 }
 
-/// A number that tells hook tables apart: whoever reads a record must know the same functions as who wrote it.
+/// A number that tells tables of hooks and of libraries apart: whoever reads a record must know the same rows as who wrote it.
 pub const fn fingerprint() -> u64 {
-    // FNV-1a over the names.
     let mut hash = 0xcbf2_9ce4_8422_2325;
     let mut hook = 0;
     while hook < HOOKS.len() {
-        let name = HOOKS[hook].symbol.to_bytes_with_nul();
-        let mut at = 0;
-        while at < name.len() {
-            hash = (hash ^ name[at] as u64).wrapping_mul(0x0100_0000_01b3);
-            at += 1;
-        }
+        hash = hashed(hash, HOOKS[hook].name);
         hook += 1;
     }
+    let mut library = 0;
+    while library < LIBRARIES.len() {
+        hash = hashed(hash, LIBRARIES[library].name);
+        library += 1;
+    }
     hash
+}
+
+/// FNV-1a over a name and a NUL.
+const fn hashed(mut hash: u64, name: &str) -> u64 {
+    const PRIME: u64 = 0x0100_0000_01b3;
+    let name = name.as_bytes();
+    let mut at = 0;
+    while at < name.len() {
+        hash = (hash ^ name[at] as u64).wrapping_mul(PRIME);
+        at += 1;
+    }
+    hash.wrapping_mul(PRIME)
 }
 
 #[cfg(test)]
@@ -207,6 +285,18 @@ mod tests {
         for record in [all, least] {
             assert_eq!(Record::unpack(&record.pack()), Some(record));
         }
+    }
+
+    #[test]
+    fn why_a_call_was_kept_comes_back_as_it_went() {
+        for library in LIBRARIES {
+            let back = KeptFor::unpack(KeptFor::Library(library).pack());
+            assert!(matches!(back, Some(KeptFor::Library(same)) if ptr::eq(same, library)), "{}", library.name);
+        }
+        for other in [KeptFor::Section, KeptFor::NotKnown, KeptFor::StreamMemory] {
+            assert_eq!(KeptFor::unpack(other.pack()).unwrap().text(), other.text());
+        }
+        assert!(KeptFor::unpack(LIBRARIES.len() as u64).is_none() && KeptFor::unpack(u64::MAX).is_none());
     }
 
     #[test]

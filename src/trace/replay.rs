@@ -222,7 +222,7 @@ impl Replay {
             by_runtime: record.by_runtime,
             outcome: record.outcome,
             asked: if of_pool { 0 } else { record.asked },
-            given: if of_pool { 0 } else { record.given },
+            given: if of_pool && record.outcome != Outcome::Kept { 0 } else { record.given },
             asked_pool: record.asked_pool,
             given_pool: record.given_pool,
         };

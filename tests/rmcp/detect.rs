@@ -48,7 +48,7 @@ fn a_sound_machine_has_no_problem_and_shows_its_card() {
         ("large_bar", false.into()),
         ("visible_vram_bytes", (256 << 20).into()),
         ("atomics_missing", vec![false, false].into()),
-        ("rules", "host=noncoherent managed=coarse device_finegrained=auto event_fence=system".into()),
+        ("rules", "host=noncoherent managed=coarse event_fence=system".into()),
         ("idle", Value::Null),
     ] {
         assert_eq!(card[field], expected, "{field}");

@@ -3,7 +3,7 @@
 use super::environment;
 use super::problems::{self, Problem};
 use super::survey::Survey;
-use crate::cli::machine::InForce;
+use crate::cli::machine::{InForce, whose_memory};
 use crate::gfx::Family;
 use crate::host::{Access, DeviceFile, PciDetails};
 use crate::installs::{Backend, Framework, Python, Rocm, Runtime};
@@ -205,6 +205,8 @@ pub struct Rmcp {
     pub system_wide: Option<String>,
     /// The option that restricts it to some programs there; null: it is for all.
     pub only: Option<InForce>,
+    /// Whose memory it changes, and why.
+    pub memory: String,
     /// Whether LD_PRELOAD names it here.
     pub preloaded_here: bool,
     /// The options that are not at their default.
@@ -247,6 +249,7 @@ impl Found {
                 library_problem,
                 system_wide: survey.preload.everywhere.clone(),
                 only: survey.preload.only.clone(),
+                memory: whose_memory(loaded),
                 preloaded_here: survey.preload.here,
                 options: options.collect(),
                 complaints: loaded.complaints.iter().map(ToString::to_string).collect(),

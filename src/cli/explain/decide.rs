@@ -5,17 +5,17 @@ use crate::options::{DeviceFinegrained, DeviceUncached, EventFence, Host, Manage
 use crate::policy::{self, Decision, ManagedDecision, Reason, Rules};
 use rmcp_hooks::flags::{
     DEVICE_CONTIGUOUS, DEVICE_FINEGRAINED, DEVICE_UNCACHED, EVENT_DISABLE_SYSTEM_FENCE, EVENT_RELEASE_TO_DEVICE,
-    HOST_COHERENT, HOST_NON_COHERENT, HOST_UNCACHED,
+    HOST_COHERENT, HOST_MAPPED, HOST_NON_COHERENT, HOST_UNCACHED,
 };
 use rmcp_hooks::{Hook, Policy};
 use schemars::JsonSchema;
 use serde::Serialize;
 
 /// What becomes of a call.
-#[derive(Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Outcome {
     /// The circumstances under which this holds; null: always.
-    pub when: Option<&'static str>,
+    pub when: Option<String>,
     /// Whether RMCP changes the call or its answer.
     pub changed: bool,
     /// What the runtime is asked for, or what the program hears.
@@ -38,6 +38,8 @@ pub struct Question<'a> {
     pub idle: Option<&'a str>,
     /// What the rules come from.
     pub options: &'a Options,
+    /// Whether some call of the program could be given memory that is less coherent than what it asked for.
+    pub noncoherent: bool,
 }
 
 impl Question<'_> {
@@ -53,10 +55,22 @@ impl Question<'_> {
                 ("ROCm up to 6.2.2", policy::ext_flags(flags, true, rules)),
                 ("later releases", policy::ext_flags(flags, false, rules)),
             ),
-            Policy::event => self.either(
-                ("once memory was made non-coherent in the process", policy::event_flags(flags, true, rules)),
-                ("before that", policy::event_flags(flags, false, rules)),
-            ),
+            Policy::event => {
+                vec![self.rewritten(policy::event_flags(flags, self.noncoherent, rules), self.hook)]
+            }
+            Policy::stream_memory | Policy::stream_batch | Policy::graph_batch if self.noncoherent => {
+                let refused = Outcome {
+                    when: None,
+                    changed: true,
+                    becomes: "hipErrorInvalidValue".into(),
+                    flags: None,
+                    why: "stream and processor would not see each other's words in it, and wait for ever".into(),
+                };
+                vec![
+                    refused.when("on memory that RMCP made non-coherent"),
+                    self.as_asked("the memory is as coherent as it was asked for").when("on any other"),
+                ]
+            }
             Policy::pool => {
                 let (fine, kernarg) = (flags == POOL_FINE || flags == POOL_KERNARG, flags == POOL_KERNARG);
                 let pool = self.pool(policy::hsa_pool(fine, kernarg, rules));
@@ -101,7 +115,7 @@ impl Question<'_> {
         if one == other {
             return vec![first];
         }
-        first.when = Some(when);
+        first.when = Some(when.into());
         vec![first, self.rewritten(other, self.hook).when(otherwise)]
     }
 
@@ -161,6 +175,7 @@ impl Question<'_> {
                 }
                 _ if flags & HOST_COHERENT != 0 => "Coherent is asked for in so many words; host=force overrides that",
                 _ if flags & (HOST_NON_COHERENT | HOST_UNCACHED) != 0 => "the flags say what kind of memory is wanted",
+                _ if options.host == Host::Unmapped && flags & HOST_MAPPED != 0 => "host=unmapped",
                 _ if Vocabulary::of(self.hook).is_some_and(|known| known.unnamed(flags) != 0) => {
                     "the flags hold bits that RMCP does not know"
                 }
@@ -183,7 +198,7 @@ impl Question<'_> {
             Policy::event => match flags & (EVENT_DISABLE_SYSTEM_FENCE | EVENT_RELEASE_TO_DEVICE) {
                 0 => "the event keeps its system-scope release",
                 _ if options.event_fence == EventFence::Keep => "event_fence=keep",
-                _ => "nothing needs a system-scope release",
+                _ => "no option makes memory non-coherent, so nothing needs a system-scope release",
             },
             Policy::pool if flags == POOL_KERNARG => "kernel arguments are read by the packet processor",
             Policy::pool if flags == POOL_FINE => {
@@ -199,7 +214,18 @@ impl Question<'_> {
 const RUNTIMES_OWN: &str = "the runtime's own signals, rings and buffers must stay as they are";
 
 impl Outcome {
-    fn when(self, when: &'static str) -> Self {
+    fn when(self, when: &str) -> Self {
+        Self { when: Some(when.into()), ..self }
+    }
+
+    /// What it comes to, without the reason.
+    pub fn essence(&self) -> (&Option<String>, bool, &str, Option<u32>) {
+        (&self.when, self.changed, &self.becomes, self.flags)
+    }
+
+    /// The same for the calls of some callers.
+    pub fn called_by(self, who: &str) -> Self {
+        let when = self.when.map_or_else(|| who.into(), |when| format!("{who}; {when}"));
         Self { when: Some(when), ..self }
     }
 }
@@ -224,7 +250,8 @@ mod tests {
         let mut options = Options::default();
         change(&mut options);
         let rules = Rules::for_gpu(GfxTarget::new(10, 1, 0), false, &options);
-        Question { hook, asked: Some(asked), rules: &rules, idle: None, options: &options }.answer()
+        let noncoherent = rules.makes_noncoherent();
+        Question { hook, asked: Some(asked), rules: &rules, idle: None, options: &options, noncoherent }.answer()
     }
 
     #[test]
@@ -252,11 +279,25 @@ mod tests {
 
     #[test]
     fn circumstances_are_told_apart_only_where_they_matter() {
-        let whens = |outcomes: Vec<Outcome>| outcomes.iter().map(|outcome| outcome.when).collect::<Vec<_>>();
-        assert_eq!(whens(answer(Hook::hipExtMallocWithFlags, DEVICE_FINEGRAINED, |_| {})).len(), 2);
-        assert_eq!(whens(answer(Hook::hipExtMallocWithFlags, DEVICE_DEFAULT, |_| {})), [None]);
-        assert_eq!(whens(answer(Hook::hipEventCreateWithFlags, EVENT_DISABLE_SYSTEM_FENCE, |_| {})).len(), 2);
-        assert_eq!(whens(answer(Hook::hipEventCreateWithFlags, 2, |_| {})), [None]);
+        let whens = |outcomes: Vec<Outcome>| outcomes.into_iter().map(|outcome| outcome.when).collect::<Vec<_>>();
+        let auto = |options: &mut Options| options.device_finegrained = DeviceFinegrained::Auto;
+        assert_eq!(whens(answer(Hook::hipExtMallocWithFlags, DEVICE_FINEGRAINED, auto)).len(), 2);
+        assert_eq!(whens(answer(Hook::hipExtMallocWithFlags, DEVICE_FINEGRAINED, |_| {})), [None]);
+        assert_eq!(whens(answer(Hook::hipExtMallocWithFlags, DEVICE_DEFAULT, auto)), [None]);
+        assert_eq!(whens(answer(Hook::hipStreamWaitValue32, 0, |_| {})).len(), 2);
+    }
+
+    #[test]
+    fn events_keep_their_fence_wherever_an_option_makes_memory_noncoherent() {
+        let changed = |change: fn(&mut Options)| {
+            let [outcome] = &answer(Hook::hipEventCreateWithFlags, EVENT_DISABLE_SYSTEM_FENCE, change)[..] else {
+                panic!("one answer")
+            };
+            (outcome.when.clone(), outcome.changed)
+        };
+        assert_eq!(changed(|_| {}), (None, true));
+        assert_eq!(changed(|options| options.event_fence = EventFence::Keep), (None, false));
+        assert_eq!(changed(|options| (options.host, options.managed) = (Host::Keep, Managed::Keep)), (None, false));
     }
 
     #[test]
@@ -280,6 +321,7 @@ mod tests {
             rules: &Rules::KEEP,
             idle: Some("gfx1100 is neither RDNA1 nor RDNA2"),
             options: &options,
+            noncoherent: false,
         };
         let [outcome] = &question.answer()[..] else { panic!("one answer") };
         assert_eq!((outcome.changed, outcome.why.as_str()), (false, "gfx1100 is neither RDNA1 nor RDNA2"));

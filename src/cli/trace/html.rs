@@ -207,7 +207,7 @@ fn choices(page: &mut String, choices: &[Chosen]) {
     for choice in choices.iter().take(ROWS) {
         let [asked, given] = choice.words();
         let class = match choice.outcome {
-            "as-asked" => "",
+            "as-asked" | "kept" => "",
             "refused" => "refused",
             _ => "changed",
         };

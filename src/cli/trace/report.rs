@@ -5,10 +5,11 @@ use crate::cli::run::Obstacle;
 use crate::trace::files::Process;
 use crate::trace::format::{Outcome, Record};
 use crate::trace::replay::{self, Choice, Count, Kind, Live, Replay, Usage};
-use rmcp_hooks::Hook;
 use rmcp_hooks::effect::Does;
+use rmcp_hooks::{Hook, Policy};
 use schemars::JsonSchema;
 use serde::Serialize;
+use std::collections::BTreeMap;
 
 /// What a program, and those that it started, did with the memory that HIP and HSA know of. Amounts are in bytes, moments
 /// in ns since the program was started. Without another word only the program's own calls count, not those that the
@@ -156,7 +157,7 @@ pub struct Chosen {
     pub function: &'static str,
     /// Whether the runtime made the call.
     pub by_runtime: bool,
-    /// `as-asked`, `rewritten`, `advised-coarse`, or `refused`.
+    /// `as-asked`, `rewritten`, `advised-coarse`, `refused`, or `kept`: as asked, because the caller has rules of its own.
     pub outcome: &'static str,
     /// What was asked for, in words.
     pub asked: String,
@@ -310,6 +311,7 @@ fn notes(ending: &Ending, processes: &[Process], replay: &Replay) -> Vec<String>
         )),
         (false, None, None) => notes.push(super::words::NOTHING.into()),
     }
+    notes.extend(changed_memory(replay));
     let lost: u64 = processes.iter().map(|process| process.lost).sum();
     if lost > 0 {
         notes.push(format!(
@@ -333,6 +335,33 @@ fn notes(ending: &Ending, processes: &[Process], replay: &Replay) -> Vec<String>
         ));
     }
     notes
+}
+
+/// Which options made memory non-coherent, and what to try where the program does not bear that.
+fn changed_memory(replay: &Replay) -> Option<String> {
+    let option = |choice: &Choice| match (choice.outcome, choice.hook.policy()) {
+        (Outcome::AdvisedCoarse, _) => Some("managed"),
+        (Outcome::Rewritten, Policy::host | Policy::host_alloc | Policy::mem_alloc_host) => Some("host"),
+        (Outcome::Rewritten, Policy::register) => Some("register"),
+        (Outcome::Rewritten, Policy::pool) => Some("hsa_pool"),
+        _ => None,
+    };
+    let mut options: BTreeMap<&str, u64> = BTreeMap::new();
+    for (choice, count) in &replay.choices {
+        if let Some(option) = option(choice) {
+            *options.entry(option).or_default() += count.calls - count.failures;
+        }
+    }
+    options.retain(|_, calls| *calls > 0);
+    let list = |each: fn((&&str, &u64)) -> String| options.iter().map(each).collect::<Vec<_>>().join(" ");
+    (!options.is_empty()).then(|| {
+        format!(
+            "RMCP made memory non-coherent: {}allocations. If the program hangs, freezes with the GPU at 100 %, or reads old \
+             data, try {} (docs/coherence.md).",
+            list(|(option, calls)| format!("{option} in {calls}")) + " ",
+            list(|(option, _)| format!("--set {option}=keep")),
+        )
+    })
 }
 
 fn calls(replay: &Replay, by_runtime: bool) -> Vec<Calls> {
@@ -399,11 +428,12 @@ impl Chosen {
                 Outcome::Rewritten => "rewritten",
                 Outcome::AdvisedCoarse => "advised-coarse",
                 Outcome::Refused => "refused",
+                Outcome::Kept => "kept",
             },
             asked,
             given,
             asked_flags: flags(choice.asked),
-            given_flags: flags(choice.given),
+            given_flags: flags(if choice.outcome == Outcome::Kept { choice.asked } else { choice.given }),
             asked_coherent,
             given_coherent,
             calls: count.calls,

@@ -179,13 +179,17 @@ impl Chosen {
             Some(false) => format!("{text} (non-coherent)"),
             None => text.to_owned(),
         };
-        let given = if self.changed() { word(&self.given, self.given_coherent) } else { "as asked".into() };
+        let given = match self.outcome {
+            "as-asked" => "as asked".into(),
+            "kept" => self.given.clone(),
+            _ => word(&self.given, self.given_coherent),
+        };
         [word(&self.asked, self.asked_coherent), given]
     }
 
     /// Whether RMCP gave something else.
     pub fn changed(&self) -> bool {
-        self.outcome != "as-asked"
+        !matches!(self.outcome, "as-asked" | "kept")
     }
 }
 

@@ -2,13 +2,13 @@
 
 use crate::cli::explain::flags::Vocabulary;
 use crate::cli::run::Obstacle;
-use crate::trace::format::{Outcome, Pool};
+use crate::trace::format::{KeptFor, Outcome, Pool};
 use crate::trace::replay::Choice;
 use rmcp_hooks::flags::{
     DEVICE_CONTIGUOUS, DEVICE_SIGNAL, DEVICE_UNCACHED, HOST_COHERENT, HOST_MAPPED, HOST_NON_COHERENT, HOST_NUMA_USER,
     HOST_UNCACHED,
 };
-use rmcp_hooks::{Hook, Library};
+use rmcp_hooks::{Hook, Library, Policy};
 
 /// What to say of a program that made no call, and nothing is in the way.
 pub const NOTHING: &str = "Nothing was allocated through HIP or HSA. If the program does use the GPU: it may have failed \
@@ -71,7 +71,14 @@ pub fn shown_choice(choice: &Choice) -> (String, String) {
     let given = match choice.outcome {
         Outcome::AsAsked | Outcome::Rewritten => one(server, choice.given, choice.given_pool),
         Outcome::AdvisedCoarse => format!("{asked}, advised SetCoarseGrain"),
-        Outcome::Refused => "refused by vram_fraction".into(),
+        Outcome::Refused if matches!(choice.hook.policy(), Policy::vram | Policy::ext) => {
+            "refused by vram_fraction".into()
+        }
+        Outcome::Refused => "refused".into(),
+        Outcome::Kept => match KeptFor::unpack(choice.given) {
+            Some(why) => format!("as asked, {}", why.text()),
+            None => "as asked".into(),
+        },
     };
     (asked, given)
 }
@@ -121,6 +128,7 @@ pub fn grain(choice: &Choice) -> (Option<bool>, Option<bool>) {
     let given = match (choice.outcome, choice.hook) {
         (Outcome::AdvisedCoarse, _) => Some(false),
         (Outcome::Refused, _) => None,
+        (Outcome::Kept, _) => asked,
         (Outcome::Rewritten, Hook::hipMemAllocHost) => coherent(Hook::hipHostMalloc, choice.given, None),
         (_, hook) => coherent(hook, choice.given, choice.given_pool),
     };
