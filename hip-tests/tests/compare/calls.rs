@@ -22,13 +22,6 @@ const BEFORE_6: &[Release] = &[Release::Rocm523, Release::Rocm571];
 const DIFFERENCES: &[Difference] = &[
     Difference {
         releases: BEFORE_6,
-        call: "hipExtMallocWithFlags: hipExtMallocWithFlags(",
-        words: ["hipErrorOutOfMemory", "hipSuccess"],
-        lines: 1,
-        reason: "device_finegrained=auto: these releases refuse Finegrained on gfx10, later ones do not",
-    },
-    Difference {
-        releases: BEFORE_6,
         call: "hipHostAlloc: hipPointerGetAttributes(",
         words: [": 1 0 #0 null 0", ": 0 0 #0 #0 0"],
         lines: 3,

@@ -16,6 +16,39 @@ fn the_rules_are_those_of_the_current_device() {
     assert_eq!(report.lines, [host(NON_COHERENT), set(1), host("0x0"), set(0), host(NON_COHERENT)]);
 }
 
+/// Then every call is one jump, and none is counted.
+#[test]
+fn where_no_rule_can_act_nothing_is_hooked() {
+    let keep = [("RMCP_HOST", "keep"), ("RMCP_MANAGED", "keep")];
+    let no_rule = "no rule acts on";
+    let apu = "apu=keep: it shares the CPU's memory, and no bus lies between";
+    for (gpus, options, reason) in [
+        (&["gfx1036"][..], &[][..], format!("{no_rule} gfx1036: {apu}")),
+        (&["gfx1100", "gfx1036"], &[], format!("{no_rule} gfx1100: it is neither RDNA1 nor RDNA2; gfx1036: {apu}")),
+        (&["gfx1010"], &[("RMCP_POLICY", "keep")], format!("{no_rule} gfx1010: policy=keep")),
+        (&["gfx1010"], &keep, format!("{no_rule} gfx1010: every option says keep")),
+        (&["gfx1010"], &[("HIP_VISIBLE_DEVICES", "-1")], "no GPU is visible".into()),
+    ] {
+        let process = Process::linked().gpus(gpus);
+        let process = options.iter().fold(process, |process, (name, value)| process.env(name, *value));
+        let report = process.run("hipHostMalloc=0 hipEventCreateWithFlags=0x20000000 status counters");
+        assert_eq!(report.lines[0], host("0x0"));
+        assert!(report.lines[1].ends_with("hipEventCreateWithFlags(0x20000000)"), "{report:?}");
+        assert!(report.lines[2].starts_with("status\t1\t") && report.lines[2].ends_with(&reason), "{report:?}");
+        assert_eq!(report.lines[3], format!("counters\t{}", rmcp_hooks::HOOKS.len()), "{gpus:?} {options:?}");
+    }
+    // An option that can act on one of the cards, or for one library alone, is enough.
+    let report = Process::linked().gpus(&["gfx1036", "gfx1010"]).run("hipHostMalloc=0 status");
+    assert!(report.lines[1].starts_with("status\t2\t"), "{report:?}");
+    let folder = tempfile::tempdir().unwrap();
+    let config = folder.path().join("rmcp.toml");
+    std::fs::write(&config, "[library.libmine]\nhost = 'noncoherent'\n").unwrap();
+    let process = keep.iter().fold(linked(), |process, (name, value)| process.env(name, *value));
+    let report = process.env("RMCP_CONFIG", &config).run("hipHostMalloc=0 status");
+    assert_eq!(report.lines[0], host("0x0"));
+    assert!(report.lines[1].starts_with("status\t2\t"), "{report:?}");
+}
+
 #[test]
 fn a_hidden_card_does_not_count() {
     let process = Process::linked().gpus(&["gfx1010", "gfx1100"]);
@@ -103,17 +136,17 @@ fn an_error_of_the_programs_own_outlives_a_refused_advice() {
 #[test]
 fn an_event_keeps_its_fence_unless_the_runtime_does_not_know_the_flag() {
     for (version, arrives) in [(50_200_000, "0x20000000"), (50_700_000, "0x0")] {
-        let report =
-            linked().run(&format!("runtime-version={version} hipHostMalloc=0 hipEventCreateWithFlags=0x20000000"));
+        let report = linked().run(&format!("runtime-version={version} hipEventCreateWithFlags=0x20000000"));
         let arrived = format!("libamdhip64.so.6: hipEventCreateWithFlags({arrives})");
-        assert_eq!(report.lines[2], format!("hipEventCreateWithFlags=0x20000000\t0\t{arrived}"), "{version}");
+        assert_eq!(report.lines[1], format!("hipEventCreateWithFlags=0x20000000\t0\t{arrived}"), "{version}");
     }
 }
 
 #[test]
-fn fine_grained_device_memory_is_asked_for_as_default_where_the_runtime_would_refuse_it() {
+fn fine_grained_device_memory_is_asked_for_as_default_on_request_where_the_runtime_would_refuse_it() {
     for (version, flags) in [(60_240_000, "0x0"), (60_443_000, "0x1")] {
-        let report = linked().run(&format!("runtime-version={version} hipExtMallocWithFlags=1"));
+        let process = linked().env("RMCP_DEVICE_FINEGRAINED", "auto");
+        let report = process.run(&format!("runtime-version={version} hipExtMallocWithFlags=1"));
         let arrived = format!("libamdhip64.so.6: hipExtMallocWithFlags(0x1000, {flags})");
         assert_eq!(report.lines[1], format!("hipExtMallocWithFlags=1\t0\t{arrived}"), "{version}");
     }

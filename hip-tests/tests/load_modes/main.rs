@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 mod arguments;
+mod callers;
 mod copies;
 mod life;
 mod links;

@@ -89,7 +89,11 @@ fn on_gfx1010_a_call_reaches_its_runtime_rewritten_whichever_way_it_comes() {
 fn on_another_card_a_call_reaches_its_runtime_unchanged() {
     for way in WAYS {
         let report = way.process().gpus(&["gfx1100"]).run(way.commands());
-        way.expect(&report, "0x0", "1\tgpus=1\ttargets=gfx1100\treason=no visible GPU is RDNA1 or RDNA2");
+        way.expect(
+            &report,
+            "0x0",
+            "1\tgpus=1\ttargets=gfx1100\treason=no rule acts on gfx1100: it is neither RDNA1 nor RDNA2",
+        );
     }
 }
 

@@ -10,6 +10,7 @@ mod faults;
 mod fences;
 mod polled;
 mod queues;
+mod stream_words;
 
 use rmcp_hip_tests::{Client, Release, Run, Scene, require};
 use std::sync::Arc;

@@ -11,7 +11,6 @@ fn device_memory_arrives_as_without_rmcp() {
             ["hipMalloc", "hipMemAllocPitch", "hipExtMalloc"].iter().any(|start| label.starts_with(start))
                 && !label.starts_with("hipMallocManaged")
                 && *label != "hipMallocHost"
-                && *label != "hipExtMallocWithFlags(Finegrained)"
         });
         let mut seen = 0;
         for mark in device {
@@ -23,11 +22,21 @@ fn device_memory_arrives_as_without_rmcp() {
 }
 
 #[test]
-fn fine_grained_device_memory_that_older_runtimes_refuse_succeeds() {
+fn fine_grained_device_memory_that_older_runtimes_refuse_stays_refused() {
     for scene in scenes(&RDNA).into_iter().filter(|scene| scene.release() < Release::Rocm643) {
         let Some((without, with)) = both(&scene, Client::Allocations) else { return };
+        for run in [without, with] {
+            assert_eq!(run.call("hipExtMallocWithFlags(Finegrained)").error, "hipErrorOutOfMemory", "{scene:?}");
+        }
+    }
+}
+
+#[test]
+fn device_finegrained_auto_turns_that_refusal_into_plain_device_memory() {
+    for scene in scenes(&RDNA).into_iter().filter(|scene| scene.release() < Release::Rocm643) {
+        let scene = scene.with_rmcp().env("RMCP_DEVICE_FINEGRAINED", "auto");
+        let Some(with) = run(&scene, Client::Allocations) else { return };
         let label = "hipExtMallocWithFlags(Finegrained)";
-        assert_eq!(without.call(label).error, "hipErrorOutOfMemory", "{scene:?}");
         assert_eq!(with.call(label).error, "hipSuccess", "{scene:?}");
         let (event, plain) = (with.log.allocation(label), with.log.allocation("hipMalloc"));
         assert_eq!(event.flags().collect::<Vec<_>>(), plain.flags().collect::<Vec<_>>(), "{scene:?}");

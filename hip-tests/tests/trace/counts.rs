@@ -62,8 +62,7 @@ fn every_allocation_call_shows_what_it_asked_for_and_was_given() {
         assert_eq!(choice("hipHostMalloc", "Portable"), kept("Portable", false));
         assert_eq!(choice("hipMallocManaged", "Global"), rewritten("Global, advised SetCoarseGrain"));
         assert_eq!(choice("hipHostRegister", "Default"), kept("Default", true));
-        let finegrained = if release == Release::Rocm571 { "Default" } else { "Finegrained" };
-        assert_eq!(choice("hipExtMallocWithFlags", "Finegrained"), kept(finegrained, false));
+        assert_eq!(choice("hipExtMallocWithFlags", "Finegrained"), kept("Finegrained", false));
         for kind in ["vram", "pinned", "managed", "registered"] {
             assert_eq!(traced.memory(kind)["peak"], 0xa0_0000, "{kind} on {release}");
             assert_eq!(traced.memory(kind)["never_freed"], 0, "{kind} on {release}");
@@ -79,7 +78,7 @@ fn calls_are_recorded_and_left_alone_on_a_card_that_rmcp_is_not_for() {
     assert_known_calls(&traced, 1);
     assert_eq!(rewritten(&traced, "hipHostMalloc"), 0);
     let inactive = traced.json["processes"][0]["inactive"].as_str().unwrap();
-    assert_eq!(inactive, "no visible GPU is RDNA1 or RDNA2");
+    assert_eq!(inactive, "no rule acts on gfx1100: it is neither RDNA1 nor RDNA2");
 }
 
 #[test]

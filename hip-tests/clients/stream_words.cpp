@@ -1,0 +1,3 @@
+// The functions are linked.
+#define CALL(function) function
+#include "stream_words.h"
