@@ -133,12 +133,18 @@ fn is_hash(text: &str) -> bool {
     text.len() >= 8 && text.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
-/// Whether `pattern`, where `*` stands for any text, meets all of `name`.
+/// Whether `pattern`, where `*` stands for any text, meets all of `name`. Takes the first place for each part between two
+/// stars, which is as good as any.
 fn matches(name: &str, pattern: &str) -> bool {
-    let Some((start, rest)) = pattern.split_once('*') else { return name == pattern };
-    let Some(name) = name.strip_prefix(start) else { return false };
-    let mut ends = name.char_indices().map(|(at, _)| at).chain([name.len()]);
-    ends.any(|at| matches(&name[at..], rest))
+    let mut parts = pattern.split('*');
+    let first = parts.next().unwrap_or_default();
+    let Some(last) = parts.next_back() else { return name == first };
+    let Some(mut rest) = name.strip_prefix(first) else { return false };
+    for part in parts {
+        let Some((_, after)) = rest.split_once(part) else { return false };
+        rest = after;
+    }
+    rest.ends_with(last)
 }
 
 #[cfg(test)]

@@ -155,7 +155,7 @@ impl Checked {
 
     /// What a program reads that is started here.
     fn here() -> Result<Self> {
-        let mut sources = Sources::from_process();
+        let mut sources = Sources::from_command();
         let files = std::mem::take(&mut sources.files);
         let there: Vec<PathBuf> = files.into_iter().filter(|file| file.exists()).collect();
         let mut all = Self::files(&there)?;

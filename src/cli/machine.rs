@@ -126,13 +126,13 @@ impl InForce {
 pub fn sources(root: &Path) -> Sources {
     let entry = System::at(root).entry().ok().flatten();
     let system = entry.is_some_and(|entry| is_system_wide(entry.as_bytes())) && !library::in_environment();
-    Sources { system, program: None, ..Sources::from_process() }
+    Sources { system, program: None, ..Sources::from_command() }
 }
 
 /// The programs to which `[system]` restricts RMCP where the list has it by this entry; None: it does not.
 pub fn only(entry: &str) -> Option<InForce> {
     let system = is_system_wide(entry.as_bytes());
-    let loaded = Options::load(&Sources { system, program: None, ..Sources::from_process() });
+    let loaded = Options::load(&Sources { system, program: None, ..Sources::from_command() });
     let row = options::row("only").expect("a row of the table");
     (!loaded.options.only.is_empty()).then(|| InForce::of(row, &loaded))
 }

@@ -148,7 +148,7 @@ impl Stage {
         for (name, _) in env::vars_os().filter(|(name, _)| ours(name)) {
             command.env_remove(name);
         }
-        command.env("RMCP_CONFIG", "/dev/null");
+        command.env("RMCP_CONFIG", "");
         if let Way::Without = way {
             // It may be preloaded into every process of the machine.
             command.env("RMCP_DISABLE", "1");

@@ -191,7 +191,9 @@ fn look(may_probe: bool) -> Option<Machine> {
         return Some(Machine::inactive("RMCP_DISABLE is set"));
     }
     let system = caller::first_gate().is_some_and(|gate| is_system_wide(gate.path().to_bytes()));
-    let loaded = Options::load(&Sources { system, ..Sources::from_process() });
+    // SAFETY: takes nothing and cannot fail.
+    let user = unsafe { libc::geteuid() };
+    let loaded = Options::load(&Sources { system, ..Sources::from_process(user) });
     if let Some(why) = &loaded.left_alone {
         let why = format!("this program is {why}");
         return Some(Machine { loaded: Some(loaded), ..Machine::inactive(why) });
@@ -251,10 +253,13 @@ impl Machine {
 
 /// Starts the log and writes what there is to say: one line on the machine, one for each thing wrong in the options.
 fn announce(machine: &Machine) {
-    let Some(Loaded { options, complaints, .. }) = &machine.loaded else { return };
+    let Some(Loaded { options, complaints, more_complaints, .. }) = &machine.loaded else { return };
     log::start(options.log, options.log_file.as_deref());
     for complaint in complaints {
         warn!("{complaint}");
+    }
+    if *more_complaints > 0 {
+        warn!("and {more_complaints} more things are wrong in the options; rmcp config check tells all");
     }
     if let Some(why) = &machine.inactive {
         return info!("inactive: {why}");

@@ -1,25 +1,31 @@
 //! Everything that is wrong in one file, whatever program it is read for.
 
-use super::load::{Complaint, FILE_LIMIT, syntax_error};
+use super::load::{Complaint, FILE_LIMIT, File};
 use super::{Options, SYSTEM_FENCES, Sources};
 use crate::bounded::read_text;
 use std::io;
 use std::path::Path;
 use toml::de::DeTable;
 
-/// Checks a file. With errors in its syntax only those are told: what the options would be is not known then.
+/// Checks a file, as whoever may read it: whether this user's programs trust it too is a complaint of its own. With errors
+/// in its syntax only those are told: what the options would be is not known then.
 ///
 /// # Errors
 /// When the file cannot be read; that it does not exist is one too.
 pub fn check(path: &Path) -> io::Result<Vec<Complaint>> {
     let text = read_text(path, FILE_LIMIT)?;
+    let file = File::new(path.into(), &text);
+    if let Some(complaint) = file.too_deep() {
+        return Ok(vec![complaint]);
+    }
     let (_, errors) = DeTable::parse_recoverable(&text);
     if !errors.is_empty() {
-        return Ok(errors.iter().map(|error| syntax_error(error, &path.into(), &text)).collect());
+        return Ok(errors.iter().map(|error| file.syntax_error(error)).collect());
     }
     let (name, value) = SYSTEM_FENCES;
     // rmcp-run sets it; that it is not set now is no fault of the file.
     let environment = vec![(name.into(), value.into())];
-    let sources = Sources { files: vec![path.into()], environment, ..Sources::default() };
+    let files = vec![path.into()];
+    let sources = Sources { files, environment, program: None, ..Sources::from_command() };
     Ok(Options::load(&sources).complaints)
 }

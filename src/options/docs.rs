@@ -141,8 +141,19 @@ The name is that of its file up to `.so`: `libexample` meets `libexample.so.1` a
 so. Such a section is stronger than all of the above, and than what is [known of libraries](libraries.md); `policy`
 stands above it. It takes the options that are decided call by call; each says so below.
 
-What cannot be read falls to the layer below: an unknown key or value is ignored by itself, a file with a syntax error
-as a whole. Each leaves one line in the log (`RMCP_LOG=warn`) that names file, line, key and the allowed values.
+A file counts only if nobody can have written it but root and the user whom the process runs as: a regular file that
+belongs to one of them, and that no other user and no other group may write (a group with the number of the owner is the
+owner's own). So a program that root starts with another user's HOME does not read that user's file. Which folder it lies in,
+and by which links it is reached, does not matter. In a user namespace that has no root, root is who owns `/`. Whatever runs
+a program as several users wants its options in `/etc/rmcp.toml`.
+
+A file of options has at most 64 KiB, and brackets or the parts of a key are nested at most 4 deep.
+
+What cannot be read falls to the layer below: an unknown key or value is ignored by itself, a file that does not count, is too
+large, too deep or has a syntax error as a whole. The first five of such things leave one line each in the log
+(`RMCP_LOG=warn`) that names file, line, key and the allowed values, and one says how many more there are.
+[`rmcp config check`](config.md) tells all, what was probably meant, and which variables are misspelt: in a program RMCP asks
+for the variables of this page by their names, and never looks through the environment, which another thread may be changing.
 ";
 
 const FILE_HEAD: &str = "\

@@ -6,9 +6,9 @@
 //! What is wrong falls to the layer below it and leaves one complaint.
 
 use super::sources::{Program, SYSTEM_FENCES, Sources, VARIABLES};
-use super::table::{Kind, Options, Row, Scope, TABLE};
+use super::table::{Choice, Kind, Options, Row, Scope, TABLE};
 use super::values::{Raw, Register};
-use crate::bounded::read_text;
+use crate::bounded::read_trusted_text;
 use std::ffi::OsString;
 use std::fmt;
 use std::io::ErrorKind;
@@ -17,9 +17,17 @@ use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 use toml::de::{DeTable, DeValue};
+use toml_parser::Source;
+use toml_parser::lexer::TokenKind;
 
 /// More than anybody writes by hand.
-pub(super) const FILE_LIMIT: u64 = 1024 * 1024;
+pub(super) const FILE_LIMIT: u64 = 64 * 1024;
+/// Deeper than any option stands. The parser calls itself for each level, and a thread may have little stack.
+const DEEPEST: usize = 4;
+/// The mistakes that a process tells: it waits meanwhile.
+const TOLD: usize = 5;
+/// The characters that are shown of a key or a value.
+const SHOWN: usize = 60;
 
 /// Options with what is known about them.
 #[derive(Clone, Debug)]
@@ -28,6 +36,8 @@ pub struct Loaded {
     pub options: Options,
     /// What was wrong, one line each.
     pub complaints: Vec<Complaint>,
+    /// How many more mistakes there are, which are not told.
+    pub more_complaints: usize,
     /// Why RMCP leaves this program alone, as what the program is: "excluded by ..."; None: it does not.
     pub left_alone: Option<String>,
     /// Whether it has RMCP through /etc/ld.so.preload.
@@ -106,12 +116,12 @@ struct Layers {
 impl Options {
     /// The options that `sources` give.
     pub fn load(sources: &Sources) -> Loaded {
-        let mut reader = Reader { sources, layers: Layers::default(), complaints: Vec::new() };
+        let mut reader = Reader { sources, layers: Layers::default(), complaints: Vec::new(), more: 0 };
         for file in &sources.files {
             reader.file(file);
         }
         let environment = reader.environment(&sources.environment);
-        let Layers { general, system, program, libraries, named } = reader.layers;
+        let Layers { general, system, program, libraries, named } = mem::take(&mut reader.layers);
 
         let mut options = Self::default();
         let mut origins = vec![Origin::Default; TABLE.len()];
@@ -128,7 +138,7 @@ impl Options {
                     "register=coarse needs {name}={value} in the environment; it is ignored. Set that variable, or \
                      start the program with rmcp-run"
                 );
-                reader.complaints.push(Complaint { place, problem });
+                reader.complain(place, problem);
             }
         }
         for (wish, name) in sources.wishes().flat_map(|wish| wish.options.iter().map(move |name| (wish, name))) {
@@ -137,9 +147,17 @@ impl Options {
                 *origin = Origin::Set(Place::Environment(wish.variable.into()));
             }
         }
-        let complaints = reader.complaints;
-        let mut loaded =
-            Loaded { options, complaints, left_alone: None, system: sources.system, named, libraries, origins };
+        let (complaints, more_complaints) = (reader.complaints, reader.more);
+        let mut loaded = Loaded {
+            options,
+            complaints,
+            more_complaints,
+            left_alone: None,
+            system: sources.system,
+            named,
+            libraries,
+            origins,
+        };
         if let Some(program) = &sources.program {
             loaded.left_alone = loaded.why_alone(program);
             if loaded.options.only.iter().any(|name| program.is(name))
@@ -181,25 +199,42 @@ struct Reader<'a> {
     sources: &'a Sources,
     layers: Layers,
     complaints: Vec<Complaint>,
+    more: usize,
 }
 
 impl Reader<'_> {
     fn complain(&mut self, place: Place, problem: String) {
-        self.complaints.push(Complaint { place, problem });
+        if self.sources.every_mistake || self.complaints.len() < TOLD {
+            self.complaints.push(Complaint { place, problem });
+        } else {
+            self.more += 1;
+        }
+    }
+
+    /// [`similar`], where there is time for it.
+    fn hint<'a>(&self, given: &str, names: impl Iterator<Item = &'a str>) -> String {
+        if self.sources.every_mistake { similar(given, names) } else { String::new() }
     }
 
     fn file(&mut self, path: &Path) {
         let path: Arc<Path> = path.into();
         let whole = Place::File(path.clone(), 0);
-        let text = match read_text(&path, FILE_LIMIT) {
+        let text = match read_trusted_text(&path, FILE_LIMIT, self.sources.user) {
             Ok(text) => text,
             Err(error) if error.kind() == ErrorKind::NotFound => return,
             Err(error) => return self.complain(whole, format!("cannot be read ({error}); all of it is ignored")),
         };
+        let file = File::new(path, &text);
+        if let Some(Complaint { place, problem }) = file.too_deep() {
+            return self.complain(place, problem);
+        }
         // Not the recovering parser: after a broken section header the keys that follow would count for every program.
         match DeTable::parse(&text) {
-            Ok(table) => self.table(table.into_inner(), &File { path, text: &text }),
-            Err(error) => self.complaints.push(syntax_error(&error, &path, &text)),
+            Ok(table) => self.table(table.into_inner(), &file),
+            Err(error) => {
+                let Complaint { place, problem } = file.syntax_error(&error);
+                self.complain(place, problem);
+            }
         }
     }
 
@@ -262,7 +297,8 @@ impl Reader<'_> {
         if let DeValue::Table(section) = value {
             return Some(section);
         }
-        let problem = format!("{kind}.{name} is no section; write [{kind}.{name:?}] and options below it");
+        let name = shown(name);
+        let problem = format!("{kind}.{name} is no section; write [{kind}.{name}] and options below it");
         self.complain(place.clone(), problem);
         None
     }
@@ -277,7 +313,8 @@ impl Reader<'_> {
     fn entry(&mut self, key: &str, value: DeValue<'_>, place: Place, part: Part) -> Option<Entry> {
         let Some(row) = super::row(key) else {
             let names = TABLE.iter().map(|row| row.name).chain(["program", "library", SYSTEM]);
-            self.complain(place, format!("{}; it is ignored", unknown(key, names)));
+            let hint = self.hint(key, names);
+            self.complain(place, format!("there is no option {}{hint}; it is ignored", shown(key)));
             return None;
         };
         let wrong = match (row.scope, part) {
@@ -296,7 +333,7 @@ impl Reader<'_> {
         match raw(value) {
             Some(raw) => self.check(Entry { row, raw, place }),
             None => {
-                self.complain(place, format!("{key} takes {}; it is ignored", row.allowed()));
+                self.complain(place, format!("{} takes {}; it is ignored", row.name, row.allowed()));
                 None
             }
         }
@@ -317,7 +354,7 @@ impl Reader<'_> {
             } else if name.starts_with("RMCP_") && !VARIABLES.iter().any(|(known, _)| known == &name) {
                 // Others may have variables of this prefix; only what looks like a slip is worth a line.
                 let names: Vec<_> = TABLE.iter().map(Row::env).collect();
-                let hint = similar(name, names.iter().map(String::as_str).chain(VARIABLES.map(|(name, _)| name)));
+                let hint = self.hint(name, names.iter().map(String::as_str).chain(VARIABLES.map(|(name, _)| name)));
                 if !hint.is_empty() {
                     self.complain(Place::Environment(name.into()), format!("is no variable of RMCP{hint}"));
                 }
@@ -328,7 +365,7 @@ impl Reader<'_> {
 
     /// The entry, when its value is one.
     fn check(&mut self, entry: Entry) -> Option<Entry> {
-        match fault(entry.row, &entry.raw) {
+        match fault(entry.row, &entry.raw, |given, words| self.hint(given, words.iter().map(|choice| choice.word))) {
             None => Some(entry),
             Some(problem) => {
                 self.complain(entry.place, format!("{problem}; it is ignored"));
@@ -341,28 +378,38 @@ impl Reader<'_> {
 /// Reads "host=keep", as a command line has it.
 pub fn assignment(text: &str) -> Result<(&'static Row, String), String> {
     let (key, value) = text.split_once('=').ok_or("write it as option=value")?;
-    let row = super::row(key).ok_or_else(|| unknown(key, TABLE.iter().map(|row| row.name)))?;
+    let unknown = || format!("there is no option {}{}", shown(key), similar(key, TABLE.iter().map(|row| row.name)));
+    let row = super::row(key).ok_or_else(unknown)?;
     if row.scope == Scope::System {
         return Err(misplaced(row));
     }
-    fault(row, &Raw::Text(value.into())).map_or_else(|| Ok((row, value.into())), Err)
+    let hint = |given: &str, words: &[Choice]| similar(given, words.iter().map(|choice| choice.word));
+    fault(row, &Raw::Text(value.into()), hint).map_or_else(|| Ok((row, value.into())), Err)
 }
 
-/// What is wrong with a value.
-fn fault(row: &Row, raw: &Raw) -> Option<String> {
+/// What is wrong with a value. `hint`: what may have been meant by a word.
+fn fault(row: &Row, raw: &Raw, hint: impl FnOnce(&str, &[Choice]) -> String) -> Option<String> {
     if row.set(&mut Options::default(), raw) {
         return None;
     }
     let (given, hint) = match (raw, row.kind) {
-        (Raw::Text(text), Kind::Word(choices)) => (format!("{text:?}"), similar(text, choices.iter().map(|c| c.word))),
-        (Raw::Text(text), _) => (format!("{text:?}"), String::new()),
-        (Raw::List(list), _) => (format!("{list:?}"), String::new()),
+        (Raw::Text(text), Kind::Word(choices)) => (shown(text), hint(text, choices)),
+        (Raw::Text(text), _) => (shown(text), String::new()),
+        (Raw::List(list), _) => (shortened(&format!("{list:?}")), String::new()),
     };
     Some(format!("{} takes {}, not {given}{hint}", row.name, row.allowed()))
 }
 
-fn unknown<'a>(key: &str, names: impl Iterator<Item = &'a str>) -> String {
-    format!("there is no option {key:?}{}", similar(key, names))
+/// In quotes, and no longer than a person reads: it may be all of a file.
+fn shown(text: &str) -> String {
+    shortened(&format!("{text:?}"))
+}
+
+fn shortened(text: &str) -> String {
+    match text.char_indices().nth(SHOWN) {
+        Some((end, _)) => format!("{}...", &text[..end]),
+        None => text.into(),
+    }
 }
 
 /// The section for programs that have RMCP through /etc/ld.so.preload.
@@ -376,27 +423,53 @@ fn not_a_section(name: &str, header: &str) -> String {
     format!("{name} is a section: write [{header}] and options below it; this is ignored")
 }
 
-/// What the parser says of a file.
-pub(super) fn syntax_error(error: &toml::de::Error, path: &Arc<Path>, text: &str) -> Complaint {
-    let line = error.span().map_or(0, |span| line_of(text, span));
-    let message = error.message().lines().collect::<Vec<_>>().join(", ");
-    Complaint { place: Place::File(path.clone(), line), problem: format!("{message}; all of the file is ignored") }
-}
-
-struct File<'a> {
+/// A file as it was read.
+pub(super) struct File<'a> {
     path: Arc<Path>,
     text: &'a str,
+    /// Where its lines end.
+    ends: Vec<usize>,
 }
 
-impl File<'_> {
-    fn place(&self, span: Range<usize>) -> Place {
-        Place::File(self.path.clone(), line_of(self.text, span))
+impl<'a> File<'a> {
+    pub(super) fn new(path: Arc<Path>, text: &'a str) -> Self {
+        let ends = text.bytes().enumerate().filter(|&(_, byte)| byte == b'\n').map(|(end, _)| end).collect();
+        Self { path, text, ends }
     }
-}
 
-fn line_of(text: &str, span: Range<usize>) -> usize {
-    let before = text.as_bytes().get(..span.start).unwrap_or(text.as_bytes());
-    before.iter().filter(|&&byte| byte == b'\n').count() + 1
+    fn place(&self, span: Range<usize>) -> Place {
+        Place::File(self.path.clone(), self.ends.partition_point(|&end| end < span.start) + 1)
+    }
+
+    /// What the parser says.
+    pub(super) fn syntax_error(&self, error: &toml::de::Error) -> Complaint {
+        let message = error.message().lines().collect::<Vec<_>>().join(", ");
+        let place = error.span().map_or_else(|| Place::File(self.path.clone(), 0), |span| self.place(span));
+        Complaint { place, problem: format!("{message}; all of the file is ignored") }
+    }
+
+    /// Where brackets, or the parts of a key, are nested deeper than any option stands. The lexer looks at one token after
+    /// the other; the parser would recurse.
+    pub(super) fn too_deep(&self) -> Option<Complaint> {
+        let (mut brackets, mut dots) = (0_usize, 0_usize);
+        for token in Source::new(self.text).lex() {
+            match token.kind() {
+                TokenKind::LeftSquareBracket | TokenKind::LeftCurlyBracket => brackets += 1,
+                TokenKind::RightSquareBracket | TokenKind::RightCurlyBracket => {
+                    brackets = brackets.saturating_sub(1);
+                }
+                TokenKind::Dot => dots += 1,
+                TokenKind::Newline | TokenKind::Equals | TokenKind::Comma => dots = 0,
+                _ => {}
+            }
+            if brackets.max(dots) > DEEPEST {
+                let span = token.span();
+                let problem = format!("nested more than {DEEPEST} deep; all of the file is ignored");
+                return Some(Complaint { place: self.place(span.start()..span.end()), problem });
+            }
+        }
+        None
+    }
 }
 
 /// None for tables and for lists of anything but text, which no option takes.

@@ -1,5 +1,6 @@
 //! What the options of a process come from.
 
+use super::table::TABLE;
 use std::env;
 use std::ffi::{OsStr, OsString};
 use std::iter;
@@ -56,6 +57,10 @@ pub struct Sources {
     pub program: Option<Program>,
     /// Whether the sections `[system]` count: the program has RMCP through /etc/ld.so.preload.
     pub system: bool,
+    /// The effective user of the process: files of others count for nothing, but for root's.
+    pub user: u32,
+    /// Whether there is time to tell every mistake and what was probably meant, as in a command.
+    pub every_mistake: bool,
 }
 
 /// The running program, under the names by which a section may call it.
@@ -68,18 +73,33 @@ pub struct Program {
 }
 
 impl Sources {
-    /// Those of this process: RMCP_CONFIG alone when it is set, else /etc/rmcp.toml and the user's file; then the
-    /// environment. Without the sections `[system]`. Not for a process with AT_SECURE, which must trust none of them.
-    pub fn from_process() -> Self {
-        let rocms = |name: &OsStr| name == SYSTEM_FENCES.0 || WISHES.iter().any(|wish| name == wish.variable);
-        let ours = |name: &OsStr| name.as_encoded_bytes().starts_with(b"RMCP_") || rocms(name);
-        let environment: Vec<_> = env::vars_os().filter(|(name, _)| ours(name)).collect();
+    /// Those of this process, which acts for this user: RMCP_CONFIG alone when it is set, else /etc/rmcp.toml and the
+    /// user's file; then the environment. Without the sections `[system]`. Not for a process with AT_SECURE, which must
+    /// trust none of them.
+    ///
+    /// Each variable is asked for by its name: another thread may be changing the others.
+    pub fn from_process(user: u32) -> Self {
+        let named = |name: OsString| env::var_os(&name).map(|value| (name, value));
         let exe = env::current_exe().unwrap_or_default();
         // An executable that was replaced since it started is shown by the kernel with this mark.
         let kept =
             exe.as_os_str().as_encoded_bytes().strip_suffix(b" (deleted)").map(|path| OsStr::from_bytes(path).into());
         let program = Program { exe: kept.unwrap_or(exe), called: env::args_os().next().unwrap_or_default().into() };
-        Self { files: files(env::var_os), environment, program: Some(program), system: false }
+        Self {
+            files: files(env::var_os),
+            environment: known_variables().filter_map(named).collect(),
+            program: Some(program),
+            user,
+            ..Self::default()
+        }
+    }
+
+    /// The same of a command, which is alone in its process: with every variable that could be meant for RMCP.
+    #[cfg(feature = "cli")]
+    pub fn from_command() -> Self {
+        let ours = |name: &OsStr| name.as_encoded_bytes().starts_with(b"RMCP_") || rocms().any(|rocms| name == rocms);
+        let environment = env::vars_os().filter(|(name, _)| ours(name)).collect();
+        Self { environment, every_mistake: true, ..Self::from_process(nix::unistd::geteuid().as_raw()) }
     }
 
     pub(super) fn has_system_fences(&self) -> bool {
@@ -97,6 +117,16 @@ impl Sources {
     fn variable(&self, name: &str) -> Option<&OsStr> {
         self.environment.iter().rev().find(|(other, _)| other == name).map(|(_, value)| value.as_os_str())
     }
+}
+
+/// The names of all variables that options come from.
+fn known_variables() -> impl Iterator<Item = OsString> {
+    TABLE.iter().map(|row| row.env().into()).chain(rocms().map(Into::into))
+}
+
+/// Those of them that are ROCm's.
+fn rocms() -> impl Iterator<Item = &'static str> {
+    iter::once(SYSTEM_FENCES.0).chain(WISHES.iter().map(|wish| wish.variable))
 }
 
 /// The files to read, given the environment. RMCP_CONFIG replaces the search, so that a run can be made independent of

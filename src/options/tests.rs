@@ -6,6 +6,7 @@ mod system;
 use super::*;
 use std::ffi::{OsStr, OsString};
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use tempfile::TempDir;
 
@@ -18,7 +19,15 @@ struct Case {
 impl Case {
     fn new() -> Self {
         let program = Program { exe: "/usr/bin/python3.11".into(), called: "python3".into() };
-        Self { dir: tempfile::tempdir().unwrap(), sources: Sources { program: Some(program), ..Sources::default() } }
+        let user = nix::unistd::geteuid().as_raw();
+        let sources = Sources { program: Some(program), user, every_mistake: true, ..Sources::default() };
+        Self { dir: tempfile::tempdir().unwrap(), sources }
+    }
+
+    /// As in somebody's process, where time is short.
+    fn in_process(mut self) -> Self {
+        self.sources.every_mistake = false;
+        self
     }
 
     fn file(mut self, content: impl AsRef<[u8]>) -> Self {
@@ -269,9 +278,11 @@ fn a_file_with_a_syntax_error_is_ignored_as_a_whole_and_names_the_line() {
 
 #[test]
 fn files_of_any_content_give_the_defaults_and_one_line() {
-    let deep = "[".repeat(100_000);
+    let brackets = "[".repeat(60_000);
     let huge = "#".repeat(3 << 20);
-    for content in [b"\xff\xfe".as_slice(), b"\0", b"=", b"[[program]]\n", b"host", deep.as_bytes(), huge.as_bytes()] {
+    for content in
+        [b"\xff\xfe".as_slice(), b"\0", b"=", b"[[program]]\n", b"host", brackets.as_bytes(), huge.as_bytes()]
+    {
         let case = Case::new().file(content);
         assert_eq!(case.load().options, Options::default());
         assert_eq!(case.complaints().len(), 1, "{:#?}", case.complaints());
@@ -287,6 +298,63 @@ fn a_file_that_is_a_directory_or_endless_is_one_line() {
         assert_eq!(complaints.len(), 1);
         assert!(complaints[0].starts_with(&format!("{path}: cannot be read")), "{complaints:#?}");
     }
+}
+
+#[test]
+fn nesting_that_no_option_needs_is_refused_before_the_parser_recurses() {
+    let brackets = format!("\nexclude = {}{}", "[".repeat(79), "]".repeat(79));
+    let tables = format!("\nlog = {}1{}", "{ a = ".repeat(5), " }".repeat(5));
+    let key = format!("\n{}host = 1", "a.".repeat(5));
+    for text in [brackets, tables, key, "\na = [[[[[".into()] {
+        let line = "0.toml:2: nested more than 4 deep; all of the file is ignored";
+        assert_eq!(Case::new().file(&text).complaints(), [line], "{text}");
+    }
+}
+
+#[test]
+fn brackets_and_dots_in_texts_and_comments_are_not_nesting() {
+    let case =
+        Case::new().file("# [[[[[[[[[ a.b.c.d.e.f.g.h.i.j.k\nexclude = ['[[[[[[[[[[', 'a.b.c.d.e.f.g.h.i.j.k', ']']");
+    assert_eq!(case.options().exclude.len(), 3);
+}
+
+#[test]
+fn a_process_is_told_a_handful_of_mistakes_and_how_many_more_there_are() {
+    let text: String = (0..5000).map(|number| format!("hots{number} = 1\n")).collect();
+    let loaded = Case::new().file(&text).in_process().load();
+    assert_eq!((loaded.complaints.len(), loaded.more_complaints), (5, 4995));
+    let loaded = Case::new().file(&text).load();
+    assert_eq!((loaded.complaints.len(), loaded.more_complaints), (5000, 0));
+}
+
+#[test]
+fn a_process_does_not_work_out_what_was_meant() {
+    let case = Case::new().file("hots = 'keep'\nhost = 'kep'").env("RMCP_HOTS", "keep").in_process();
+    assert_eq!(
+        case.complaints(),
+        [
+            "0.toml:2: host takes keep, noncoherent, force, not \"kep\"; it is ignored",
+            "0.toml:1: there is no option \"hots\"; it is ignored",
+        ]
+    );
+}
+
+#[test]
+fn a_long_key_or_value_is_shown_by_its_beginning() {
+    let long = "x".repeat(50_000);
+    let case = Case::new().file(format!("{long} = 1\nhost = '{long}'\nexclude = ['a', 1]\nmanaged = ['{long}']"));
+    assert!(case.complaints().iter().all(|line| line.len() < 200), "{:#?}", case.complaints());
+}
+
+#[test]
+fn a_file_that_others_may_have_written_is_ignored_and_says_why() {
+    let case = Case::new().file("host = 'keep'");
+    let everybodys = fs::Permissions::from_mode(0o666);
+    fs::set_permissions(&case.sources.files[0], everybodys).unwrap();
+    let why = "every user may write it: chmod go-w it";
+    assert_eq!(case.complaints(), [format!("0.toml: cannot be read ({why}); all of it is ignored")]);
+    assert_eq!(case.load().options, Options::default());
+    assert_eq!(check(&case.sources.files[0]).unwrap().len(), 1);
 }
 
 #[test]
@@ -337,12 +405,11 @@ fn rmcp_disable_is_anything_but_empty_and_0() {
 
 #[test]
 fn this_process_has_sources() {
-    let sources = Sources::from_process();
-    let program = sources.program.unwrap();
-    assert!(program.is(program.exe.to_str().unwrap()));
-    let ours = |name: &OsStr| {
-        name.to_str().unwrap().starts_with("RMCP_")
-            || ["AMD_OPT_FLUSH", "HIP_HOST_COHERENT"].iter().any(|rocms| name == *rocms)
-    };
-    assert!(sources.environment.iter().all(|(name, _)| ours(name)));
+    for sources in [Sources::from_process(0), Sources::from_command()] {
+        let program = sources.program.unwrap();
+        assert!(program.is(program.exe.to_str().unwrap()));
+        let rocms = ["AMD_OPT_FLUSH", "HIP_HOST_COHERENT", "HSA_DISABLE_CACHE"];
+        let ours = |name: &OsStr| name.to_str().unwrap().starts_with("RMCP_") || rocms.iter().any(|rocms| name == *rocms);
+        assert!(sources.environment.iter().all(|(name, _)| ours(name)));
+    }
 }

@@ -56,7 +56,7 @@ pub fn prepare(arguments: &Preparation, command: &[OsString]) -> Result<Prepared
     let mut changes = vec![own("LD_PRELOAD", preload)];
     changes.extend(arguments.set.iter().map(|(row, value)| own(&row.env(), value.into())));
 
-    let mut sources = Sources::from_process();
+    let mut sources = Sources::from_command();
     sources.program = called.map(|called| Program::started(called, file.as_deref()));
     let set = changes.iter().map(|change| (change.variable.clone(), change.after.clone().unwrap_or_default()));
     let (fences, value) = SYSTEM_FENCES;
