@@ -22,6 +22,8 @@ mod machine;
 mod policies;
 mod pools;
 mod probe;
+#[path = "../gate/process.rs"]
+mod process;
 #[path = "../gate/resolve.rs"]
 mod resolve;
 mod runtime;

@@ -7,13 +7,14 @@
 #![no_std]
 #![allow(non_upper_case_globals, non_snake_case)] // slots and stubs are named after their functions
 
+mod process;
 mod resolve;
 mod slots;
 
 use core::arch::{asm, global_asm, naked_asm};
 use core::ffi::{CStr, c_char, c_int, c_void};
 use core::ptr::null_mut;
-use core::sync::atomic::{AtomicBool, AtomicI32, AtomicPtr, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, Ordering};
 use resolve::Copies;
 use rmcp_hooks::gate::{CORE_BIND, CORE_FILE, CoreBind, Gate};
 use rmcp_hooks::{Hook, Library};
@@ -177,7 +178,7 @@ fn core_bind() -> Option<CoreBind> {
 /// perhaps a held lock in the loader, for ever.
 fn cut_off() -> bool {
     /// The process that has begun.
-    static LOADER: AtomicI32 = AtomicI32::new(0);
+    static LOADER: AtomicU64 = AtomicU64::new(0);
     CORE.load(Ordering::Acquire).is_null() && resolve::is_anothers(&LOADER)
 }
 

@@ -3,10 +3,11 @@
 //! The core compiles this file too. The rules are those of `docs/how-it-works.md`: the copy of the runtime that the
 //! caller itself links against, another interposer before it, and never a function of our own.
 
+use crate::process;
 use core::ffi::{CStr, c_char, c_int, c_ulonglong, c_void};
 use core::mem::{MaybeUninit, transmute};
 use core::ptr::{null, null_mut};
-use core::sync::atomic::{AtomicI32, AtomicPtr, Ordering};
+use core::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
 use rmcp_hooks::{Hook, Library};
 
 /// One object of the process, as the loader names it.
@@ -212,7 +213,7 @@ pub const STARTS: &CStr = Hook::hsa_init.info().symbol;
 /// The copies now. A child of the process that was the first to count cannot tell: counting takes the lock of
 /// `module_of`'s comment.
 pub fn copies_of(library: Library) -> Copies {
-    static FIRST: AtomicI32 = AtomicI32::new(0);
+    static FIRST: AtomicU64 = AtomicU64::new(0);
     if is_anothers(&FIRST) {
         return Copies::Unknown;
     }
@@ -230,9 +231,8 @@ pub fn copies_of(library: Library) -> Copies {
 }
 
 /// Whether another process, which this one was forked from, was here before; otherwise notes that this one was.
-pub fn is_anothers(first: &AtomicI32) -> bool {
-    // SAFETY: takes nothing and cannot fail.
-    let process = unsafe { libc::getpid() };
+pub fn is_anothers(first: &AtomicU64) -> bool {
+    let process = process::number();
     let before = first.compare_exchange(0, process, Ordering::AcqRel, Ordering::Acquire);
     before.is_err_and(|first| first != process)
 }

@@ -5,7 +5,7 @@
 //! descriptor stays open: a program that closes what it does not know would have records written to files of its own. No
 //! lock is held, and a forked child begins files of its own.
 
-use crate::{log, machine};
+use crate::{log, machine, process};
 use rmcp::trace::format::{
     self, AT_CLOCK, AT_FINGERPRINT, AT_LOST, AT_MAGIC, AT_PROCESS, AT_TEXT, AT_TIME, HEAD, HEAD_WORDS, MAGIC, RECORD,
     Record, WORDS,
@@ -30,7 +30,8 @@ static WRITER: AtomicPtr<Writer> = AtomicPtr::new(null_mut());
 
 /// The files of one process. Never freed.
 struct Writer {
-    pid: i32,
+    /// Its [`process::number`].
+    process: u64,
     /// The head's words. None: nothing can be written, and there is no telling.
     head: Option<&'static [AtomicU64]>,
     /// `PID.N` in the folder.
@@ -54,7 +55,8 @@ type Words = [AtomicU64; WORDS];
 pub struct Slot {
     words: &'static Words,
     file: &'static File,
-    pid: i32,
+    /// The [`process::number`] of the process whose place it is.
+    process: u64,
 }
 
 /// A place for the next call. None, and counted where that can be, when nothing can be written.
@@ -86,7 +88,7 @@ pub fn thread() -> u32 {
     unsafe { libc::syscall(libc::SYS_gettid) as u32 }
 }
 
-fn process() -> i32 {
+fn pid() -> i32 {
     // SAFETY: takes nothing and cannot fail.
     unsafe { libc::getpid() }
 }
@@ -101,7 +103,7 @@ impl Slot {
 
     /// Stores the rest. Not in a child that was forked within the call: the place is its parent's.
     pub fn end(self, record: &Record) {
-        if process() != self.pid {
+        if process::number() != self.process {
             return;
         }
         let words = record.pack();
@@ -116,27 +118,27 @@ impl Slot {
 
 impl Writer {
     fn of_this_process() -> Option<&'static Writer> {
-        let pid = process();
+        let process = process::number();
         let known = WRITER.load(Ordering::Acquire);
         // SAFETY: null or a leaked writer.
         match unsafe { known.as_ref() } {
-            Some(writer) if writer.pid == pid => Some(writer),
-            _ => Writer::begin(known, pid),
+            Some(writer) if writer.process == process => Some(writer),
+            _ => Writer::begin(known, process),
         }
     }
 
     /// The writer of a process that has none yet, or its parent's.
     #[cold]
-    fn begin(known: *mut Writer, pid: i32) -> Option<&'static Writer> {
+    fn begin(known: *mut Writer, process: u64) -> Option<&'static Writer> {
         let folder = machine::known()?.trace.as_deref()?;
-        let (head, stem) = match write_head(folder, pid) {
+        let (head, stem) = match write_head(folder) {
             Ok((head, stem)) => (Some(head), stem),
             Err(why) => {
                 warn!("nothing is recorded of this process: {}: {why}", folder.display());
                 (None, PathBuf::new())
             }
         };
-        let mine = Writer { pid, head, stem, files: AtomicU32::new(0), file: AtomicPtr::new(null_mut()) };
+        let mine = Writer { process, head, stem, files: AtomicU32::new(0), file: AtomicPtr::new(null_mut()) };
         let mine = Box::into_raw(Box::new(mine));
         match WRITER.compare_exchange(known, mine, Ordering::AcqRel, Ordering::Acquire) {
             // SAFETY: the box is leaked.
@@ -160,7 +162,7 @@ impl Writer {
             if let Some(file) = unsafe { current.as_ref() }
                 && let Some(words) = file.take()
             {
-                return Some(Slot { words, file, pid: self.pid });
+                return Some(Slot { words, file, process: self.process });
             }
             if let Err(why) = self.next_file(current) {
                 warn!("a call is not recorded: {why}");
@@ -220,10 +222,10 @@ fn named(stem: &Path, name: impl Display) -> PathBuf {
 }
 
 /// Writes the head of this process, under the first number that no program of this pid has taken.
-fn write_head(folder: &Path, pid: i32) -> io::Result<(&'static [AtomicU64], PathBuf)> {
+fn write_head(folder: &Path) -> io::Result<(&'static [AtomicU64], PathBuf)> {
     let content = head();
     for number in 0.. {
-        let stem = folder.join(format!("{pid}.{number}"));
+        let stem = folder.join(format!("{}.{number}", pid()));
         match map_new(&named(&stem, HEAD_NAME), HEAD, &content) {
             // SAFETY: a mapping of HEAD bytes, aligned to a page; everybody writes to it by atomics.
             Ok(map) => return Ok((unsafe { std::slice::from_raw_parts(map.cast(), HEAD_WORDS) }, stem)),
@@ -252,7 +254,7 @@ fn head() -> Vec<u8> {
     let mut words = [0; HEAD_WORDS];
     words[AT_MAGIC] = MAGIC;
     words[AT_FINGERPRINT] = format::fingerprint();
-    words[AT_PROCESS] = u64::from(process() as u32) | u64::from(parent as u32) << 32;
+    words[AT_PROCESS] = u64::from(pid() as u32) | u64::from(parent as u32) << 32;
     words[AT_CLOCK] = now();
     words[AT_TIME] = clock(libc::CLOCK_REALTIME);
     words[AT_LOST] = 0;

@@ -158,7 +158,7 @@ fn a_section_of_a_library_takes_what_is_decided_call_by_call() {
     complaints.sort();
     assert_eq!(complaints.len(), 5, "{complaints:#?}");
     for (line, text) in [
-        "0.toml:1: library.x is no section; write [library.\"x\"]",
+        "0.toml:1: library.\"x\" is no section; write [library.\"x\"]",
         "0.toml:3: log holds for a whole program; a section [library] takes host, managed, device_finegrained,",
         "0.toml:4: there is no option \"hots\" (did you mean host?)",
         "0.toml:5: only stands in the section [system] of a file alone",
