@@ -2,11 +2,11 @@
 
 use crate::caller::{self, Who};
 use crate::resolve::{self, Copies};
+use crate::unnoticed::unnoticed;
 use crate::{api, hooks, machine, trace};
 use rmcp_hooks::Hook;
 use rmcp_hooks::gate::{CoreBind, Gate};
 use std::ffi::{CStr, c_char, c_void};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr::null_mut;
 
 /// What the gate calls. See [`CoreBind`].
@@ -26,8 +26,7 @@ pub unsafe extern "C" fn rmcp_core_bind(
     if gate.size < size_of::<Gate>() {
         return null_mut();
     }
-    let answer = catch_unwind(AssertUnwindSafe(|| target(gate, symbol, caller)));
-    let (target, for_ever) = answer.unwrap_or((null_mut(), false));
+    let (target, for_ever) = unnoticed(|| target(gate, symbol, caller)).unwrap_or((null_mut(), false));
     *keep = for_ever;
     target
 }

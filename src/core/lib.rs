@@ -31,3 +31,4 @@ mod runtime;
 mod slots_model;
 mod tables;
 mod trace;
+mod unnoticed;

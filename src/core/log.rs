@@ -1,19 +1,20 @@
 //! RMCP_LOG: one line per event, to stderr or to a file. Off unless asked for.
 //!
-//! Every line is written before the call goes on: tracing-appender's background writer loses the lines of a forked
-//! child and the last ones before an exit.
+//! Every line is written before the call goes on: a writer in a thread of its own loses the lines of a forked child and the
+//! last ones before an exit. [`sink`] says what is not done for the sake of a line.
 
+mod sink;
+
+use crate::unnoticed::unnoticed;
 use rmcp::options::Level;
+use sink::Sink;
 use std::fmt::{self, Write as _};
-use std::io::{self, Write as _};
-use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicPtr, Ordering};
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use tracing::field::{Field, Visit};
 use tracing::level_filters::LevelFilter;
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Metadata, Subscriber};
-use tracing_appender::rolling::{RollingFileAppender, Rotation};
-use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::time::{FormatTime, SystemTime};
 
@@ -32,15 +33,13 @@ pub fn start(level: Level, file: Option<&Path>) {
         Level::Debug => LevelFilter::DEBUG,
         Level::Trace => LevelFilter::TRACE,
     };
-    let mut refused = None;
-    let target = file.and_then(|path| {
-        Appender::open(path)
-            .map(|appender| File { path: path.to_owned(), appender })
-            .map_err(|e| refused = Some(e))
-            .ok()
-    });
+    let (sink, refused) = match file.map(Sink::file) {
+        Some(Ok(sink)) => (sink, None),
+        Some(Err(why)) => (Sink::stderr(), Some(why)),
+        None => (Sink::stderr(), None),
+    };
     // An error here means that a logger is set already: two threads detected at once, and the first one's stays.
-    let _ = tracing::subscriber::set_global_default(Logger { level, file: target });
+    let _ = tracing::subscriber::set_global_default(Logger { level, sink });
     if let (Some(path), Some(why)) = (file, refused) {
         tracing::warn!("cannot write the log file {}: {why}; logging to stderr instead", path.display());
     }
@@ -52,25 +51,62 @@ pub fn start(level: Level, file: Option<&Path>) {
 /// would panic, and once more while that is logged, which ends the process.
 struct Logger {
     level: LevelFilter,
-    /// None: standard error.
-    file: Option<File>,
+    sink: Sink,
 }
 
+/// The longest line: so much goes into a pipe at once, whoever else writes.
+const LONGEST: usize = libc::PIPE_BUF;
+
+/// The lines that could not be written since the last that could.
+static LOST: AtomicU64 = AtomicU64::new(0);
+
+/// Whether the last write ended within a line, as where a file may not become larger.
+static TORN: AtomicBool = AtomicBool::new(false);
+
 impl Logger {
-    fn write(&self, event: &Event<'_>) -> Result<(), Box<dyn std::error::Error>> {
+    fn write(&self, event: &Event<'_>) {
         let mut line = String::new();
-        SystemTime.format_time(&mut Writer::new(&mut line))?;
-        let level = event.metadata().level().as_str().to_ascii_lowercase();
-        write!(line, " rmcp[{}] {level}: ", std::process::id())?;
-        event.record(&mut Message(&mut line));
-        line.push('\n');
-        match &self.file {
-            Some(file) => {
-                file.appender().map_or(Ok(()), |appender| appender.file.make_writer().write_all(line.as_bytes()))
-            }
-            None => Stderr.write_all(line.as_bytes()),
+        let lost = LOST.swap(0, Ordering::Relaxed);
+        let torn = TORN.swap(false, Ordering::Relaxed);
+        if torn {
+            line.push('\n');
         }
-        .map_err(Into::into)
+        let _ = format(&mut line, event, lost);
+        cut(&mut line, LONGEST - 1);
+        line.push('\n');
+        let written = self.sink.write(line.as_bytes());
+        if written < line.len() {
+            LOST.fetch_add(lost + 1, Ordering::Relaxed);
+            TORN.store(torn || written > 0, Ordering::Relaxed);
+        }
+    }
+}
+
+/// Appends one line for the event, without its end.
+fn format(line: &mut String, event: &Event<'_>, lost: u64) -> fmt::Result {
+    SystemTime.format_time(&mut Writer::new(line))?;
+    let level = event.metadata().level().as_str().to_ascii_lowercase();
+    write!(line, " rmcp[{}] {level}: ", std::process::id())?;
+    if lost > 0 {
+        write!(line, "({lost} lines before this one could not be written) ")?;
+    }
+    let mut message = String::new();
+    event.record(&mut Message(&mut message));
+    // One line, and nothing that a terminal obeys: names of files and values of options are in it.
+    message.chars().for_each(|character| match character.is_control() {
+        true => line.extend(character.escape_default()),
+        false => line.push(character),
+    });
+    Ok(())
+}
+
+/// Shortens a text to so many bytes, and says that it did.
+fn cut(text: &mut String, longest: usize) {
+    const MORE: &str = " ...";
+    if text.len() > longest {
+        let end = (0..=longest - MORE.len()).rev().find(|&end| text.is_char_boundary(end)).unwrap_or(0);
+        text.truncate(end);
+        text.push_str(MORE);
     }
 }
 
@@ -84,8 +120,7 @@ impl Subscriber for Logger {
     }
 
     fn event(&self, event: &Event<'_>) {
-        // Nobody is left to tell.
-        let _ = self.write(event);
+        unnoticed(|| self.write(event));
     }
 
     // RMCP opens no spans.
@@ -107,75 +142,17 @@ impl Visit for Message<'_> {
     }
 }
 
-/// Standard error without the lock of [`io::stderr`], which a forked child may find held for ever.
-struct Stderr;
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-impl io::Write for Stderr {
-    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
-        // SAFETY: the bytes are those of the slice.
-        let written = unsafe { libc::write(libc::STDERR_FILENO, line.as_ptr().cast(), line.len()) };
-        usize::try_from(written).map_err(|_| io::Error::last_os_error())
+    #[test]
+    fn a_long_line_is_cut_between_characters() {
+        let mut text = "\u{e9}".repeat(4000);
+        cut(&mut text, LONGEST - 1);
+        assert!(text.ends_with("\u{e9} ...") && (LONGEST - 2..LONGEST).contains(&text.len()), "{}", text.len());
+        let mut short = "short".to_owned();
+        cut(&mut short, LONGEST - 1);
+        assert_eq!(short, "short");
     }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-/// The log file, opened anew by each process: a forked child must not touch the parent's lock.
-struct File {
-    path: PathBuf,
-    appender: AtomicPtr<Appender>,
-}
-
-struct Appender {
-    pid: u32,
-    file: RollingFileAppender,
-}
-
-impl Appender {
-    /// A leaked appender of this process, to be put into [`File::appender`].
-    fn open(path: &Path) -> Result<AtomicPtr<Appender>, String> {
-        let name = path.file_name().and_then(|name| name.to_str()).ok_or("it has no plain file name")?;
-        let folder = match path.parent() {
-            Some(folder) if !folder.as_os_str().is_empty() => folder,
-            _ => Path::new("."),
-        };
-        let low = fill_standard_descriptors();
-        let file = RollingFileAppender::builder().rotation(Rotation::NEVER).filename_prefix(name).build(folder);
-        drop(low);
-        // tracing-appender says what it failed to do; its source says why.
-        let file =
-            file.map_err(|e| std::error::Error::source(&e).map_or_else(|| e.to_string(), ToString::to_string))?;
-        Ok(AtomicPtr::new(Box::into_raw(Box::new(Appender { pid: std::process::id(), file }))))
-    }
-}
-
-impl File {
-    /// This process's appender; None where the file cannot be opened again.
-    fn appender(&self) -> Option<&Appender> {
-        // SAFETY: the pointer is a leaked box, never freed.
-        let mut current = unsafe { &*self.appender.load(Ordering::Acquire) };
-        if current.pid != std::process::id() {
-            let mine = Appender::open(&self.path).ok()?.into_inner();
-            self.appender.store(mine, Ordering::Release);
-            // SAFETY: as above.
-            current = unsafe { &*mine };
-        }
-        Some(current)
-    }
-}
-
-/// Opens the standard descriptors that the process was started without, so that the log file takes none of them: the
-/// program may give them a meaning later. They close again when the result is dropped.
-pub fn fill_standard_descriptors() -> Vec<std::fs::File> {
-    use std::os::fd::AsRawFd;
-    let mut held = Vec::new();
-    while let Ok(file) = std::fs::File::open("/dev/null") {
-        if file.as_raw_fd() > 2 {
-            break;
-        }
-        held.push(file);
-    }
-    held
 }

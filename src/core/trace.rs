@@ -8,12 +8,12 @@ mod writer;
 
 use crate::call::Given;
 use crate::caller::{self, Caller, Who};
+use crate::unnoticed::unnoticed;
 use crate::{machine, pools};
 use rmcp::trace::format::{Outcome, Pool, Record};
 use rmcp_hooks::effect::{Address, Does, Effect, Place};
 use rmcp_hooks::{Argument, Hook, Library};
 use std::cell::Cell;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 use writer::Slot;
 
@@ -49,28 +49,16 @@ pub fn record<R: Argument + Copy>(hook: Hook, address: usize, arguments: &[u64],
     if !RECORDING.load(Ordering::Relaxed) {
         RECORDING.store(true, Ordering::Relaxed);
     }
-    let begun = quietly(|| begin(hook, caller, &effect, arguments)).flatten();
+    let begun = unnoticed(|| begin(hook, caller, &effect, arguments)).flatten();
     // The runtime calls HSA within, and those calls are recorded too.
     let outer = GIVEN.replace(Given::AsAsked);
     let result = call();
     let given = GIVEN.replace(outer);
     if let Some((slot, record)) = begun {
         let status = result.word() as u32 as i32;
-        quietly(|| slot.end(&finished(record, caller, &effect, arguments, given, status)));
+        unnoticed(|| slot.end(&finished(record, caller, &effect, arguments, given, status)));
     }
     result
-}
-
-/// Does something that the program must not notice: errno stays, and a panic ends here.
-fn quietly<T>(work: impl FnOnce() -> T) -> Option<T> {
-    // SAFETY: the C library's errno of this thread.
-    let errno = unsafe { libc::__errno_location() };
-    // SAFETY: as above.
-    let saved = unsafe { *errno };
-    let done = catch_unwind(AssertUnwindSafe(work)).ok();
-    // SAFETY: as above.
-    unsafe { *errno = saved };
-    done
 }
 
 /// Records that a call begins. None where nothing can be written.

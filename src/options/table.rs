@@ -260,11 +260,21 @@ options! {
     [system] callers: Callers = Callers::Known;
 
     /// How much RMCP says.
+    ///
+    /// With `trace` a line for each call of a [hooked function](hooks.md), on every GPU, once it has returned: the arguments,
+    /// who called, what was returned, and the address of what was allocated.
+    ///
+    /// A line has at most 4096 bytes, and the log never waits, ends a process or keeps a descriptor: a line that cannot be
+    /// written at once is lost, because a pipe is full or broken, a disk is full or a file may not grow, and the next that can
+    /// be says how many were. Standard error is what is number 2 when the log begins, at the first call; when the
+    /// program makes another file of that number, lines are lost. With `log_file` they are not.
     log: Level = Level::Off;
 
     /// Where it says it: this file instead of standard error.
     ///
-    /// Must be writable by every program that runs under RMCP.
+    /// It is made where it is not there, its folder is not. It must be writable by every program that runs under RMCP, and is
+    /// opened for each line by the path that it had at the first call. A symbolic link is not followed. Where the file cannot
+    /// be opened at the first call the log goes to standard error, and says so.
     log_file: Option<PathBuf> = None;
 
     /// Records every call that gives or takes memory, into files in this folder. For `rmcp trace`.

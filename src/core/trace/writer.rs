@@ -5,7 +5,7 @@
 //! descriptor stays open: a program that closes what it does not know would have records written to files of its own. No
 //! lock is held, and a forked child begins files of its own.
 
-use crate::{log, machine, process};
+use crate::{machine, process};
 use rmcp::trace::format::{
     self, AT_CLOCK, AT_FINGERPRINT, AT_LOST, AT_MAGIC, AT_PROCESS, AT_TEXT, AT_TIME, HEAD, HEAD_WORDS, MAGIC, RECORD,
     Record, WORDS,
@@ -269,9 +269,11 @@ fn map_new(path: &Path, bytes: usize, content: &[u8]) -> io::Result<*mut libc::c
     if bytes == 0 || bytes > largest_allowed() {
         return Err(io::Error::other("the process may not write files of this size (ulimit -f)"));
     }
-    let low = log::fill_standard_descriptors();
     let mut file = OpenOptions::new().read(true).write(true).create_new(true).mode(0o600).open(path)?;
-    drop(low);
+    if file.as_raw_fd() <= libc::STDERR_FILENO {
+        // The program may give a standard descriptor that it was started without a meaning. A clone is above them.
+        file = file.try_clone()?;
+    }
     let map = reserve(&mut file, bytes).and_then(|()| {
         file.write_all(content)?;
         // SAFETY: any address will do; the file is as long as that.
