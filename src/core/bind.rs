@@ -3,7 +3,7 @@
 use crate::caller::{self, Who};
 use crate::resolve::{self, Copies};
 use crate::unnoticed::unnoticed;
-use crate::{api, hooks, machine, trace};
+use crate::{api, hooks, machine, watch};
 use rmcp_hooks::Hook;
 use rmcp_hooks::gate::{CoreBind, Gate};
 use std::ffi::{CStr, c_char, c_void};
@@ -49,7 +49,7 @@ fn target(gate: &'static Gate, symbol: &CStr, address: usize) -> (*mut c_void, b
     let caller = caller::of(address);
     // The runtime can call while it holds locks of its own: nothing may be asked of it then.
     let machine = machine::detect(caller.who == Who::Program);
-    if machine.is_some_and(|machine| machine.active()) || trace::wants(hook) {
+    if machine.is_some_and(|machine| machine.active()) || watch::wants(hook) {
         return (hooks::entry(hook), true);
     }
     // Inactive: straight to the real function, as long as that is the same one for every caller; else to the hook, which

@@ -10,6 +10,7 @@ use crate::runtime::Runtime;
 use once_cell::race::{OnceBox, OnceRef};
 use rmcp_hooks::gate::Gate;
 use rmcp_hooks::{Hook, Library};
+use std::borrow::Cow;
 use std::ffi::{CStr, CString, c_void};
 use std::mem::transmute_copy;
 use std::ptr::{self, null_mut};
@@ -197,6 +198,14 @@ impl Caller {
     pub fn using(function: *mut c_void) -> Option<Self> {
         let copy = resolve::module_of(function as usize)?;
         Some(Self::new(copy.start, copy.end, c"", Who::Program))
+    }
+
+    /// What it is called in the log: the file's name.
+    pub fn name(&self) -> Cow<'_, str> {
+        match self.path.to_bytes().rsplit(|&byte| byte == b'/').next() {
+            Some(name) if !name.is_empty() => String::from_utf8_lossy(name),
+            _ => "the program".into(),
+        }
     }
 
     /// The real function behind `hook`, or null when no loaded library has it.

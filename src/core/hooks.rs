@@ -5,7 +5,7 @@
 #![allow(non_snake_case)] // modules are named after their functions
 
 use crate::call::Call;
-use crate::{policies, trace};
+use crate::{policies, watch};
 use rmcp_hooks::{Argument, HipError, HipExtent, Hook, HsaPool, HsaStatus, PropertiesR0000, PropertiesR0600};
 use std::arch::naked_asm;
 use std::ffi::{c_char, c_void};
@@ -33,10 +33,10 @@ macro_rules! entries {
 
                 type Real = unsafe extern "C" fn($($ty),*) -> $ret;
 
-                extern "C" fn hook<const IN_TABLE: bool, const TRACED: bool>($($arg: $ty,)* caller: usize) -> $ret {
-                    if TRACED {
+                extern "C" fn hook<const IN_TABLE: bool, const WATCHED: bool>($($arg: $ty,)* caller: usize) -> $ret {
+                    if WATCHED {
                         let call = || hook::<IN_TABLE, false>($($arg,)* caller);
-                        return trace::record(Hook::$name, caller, &[$($arg.word()),*], call);
+                        return watch::report(Hook::$name, caller, &[$($arg.word()),*], call);
                     }
                     // SAFETY: the program's own arguments go to the function they were meant for.
                     let forward = |real: Real| unsafe { real($($arg),*) };
@@ -48,7 +48,7 @@ macro_rules! entries {
                 }
 
                 #[unsafe(naked)]
-                pub extern "C" fn entry<const IN_TABLE: bool, const TRACED: bool>() {
+                pub extern "C" fn entry<const IN_TABLE: bool, const WATCHED: bool>() {
                     naked_asm!(
                         ".if {registers} == 0", "mov rdi, [rsp]",
                         ".elseif {registers} == 1", "mov rsi, [rsp]",
@@ -67,15 +67,15 @@ macro_rules! entries {
                         ".endif",
                         "jmp {hook}",
                         registers = const { 0 $( + <$ty as Argument>::REGISTERS )* },
-                        hook = sym hook::<IN_TABLE, TRACED>,
+                        hook = sym hook::<IN_TABLE, WATCHED>,
                     )
                 }
             }
         )*
 
-        /// Where the gate's slot of `hook` leads while RMCP is active or calls are recorded.
+        /// Where the gate's slot of `hook` leads while RMCP is active or calls are watched.
         pub fn entry(hook: Hook) -> *mut c_void {
-            let entry: extern "C" fn() = match (hook, trace::wants(hook)) { $(
+            let entry: extern "C" fn() = match (hook, watch::wants(hook)) { $(
                 (Hook::$name, false) => $name::entry::<false, false>,
                 (Hook::$name, true) => $name::entry::<false, true>,
             )* };
@@ -84,7 +84,7 @@ macro_rules! entries {
 
         /// What stands in a runtime's own table in place of `hook`'s function; see [`crate::tables`].
         pub fn table_entry(hook: Hook) -> *mut c_void {
-            let entry: extern "C" fn() = match (hook, trace::wants(hook)) { $(
+            let entry: extern "C" fn() = match (hook, watch::wants(hook)) { $(
                 (Hook::$name, false) => $name::entry::<true, false>,
                 (Hook::$name, true) => $name::entry::<true, true>,
             )* };

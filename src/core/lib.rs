@@ -3,7 +3,7 @@
 //! A call's way: [`bind`] tells the gate where a slot leads; [`hooks`] turns the jump into a [`call`], which knows its
 //! caller and the GPU's rules; [`policies`] asks the domain library and forwards. The rest serves them: [`machine`]
 //! detects once, [`caller`] tells the program from the runtime, [`runtime`] reaches the real library, [`counters`],
-//! [`log`] and [`trace`] report, [`api`] is `include/rmcp.h`.
+//! [`log`], [`trace`] and [`watch`] report, [`api`] is `include/rmcp.h`.
 
 mod api;
 mod asked;
@@ -32,3 +32,4 @@ mod slots_model;
 mod tables;
 mod trace;
 mod unnoticed;
+mod watch;

@@ -7,7 +7,7 @@ use crate::caller::{self, Caller};
 use crate::{imports, log, probe};
 use once_cell::race::OnceBox;
 use rmcp::gfx::GfxTarget;
-use rmcp::options::{self, DispatchTable, Exception, Loaded, Options, Sources};
+use rmcp::options::{self, DispatchTable, Exception, Level, Loaded, Options, Sources};
 use rmcp::policy::{self, Rules};
 use rmcp::topology::{DEFAULT_ROOT, Masks, Topology};
 use rmcp_hooks::gate::is_system_wide;
@@ -25,6 +25,8 @@ pub struct Machine {
     pub makes_noncoherent: bool,
     /// Where calls are recorded, active or not.
     pub trace: Option<PathBuf>,
+    /// Whether each call is a line of the log, active or not.
+    pub logs_calls: bool,
     /// Whether libamdhip64's own table is taken; see [`crate::hip_table`].
     pub dispatch_table: bool,
     /// The options; None where they were not read.
@@ -106,6 +108,7 @@ impl Machine {
             gpus: Vec::new(),
             makes_noncoherent: false,
             trace: None,
+            logs_calls: false,
             dispatch_table: false,
             loaded: None,
         }
@@ -207,6 +210,7 @@ fn look(may_probe: bool) -> Option<Machine> {
         gpus,
         makes_noncoherent: false,
         trace: loaded.options.trace.clone(),
+        logs_calls: loaded.options.log == Level::Trace,
         dispatch_table: loaded.options.dispatch_table == DispatchTable::On,
         loaded: Some(loaded),
     };

@@ -1,13 +1,13 @@
 //! The recorder behind `rmcp trace`: each call of the hook table that gives, takes or changes memory.
 //!
-//! While the option `trace` is not set none of this is reached: [`crate::hooks::entry`] hands out entries without it.
+//! While the option `trace` is not set none of this is reached: see [`crate::watch`].
 //! What is recorded goes to files that are mapped, so it outlives whatever ends the process; [`writer`] says how.
 
 mod size;
 mod writer;
 
 use crate::call::Given;
-use crate::caller::{self, Caller, Who};
+use crate::caller::{Caller, Who};
 use crate::unnoticed::unnoticed;
 use crate::{machine, pools};
 use rmcp::trace::format::{Outcome, Pool, Record};
@@ -38,13 +38,10 @@ pub fn give(given: Given) {
     }
 }
 
-/// Makes a call by `call`, and records it: what was asked before, what came of it afterwards. The call returns to
-/// `address` and has these arguments.
-pub fn record<R: Argument + Copy>(hook: Hook, address: usize, arguments: &[u64], call: impl FnOnce() -> R) -> R {
-    let caller = caller::of(address);
-    // What comes from RMCP itself was recorded on its way to the runtime's table.
-    let effect = if caller.who == Who::Rmcp { None } else { hook.effect() };
-    let Some(effect) = effect else { return call() };
+/// Makes a call of `caller` with these arguments by `call`, and records it: what was asked before, what came of it
+/// afterwards.
+pub fn record<R: Argument + Copy>(hook: Hook, caller: &Caller, arguments: &[u64], call: impl FnOnce() -> R) -> R {
+    let Some(effect) = hook.effect() else { return call() };
     // Read first: threads that all write would take the cache line from each other.
     if !RECORDING.load(Ordering::Relaxed) {
         RECORDING.store(true, Ordering::Relaxed);

@@ -178,9 +178,7 @@ mod tests {
     use std::vec::Vec;
 
     fn parameters(hook: Hook) -> Vec<&'static str> {
-        let signature = hook.info().signature;
-        let inside = signature.split_once('(').unwrap().1.split_once(')').unwrap().0;
-        inside.split(',').filter_map(|parameter| Some(parameter.split_once(':')?.1.trim())).collect()
+        hook.info().parameters().map(|(_, ty)| ty).collect()
     }
 
     /// They hand out functions, events and nodes of graphs.

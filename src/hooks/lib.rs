@@ -219,6 +219,14 @@ pub struct HookInfo {
     pub policy: Policy,
 }
 
+impl HookInfo {
+    /// The names and types of its parameters.
+    pub fn parameters(&self) -> impl Iterator<Item = (&'static str, &'static str)> + use<> {
+        let (inside, _) = self.signature.trim_start_matches('(').split_once(')').unwrap_or_default();
+        inside.split(',').filter_map(|parameter| parameter.split_once(':')).map(|(name, ty)| (name.trim(), ty.trim()))
+    }
+}
+
 macro_rules! describe {
     ($( $lib:ident fn $name:ident ( $($arg:ident : $ty:ty),* ) -> $ret:ty => $policy:ident $([$size:expr])?; )*) => {
         /// Every hook, in table order; the discriminant is the index of its slot.
