@@ -4,8 +4,10 @@
 //! addresses and flags alone; the rest, in smaller counts, on the real one.
 #![forbid(unsafe_code)]
 
+mod first;
 mod fork;
 mod gpus;
 mod hammer;
 mod life;
+mod log;
 mod program;
