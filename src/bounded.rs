@@ -49,7 +49,7 @@ fn distrusted(file: &Metadata, user: u32, root: &Path) -> Option<String> {
     // In a user namespace that has no root, root's files show the same foreign owner as the root folder.
     let roots = || owner == 0 || fs::metadata(root).is_ok_and(|root| root.uid() == owner);
     if owner != user && !roots() {
-        return Some(format!("it belongs to user {owner}, and this process runs as user {user}: chown it"));
+        return Some(format!("it belongs to user {owner}, and user {user} takes options of root and of its own alone"));
     }
     // Many systems give each user a group of his own with his own number, and let it write.
     let group = file.gid() != owner;

@@ -10,9 +10,10 @@ use crate::runtime::Runtime;
 use once_cell::race::{OnceBox, OnceRef};
 use rmcp_hooks::gate::Gate;
 use rmcp_hooks::{Hook, Library};
-use std::borrow::Cow;
-use std::ffi::{CStr, CString, c_void};
+use std::ffi::{CStr, CString, OsStr, c_void};
+use std::fmt::Display;
 use std::mem::transmute_copy;
+use std::os::unix::ffi::OsStrExt;
 use std::ptr::{self, null_mut};
 use std::sync::atomic::{AtomicBool, AtomicPtr, Ordering};
 
@@ -201,10 +202,11 @@ impl Caller {
     }
 
     /// What it is called in the log: the file's name.
-    pub fn name(&self) -> Cow<'_, str> {
-        match self.path.to_bytes().rsplit(|&byte| byte == b'/').next() {
-            Some(name) if !name.is_empty() => String::from_utf8_lossy(name),
-            _ => "the program".into(),
+    pub fn name(&self) -> impl Display {
+        let path = self.path.to_bytes();
+        match path.rsplit(|&byte| byte == b'/').next() {
+            Some(name) if !name.is_empty() => OsStr::from_bytes(name).display(),
+            _ => OsStr::new("the program").display(),
         }
     }
 

@@ -54,9 +54,6 @@ struct Logger {
     sink: Sink,
 }
 
-/// The longest line: so much goes into a pipe at once, whoever else writes.
-const LONGEST: usize = libc::PIPE_BUF;
-
 /// The lines that could not be written since the last that could.
 static LOST: AtomicU64 = AtomicU64::new(0);
 
@@ -65,16 +62,16 @@ static TORN: AtomicBool = AtomicBool::new(false);
 
 impl Logger {
     fn write(&self, event: &Event<'_>) {
-        let mut line = String::new();
         let lost = LOST.swap(0, Ordering::Relaxed);
         let torn = TORN.swap(false, Ordering::Relaxed);
+        let mut line = Line::new();
         if torn {
-            line.push('\n');
+            line.append(b"\n");
         }
+        // A line has room or is cut; it refuses nothing.
         let _ = format(&mut line, event, lost);
-        cut(&mut line, LONGEST - 1);
-        line.push('\n');
-        let written = self.sink.write(line.as_bytes());
+        let line = line.end();
+        let written = self.sink.write(line);
         if written < line.len() {
             LOST.fetch_add(lost + 1, Ordering::Relaxed);
             TORN.store(torn || written > 0, Ordering::Relaxed);
@@ -82,31 +79,65 @@ impl Logger {
     }
 }
 
-/// Appends one line for the event, without its end.
-fn format(line: &mut String, event: &Event<'_>, lost: u64) -> fmt::Result {
+/// Writes one line for the event, without its end.
+fn format(line: &mut Line, event: &Event<'_>, lost: u64) -> fmt::Result {
     SystemTime.format_time(&mut Writer::new(line))?;
-    let level = event.metadata().level().as_str().to_ascii_lowercase();
+    let level = match *event.metadata().level() {
+        tracing::Level::ERROR => "error",
+        tracing::Level::WARN => "warn",
+        tracing::Level::INFO => "info",
+        tracing::Level::DEBUG => "debug",
+        tracing::Level::TRACE => "trace",
+    };
     write!(line, " rmcp[{}] {level}: ", std::process::id())?;
     if lost > 0 {
         write!(line, "({lost} lines before this one could not be written) ")?;
     }
-    let mut message = String::new();
-    event.record(&mut Message(&mut message));
-    // One line, and nothing that a terminal obeys: names of files and values of options are in it.
-    message.chars().for_each(|character| match character.is_control() {
-        true => line.extend(character.escape_default()),
-        false => line.push(character),
-    });
+    event.record(&mut Message(line));
     Ok(())
 }
 
-/// Shortens a text to so many bytes, and says that it did.
-fn cut(text: &mut String, longest: usize) {
-    const MORE: &str = " ...";
-    if text.len() > longest {
-        let end = (0..=longest - MORE.len()).rev().find(|&end| text.is_char_boundary(end)).unwrap_or(0);
-        text.truncate(end);
-        text.push_str(MORE);
+/// A line, in memory that need not be asked for. So much goes into a pipe at once, whoever else writes.
+struct Line {
+    bytes: [u8; libc::PIPE_BUF],
+    length: usize,
+    cut: bool,
+}
+
+impl Line {
+    /// The end of a line that is longer.
+    const CUT: &[u8] = b" ...\n";
+
+    const fn new() -> Self {
+        Self { bytes: [0; libc::PIPE_BUF], length: 0, cut: false }
+    }
+
+    fn append(&mut self, more: &[u8]) {
+        let end = self.length + more.len();
+        self.cut |= end > self.bytes.len() - Self::CUT.len();
+        if !self.cut {
+            self.bytes[self.length..end].copy_from_slice(more);
+            self.length = end;
+        }
+    }
+
+    /// All of it.
+    fn end(&mut self) -> &[u8] {
+        let end = if self.cut { Self::CUT } else { b"\n" };
+        self.bytes[self.length..][..end.len()].copy_from_slice(end);
+        &self.bytes[..self.length + end.len()]
+    }
+}
+
+/// One line, and nothing that a terminal obeys: names of files and values of options are in it.
+impl fmt::Write for Line {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        for character in text.chars() {
+            let mut bytes = [0; 4];
+            let mut append = |character: char| self.append(character.encode_utf8(&mut bytes).as_bytes());
+            if character.is_control() { character.escape_default().for_each(append) } else { append(character) }
+        }
+        Ok(())
     }
 }
 
@@ -134,7 +165,7 @@ impl Subscriber for Logger {
 }
 
 /// Takes an event's message, its one field.
-struct Message<'a>(&'a mut String);
+struct Message<'a>(&'a mut Line);
 
 impl Visit for Message<'_> {
     fn record_debug(&mut self, _: &Field, value: &dyn fmt::Debug) {
@@ -146,13 +177,21 @@ impl Visit for Message<'_> {
 mod tests {
     use super::*;
 
+    fn line(text: &str) -> String {
+        let mut line = Line::new();
+        line.write_str(text).unwrap();
+        String::from_utf8(line.end().to_vec()).unwrap()
+    }
+
     #[test]
     fn a_long_line_is_cut_between_characters() {
-        let mut text = "\u{e9}".repeat(4000);
-        cut(&mut text, LONGEST - 1);
-        assert!(text.ends_with("\u{e9} ...") && (LONGEST - 2..LONGEST).contains(&text.len()), "{}", text.len());
-        let mut short = "short".to_owned();
-        cut(&mut short, LONGEST - 1);
-        assert_eq!(short, "short");
+        let cut = line(&"\u{e9}".repeat(4000));
+        assert!(cut.ends_with("\u{e9} ...\n"));
+        assert!((libc::PIPE_BUF - 1..=libc::PIPE_BUF).contains(&cut.len()), "{}", cut.len());
+    }
+
+    #[test]
+    fn a_line_has_no_character_that_a_terminal_obeys() {
+        assert_eq!(line("a\nb\x1b[2J\u{9b}c"), "a\\nb\\u{1b}[2J\\u{9b}c\n");
     }
 }

@@ -8,7 +8,7 @@ use crate::{machine, trace};
 use rmcp_hooks::effect::Address;
 use rmcp_hooks::{Argument, Hook};
 use std::ffi::{CStr, c_char};
-use std::fmt::Write;
+use std::fmt;
 
 /// Whether calls of `hook` are watched in this process.
 pub fn wants(hook: Hook) -> bool {
@@ -28,33 +28,47 @@ pub fn report<R: Argument + Copy>(hook: Hook, address: usize, arguments: &[u64],
     }
     let result = if trace::wants(hook) { trace::record(hook, caller, arguments, call) } else { call() };
     if logs_calls() {
-        unnoticed(|| tracing::trace!("{}", line(hook, caller, arguments, result.word() as u32 as i32)));
+        let status = result.word() as u32 as i32;
+        unnoticed(|| tracing::trace!("{}", Line { hook, caller, arguments, status }));
     }
     result
 }
 
 /// `hipHostMalloc(ptr=0x7ffd0, size=4096, flags=0x0) by libtorch_hip.so = 0, at 0x7f000`.
-fn line(hook: Hook, caller: &Caller, arguments: &[u64], status: i32) -> String {
-    let info = hook.info();
-    let parameters = info.parameters().zip(arguments).map(|((name, ty), &argument)| {
-        let value = match ty {
-            "usize" | "HipExtent" => argument.to_string(),
-            "i32" => (argument as u32 as i32).to_string(),
-            // SAFETY: the runtime has read the name there, and returned success.
-            "*const c_char" if status == 0 => format!("{:?}", unsafe { CStr::from_ptr(argument as *const c_char) }),
-            _ => format!("{argument:#x}"),
-        };
-        format!("{name}={value}")
-    });
-    let parameters = parameters.collect::<Vec<_>>().join(", ");
-    let mut line = format!("{}({parameters}) by {} = {status}", info.name, caller.name());
-    if let Some(Address::WrittenTo(at)) = hook.effect().map(|effect| effect.address)
-        && status == 0
-    {
-        // SAFETY: the runtime returned success, so it wrote the address there.
-        let address = unsafe { *(arguments[at] as *const u64) };
-        // Writing to a String cannot fail.
-        let _ = write!(line, ", at {address:#x}");
+struct Line<'a> {
+    hook: Hook,
+    caller: &'a Caller,
+    arguments: &'a [u64],
+    status: i32,
+}
+
+impl fmt::Display for Line<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { hook, caller, arguments, status } = self;
+        let info = hook.info();
+        write!(f, "{}(", info.name)?;
+        for (nth, ((name, ty), &argument)) in info.parameters().zip(*arguments).enumerate() {
+            let comma = if nth > 0 { ", " } else { "" };
+            write!(f, "{comma}{name}=")?;
+            match ty {
+                "usize" | "HipExtent" => write!(f, "{argument}"),
+                "i32" => write!(f, "{}", argument as u32 as i32),
+                "*const c_char" if *status == 0 => {
+                    // SAFETY: the runtime has read the name there, and returned success.
+                    let name = unsafe { CStr::from_ptr(argument as *const c_char) };
+                    write!(f, "{name:?}")
+                }
+                _ => write!(f, "{argument:#x}"),
+            }?;
+        }
+        write!(f, ") by {} = {status}", caller.name())?;
+        match hook.effect().map(|effect| effect.address) {
+            Some(Address::WrittenTo(at)) if *status == 0 => {
+                // SAFETY: the runtime returned success, so it wrote the address there.
+                let address = unsafe { *(arguments[at] as *const u64) };
+                write!(f, ", at {address:#x}")
+            }
+            _ => Ok(()),
+        }
     }
-    line
 }
