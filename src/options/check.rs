@@ -13,7 +13,12 @@ use toml::de::DeTable;
 /// # Errors
 /// When the file cannot be read; that it does not exist is one too.
 pub fn check(path: &Path) -> io::Result<Vec<Complaint>> {
-    let text = read_text(path, FILE_LIMIT)?;
+    let text = match read_text(path, FILE_LIMIT) {
+        Ok(text) => text,
+        Err(error) if error.raw_os_error().is_some() => return Err(error),
+        // It can be read and is no file of options: too large, no text, no regular file.
+        Err(_) => return Ok(complaints(path)),
+    };
     let file = File::new(path.into(), &text);
     if let Some(complaint) = file.too_deep() {
         return Ok(vec![complaint]);
@@ -22,10 +27,15 @@ pub fn check(path: &Path) -> io::Result<Vec<Complaint>> {
     if !errors.is_empty() {
         return Ok(errors.iter().map(|error| file.syntax_error(error)).collect());
     }
+    Ok(complaints(path))
+}
+
+/// What a program of this user's would say.
+fn complaints(path: &Path) -> Vec<Complaint> {
     let (name, value) = SYSTEM_FENCES;
     // rmcp-run sets it; that it is not set now is no fault of the file.
     let environment = vec![(name.into(), value.into())];
     let files = vec![path.into()];
     let sources = Sources { files, environment, program: None, ..Sources::from_command() };
-    Ok(Options::load(&sources).complaints)
+    Options::load(&sources).complaints
 }

@@ -297,6 +297,7 @@ fn a_file_that_is_a_directory_or_endless_is_one_line() {
         let complaints = case.complaints();
         assert_eq!(complaints.len(), 1);
         assert!(complaints[0].starts_with(&format!("{path}: cannot be read")), "{complaints:#?}");
+        assert_eq!(check(path.as_ref()).unwrap(), case.load().complaints);
     }
 }
 
