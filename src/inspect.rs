@@ -112,6 +112,8 @@ pub struct Code {
     pub problems: Vec<String>,
     /// Bytes read to find out.
     pub bytes_read: u64,
+    /// Whether a card that this has no code for does without it, beside the rest of what was [`found`](Found).
+    pub optional: bool,
     /// Places where a bundle may begin that may still be looked at, where one does not tell where it ends.
     search: u64,
 }
@@ -198,6 +200,7 @@ impl Code {
             foreign: BTreeSet::new(),
             problems: Vec::new(),
             bytes_read: 0,
+            optional: false,
             search: SEARCH,
         }
     }
@@ -207,9 +210,9 @@ impl Code {
         self.targets.is_empty() && self.foreign.is_empty() && self.problems.is_empty()
     }
 
-    /// Whether a card that this has no code for does without, if slower: MIOpen's databases, hipBLASLt's kernels, and
-    /// libraries that serve only several GPUs or one kind of sparse matrix.
-    pub fn optional(&self) -> bool {
+    /// Whether programs that bring this do without, if slower: MIOpen's databases, hipBLASLt's kernels, and libraries
+    /// that serve only several GPUs or one kind of sparse matrix.
+    fn is_accessory(&self) -> bool {
         const OPTIONAL: [&str; 4] = ["libhipblaslt.so", "libhipsparselt.so", "librccl.so", "libaotriton"];
         let name = self.path.file_name().map(|name| name.to_string_lossy()).unwrap_or_default();
         matches!(self.kind, Kind::MiOpen | Kind::BlasLt) || OPTIONAL.iter().any(|prefix| name.starts_with(prefix))

@@ -42,30 +42,30 @@ pub struct Arguments {
 pub fn main(arguments: &Arguments) -> Result<ExitCode> {
     let machine = Machine::this();
     let mut packages = Vec::new();
-    let mut paths = Vec::new();
+    let (mut asked, mut brings) = (Vec::new(), Vec::new());
     for what in &arguments.what {
         if what.exists() || what.components().count() != 1 {
-            paths.push(what.clone());
+            asked.push(what.clone());
             // What a program loads is as good as its own.
             if let Ok(program) = Program::read(what, &machine)
                 && program.dynamic
             {
-                paths.extend(program.code(&machine));
+                brings.extend(program.code(&machine));
             }
         } else {
             let (package, code) = package(what, arguments.python.as_deref(), &machine)?;
             packages.push(package);
-            paths.extend(code);
+            brings.extend(code);
         }
     }
-    let found = inspect::paths(&paths);
+    let found = inspect::paths(&asked, &brings);
     if found.code.is_empty() {
         match found.problems.first() {
             Some(problem) => bail!("{}: {}", problem.path.display(), problem.reason),
             None => bail!("there is no GPU code in {}", listed(&arguments.what)),
         }
     }
-    let unread = found.problems.iter().any(|problem| paths.contains(&problem.path));
+    let unread = found.problems.iter().any(|problem| asked.contains(&problem.path) || brings.contains(&problem.path));
     let inspection = Inspection::new(found, packages, &arguments.card);
     arguments.output.show(&inspection)?;
     Ok(match (unread, inspection.serves_every_card()) {

@@ -33,17 +33,32 @@ pub struct Problem {
     pub reason: String,
 }
 
-/// Lists the GPU code of files and of all files in folders. What cannot be read is listed and passed over.
-pub fn paths<P: AsRef<Path>>(paths: impl IntoIterator<Item = P>) -> Found {
+/// Lists the GPU code of what is `asked` about and of what it `brings`: of files, and of all files in folders. What cannot
+/// be read is listed and passed over.
+pub fn paths(asked: &[PathBuf], brings: &[PathBuf]) -> Found {
     let device = |path: &str| Some(fs::metadata(path).ok()?.dev());
-    let mut walk = Walk { kernels: ["/proc", "/sys"].into_iter().filter_map(device).collect(), ..Walk::default() };
-    for path in paths {
-        walk.enter(path.as_ref(), 0);
+    let mut walk = Walk {
+        kernels: ["/proc", "/sys"].into_iter().filter_map(device).collect(),
+        asked: asked.iter().filter_map(|path| identity(path).ok()).collect(),
+        ..Walk::default()
+    };
+    for path in asked.iter().chain(brings) {
+        walk.enter(path, 0);
     }
     walk.finish()
 }
 
+/// What tells files and folders apart, whatever they are called.
+fn identity(path: &Path) -> io::Result<(u64, u64)> {
+    fs::metadata(path).map(|metadata| (metadata.dev(), metadata.ino()))
+}
+
 impl Found {
+    /// What there is code for in each file or folder that a card cannot do without.
+    pub fn needed(&self) -> impl Iterator<Item = &Code> {
+        self.code.iter().filter(|code| !code.optional && !code.targets.is_empty())
+    }
+
     /// Everything there is code for.
     pub fn targets(&self) -> Targets {
         self.code.iter().fold(Targets::default(), |mut all, code| {
@@ -59,6 +74,8 @@ struct Walk {
     libraries: BTreeMap<PathBuf, Vec<Named>>,
     /// Device and inode of the folders and files that were seen: links may make loops.
     seen: BTreeSet<(u64, u64)>,
+    /// Those of them that were asked about by name.
+    asked: BTreeSet<(u64, u64)>,
     entries: u64,
     /// Devices of the file systems that show the kernel's state: they have no end, and no code.
     kernels: Vec<u64>,
@@ -140,6 +157,14 @@ impl Walk {
                 code.targets = usable.map(|file| file.isa).collect();
                 self.found.code.push(code);
             }
+        }
+        let asked = |path: &Path| identity(path).is_ok_and(|identity| self.asked.contains(&identity));
+        for code in &mut self.found.code {
+            code.optional = code.is_accessory() && !asked(&code.path);
+        }
+        // Where there is nothing else, that is what it is about.
+        if self.found.needed().next().is_none() {
+            self.found.code.iter_mut().for_each(|code| code.optional = false);
         }
         self.found.code.sort_by(|a, b| a.path.cmp(&b.path));
         self.found

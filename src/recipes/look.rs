@@ -104,7 +104,7 @@ fn of_python(python: &Python, situation: &Situation, machine: &Machine) -> Progr
         rocm: said.or(found.runtime.as_ref().and_then(|runtime| runtime.release)),
         without_rocm: matches!(found.backend, Backend::Other(_)),
         bundled: found.runtime.as_ref().is_some_and(|runtime| sites().any(|site| runtime.hip.starts_with(site))),
-        libraries: libraries(found.code.clone(), situation),
+        libraries: libraries(&found.code, situation),
     }
 }
 
@@ -141,20 +141,19 @@ fn of_program(file: &Path, situation: &Situation, machine: &Machine) -> Program 
         rocm: runtime.and_then(|runtime| runtime.release),
         without_rocm: false,
         bundled,
-        libraries: libraries(program.code(machine), situation),
+        libraries: libraries(&program.code(machine), situation),
     }
 }
 
 /// Those with GPU code that a card cannot do without, and on which of the targets that the recipes ask for it runs.
-fn libraries(files: Vec<PathBuf>, situation: &Situation) -> Vec<Library> {
+fn libraries(files: &[PathBuf], situation: &Situation) -> Vec<Library> {
     let own = situation.topology.gpus.iter().map(|gpu| gpu.target);
     let named = recipes().iter().flat_map(|recipe| recipe.substitute);
     let user = |gpu| situation.user_override(gpu)?.target;
     let asked: BTreeSet<GfxTarget> = own.chain(named).chain(situation.visible().into_iter().filter_map(user)).collect();
-    let code = inspect::paths(files).code.into_iter().filter(|code| !code.optional() && !code.targets.is_empty());
-    let library = |code: inspect::Code| Library {
+    let library = |code: &inspect::Code| Library {
         targets: asked.iter().copied().filter(|target| code.targets.run_on(*target)).collect(),
-        path: code.path,
+        path: code.path.clone(),
     };
-    code.map(library).collect()
+    inspect::paths(&[], files).needed().map(library).collect()
 }

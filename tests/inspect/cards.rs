@@ -91,9 +91,9 @@ fn what_a_card_can_do_without_does_not_decide() {
     make::write(folder.path(), "libhipblaslt.so.0", &bundle(&["gfx1100"]));
     make::write(folder.path(), "hipblaslt/library/TensileLibrary_lazy_gfx1100.dat", b"");
     make::write(folder.path(), "miopen/gfx1030_36.kdb", b"");
-    assert_eq!(Coverage::of_found(card("gfx1010"), &paths([folder.path()])), Coverage::Native);
+    assert_eq!(Coverage::of_found(card("gfx1010"), &paths(&[folder.path().into()], &[])), Coverage::Native);
     make::write(folder.path(), "rocblas/library/TensileLibrary_lazy_gfx1100.dat", b"");
-    assert_eq!(Coverage::of_found(card("gfx1010"), &paths([folder.path()])), Coverage::None);
+    assert_eq!(Coverage::of_found(card("gfx1010"), &paths(&[folder.path().into()], &[])), Coverage::None);
 }
 
 #[test]
@@ -103,7 +103,7 @@ fn every_gfx10_card_that_is_not_served_natively_is_told_what_helps_and_who_says_
         for targets in [&["gfx1010"][..], &["gfx1030"], &["gfx900"]] {
             let folder = tempfile::tempdir().unwrap();
             make::write(folder.path(), "kernel.hsaco", &bundle(targets));
-            let found = paths([folder.path()]);
+            let found = paths(&[folder.path().into()], &[]);
             let coverage = Coverage::of_found(card, &found);
             let advice = advice(card, &found);
             let says = |text: &str| advice.iter().any(|advice| advice.text.contains(text));

@@ -141,6 +141,41 @@ fn a_card_that_each_file_serves_under_another_name_is_told_so() {
 }
 
 #[test]
+fn what_is_asked_about_itself_decides_though_others_do_without_it() {
+    let optional = ["librccl.so.1", "libhipblaslt.so.0", "hipblaslt/library", "miopen"];
+    for asked in [&optional[..1], &optional[1..2], &optional[2..3], &optional[3..], &optional[..2], &["."]] {
+        let mut case = Case::new(asked);
+        case.command.args(["--card", "gfx1010", "--card", "gfx1030"]);
+        case.write("librccl.so.1", &bundle(&["gfx1030"]));
+        case.write("libhipblaslt.so.0", &bundle(&["gfx1030"]));
+        case.write("hipblaslt/library/TensileLibrary_lazy_gfx1030.dat", b"");
+        case.write("miopen/gfx1030_36.kdb", b"");
+        let said = case.run();
+        let out = said.out();
+        assert!(out.contains("gfx1030 has code of its own\n"), "{asked:?}: {out}");
+        assert!(out.contains("gfx1010 has no code\n") && !out.contains("optional"), "{asked:?}: {out}");
+        assert_eq!(said.status(), 4, "{asked:?}");
+    }
+}
+
+#[test]
+fn what_is_optional_beside_other_code_is_not_where_it_is_named_too() {
+    let run = |asked: &[&str]| {
+        let mut case = Case::new(asked);
+        case.command.args(["--card", "gfx1010"]);
+        case.write("lib/libtorch_hip.so", &bundle(&["gfx1010"]));
+        case.write("lib/librccl.so", &bundle(&["gfx1030"]));
+        std::os::unix::fs::symlink("librccl.so", case.folder.path().join("lib/link")).unwrap();
+        let said = case.run();
+        (said.out().contains("none (optional)"), said.status())
+    };
+    assert_eq!(run(&["lib"]), (true, 0));
+    for asked in [&["lib/libtorch_hip.so", "lib/librccl.so"][..], &["lib", "lib/librccl.so"], &["lib", "lib/link"]] {
+        assert_eq!(run(asked), (false, 4), "{asked:?}");
+    }
+}
+
+#[test]
 fn json_has_the_same_facts_under_names_of_their_own() {
     let mut case = Case::new(&["libone.so", "rocblas", "--card", "gfx1031", "--json"]);
     case.write("libone.so", &elf(&[bundle(&["gfx1030"])]));
@@ -215,6 +250,18 @@ fn a_python_package_is_inspected_as_a_whole() {
     let out = said.out();
     assert!(out.starts_with("torch, built for ROCm 6.3\n"), "{out}");
     assert_eq!(out.matches("| native").count(), 2, "{out}");
+    assert_eq!(said.status(), 0);
+}
+
+#[test]
+fn what_a_package_does_without_is_optional_in_it() {
+    let mut case = Case::new(&["torch", "--python", "venv/bin/python", "--card", "gfx1030"]);
+    torch(&case, "cuda = None\nhip = '6.3.42131-fa1d09cbd'\n");
+    let libraries = "venv/lib/python3.12/site-packages/torch/lib";
+    case.write(&format!("{libraries}/librccl.so"), &bundle(&["gfx900"]));
+    case.write(&format!("{libraries}/hipblaslt/library/TensileLibrary_lazy_gfx942.dat"), b"");
+    let said = case.run();
+    assert_eq!(said.out().matches("| none (optional)").count(), 2, "{}", said.out());
     assert_eq!(said.status(), 0);
 }
 

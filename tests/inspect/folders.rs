@@ -8,7 +8,7 @@ use std::path::Path;
 use std::process::Command;
 
 fn found(folder: &Path) -> Found {
-    paths([folder])
+    paths(&[folder.into()], &[])
 }
 
 fn row(code: &Code) -> (Kind, String) {
@@ -65,7 +65,7 @@ fn a_rocblas_that_loads_all_kernels_at_once_needs_no_index() {
 }
 
 #[test]
-fn the_kernels_of_hipblaslt_and_the_databases_of_miopen_are_optional() {
+fn the_kernels_of_hipblaslt_and_the_databases_of_miopen_are_optional_beside_other_code() {
     let folder = tempfile::tempdir().unwrap();
     touch(
         &folder.path().join("hipblaslt/library"),
@@ -75,12 +75,14 @@ fn the_kernels_of_hipblaslt_and_the_databases_of_miopen_are_optional() {
         &folder.path().join("miopen/db"),
         &["gfx1030_36.kdb", "gfx1030_40.HIP.fdb.txt", "gfx90878.kdb", "gfx110060.db.txt", "gfx906.db"],
     );
-    let found = found(folder.path());
+    let alone = found(folder.path());
     assert_eq!(
-        found.code.iter().map(row).collect::<Vec<_>>(),
+        alone.code.iter().map(row).collect::<Vec<_>>(),
         [(Kind::BlasLt, "gfx1100*2".into()), (Kind::MiOpen, "gfx906*1 gfx908*1 gfx1030*2 gfx1100*1".into())]
     );
-    assert!(found.code.iter().all(Code::optional));
+    assert!(alone.code.iter().all(|code| !code.optional), "there is nothing else");
+    make::write(folder.path(), "lib/libone.so", &elf(&[bundle(&["gfx1010"])]));
+    assert!(found(folder.path()).code.iter().all(|code| code.optional == (code.kind != Kind::Elf)));
 }
 
 #[test]
@@ -141,7 +143,7 @@ fn fifos_and_devices_are_refused_without_waiting() {
         assert!(found.problems[0].reason.contains("neither a file nor a folder"));
         assert!(rmcp::inspect::file(path).is_err());
     }
-    assert_eq!(paths([folder.path()]).problems, [], "in a folder it is passed over");
+    assert_eq!(found(folder.path()).problems, [], "in a folder it is passed over");
 }
 
 #[test]

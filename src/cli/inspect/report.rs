@@ -170,7 +170,7 @@ impl File {
             foreign: code.foreign.iter().cloned().collect(),
             bundles: code.bundles,
             compressed: code.compressed,
-            optional: code.optional(),
+            optional: code.optional,
             problems: code.problems.clone(),
             bytes_read: code.bytes_read,
             coverage: cards.iter().map(|&card| served(Coverage::of(card, [&code.targets]))).collect(),

@@ -42,7 +42,7 @@ impl Coverage {
         substitutes.find(|&via| all_run_on(via)).map_or(Self::None, |via| Self::Override { via })
     }
 
-    /// The same for all that was found, but for what a card can do without: see [`crate::inspect::Code::optional`].
+    /// The same for all that was found, but for what a card can do without: see [`Found::needed`].
     pub fn of_found(card: GfxTarget, found: &Found) -> Self {
         Self::of(card, needed(found))
     }
@@ -104,7 +104,7 @@ fn build_for(card: GfxTarget) -> Advice {
 }
 
 fn needed(found: &Found) -> impl Iterator<Item = &Targets> {
-    found.code.iter().filter(|code| !code.optional() && !code.targets.is_empty()).map(|code| &code.targets)
+    found.needed().map(|code| &code.targets)
 }
 
 /// The recipes about the code for a card that hold for any program, of whatever ROCm release.
