@@ -10,6 +10,14 @@ pub(crate) fn read_text(path: &Path, limit: u64) -> io::Result<String> {
     text(open(path)?, limit)
 }
 
+/// The first bytes of a regular file, at most `limit`.
+#[cfg(feature = "cli")]
+pub(crate) fn read_start(path: &Path, limit: usize) -> io::Result<Vec<u8>> {
+    let mut start = Vec::new();
+    open(path)?.take(limit as u64).read_to_end(&mut start)?;
+    Ok(start)
+}
+
 /// The same of a file that nobody can have written but root and `user`, whom this process acts for. The error says
 /// whose it is, and what to do.
 pub(crate) fn read_trusted_text(path: &Path, limit: u64, user: u32) -> io::Result<String> {

@@ -13,6 +13,7 @@
 //! | [`policy`] | what becomes of this call's flags |
 //! | [`installs`] | which ROCm installations and frameworks are here |
 //! | [`inspect`] | which gfx targets do these files have code for |
+//! | [`launchers`] | which program does a command line come to |
 //! | [`recipes`] | which environment does this program need on these cards |
 //! | [`system`] | how does RMCP get into every process of the machine, and out again |
 //! | [`trace`] | what did a program allocate, and what became of it |
@@ -32,6 +33,8 @@ pub mod host;
 pub mod inspect;
 #[cfg(feature = "cli")]
 pub mod installs;
+#[cfg(feature = "cli")]
+pub mod launchers;
 #[cfg(feature = "cli")]
 pub mod recipes;
 #[cfg(feature = "system")]

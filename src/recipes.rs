@@ -4,7 +4,6 @@ mod docs;
 mod look;
 mod overrides;
 mod plan;
-mod script;
 mod situation;
 mod table;
 #[cfg(test)]
@@ -13,6 +12,5 @@ mod tests;
 pub use docs::{markdown, profiles};
 pub use look::look;
 pub use plan::{Change, Note, Plan, named};
-pub use script::interpreters;
 pub use situation::{Library, Program, Situation, ours};
 pub use table::{Action, Code, Confidence, Framework, Range, Recipe, When, recipes};

@@ -10,7 +10,6 @@ use crate::topology::{DEFAULT_ROOT, Gpu, Masks, Topology, TopologyError};
 use rmcp_hooks::gate::is_system_wide;
 use schemars::JsonSchema;
 use serde::Serialize;
-use std::env;
 use std::path::Path;
 
 /// The machine as a program would find it that is started here and now.
@@ -48,8 +47,8 @@ impl Machine {
         } else {
             Topology::read(chosen)
         };
-        let disabled = env::var_os("RMCP_DISABLE");
-        let disabled = options::is_disabled(disabled.as_ref().map(|value| value.as_encoded_bytes()));
+        let disabled = sources.environment.iter().rev().find(|(name, _)| name == "RMCP_DISABLE");
+        let disabled = options::is_disabled(disabled.map(|(_, value)| value.as_encoded_bytes()));
         Self { loaded, topology, masks: Masks::from_process(), disabled }
     }
 

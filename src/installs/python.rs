@@ -41,13 +41,19 @@ impl Python {
         programs.find_map(|program| Self::find(&program, machine))
     }
 
+    /// The interpreter that a file is or, as one of pyenv's shims, starts. None where its name is not that of a Python.
+    pub fn interpreter(file: &Path, machine: &Machine) -> Option<PathBuf> {
+        let called = Some(file).filter(|path| path.is_file())?;
+        let called = pyenv::chosen(called, machine).unwrap_or_else(|| called.into());
+        let real = called.canonicalize().ok()?;
+        (is_python(name(&called)) || is_python(name(&real))).then_some(called)
+    }
+
     /// The interpreter at a path or, without a slash, in PATH. None where the file's name is not that of a Python.
     pub fn find(program: &Path, machine: &Machine) -> Option<Self> {
-        let called = machine.program(program.as_os_str()).filter(|path| path.is_file())?;
-        let called = pyenv::chosen(&called, machine).unwrap_or(called);
+        let called = Self::interpreter(&machine.program(program.as_os_str())?, machine)?;
         let real = called.canonicalize().ok()?;
         let names = [name(&called), name(&real)];
-        names.into_iter().any(is_python).then_some(())?;
         let prefix = called.parent()?.parent()?.to_owned();
         let mut python = Self {
             interpreter: called.clone(),

@@ -1,85 +1,88 @@
 //! What a program is, from its files alone.
 
-use super::script::interpreters;
 use super::situation::{Library, Program, Situation};
 use super::table::{Framework, recipes};
 use crate::gfx::GfxTarget;
 use crate::inspect;
 use crate::installs::{self, Backend, Machine, Python};
+use crate::launchers::{self, Launched, Unknown};
 use std::collections::BTreeSet;
-use std::env;
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Programs that run the program which their arguments name.
-const LAUNCHERS: [&str; 4] = ["env", "nice", "nohup", "setsid"];
-/// Launchers that launch launchers.
-const DEPTH: usize = 8;
+/// Words of a program's arguments that are looked at.
+const WORDS: usize = 64;
 
-/// What computes in a process of `file` with these arguments. Of what cannot be found out nothing is said.
-pub fn look(file: &Path, arguments: &[OsString], situation: &Situation, machine: &Machine) -> Program {
-    match python(file, arguments, machine, 0) {
-        Some(Started::Python(python)) => of_python(&python, situation, machine),
-        Some(Started::Program(file)) => of_program(&file, situation, machine),
+/// What computes in the process that a command line comes to, and why that is not known where something may.
+pub fn look(launched: &Launched, situation: &Situation) -> Program {
+    let mut program = found(launched, situation);
+    if let Some(why) = missed(launched, &program, situation) {
+        program.said.push(format!("recipes that depend on the program were not applied: {why}; {}", launched.advice()));
+    }
+    if launched.remote {
+        program.said.push(format!(
+            "the program may also start on other machines, where it gets nothing of what rmcp-run sets here; {}",
+            launched.advice()
+        ));
+    }
+    program
+}
+
+/// The same without what there is to say.
+fn found(launched: &Launched, situation: &Situation) -> Program {
+    let machine = &launched.machine;
+    let Some(file) = &launched.file else { return Program::default() };
+    let python = Python::find(file, machine).or_else(|| beside(launched.script.as_deref()?, machine));
+    match python {
+        Some(python) => of_python(&python, situation, machine),
         None => of_program(file, situation, machine),
     }
 }
 
-enum Started {
-    Python(Python),
-    Program(PathBuf),
-}
-
-/// Follows scripts and launchers to what they start; None where `file` is neither.
-fn python(file: &Path, arguments: &[OsString], machine: &Machine, depth: usize) -> Option<Started> {
-    if let Some(python) = Python::find(file, machine) {
-        return Some(Started::Python(python));
-    }
-    let name = file.file_name().and_then(OsStr::to_str).unwrap_or_default();
-    if name == "uv" && arguments.first().is_some_and(|argument| argument == "run") {
-        let here = env::current_dir().ok()?;
-        return here.ancestors().find_map(|folder| environment(&folder.join(".venv"), machine));
-    }
-    if LAUNCHERS.contains(&name) && depth < DEPTH {
-        let (program, rest) = launched(arguments)?;
-        let program = machine.program(program)?;
-        return python(&program, rest, machine, depth + 1).or(Some(Started::Program(program)));
-    }
-    let chain = interpreters(file);
-    for (interpreter, argument) in &chain {
-        // "#!/usr/bin/env python3" names its interpreter in the argument.
-        let words = argument.as_ref().and_then(|argument| argument.to_str()).unwrap_or_default();
-        let named = words.split_ascii_whitespace().last().map(OsStr::new);
-        let named = named.filter(|_| interpreter.ends_with("env")).and_then(|name| machine.program(name));
-        if let Some(python) = Python::find(named.as_ref().unwrap_or(interpreter), machine) {
-            return Some(Started::Python(python));
-        }
-    }
-    if chain.is_empty() {
-        return None;
-    }
-    // A shell script: the environment beside it, as web interfaces keep it, or the one that is active.
-    let folder = file.canonicalize().ok()?.parent()?.to_owned();
+/// A shell script's Python: of the environment beside it, as web interfaces keep it, or of the one that is active.
+fn beside(script: &Path, machine: &Machine) -> Option<Python> {
+    let folder = script.canonicalize().ok()?.parent()?.to_owned();
     let active = machine.variable("VIRTUAL_ENV").map(PathBuf::from);
-    let environments = [folder.join("venv"), folder.join(".venv")].into_iter().chain(active);
-    environments.into_iter().find_map(|folder| environment(&folder, machine))
+    let mut environments = [folder.join("venv"), folder.join(".venv")].into_iter().chain(active);
+    environments.find_map(|folder| {
+        folder.join("pyvenv.cfg").is_file().then_some(())?;
+        Python::find(&folder.join("bin/python"), machine)
+    })
 }
 
-/// The Python of a virtual environment.
-fn environment(folder: &Path, machine: &Machine) -> Option<Started> {
-    folder.join("pyvenv.cfg").is_file().then_some(())?;
-    Python::find(&folder.join("bin/python"), machine).map(Started::Python)
-}
-
-/// The program among the arguments of `env` and its like: the first that is no option, assignment or number.
-fn launched(arguments: &[OsString]) -> Option<(&OsStr, &[OsString])> {
-    let skipped = |argument: &&OsString| {
-        let text = argument.to_string_lossy();
-        text.starts_with('-') || text.contains('=') || text.bytes().all(|byte| byte.is_ascii_digit())
-    };
-    let at = arguments.iter().take_while(skipped).count();
-    Some((arguments.get(at)?, &arguments[at + 1..]))
+/// Why recipes were not applied to a program that the command line comes to, if that may be; a clause.
+fn missed(launched: &Launched, program: &Program, situation: &Situation) -> Option<String> {
+    let by = |word: &OsStr| Launched::by(&[word.into()], &launched.machine);
+    let computes = |word: &OsStr| found(&by(word), situation).is_known();
+    Some(match &launched.unknown {
+        Some(Unknown::Option { launcher, option }) => {
+            format!("what {launcher} starts after its option {option} is not known here")
+        }
+        Some(Unknown::Environment { launcher }) => {
+            format!("which Python environment {launcher} takes cannot be told before it runs")
+        }
+        Some(Unknown::Text(text)) => {
+            // That of a shell may be another Python than the one of this name here, as after `cd` or `source`.
+            let may = |word: &&str| by(word.as_ref()).is_python() || computes(word.as_ref());
+            launchers::candidates(text).take(WORDS).find(may)?;
+            "a shell runs more than one plain command there".into()
+        }
+        None => {
+            let (called, arguments) = launched.command.split_first()?;
+            if program.is_known() || launched.script.is_some() || launched.is_python() {
+                return None;
+            }
+            let words = arguments.iter().filter(|word| !word.as_encoded_bytes().starts_with(b"-")).take(WORDS);
+            let program = words.into_iter().find(|word| computes(word))?;
+            // Of a script, its name.
+            let script =
+                launched.launchers.last().filter(|script| arguments.first().is_some_and(|word| word == *script));
+            let called = script.map_or(Path::new(called), PathBuf::as_path);
+            let name = called.file_name().unwrap_or(called.as_os_str());
+            format!("whether {} starts {} is not known here", name.display(), program.display())
+        }
+    })
 }
 
 /// The first framework that is installed there; which of several a script imports is not known.
@@ -105,6 +108,7 @@ fn of_python(python: &Python, situation: &Situation, machine: &Machine) -> Progr
         without_rocm: matches!(found.backend, Backend::Other(_)),
         bundled: found.runtime.as_ref().is_some_and(|runtime| sites().any(|site| runtime.hip.starts_with(site))),
         libraries: libraries(&found.code, situation),
+        said: Vec::new(),
     }
 }
 
@@ -142,6 +146,7 @@ fn of_program(file: &Path, situation: &Situation, machine: &Machine) -> Program 
         without_rocm: false,
         bundled,
         libraries: libraries(&program.code(machine), situation),
+        said: Vec::new(),
     }
 }
 

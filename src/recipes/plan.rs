@@ -50,6 +50,8 @@ impl Plan {
             maker.apply(recipe);
         }
         maker.profiles();
+        let said = situation.program.said.iter();
+        maker.plan.notes.extend(said.map(|text| Note { loud: true, text: text.clone(), recipe: None }));
         maker.plan
     }
 
@@ -188,6 +190,11 @@ impl Maker<'_> {
     pub(super) fn set(&mut self, variable: String, value: String, recipe: &'static Recipe, gpus: Vec<String>) {
         let removed = self.plan.change(&variable).is_some_and(|change| change.after.is_none());
         let before = self.situation.environment.get(&variable).cloned();
+        if self.situation.fixed.contains(&variable) && before.is_none() {
+            let text = format!("{variable} stays unset, as your command has it; {} would make it {value:?}", recipe.id);
+            self.plan.notes.push(Note { loud: recipe.profile.is_some(), text, recipe: Some(recipe) });
+            return;
+        }
         if !removed && let Some(user) = &before {
             if *user != value {
                 let text =
@@ -206,6 +213,10 @@ impl Maker<'_> {
             |word: &str| if gpus.is_empty() { String::new() } else { format!(" {word} {}", gpus.join(" and ")) };
         let subject = format!("{variable}={value}");
         let (loud, what) = match recipe.action {
+            Action::Remove if self.situation.fixed.contains(variable) => (
+                true,
+                format!("{subject} is harmful{}, and set after rmcp-run, which cannot remove it: ", gpus_of("on")),
+            ),
             Action::Remove if !self.situation.keep_environment => {
                 self.put(Change {
                     variable: variable.into(),

@@ -22,6 +22,8 @@ pub struct Situation {
     pub register_coarse: bool,
     /// Whether nothing may be removed that the user has set.
     pub keep_environment: bool,
+    /// The variables that the user's launchers set or remove after rmcp-run.
+    pub fixed: BTreeSet<String>,
 }
 
 /// What is known about a program.
@@ -37,6 +39,15 @@ pub struct Program {
     pub bundled: bool,
     /// Its libraries with GPU code; empty: not known, or none.
     pub libraries: Vec<Library>,
+    /// What its user must know, in sentences.
+    pub said: Vec<String>,
+}
+
+impl Program {
+    /// Whether it is known to compute on a GPU.
+    pub fn is_known(&self) -> bool {
+        self.framework.is_some() || self.rocm.is_some() || !self.libraries.is_empty()
+    }
 }
 
 /// A library, or a folder of code objects, of a program.

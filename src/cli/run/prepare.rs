@@ -5,7 +5,8 @@ use super::program::{self, Obstacle};
 use crate::cli::library;
 use crate::cli::machine::Machine;
 use crate::installs;
-use crate::options::{DispatchTable, Mode, Program, Register, SYSTEM_FENCES, Sources};
+use crate::launchers::Launched;
+use crate::options::{DispatchTable, Mode, Register, SYSTEM_FENCES, Sources};
 use crate::recipes::{self, Plan, Recipe, Situation};
 use anyhow::{Result, bail};
 use std::env;
@@ -16,10 +17,14 @@ use std::path::{Path, PathBuf};
 /// What rmcp-run is about to do.
 #[derive(Default)]
 pub struct Prepared {
-    /// The program's file.
+    /// The file that the command line names.
     pub file: Option<PathBuf>,
+    /// The file that it comes to, where that is another.
+    pub runs: Option<PathBuf>,
     /// What keeps RMCP out of it.
     pub obstacle: Option<(PathBuf, Obstacle)>,
+    /// What to do about that.
+    pub instead: Option<String>,
     /// Why RMCP does nothing in it, whatever the GPU.
     pub inactive: Option<String>,
     /// The changes of the environment.
@@ -45,11 +50,14 @@ pub fn prepare(arguments: &Preparation, command: &[OsString]) -> Result<Prepared
     let executable = env::current_exe().ok();
     let library = library::find(env::var_os("RMCP_LIBRARY"), executable.as_deref().and_then(|path| path.parent()))?;
     let installed = installs::Machine::this();
+    let launched = Launched::by(command, &installed);
     let called = command.first();
-    let file = called.and_then(|program| installed.program(program));
-    let obstacle = file.as_deref().and_then(|file| program::obstacle(file, &installed));
+    let file = launched.launchers.first().or(launched.file.as_ref()).cloned();
+    let runs = launched.file.clone().filter(|_| !launched.launchers.is_empty());
+    let obstacle = program::obstacle(&launched);
     if obstacle.as_ref().is_some_and(|(_, obstacle)| !obstacle.passes_on()) {
-        return Ok(Prepared { file, obstacle, ..Prepared::default() });
+        let instead = launched.outside.then(|| launched.advice());
+        return Ok(Prepared { file, runs, obstacle, instead, ..Prepared::default() });
     }
 
     let preload = library::preload(&library, env::var_os("LD_PRELOAD").as_deref());
@@ -57,14 +65,17 @@ pub fn prepare(arguments: &Preparation, command: &[OsString]) -> Result<Prepared
     changes.extend(arguments.set.iter().map(|(row, value)| own(&row.env(), value.into())));
 
     let mut sources = Sources::from_command();
-    sources.program = called.map(|called| Program::started(called, file.as_deref()));
+    sources.program = called.map(|called| program::running(&launched, called));
     let set = changes.iter().map(|change| (change.variable.clone(), change.after.clone().unwrap_or_default()));
     let (fences, value) = SYSTEM_FENCES;
     sources.environment.extend(set.chain([(fences.into(), value.into())]));
+    sources.environment.retain(|(name, _)| !launched.fixed.contains(name));
+    let fixed = launched.fixed.iter().filter_map(|name| launched.machine.variables.get_key_value(name));
+    sources.environment.extend(fixed.map(|(name, value)| (name.clone(), value.clone())));
     let machine = Machine::read(&sources, Path::new("/"));
     let inactive = machine.inactive();
 
-    let (situation, table) = situation(arguments, command, machine, file.as_deref(), &installed)?;
+    let (situation, table) = situation(arguments, machine, &launched)?;
     if let Some(origin) = table {
         changes.extend(tool(&library.with_file_name(library::CORE), &origin)?);
     }
@@ -74,7 +85,7 @@ pub fn prepare(arguments: &Preparation, command: &[OsString]) -> Result<Prepared
         after: change.after.clone().map(Into::into),
         recipe: Some((change.recipe, change.gpus.clone())),
     }));
-    Ok(Prepared { file, obstacle, inactive, changes, situation, plan })
+    Ok(Prepared { file, runs, obstacle, instead: None, inactive, changes, situation, plan })
 }
 
 /// A variable that RMCP itself sets.
@@ -97,23 +108,18 @@ fn tool(core: &Path, origin: &str) -> Result<Option<Change>> {
 }
 
 /// What the recipes look at; and where `dispatch_table` is on, who says so.
-fn situation(
-    arguments: &Preparation,
-    command: &[OsString],
-    machine: Machine,
-    file: Option<&Path>,
-    installed: &installs::Machine,
-) -> Result<(Situation, Option<String>)> {
+fn situation(arguments: &Preparation, machine: Machine, launched: &Launched) -> Result<(Situation, Option<String>)> {
     let (fences, value) = SYSTEM_FENCES;
     let off = machine.inactive().is_some();
     let loaded = machine.loaded;
     let rewrites = loaded.options.policy == Mode::Auto && !off;
     let origin = |option: &str| loaded.origin(option).map(ToString::to_string).unwrap_or_default();
 
-    let environment =
-        env::vars_os().map(|(name, value)| (name.to_string_lossy().into(), value.to_string_lossy().into()));
+    let environment = launched.machine.variables.iter();
+    let environment = environment.map(|(name, value)| (name.to_string_lossy().into(), value.to_string_lossy().into()));
     let mut situation = Situation {
         environment: environment.collect(),
+        fixed: launched.fixed.iter().map(|name| name.to_string_lossy().into()).collect(),
         register_coarse: loaded.options.register == Register::Coarse && rewrites,
         keep_environment: arguments.keep_env,
         ..Situation::default()
@@ -130,8 +136,8 @@ fn situation(
         situation.profiles.clone_from(&arguments.profile);
         // Looking at a program's libraries takes time, and elsewhere only profiles ask for them.
         let asked = !situation.profiles.is_empty() || situation.visible().into_iter().any(recipes::ours);
-        if let Some(file) = file.filter(|_| asked) {
-            situation.program = recipes::look(file, &command[1..], &situation, installed);
+        if asked {
+            situation.program = recipes::look(launched, &situation);
         }
     }
     let table = rewrites && loaded.options.dispatch_table == DispatchTable::On;
@@ -141,11 +147,17 @@ fn situation(
 impl Prepared {
     /// Says what the user must know without having asked, in the name of the command `who`.
     pub fn warn(&self, who: &str) {
-        let obstacle = self.obstacle.iter().map(|(file, obstacle)| format!("{} {}", file.display(), obstacle.words()));
-        for line in obstacle.chain(self.warnings()) {
+        for line in self.hindrance().into_iter().chain(self.warnings()) {
             // Nothing is left to tell when standard error is closed.
             let _ = writeln!(io::stderr(), "{who}: {line}");
         }
+    }
+
+    /// What keeps RMCP out of the program, and what to do; a sentence.
+    pub fn hindrance(&self) -> Option<String> {
+        let (file, obstacle) = self.obstacle.as_ref()?;
+        let instead = self.instead.iter().map(|instead| format!("; {instead}")).collect::<String>();
+        Some(format!("{} {}{instead}", file.display(), obstacle.words()))
     }
 
     /// What the recipes have to say to somebody who did not ask.

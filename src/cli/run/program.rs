@@ -1,9 +1,9 @@
 //! The program's file, and what keeps RMCP out of it.
 
 use crate::installs::{Machine, Program};
+use crate::launchers::Launched;
 use crate::options;
-use crate::recipes;
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::io::{self, ErrorKind, Read};
 use std::os::unix::ffi::OsStrExt;
@@ -25,6 +25,8 @@ pub enum Obstacle {
     Setgid,
     /// The same with capabilities.
     Capabilities,
+    /// It gives the program that it starts another environment.
+    Outside,
 }
 
 impl Obstacle {
@@ -48,6 +50,10 @@ impl Obstacle {
                 "has file capabilities, and the loader preloads nothing into it: RMCP cannot reach it, so it runs with \
                  its environment unchanged"
             }
+            Self::Outside => {
+                "starts its program without this environment: RMCP cannot reach it, so it runs with its environment \
+                 unchanged"
+            }
         }
     }
 
@@ -59,14 +65,27 @@ impl Obstacle {
 
 /// The program that a shell here starts by this name.
 pub fn program(called: &OsStr) -> options::Program {
-    options::Program::started(called, Machine::this().program(called).as_deref())
+    running(&Launched::by(&[called.into()], &Machine::this()), called)
 }
 
-/// What is in the way, if anything, and in which file. Of a script its interpreter counts.
-pub fn obstacle(file: &Path, machine: &Machine) -> Option<(PathBuf, Obstacle)> {
-    let file = recipes::interpreters(file).pop().map_or_else(|| file.to_owned(), |(interpreter, _)| interpreter);
-    let obstacle = secure(&file).or_else(|| by_loader(&file, machine));
-    obstacle.map(|obstacle| (file, obstacle))
+/// The program that runs behind launchers and scripts: what the sections of the options name.
+pub fn running(launched: &Launched, called: &OsStr) -> options::Program {
+    let called = launched.command.first().map_or(called, OsString::as_os_str);
+    options::Program::started(called, launched.file.as_deref())
+}
+
+/// What is in the way, if anything, and in which file: of the launchers before a program, or in itself.
+pub fn obstacle(launched: &Launched) -> Option<(PathBuf, Obstacle)> {
+    if launched.outside {
+        return Some((launched.file.clone().unwrap_or_default(), Obstacle::Outside));
+    }
+    let of = |file: &PathBuf| {
+        let obstacle = secure(file).or_else(|| by_loader(file, &launched.machine));
+        obstacle.map(|obstacle| (file.clone(), obstacle))
+    };
+    // A static launcher passes the environment on, and needs no RMCP.
+    let on_the_way = launched.launchers.iter().filter_map(of).find(|(_, obstacle)| !obstacle.passes_on());
+    on_the_way.or_else(|| of(launched.file.as_ref()?))
 }
 
 /// What the dynamic loader makes of an ELF file.

@@ -12,6 +12,9 @@ use std::io::{self, Write};
 pub struct DryRun {
     /// The file of the program; null where there is none.
     program: Option<String>,
+    /// The file of the program that launchers and scripts come to, such as env and torchrun; null where it is the same, or
+    /// not known.
+    runs: Option<String>,
     /// What keeps RMCP out of the program; null where nothing does.
     obstacle: Option<String>,
     /// Why RMCP does nothing in the program, whatever the GPU; null where it is not idle so.
@@ -108,7 +111,8 @@ impl DryRun {
         });
         Self {
             program: prepared.file.as_ref().map(|file| file.display().to_string()),
-            obstacle: prepared.obstacle.as_ref().map(|(file, it)| format!("{} {}", file.display(), it.words())),
+            runs: prepared.runs.as_ref().map(|file| file.display().to_string()),
+            obstacle: prepared.hindrance(),
             inactive: prepared.inactive.clone(),
             framework,
             rocm: program.rocm.map(|release| release.to_string()),
@@ -124,8 +128,10 @@ impl DryRun {
     pub fn explain(&self, out: &mut dyn Write) -> io::Result<()> {
         let unknown = || "not known".to_owned();
         let gpus = if self.gpus.is_empty() { "none".into() } else { self.gpus.join(", ") };
+        let program = self.program.as_deref().unwrap_or("none");
+        let runs = self.runs.iter().map(|runs| format!(", which comes to {runs}")).collect::<String>();
         for (what, is) in [
-            ("program", self.program.clone().unwrap_or_else(|| "none".into())),
+            ("program", format!("{program}{runs}")),
             ("computes with", self.framework.clone().unwrap_or_else(unknown)),
             ("ROCm", self.rocm.clone().unwrap_or_else(unknown)),
             ("libraries with GPU code", self.libraries.to_string()),

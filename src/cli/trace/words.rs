@@ -33,6 +33,10 @@ pub fn what_to_do(obstacle: Obstacle) -> &'static str {
             "has file capabilities, so the loader ignores LD_PRELOAD in it; trace it as root, or a copy of it, which has \
              none"
         }
+        Obstacle::Outside => {
+            "starts its program without this environment; trace the program that it starts, as in `sudo rmcp trace PROGRAM` \
+             in place of `rmcp trace sudo PROGRAM`"
+        }
     }
 }
 
