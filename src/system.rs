@@ -34,6 +34,9 @@ use std::time::Duration;
 
 /// What every loader of glibc reads before a program starts. (ld.so(8))
 pub const LIST: &str = "/etc/ld.so.preload";
+/// The permissions of RMCP's folders and files: every process goes through them, whoever runs it.
+const FOLDER: u32 = 0o755;
+const FILE: u32 = 0o644;
 /// A new list before its rename; there is one left where a change was ended just then.
 const HALF: &str = "/etc/ld.so.preload.rmcp-new";
 
@@ -200,7 +203,7 @@ impl System {
         }
         let temporary = self.path(HALF);
         label::create(self, &temporary).map_err(at("create", &temporary))?;
-        write_synced(&temporary, new, 0o644)?;
+        write_synced(&temporary, new, FILE)?;
         fs::rename(&temporary, &path).map_err(at("replace", &path))?;
         sync_folder(&path)
     }
@@ -252,6 +255,31 @@ fn write_synced(path: &Path, content: &[u8], mode: u32) -> Result<(), SystemErro
     file.write_all(content).map_err(at("write", path))?;
     file.set_permissions(fs::Permissions::from_mode(mode)).map_err(at("set the permissions of", path))?;
     file.sync_all().map_err(at("write", path))
+}
+
+/// Makes a folder, and those above that are missing, so that every user may enter them, whatever the umask. Of the folders
+/// that are there, those below `shared` are RMCP's own: what an earlier attempt has left closed is opened.
+fn create_folder(path: &Path, shared: Option<&Path>) -> Result<(), SystemError> {
+    let folders: Vec<&Path> = path.ancestors().collect();
+    for folder in folders.into_iter().rev() {
+        let ours = shared.is_some_and(|shared| folder != shared && folder.starts_with(shared));
+        match fs::create_dir(folder) {
+            Err(_) if folder.is_dir() && !ours => continue,
+            Err(_) if folder.is_dir() => {}
+            made => made.map_err(at("create", folder))?,
+        }
+        open_to_all(folder, FOLDER)?;
+    }
+    Ok(())
+}
+
+/// Gives a file or folder these permissions, unless it has them.
+fn open_to_all(path: &Path, mode: u32) -> Result<(), SystemError> {
+    let has = fs::metadata(path).map_err(at("read", path))?.permissions().mode();
+    if has & 0o777 == mode {
+        return Ok(());
+    }
+    fs::set_permissions(path, fs::Permissions::from_mode(mode)).map_err(at("set the permissions of", path))
 }
 
 /// Brings the names in a file's folder to the disk.

@@ -4,7 +4,7 @@
 //! next boot, the mark is still there unless somebody confirmed, and rmcp-rescue takes RMCP out of the list. rmcp-rescue
 //! is static: it reads no list.
 
-use super::{Lock, System, SystemError, at, sync_folder, write_synced};
+use super::{FILE, Lock, System, SystemError, at, create_folder, sync_folder, write_synced};
 use std::fs;
 use std::io::ErrorKind;
 use std::os::unix::process::CommandExt;
@@ -37,14 +37,14 @@ pub fn demand(system: &System, rescue: &Path, within: Duration) -> Result<Watch,
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     let id: Id = format!("{}", now.as_nanos());
     let mark = system.path(MARK);
-    let folder = mark.parent().unwrap_or(Path::new("/"));
-    fs::create_dir_all(folder).map_err(at("create", folder))?;
-    write_synced(&mark, id.as_bytes(), 0o644)?;
+    // Anybody may ask whether it is on trial.
+    create_folder(mark.parent().unwrap_or(Path::new("/")), Some(&system.path("/var/lib")))?;
+    write_synced(&mark, id.as_bytes(), FILE)?;
     sync_folder(&mark)?;
     if system.path(UNIT).exists() {
         let wanted = system.path(WANTED);
         let folder = wanted.parent().unwrap_or(Path::new("/"));
-        fs::create_dir_all(folder).map_err(at("create", folder))?;
+        create_folder(folder, None)?;
         match std::os::unix::fs::symlink(UNIT, &wanted) {
             Err(error) if error.kind() != ErrorKind::AlreadyExists => return Err(at("create", &wanted)(error)),
             _ => {}

@@ -8,7 +8,7 @@ use super::stub::{self, Abi};
 use super::{System, SystemError, at, write_synced};
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Command, Output, Stdio};
 
 /// The loader of 64-bit programs. ("System V ABI, AMD64 supplement")
 pub const NATIVE: &str = "/lib64/ld-linux-x86-64.so.2";
@@ -36,7 +36,8 @@ pub struct Loader {
     pub lib: &'static str,
 }
 
-/// The loaders of this machine, the native one first.
+/// The loaders of this machine, the native one first. One for whose programs the kernel has no support is none, as that for
+/// x32 on a kernel without it: nothing can be started by it.
 ///
 /// Runs each of them, on libraries in `scratch`.
 pub fn find(system: &System, gate: &Path, scratch: &Path) -> Result<Vec<Loader>, SystemError> {
@@ -48,16 +49,22 @@ pub fn find(system: &System, gate: &Path, scratch: &Path) -> Result<Vec<Loader>,
     let others = Abi::ALL.map(|abi| (Some(abi), abi.loader(), stub::program(abi)));
     let mut found = Vec::new();
     for (abi, path, program) in std::iter::once(native).chain(others) {
-        if system.path(path).exists() {
-            let lib = meaning(&system.path(path), &program, &scratch.join(path.replace('/', "_")))?;
-            found.push(Loader { abi, path, lib });
+        let loader = system.path(path);
+        if !loader.exists() {
+            continue;
+        }
+        match meaning(&loader, &program, &scratch.join(path.replace('/', "_")))? {
+            Some(lib) => found.push(Loader { abi, path, lib }),
+            None if abi.is_none() => return Err(SystemError::NoLoader),
+            None => {}
         }
     }
     Ok(found)
 }
 
-/// What $LIB means to a loader: it lists the library `program` with itself preloaded, by a path with $LIB in it.
-fn meaning(loader: &Path, program: &[u8], scratch: &Path) -> Result<&'static str, SystemError> {
+/// What $LIB means to a loader: it lists the library `program` with itself preloaded, by a path with $LIB in it. None where
+/// the kernel cannot run the loader.
+fn meaning(loader: &Path, program: &[u8], scratch: &Path) -> Result<Option<&'static str>, SystemError> {
     const PROBE: &str = "rmcp-probe.so";
     for meaning in MEANINGS {
         let folder = scratch.join(meaning);
@@ -70,16 +77,24 @@ fn meaning(loader: &Path, program: &[u8], scratch: &Path) -> Result<&'static str
     let mut command = Command::new(loader);
     command.arg("--list").arg(&file).env_clear().stdin(Stdio::null());
     command.env("LD_PRELOAD", scratch.join("$LIB").join(PROBE));
-    let output = command.output().map_err(at("run", loader))?;
+    let Some(output) = run(&mut command, loader)? else { return Ok(None) };
     let said = String::from_utf8_lossy(&output.stdout);
     let listed = |meaning: &&str| {
         let path: PathBuf = scratch.join(meaning).join(PROBE);
         said.split_whitespace().any(|word| Path::new(word) == path)
     };
-    MEANINGS.into_iter().find(listed).ok_or_else(|| {
+    MEANINGS.into_iter().find(listed).map(Some).ok_or_else(|| {
         let said = format!("{said}{}", String::from_utf8_lossy(&output.stderr));
         SystemError::NoLib { loader: loader.into(), said: said.trim().into() }
     })
+}
+
+/// Runs a loader. None where the kernel says that it is no program. (execve(2), ENOEXEC)
+fn run(command: &mut Command, loader: &Path) -> Result<Option<Output>, SystemError> {
+    match command.output() {
+        Err(error) if error.raw_os_error() == Some(libc::ENOEXEC) => Ok(None),
+        output => output.map(Some).map_err(at("run", loader)),
+    }
 }
 
 /// What the loaders of this machine say of RMCP's entry of the list; nothing where all find it.
@@ -101,8 +116,9 @@ pub fn complaints(system: &System, scratch: &Path) -> Result<Vec<String>, System
                 program
             }
         };
-        let output = Command::new(&loader).arg("--list").arg(program).env_clear().stdin(Stdio::null()).output();
-        let output = output.map_err(at("run", &loader))?;
+        let mut command = Command::new(&loader);
+        command.arg("--list").arg(program).env_clear().stdin(Stdio::null());
+        let Some(output) = run(&mut command, &loader)? else { continue };
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
         complaints.extend(said.lines().filter(|line| line.contains(GATE)).map(|line| line.trim().to_owned()));
     }

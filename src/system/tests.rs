@@ -101,3 +101,56 @@ fn a_generation_is_installed_once_and_never_changed() {
     assert!(!system.path(&first.replace("$LIB", "lib64")).exists());
     assert_eq!(gate_of(&second, "lib64"), b"newer");
 }
+
+#[test]
+fn an_installation_that_is_closed_to_others_is_opened_and_no_folder_of_others_is_touched() {
+    let (_root, system) = machine(None);
+    let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    let close = |path: &Path, mode| fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+    let gate = system.path("/gate.so");
+    for name in ["gate.so", tree::CORE] {
+        fs::write(gate.with_file_name(name), name).unwrap();
+    }
+    let loaders = [loaders::Loader { abi: None, path: loaders::NATIVE, lib: "lib64" }];
+    let generation = tree::Generation::new(&gate, &loaders).unwrap();
+    let entry = tree::install(&system, &generation).unwrap();
+    let file = system.path(&entry.replace("$LIB", "lib64"));
+    let ours = file.ancestors().skip(1).take_while(|folder| *folder != system.path("/usr/lib"));
+    let ours: Vec<_> = ours.chain([&*file]).collect();
+    assert_eq!(ours.len(), 5, "{ours:?}");
+    // The outermost last, or root alone could reach the rest.
+    for path in ours.iter().rev().skip(1).chain(ours.last()) {
+        close(path, if *path == file { 0o600 } else { 0o700 });
+    }
+    close(&system.path("/usr/lib"), 0o750);
+    assert_eq!(tree::install(&system, &generation).unwrap(), entry);
+    for path in ours {
+        assert_eq!(mode(path), if path == file { 0o644 } else { 0o755 }, "{}", path.display());
+    }
+    assert_eq!(mode(&system.path("/usr/lib")), 0o750);
+}
+
+#[test]
+fn a_loader_that_the_kernel_cannot_run_is_none() {
+    let (_root, system) = machine(None);
+    let x32 = system.path(stub::Abi::X32.loader());
+    for (path, file) in [(system.path(loaders::NATIVE), Some(loaders::NATIVE)), (x32, None)] {
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        match file {
+            Some(file) => drop(fs::copy(file, &path).unwrap()),
+            // An ELF file for no processor.
+            None => fs::write(&path, [&b"\x7fELF"[..], &[0; 60]].concat()).unwrap(),
+        }
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+    }
+    let gate = system.path("/gate.so");
+    let built = std::process::Command::new("cc")
+        .args(["-shared", "-Wl,--no-as-needed", "-x", "c", "/dev/null", "-o"])
+        .arg(&gate)
+        .status();
+    assert!(built.unwrap().success());
+    let scratch = tempfile::tempdir().unwrap();
+    let found = loaders::find(&system, &gate, scratch.path()).unwrap();
+    assert_eq!(found.iter().map(|loader| loader.abi).collect::<Vec<_>>(), [None]);
+    assert_eq!(loaders::complaints(&system, scratch.path()).unwrap(), [""; 0]);
+}

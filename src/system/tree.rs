@@ -5,7 +5,7 @@
 
 use super::list::GATE;
 use super::loaders::Loader;
-use super::{System, SystemError, at, stub, sync_folder, write_synced};
+use super::{FILE, System, SystemError, at, create_folder, open_to_all, stub, sync_folder, write_synced};
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::ErrorKind;
@@ -51,7 +51,13 @@ pub fn install(system: &System, generation: &Generation) -> Result<String, Syste
     let tree = system.path(TREE);
     let names = generations(system)?;
     let entry = |name: &str| format!("{TREE}/{name}/$LIB/{GATE}");
+    let shared = system.path(SHARED);
     if let Some(name) = names.iter().find(|name| generation.is_at(&tree.join(name))) {
+        for path in generation.0.keys() {
+            let file = tree.join(name).join(path);
+            create_folder(file.parent().unwrap_or(&tree), Some(&shared))?;
+            open_to_all(&file, FILE)?;
+        }
         return Ok(entry(name));
     }
     let number = names.iter().filter_map(|name| name.rsplit_once('-')?.1.parse::<u32>().ok()).max().unwrap_or(0) + 1;
@@ -63,8 +69,8 @@ pub fn install(system: &System, generation: &Generation) -> Result<String, Syste
     for (path, content) in &generation.0 {
         let file = half.join(path);
         let folder = file.parent().unwrap_or(&half);
-        fs::create_dir_all(folder).map_err(at("create", folder))?;
-        write_synced(&file, content, 0o644)?;
+        create_folder(folder, Some(&shared))?;
+        write_synced(&file, content, FILE)?;
         sync_folder(&file)?;
     }
     let whole = tree.join(&name);
@@ -74,6 +80,9 @@ pub fn install(system: &System, generation: &Generation) -> Result<String, Syste
 }
 
 const HALF: &str = "new";
+
+/// The folder below which all is RMCP's own: that of the packages and of the tree.
+const SHARED: &str = "/usr/lib";
 
 /// The names of the generations that are there.
 fn generations(system: &System) -> Result<Vec<String>, SystemError> {

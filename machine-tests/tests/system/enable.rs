@@ -26,6 +26,30 @@ fn every_program_has_rmcp_once_it_is_enabled_and_none_once_it_is_disabled() {
 }
 
 #[test]
+fn whatever_the_umask_every_user_has_rmcp() {
+    let nobody = format!("setpriv --reuid 65534 --regid 65534 --clear-groups sh -c {IS_IN:?}");
+    let Some(machine) = machine() else { return };
+    machine.says("umask 077 && rmcp enable --system");
+    assert_ne!(machine.says(&nobody), "0\n");
+    // As earlier versions left them.
+    machine.says("rmcp disable --system && umask 077 && mkdir -p /usr/lib/rmcp/system && rmcp enable --system");
+    assert_ne!(machine.says(&nobody), "0\n");
+    machine.says("umask 077 && rmcp disable --system && rmcp enable --system --confirm-within 10m");
+    let status = "setpriv --reuid 65534 --regid 65534 --clear-groups rmcp status";
+    assert!(machine.says(status).contains("It will be taken back unless you run"));
+    machine.says("rmcp enable --system --confirm");
+}
+
+#[test]
+fn a_loader_without_support_in_the_kernel_is_passed_over() {
+    let Some(machine) = machine() else { return };
+    machine.says("mkdir -p /libx32 && printf '\\177ELF%060d' 0 > /libx32/ld-linux-x32.so.2 && chmod +x /libx32/ld-linux-x32.so.2");
+    machine.says("rmcp enable --system");
+    assert_ne!(machine.says(IS_IN), "0\n");
+    assert_eq!(machine.run("rmcp status").status.code(), Some(0));
+}
+
+#[test]
 fn enabling_again_changes_nothing() {
     let Some(machine) = machine() else { return };
     machine.says("rmcp enable --system");
