@@ -1,6 +1,9 @@
 //! The machine to present: one CPU node and any number of GPUs, read from TOML.
 
 use serde::Deserialize;
+use std::fs::OpenOptions;
+use std::io::{self, Read};
+use std::os::unix::fs::OpenOptionsExt;
 
 /// Descriptions that ship with the library, by the name `RMCP_KFD_MACHINE` takes.
 const BUILT_IN: [(&str, &str); 5] = [
@@ -200,7 +203,7 @@ impl Machine {
         if let Some((_, text)) = BUILT_IN.iter().find(|(built_in, _)| *built_in == name) {
             return Self::parse(name, text);
         }
-        let text = std::fs::read_to_string(name).map_err(|error| {
+        let text = read(name).map_err(|error| {
             let known: Vec<_> = BUILT_IN.iter().map(|(name, _)| *name).collect();
             format!("{name}: {error}; RMCP_KFD_MACHINE takes {} or the path of a machine description", known.join(", "))
         })?;
@@ -225,6 +228,22 @@ impl Machine {
         }
         Ok(machine)
     }
+}
+
+/// The text of a description. A FIFO would be waited for, and a device has no end.
+fn read(path: &str) -> io::Result<String> {
+    const LIMIT: u64 = 1 << 20;
+    let file = OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY).open(path)?;
+    let metadata = file.metadata()?;
+    if !metadata.is_file() {
+        return Err(io::Error::other("it is no file"));
+    }
+    if metadata.len() > LIMIT {
+        return Err(io::Error::other(format!("it is larger than {LIMIT} bytes")));
+    }
+    let mut text = String::new();
+    file.take(LIMIT).read_to_string(&mut text)?;
+    Ok(text)
 }
 
 fn describe(file: &str, text: &str, error: &toml::de::Error) -> String {
@@ -293,6 +312,26 @@ mod tests {
         let text = format!("{}speed = 3\n", BUILT_IN[0].1);
         let error = Machine::parse("my.toml", &text).unwrap_err();
         assert!(error.starts_with("my.toml:") && error.contains("speed"), "{error}");
+    }
+
+    #[test]
+    fn a_description_that_is_no_file_or_has_no_end_is_refused_at_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+        assert!(std::process::Command::new("mkfifo").arg(at("fifo")).status().unwrap().success());
+        std::fs::File::create(at("sparse")).unwrap().set_len(1 << 40).unwrap();
+        for (path, why) in [
+            (at("fifo"), "it is no file"),
+            ("/dev/zero".into(), "it is no file"),
+            (at("."), "it is no file"),
+            (at("sparse"), "it is larger than 1048576 bytes"),
+            (at("missing"), "No such file"),
+        ] {
+            let error = Machine::load(&path).unwrap_err();
+            assert!(error.contains(why) && error.contains("RMCP_KFD_MACHINE takes gfx1010"), "{error}");
+        }
+        std::fs::write(at("machine.toml"), BUILT_IN[0].1).unwrap();
+        assert!(Machine::load(&at("machine.toml")).is_ok());
     }
 
     #[test]

@@ -184,6 +184,10 @@ impl Place {
         let card = if choice.emulated { None } else { card() };
         Ok(match card {
             Some((device, name)) => {
+                // The loader would wait for a FIFO.
+                if let Some(file) = choice.runtime.as_ref().filter(|file| file.components().count() > 1) {
+                    ensure!(file.is_file(), "{} is no file", file.display());
+                }
                 let names = RUNTIMES.map(OsString::from).to_vec();
                 let runtimes = choice.runtime.as_ref().map_or(names, |file| vec![file.into()]);
                 Self::Card { name, device, runtimes }

@@ -55,6 +55,7 @@ impl Arguments {
         let backup = match (path.exists(), self.force) {
             (false, _) => None,
             (true, false) => bail!("{} is there already; --force replaces it and keeps a backup", path.display()),
+            (true, true) if !path.is_file() => bail!("{} is no file, and nothing is put in its place", path.display()),
             (true, true) => Some(keep(&path)?),
         };
         write(&path)?;
