@@ -11,6 +11,7 @@ pub mod library;
 mod machine;
 pub mod run;
 pub mod schema;
+mod scratch;
 pub mod selftest;
 pub mod show;
 pub mod stage;
@@ -19,7 +20,6 @@ pub mod trace;
 
 use anyhow::Result;
 use clap::{CommandFactory, Parser, Subcommand};
-use std::io::{self, Write};
 use std::process::{ExitCode, Termination};
 
 /// Non-coherent GPU memory for RDNA1 and RDNA2 cards on ROCm: what RMCP does, shown and explained.
@@ -54,7 +54,14 @@ pub fn command() -> clap::Command {
 
 /// The command `rmcp`. [`exit::RMCP`] says what it returns.
 pub fn main() -> ExitCode {
-    let result = match Arguments::parse().command {
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(message) => {
+            show::usage(&message);
+            return ExitCode::from(message.exit_code() as u8);
+        }
+    };
+    let result = match arguments.command {
         Command::Detect(arguments) => finish(detect::main(&arguments)),
         Command::Explain(arguments) => finish(explain::main(&arguments)),
         Command::Inspect(arguments) => finish(inspect::main(&arguments)),
@@ -71,8 +78,7 @@ pub fn main() -> ExitCode {
         Ok(status) => status,
         Err(error) if show::reader_left(&error) => ExitCode::SUCCESS,
         Err(error) => {
-            // Nothing is left to tell when standard error is closed.
-            let _ = writeln!(io::stderr(), "rmcp: {error:#}");
+            show::complain("rmcp", format_args!("{error:#}"));
             ExitCode::from(exit::FAILURE)
         }
     }

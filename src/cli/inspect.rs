@@ -4,7 +4,7 @@ mod report;
 pub mod verdict;
 
 use super::exit;
-use super::show::Output;
+use super::show::{self, Output};
 use crate::gfx::GfxTarget;
 use crate::inspect;
 use crate::installs::{Backend, Framework, Machine, Program, Python};
@@ -61,7 +61,7 @@ pub fn main(arguments: &Arguments) -> Result<ExitCode> {
     let found = inspect::paths(&asked, &brings);
     if found.code.is_empty() {
         match found.problems.first() {
-            Some(problem) => bail!("{}: {}", problem.path.display(), problem.reason),
+            Some(problem) => bail!("{}: {}", show::name(problem.path.display()), problem.reason),
             None => bail!("there is no GPU code in {}", listed(&arguments.what)),
         }
     }
@@ -76,7 +76,7 @@ pub fn main(arguments: &Arguments) -> Result<ExitCode> {
 }
 
 fn listed(paths: &[PathBuf]) -> String {
-    paths.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", ")
+    paths.iter().map(|path| show::name(path.display())).collect::<Vec<_>>().join(", ")
 }
 
 /// A package by name, and what to read of it.

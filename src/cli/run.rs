@@ -10,7 +10,7 @@ mod program;
 pub mod report;
 
 use super::exit;
-use super::show::Output;
+use super::show::{self, Output};
 use crate::options::{self, Row};
 use crate::recipes;
 use clap::builder::PossibleValuesParser;
@@ -20,7 +20,7 @@ pub use program::{Obstacle, program, reason};
 use std::collections::BTreeMap;
 use std::env;
 use std::ffi::{CString, OsStr, OsString};
-use std::io::{self, ErrorKind, Write};
+use std::io::{self, ErrorKind};
 use std::os::unix::ffi::OsStrExt;
 
 /// Runs a program with non-coherent GPU memory on RDNA1 and RDNA2 cards, and with the environment that it needs there.
@@ -101,8 +101,7 @@ pub fn main() -> u8 {
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
         Err(message) => {
-            // A closed terminal is no reason to panic.
-            let _ = message.print();
+            show::usage(&message);
             return if message.use_stderr() { exit::RUN_FAILED } else { 0 };
         }
     };
@@ -122,7 +121,7 @@ pub fn main() -> u8 {
     }
     prepared.warn("rmcp-run");
     if arguments.explain {
-        let _ = report::DryRun::new(&prepared, true).explain(&mut io::stderr());
+        let _ = report::DryRun::new(&prepared, true).explain(&mut show::stderr());
     }
     let [program, rest @ ..] = &arguments.command[..] else { unreachable!("clap requires it") };
     let error = execute(program, rest, &prepared);
@@ -158,7 +157,6 @@ fn done(result: anyhow::Result<()>) -> u8 {
 }
 
 fn fail(status: u8, message: impl std::fmt::Display) -> u8 {
-    // Nothing is left to tell when standard error is closed.
-    let _ = writeln!(io::stderr(), "rmcp-run: {message}");
+    show::complain("rmcp-run", message);
     status
 }

@@ -3,14 +3,17 @@
 //! A command gathers a [`Report`] and hands it to [`Output::show`]. Colours are written as they are and removed again
 //! where they do not belong: away from a terminal, and under NO_COLOR; CLICOLOR_FORCE keeps them.
 
+mod printable;
+
 use anstream::AutoStream;
 use anstyle::{AnsiColor, Style};
 use anyhow::Result;
 use comfy_table::{Cell, ContentArrangement, Table, presets};
+pub use printable::{Printable, name};
 use schemars::JsonSchema;
 use serde::Serialize;
 use std::fmt::Display;
-use std::io::{self, IsTerminal, StdoutLock, Write};
+use std::io::{self, IsTerminal, StderrLock, StdoutLock, Write};
 use terminal_size::Width;
 
 /// Headings and what a table is about.
@@ -67,13 +70,33 @@ struct Envelope<'a, R> {
 /// Writes a report as JSON.
 pub fn json<R: Report>(out: &mut dyn Write, report: &R) -> Result<()> {
     let envelope = Envelope { schema: R::SCHEMA, rmcp: env!("CARGO_PKG_VERSION"), report };
-    serde_json::to_writer_pretty(&mut *out, &envelope).map_err(io::Error::from)?;
-    Ok(writeln!(out)?)
+    let text = serde_json::to_string_pretty(&envelope)?;
+    Ok(writeln!(out, "{}", printable::json(&text))?)
 }
 
 /// Standard output, without colours where they do not belong.
-pub fn stdout() -> AutoStream<StdoutLock<'static>> {
-    AutoStream::auto(io::stdout().lock())
+pub fn stdout() -> Printable<AutoStream<StdoutLock<'static>>> {
+    Printable(AutoStream::auto(io::stdout().lock()))
+}
+
+/// The same of standard error.
+pub fn stderr() -> Printable<AutoStream<StderrLock<'static>>> {
+    Printable(AutoStream::auto(io::stderr().lock()))
+}
+
+/// Says what is wrong in the name of the command `who`. Nothing is left to tell where standard error is closed.
+pub fn complain(who: &str, message: impl Display) {
+    let _ = writeln!(stderr(), "{who}: {message}");
+}
+
+/// Prints clap's own word on a command line, which may quote it.
+pub fn usage(message: &clap::Error) {
+    let plain = message.render().to_string();
+    // A closed terminal is no reason to panic.
+    let _ = match message.use_stderr() && plain.lines().any(|line| name(line) != line) {
+        true => write!(stderr(), "{plain}"),
+        false => message.print(),
+    };
 }
 
 /// Whether the error is that nobody reads on, as in `rmcp detect | head -1`.

@@ -3,6 +3,7 @@
 use super::exit;
 use super::library;
 use super::machine::{self, InForce};
+use super::scratch::Scratch;
 use super::show::{self, Output, Report};
 use crate::system::confirm::{self, Watch};
 use crate::system::{Disabled, Enabled, LIST, System, list, loaders, tree};
@@ -74,7 +75,7 @@ pub fn enable(arguments: &Enable) -> Result<()> {
         }
         within => within.map(|within| (rescue.as_path(), within)),
     };
-    let scratch = tempfile::tempdir().context("cannot make a folder for the trial")?;
+    let scratch = Scratch::new("trial")?;
     // The trial runs programs of other users on what is in there.
     set_searchable(scratch.path())?;
     match system.enable(&gate, confirm, scratch.path(), &lock)? {
@@ -160,7 +161,7 @@ impl State {
         let (ours, foreign): (Vec<_>, Vec<_>) = entries.into_iter().partition(|entry| list::is_ours(entry));
         let entry = ours.into_iter().next();
         let trouble = match &entry {
-            Some(_) => loaders::complaints(system, tempfile::tempdir()?.path())?,
+            Some(_) => loaders::complaints(system, Scratch::new("status")?.path())?,
             None => Vec::new(),
         };
         let processes = tree::users(system, &format!("{}/", tree::TREE));

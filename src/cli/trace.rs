@@ -12,7 +12,8 @@ mod words;
 
 use super::exit;
 use super::run::{self, Preparation};
-use super::show::{self, Report};
+use super::scratch::Scratch;
+use super::show::{self, Printable, Report};
 use crate::options;
 use crate::trace::files;
 use crate::trace::replay::replay;
@@ -73,8 +74,7 @@ pub fn main(arguments: &Arguments) -> Result<ExitCode> {
 }
 
 fn fail(status: u8, message: impl Display) -> ExitCode {
-    // Nothing is left to tell when standard error is closed.
-    let _ = writeln!(io::stderr(), "rmcp trace: {message}");
+    show::complain("rmcp trace", message);
     status.into()
 }
 
@@ -89,9 +89,7 @@ fn traced(arguments: &Arguments) -> Result<ExitCode> {
     // Before the program runs: its work may take hours.
     let mut output = arguments.output.as_deref().map(Target::open).transpose()?;
     let mut html = arguments.html.as_deref().map(Target::open).transpose()?;
-    let folder = tempfile::Builder::new().prefix("rmcp-trace.").tempdir();
-    let folder =
-        folder.with_context(|| format!("cannot make a folder in {}; set TMPDIR", env::temp_dir().display()))?;
+    let folder = Scratch::new("trace")?;
 
     let prepared = run::prepare(&arguments.preparation, &arguments.command)?;
     prepared.warn("rmcp trace");
@@ -155,9 +153,9 @@ fn write(traced: &Traced, json: bool, output: Option<&mut Target>) -> Result<()>
         if json { show::json(out, traced).map_err(io::Error::other) } else { traced.text(out) }
     };
     match output {
-        Some(target) => target.write(|file| print(&mut AutoStream::never(file))),
+        Some(target) => target.write(|file| print(&mut Printable(AutoStream::never(file)))),
         None => {
-            let mut out = AutoStream::auto(io::stderr().lock());
+            let mut out = show::stderr();
             print(&mut out).and_then(|()| out.flush()).context("cannot write the report")
         }
     }

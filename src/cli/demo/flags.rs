@@ -1,5 +1,6 @@
 //! What each allocation call asks of the kernel.
 
+use crate::cli::scratch::Scratch;
 use crate::cli::show::{self, Report};
 use crate::cli::stage::{Source, Stage, Way, run};
 use anyhow::{Context, Result};
@@ -82,7 +83,7 @@ impl Flags {
 
 /// Each call and what became of it.
 fn look(stage: &Stage, way: Way) -> Result<Vec<(String, Asked)>> {
-    let folder = tempfile::tempdir().context("cannot make a folder for the log")?;
+    let folder = Scratch::new("demo")?;
     let log = folder.path().join("kfd.jsonl");
     let mut command = stage.command("rmcp-demo-client", &[], way, true)?;
     command.env("RMCP_KFD_LOG", &log);

@@ -23,7 +23,7 @@ impl Report for Found {
         section(out, "Visible devices", self.visible())?;
         section(out, "ROCm", self.runtimes())?;
         section(out, "RMCP", self.rmcp.facts())?;
-        let variables = self.environment.iter().map(|each| format!("{}={}", each.name, each.value));
+        let variables = self.environment.iter().map(|each| format!("{}={}", each.name, show::name(&each.value)));
         list(out, "Environment", variables)?;
         if self.problems.is_empty() {
             return writeln!(out, "{}", styled(GOOD, "Nothing is wrong that can be seen from here."));

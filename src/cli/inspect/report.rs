@@ -233,17 +233,17 @@ impl Report for Inspection {
             let version = package.version.as_deref().map(|version| format!(" {version}")).unwrap_or_default();
             let backend =
                 package.backend.as_deref().map(|backend| format!(", built for {backend}")).unwrap_or_default();
-            writeln!(out, "{}{version}{backend}", styled(STRONG, &package.name))?;
-            writeln!(out, "  in {}", package.folder.display())?;
+            writeln!(out, "{}{}{}", styled(STRONG, &package.name), show::name(version), show::name(backend))?;
+            writeln!(out, "  in {}", show::name(package.folder.display()))?;
             if let Some(runtime) = &package.runtime {
-                writeln!(out, "  with {}", runtime.display())?;
+                writeln!(out, "  with {}", show::name(runtime.display()))?;
             }
             writeln!(out)?;
         }
         let headers = ["file or folder", "what", "code for"].map(str::to_owned).into_iter();
         let mut table = show::table(headers.chain(self.cards.iter().map(|card| card.target.clone())));
         for file in &self.files {
-            let row = [file.path.display().to_string(), file.what(), file.code_for()];
+            let row = [show::name(file.path.display()), file.what(), file.code_for()];
             table.add_row(row.into_iter().chain(file.coverage.iter().map(|&served| file.cell(served))));
         }
         writeln!(out, "{table}")?;
@@ -252,11 +252,13 @@ impl Report for Inspection {
         }
         for file in &self.files {
             for problem in &file.problems {
-                writeln!(out, "{} {}: {problem}", styled(WARN, "broken:"), file.path.display())?;
+                let (file, problem) = (show::name(file.path.display()), show::name(problem));
+                writeln!(out, "{} {file}: {problem}", styled(WARN, "broken:"))?;
             }
         }
         for problem in &self.problems {
-            writeln!(out, "{} {}: {}", styled(WARN, "not read:"), problem.path.display(), problem.reason)?;
+            let path = show::name(problem.path.display());
+            writeln!(out, "{} {path}: {}", styled(WARN, "not read:"), problem.reason)?;
         }
         if let Some(why) = &self.no_cards {
             writeln!(out, "\nNo card to compare with ({why}). --card gfx1010 names one.")?;
@@ -287,7 +289,7 @@ impl File {
             count if count == most || self.bundles == 0 => target.name.clone(),
             count => format!("{} ({count} of {most})", target.name),
         };
-        self.targets.iter().map(target).chain(self.foreign.iter().cloned()).collect::<Vec<_>>().join(" ")
+        self.targets.iter().map(target).chain(self.foreign.iter().map(show::name)).collect::<Vec<_>>().join(" ")
     }
 
     fn cell(&self, served: Served) -> String {

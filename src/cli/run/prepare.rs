@@ -4,6 +4,7 @@ use super::Preparation;
 use super::program::{self, Obstacle};
 use crate::cli::library;
 use crate::cli::machine::Machine;
+use crate::cli::show;
 use crate::installs;
 use crate::launchers::Launched;
 use crate::options::{DispatchTable, Mode, Register, SYSTEM_FENCES, Sources};
@@ -11,7 +12,6 @@ use crate::recipes::{self, Plan, Recipe, Situation};
 use anyhow::{Result, bail};
 use std::env;
 use std::ffi::OsString;
-use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 /// What rmcp-run is about to do.
@@ -148,8 +148,7 @@ impl Prepared {
     /// Says what the user must know without having asked, in the name of the command `who`.
     pub fn warn(&self, who: &str) {
         for line in self.hindrance().into_iter().chain(self.warnings()) {
-            // Nothing is left to tell when standard error is closed.
-            let _ = writeln!(io::stderr(), "{who}: {line}");
+            show::complain(who, line);
         }
     }
 

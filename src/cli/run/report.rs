@@ -137,7 +137,7 @@ impl DryRun {
             ("libraries with GPU code", self.libraries.to_string()),
             ("GPUs", gpus),
         ] {
-            writeln!(out, "{what}: {is}")?;
+            writeln!(out, "{what}: {}", show::name(is))?;
         }
         if let Some(why) = &self.inactive {
             writeln!(out, "RMCP: inactive, {why}")?;
@@ -157,9 +157,10 @@ impl DryRun {
 
     fn change(&self, out: &mut dyn Write, change: &Changed) -> io::Result<()> {
         match (&change.value, &change.before) {
-            (Some(value), _) => writeln!(out, "set {}={value}", change.variable)?,
+            (Some(value), _) => writeln!(out, "set {}={}", change.variable, show::name(value))?,
             (None, before) => {
-                writeln!(out, "remove {} (was {})", change.variable, before.as_deref().unwrap_or_default())?;
+                let before = show::name(before.as_deref().unwrap_or_default());
+                writeln!(out, "remove {} (was {before})", change.variable)?;
             }
         }
         if !self.explain {

@@ -14,7 +14,7 @@ impl Report for Traced {
     const SCHEMA: &'static str = "rmcp.trace/1";
 
     fn text(&self, out: &mut dyn Write) -> io::Result<()> {
-        writeln!(out, "{}: {}", styled(STRONG, "rmcp trace"), self.command.join(" "))?;
+        writeln!(out, "{}: {}", styled(STRONG, "rmcp trace"), show::name(self.command.join(" ")))?;
         writeln!(out, "{}, {}", time(self.duration), self.ending())?;
         if !self.is_empty() {
             self.processes(out)?;
