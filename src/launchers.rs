@@ -51,6 +51,8 @@ pub struct Launched {
     pub fixed: BTreeSet<OsString>,
     /// Whether a launcher may start it on other machines, too.
     pub remote: bool,
+    /// Whether it is a launcher that starts nothing, or follows the program by itself.
+    pub is_done: bool,
     /// Why it is not known what is started. The rest is then about the launcher.
     pub unknown: Option<Unknown>,
     /// Whether its environment is not the launcher's: what RMCP sets does not reach it.
@@ -93,6 +95,7 @@ impl Launched {
             launchers: Vec::new(),
             fixed: BTreeSet::new(),
             remote: false,
+            is_done: false,
             unknown: None,
             outside: false,
             instead: None,
@@ -144,11 +147,15 @@ impl Launched {
 
     fn launch(&mut self, launcher: &'static Launcher, called: &OsStr, arguments: &[OsString]) -> bool {
         if launcher.starts == Starts::Itself {
+            self.is_done = true;
             return false;
         }
         let own = match words::read(launcher, arguments) {
             Ok(own) => own,
-            Err(Stop::Nothing) => return false,
+            Err(Stop::Nothing) => {
+                self.is_done = true;
+                return false;
+            }
             Err(Stop::Unknown(option)) => {
                 self.instead = None;
                 self.unknown = Some(Unknown::Option { launcher: launcher.title(called), option });

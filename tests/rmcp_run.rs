@@ -695,6 +695,55 @@ fn sections_and_exclude_go_by_what_runs_behind_scripts_and_launchers() {
     }
 }
 
+#[test]
+fn what_a_terminal_would_act_on_is_shown() {
+    let installed = Installed::new();
+    let acts = |text: &str| text.chars().any(|letter| letter.is_control() && letter != '\n');
+    let said = stderr(&installed.run(["no\u{1b}[2Jprogram\u{9b}"]));
+    assert!(!acts(&said) && said.contains(r"no\u{1b}[2Jprogram\u{9b}"), "{said:?}");
+    for arguments in [&["--set", "host=\u{1b}[2J\u{9b}", "true"][..], &["--x\u{1b}[2J\u{9b}", "true"]] {
+        let said = stderr(&installed.run(arguments));
+        assert!(!acts(&said), "{said:?}");
+    }
+    let mut run =
+        installed.on(&[100_300], ["-n", "-v", "env", "HSA_OVERRIDE_GFX_VERSION=\u{1b}[2J\nGPUs: none", "true"]);
+    let output = run.output().unwrap();
+    assert!(!acts(&stdout(&output)) && !acts(&stderr(&output)), "{output:?}");
+}
+
+#[test]
+fn what_a_killed_trace_left_is_swept_by_the_next_and_that_of_a_running_one_is_not() {
+    let installed = Installed::new();
+    let temporary = installed.root().join("tmp");
+    fs::create_dir(&temporary).unwrap();
+    let folders = || fs::read_dir(&temporary).unwrap().count();
+    let trace = |program: &str| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_rmcp"));
+        command.args(["trace", "--quiet", "sh", "-c", program]).env("TMPDIR", &temporary).env("RMCP_CONFIG", "");
+        command.env("RMCP_LIBRARY", installed.library()).env_remove("LD_PRELOAD").env_remove("RMCP_DISABLE");
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
+        command
+    };
+    // It runs as soon as it has said so, until its input ends.
+    let start = || {
+        let mut child = trace("echo ready; exec cat").spawn().unwrap();
+        let mut ready = [0; 6];
+        std::io::Read::read_exact(child.stdout.as_mut().unwrap(), &mut ready).unwrap();
+        child
+    };
+    let mut running = start();
+    let mut killed = start();
+    killed.kill().unwrap();
+    drop(killed.stdin.take());
+    killed.wait().unwrap();
+    assert_eq!(folders(), 2);
+    assert!(trace("true").output().unwrap().status.success());
+    assert_eq!(folders(), 1, "the running one's is left");
+    drop(running.stdin.take());
+    assert!(running.wait().unwrap().success(), "and its records are there");
+    assert_eq!(folders(), 0);
+}
+
 /// A program of this C code.
 fn compiled(folder: &Path, name: &str, code: &str, options: &[&str]) -> PathBuf {
     let (source, program) = (folder.join("source.c"), folder.join(name));

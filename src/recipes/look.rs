@@ -70,7 +70,7 @@ fn missed(launched: &Launched, program: &Program, situation: &Situation) -> Opti
         }
         None => {
             let (called, arguments) = launched.command.split_first()?;
-            if program.is_known() || launched.script.is_some() || launched.is_python() {
+            if program.is_known() || launched.is_done || launched.script.is_some() || launched.is_python() {
                 return None;
             }
             let words = arguments.iter().filter(|word| !word.as_encoded_bytes().starts_with(b"-")).take(WORDS);

@@ -222,6 +222,34 @@ fn a_path_that_cannot_be_read_fails_after_the_rest_was_shown() {
 }
 
 #[test]
+fn names_that_a_terminal_would_act_on_are_shown_and_json_has_them_as_they_are() {
+    let odd = "lib\u{1b}[2J\u{9b}2J\nGPU 0 has code of its own.so";
+    let mut case = Case::new(&[".", "--card", "gfx1030"]);
+    case.write(odd, &make::bundle_of(&["hipv4-\u{1b}]0;x\u{7}"], 64));
+    case.write("lib.so", &bundle(&["gfx1010"]));
+    let acts = |text: &str| text.chars().any(|letter| letter.is_control() && letter != '\n');
+    let said = case.run();
+    assert!(!acts(&said.out()), "{:?}", said.out());
+    assert!(said.out().contains(r"lib\u{1b}[2J\u{9b}2J\nGPU 0 has code of its own.so"), "{}", said.out());
+    assert!(said.out().lines().all(|line| !line.starts_with("GPU 0")), "{}", said.out());
+    let said = case.command.env("CLICOLOR_FORCE", "1").output().unwrap();
+    assert!(!String::from_utf8(said.stdout).unwrap().contains("\u{1b}[2J"));
+    case.command.arg("--json");
+    let said = case.run();
+    assert!(!acts(&said.out()), "{:?}", said.out());
+    let report: serde_json::Value = serde_json::from_str(&said.out()).unwrap();
+    assert!(report["files"][0]["path"].as_str().is_some_and(|path| path.ends_with(odd)), "{report}");
+    for (argument, shown) in [
+        ("./missing\u{1b}[2J", r"./missing\u{1b}[2J"),
+        ("missing\u{9b}2J", r"missing\u{9b}2J"),
+        ("--x\u{1b}[2J\u{9b}", r"--x\u{9b}"),
+    ] {
+        let error = Case::new(&[argument]).run().error();
+        assert!(!acts(&error) && error.contains(shown), "{error:?}");
+    }
+}
+
+#[test]
 fn a_broken_file_is_told_beside_what_could_be_read() {
     let mut case = Case::new(&["kernel.hsaco"]);
     let mut bytes = bundle(&["gfx1010", "gfx1030"]);
