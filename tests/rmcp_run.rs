@@ -339,7 +339,7 @@ fn help_names_every_option_and_version_is_the_packages() {
     // Long lines are wrapped.
     let words = |text: &str| text.split_ascii_whitespace().collect::<Vec<_>>().join(" ");
     let help = words(&stdout(&installed.run(["--help"])));
-    for row in rmcp::options::TABLE.iter().filter(|row| !row.system) {
+    for row in rmcp::options::TABLE.iter().filter(|row| row.scope != rmcp::options::Scope::System) {
         assert!(help.contains(&words(row.help())), "{}", row.name);
     }
     assert_eq!(stdout(&installed.run(["--version"])), format!("rmcp-run {}\n", env!("CARGO_PKG_VERSION")));

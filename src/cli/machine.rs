@@ -160,7 +160,7 @@ pub fn whose_memory(loaded: &Loaded) -> String {
 /// The same on a machine whose list has RMCP by this entry.
 pub fn whose_memory_there(entry: &str) -> String {
     let system = is_system_wide(entry.as_bytes());
-    whose_memory(&Options::load(&Sources { system, program: None, ..Sources::from_process() }))
+    whose_memory(&Options::load(&Sources { system, program: None, ..Sources::from_command() }))
 }
 
 /// Sets options as `rmcp-run --set` does.

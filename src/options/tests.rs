@@ -410,7 +410,8 @@ fn this_process_has_sources() {
         let program = sources.program.unwrap();
         assert!(program.is(program.exe.to_str().unwrap()));
         let rocms = ["AMD_OPT_FLUSH", "HIP_HOST_COHERENT", "HSA_DISABLE_CACHE"];
-        let ours = |name: &OsStr| name.to_str().unwrap().starts_with("RMCP_") || rocms.iter().any(|rocms| name == *rocms);
+        let ours =
+            |name: &OsStr| name.to_str().unwrap().starts_with("RMCP_") || rocms.iter().any(|rocms| name == *rocms);
         assert!(sources.environment.iter().all(|(name, _)| ours(name)));
     }
 }
