@@ -10,14 +10,14 @@ static hipStream_t stream;
 
 // What a call returned, and the thread's last error after it.
 static bool called(const char* memory, const char* what, hipError_t error) {
-    char label[160];
+    char label[240];
     snprintf(label, sizeof label, "%s: %s", memory, what);
     report(label, error, hipGetLastError(), -1);
     return error == hipSuccess;
 }
 
 static void expect(const char* memory, const char* what, bool right) {
-    char label[160];
+    char label[240];
     snprintf(label, sizeof label, "%s: %s", memory, what);
     result(label, !right);
 }
