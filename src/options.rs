@@ -12,7 +12,7 @@ mod table;
 mod tests;
 mod values;
 
-pub use callers::{Exception, ForCaller};
+pub use callers::{Exception, ForCaller, Linkage};
 #[cfg(feature = "cli")]
 pub use check::check;
 pub use docs::{config_file, markdown, usage};

@@ -92,9 +92,18 @@ MANAGED_CAPABILITY(hipDeviceAttributePageableMemoryAccessUsesHostPageTables, pag
     F(hipGetDevicePropertiesR0600) F(hipGetDevicePropertiesR0000) F(hipHostAlloc) F(hipHostFree) \
     F(hipHostGetFlags) F(hipHostMalloc) F(hipMalloc) F(hipMalloc3D) F(hipMallocAsync) F(hipMallocFromPoolAsync) \
     F(hipMallocManaged) F(hipMallocPitch) F(hipMemAllocHost) F(hipMemAllocPitch) F(hipMemCreate) \
-    F(hipMemGetInfo) F(hipPointerGetAttributes)
+    F(hipMemGetInfo) F(hipPointerGetAttributes) F(hipStreamWaitValue32) F(hipStreamWaitValue64) \
+    F(hipStreamWriteValue32) F(hipStreamWriteValue64) F(hipStreamBatchMemOp) F(hipGraphAddBatchMemOpNode) \
+    F(hipGraphBatchMemOpNodeSetParams) F(hipGraphExecBatchMemOpNodeSetParams)
 #define AT(name) static_assert(offsetof(HipDispatchTable, name##_fn) == RMCP_IN_TABLE_##name, #name " in HipDispatchTable");
 #define ONE(name) +1
 IN_TABLE(AT)
+// src/core/policies/stream.rs
+static_assert(sizeof(hipStreamBatchMemOpParams) == 48 && sizeof(hipBatchMemOpNodeParams) == 32 &&
+              offsetof(hipStreamBatchMemOpParams, waitValue.address) == 8 &&
+              offsetof(hipStreamBatchMemOpParams, writeValue.address) == 8 &&
+              offsetof(hipBatchMemOpNodeParams, count) == 8 && offsetof(hipBatchMemOpNodeParams, paramArray) == 16 &&
+              hipStreamMemOpWaitValue32 == 1 && hipStreamMemOpWriteValue32 == 2 && hipStreamMemOpWaitValue64 == 4 &&
+              hipStreamMemOpWriteValue64 == 5, "operations on words");
 static_assert(IN_TABLE(ONE) == RMCP_IN_TABLE && offsetof(HipDispatchTable, size) == 0, "HipDispatchTable");
 #endif

@@ -253,7 +253,7 @@ impl Caller {
     fn find_rules(&self) -> Option<&RuleSet> {
         let machine = machine::known()?;
         let path = self.path.to_str().unwrap_or_default();
-        Some(self.rules.get_or_init(|| Box::new(machine.rules_for(path, self.start))))
+        Some(self.rules.get_or_init(|| Box::new(machine.rules_for(path, self.start, || self.runtime().version()))))
     }
 
     /// The HIP runtime that this caller uses.

@@ -86,10 +86,10 @@ impl Machine {
             .any(|options| self.gpus.iter().any(|gpu| such(&Rules::for_gpu(gpu.target, gpu.apu, &options))))
     }
 
-    /// The rules for the calls of the file at `path`; `address` is one of its addresses.
-    pub fn rules_for(&self, path: &str, address: usize) -> RuleSet {
+    /// The rules for the calls of the file at `path`; `address` is one of its addresses, `version` that of its HIP runtime.
+    pub fn rules_for(&self, path: &str, address: usize, version: impl FnOnce() -> Option<i32>) -> RuleSet {
         let Some(loaded) = &self.loaded else { return RuleSet::new(&[], &Options::default(), None) };
-        let caller = loaded.for_caller(path, || imports::stream_memory(address));
+        let caller = loaded.for_caller(path, || imports::linkage(address, version));
         if let Some(why) = &caller.exception {
             let who = path.rsplit('/').next().filter(|name| !name.is_empty()).unwrap_or("the program");
             info!("{who} has rules of its own: {why}");

@@ -50,8 +50,12 @@ impl Runtime {
         self.get_device.and_then(|get| unsafe { read(get) })
     }
 
-    /// Whether it answers hipDeviceMallocFinegrained with hipErrorOutOfMemory: HIP up to 6.2 does. The number is
     /// HIP_VERSION: 10,000,000 * major + 100,000 * minor + patch.
+    pub fn version(&self) -> Option<i32> {
+        self.version
+    }
+
+    /// Whether it answers hipDeviceMallocFinegrained with hipErrorOutOfMemory: HIP up to 6.2 does.
     pub fn refuses_finegrained(&self) -> bool {
         self.version.is_some_and(|version| version < 60_300_000)
     }

@@ -24,8 +24,32 @@ pub enum Exception {
     Section(Place),
     /// RMCP is in every process of the machine, and the library is not known to be right with it.
     NotKnown,
-    /// It uses the calls by which a stream waits for a word of memory, or writes one.
+    /// It is linked with functions that need coherent memory.
+    Linked(Linkage),
+}
+
+/// Functions of HIP that need coherent memory, and with which a library is linked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Linkage {
+    /// A stream waits for a word of memory, or writes one: hipStreamWaitValue32.
     StreamMemory,
+    /// A graph calls a function of the program, which some runtimes do without a fence: hipGraphAddHostNode.
+    HostNodes,
+}
+
+impl Linkage {
+    /// All of them.
+    pub const ALL: [Self; 2] = [Self::StreamMemory, Self::HostNodes];
+
+    /// What it uses, as the end of a sentence.
+    pub const fn text(self) -> &'static str {
+        match self {
+            Self::StreamMemory => "uses hipStreamWaitValue32 or the like, which need coherent memory",
+            Self::HostNodes => {
+                "has graphs call its functions, which this runtime does before the GPU has written back non-coherent memory"
+            }
+        }
+    }
 }
 
 impl fmt::Display for Exception {
@@ -39,7 +63,7 @@ impl fmt::Display for Exception {
             Self::NotKnown => f.write_str(
                 "it is not known to be right with RMCP, which every process here has ([system] callers=known)",
             ),
-            Self::StreamMemory => f.write_str("it uses hipStreamWaitValue32 or the like, which need coherent memory"),
+            Self::Linked(linkage) => write!(f, "it {}", linkage.text()),
         }
     }
 }
@@ -51,13 +75,15 @@ impl Loaded {
     }
 
     /// The options for the calls of the file at `path`; empty: of the program itself, or of code outside every file.
-    /// `uses_stream_memory`: whether it is linked with functions that need coherent memory; asked only where it matters.
-    pub fn for_caller(&self, path: &str, uses_stream_memory: impl FnOnce() -> bool) -> ForCaller {
+    /// `linkage`: whether it is linked with functions that need coherent memory; asked only where it matters.
+    pub fn for_caller(&self, path: &str, linkage: impl FnOnce() -> Option<Linkage>) -> ForCaller {
         let ForCaller { mut options, mut exception } = match libraries::of_file(path) {
             Some(library) => self.for_known(library),
             None if self.known_callers_only() => self.keeping(Exception::NotKnown),
-            None if uses_stream_memory() => self.keeping(Exception::StreamMemory),
-            None => ForCaller { options: self.options.clone(), exception: None },
+            None => match linkage() {
+                Some(linkage) => self.keeping(Exception::Linked(linkage)),
+                None => ForCaller { options: self.options.clone(), exception: None },
+            },
         };
         for section in self.libraries.iter().filter(|section| libraries::is_named(path, &section.pattern)) {
             for entry in &section.entries {

@@ -5,7 +5,7 @@
 //! not used of it is zero. All numbers are little-endian words of 64 bits, as on the only machine that RMCP runs on.
 
 use crate::libraries::{LIBRARIES, Library};
-use crate::options::Exception;
+use crate::options::{Exception, Linkage};
 use rmcp_hooks::{HOOKS, Hook};
 use std::ptr;
 
@@ -66,8 +66,8 @@ pub enum KeptFor {
     Section,
     /// It is not known to be right with RMCP.
     NotKnown,
-    /// It uses hipStreamWaitValue32 or the like.
-    StreamMemory,
+    /// It is linked with functions that need coherent memory.
+    Linked(Linkage),
 }
 
 impl From<&Exception> for KeptFor {
@@ -76,14 +76,14 @@ impl From<&Exception> for KeptFor {
             Exception::NeedsCoherent(library) => Self::Library(library),
             Exception::Section(_) => Self::Section,
             Exception::NotKnown => Self::NotKnown,
-            Exception::StreamMemory => Self::StreamMemory,
+            Exception::Linked(linkage) => Self::Linked(*linkage),
         }
     }
 }
 
 impl KeptFor {
     /// Above every row of the table.
-    const OTHERS: u64 = u64::MAX - 3;
+    const OTHERS: u64 = u64::MAX - 4;
 
     /// As the word `given`.
     pub fn pack(self) -> u64 {
@@ -93,7 +93,7 @@ impl KeptFor {
             }
             Self::Section => Self::OTHERS,
             Self::NotKnown => Self::OTHERS + 1,
-            Self::StreamMemory => Self::OTHERS + 2,
+            Self::Linked(linkage) => Self::OTHERS + 2 + linkage as u64,
         }
     }
 
@@ -102,7 +102,8 @@ impl KeptFor {
         Some(match given {
             Self::OTHERS => Self::Section,
             given if given == Self::OTHERS + 1 => Self::NotKnown,
-            given if given == Self::OTHERS + 2 => Self::StreamMemory,
+            given if given == Self::OTHERS + 2 => Self::Linked(Linkage::StreamMemory),
+            given if given == Self::OTHERS + 3 => Self::Linked(Linkage::HostNodes),
             row => Self::Library(LIBRARIES.get(usize::try_from(row).ok()?)?),
         })
     }
@@ -113,7 +114,7 @@ impl KeptFor {
             Self::Library(library) => format!("which {} needs", library.name),
             Self::Section => "by a section [library]".into(),
             Self::NotKnown => "the caller being not known ([system] callers)".into(),
-            Self::StreamMemory => "the caller using hipStreamWaitValue32 or the like".into(),
+            Self::Linked(linkage) => format!("since the caller {}", linkage.text()),
         }
     }
 }
@@ -293,7 +294,8 @@ mod tests {
             let back = KeptFor::unpack(KeptFor::Library(library).pack());
             assert!(matches!(back, Some(KeptFor::Library(same)) if ptr::eq(same, library)), "{}", library.name);
         }
-        for other in [KeptFor::Section, KeptFor::NotKnown, KeptFor::StreamMemory] {
+        let linked = Linkage::ALL.map(KeptFor::Linked);
+        for other in [KeptFor::Section, KeptFor::NotKnown].into_iter().chain(linked) {
             assert_eq!(KeptFor::unpack(other.pack()).unwrap().text(), other.text());
         }
         assert!(KeptFor::unpack(LIBRARIES.len() as u64).is_none() && KeptFor::unpack(u64::MAX).is_none());

@@ -157,7 +157,7 @@ fn a_runtime_that_is_not_there_is_named() {
     let links = tempfile::tempdir().unwrap();
     let Some(mut command) = demo_on_a_card(Release::Rocm643, links.path()) else { return };
     let said = complaint(command.args(["--runtime", "/nowhere/libamdhip64.so"]), 1);
-    assert!(said.contains("/nowhere/libamdhip64.so: cannot open shared object file"), "{said}");
+    assert!(said.contains("/nowhere/libamdhip64.so is no file"), "{said}");
 }
 
 #[test]

@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 mod bytes;
+mod callbacks;
 mod faults;
 mod fences;
 mod polled;

@@ -2,7 +2,7 @@
 
 use super::decide::Outcome;
 use crate::libraries::{LIBRARIES, Library, Memory};
-use crate::options::{ForCaller, Loaded, Options};
+use crate::options::{ForCaller, Linkage, Loaded, Options};
 
 /// Some callers for which the same options hold.
 pub struct Callers {
@@ -23,9 +23,9 @@ impl Callers {
 /// Those that can be told apart, the usual one first; the one library that is named.
 pub fn of(loaded: &Loaded, named: Option<&str>) -> Vec<Callers> {
     if let Some(path) = named {
-        return vec![Callers::new(None, loaded.for_caller(path, || false))];
+        return vec![Callers::new(None, loaded.for_caller(path, || None))];
     }
-    let usual = || loaded.for_caller("", || false);
+    let usual = || loaded.for_caller("", || None);
     let known = loaded.known_callers_only();
     let mut all =
         vec![Callers::new(known.then(|| "called by the program, or by a library not named here".into()), usual())];
@@ -41,12 +41,15 @@ pub fn of(loaded: &Loaded, named: Option<&str>) -> Vec<Callers> {
     group(Memory::Rewrite, "are known to be right with it");
     group(Memory::Keep, "need coherent memory");
     group(Memory::Unmapped, "need coherent memory where they ask for Mapped");
-    if !known {
-        let who = "called by a library or program that uses hipStreamWaitValue32 or the like".into();
-        all.push(Callers::new(Some(who), loaded.for_caller("", || true)));
+    for linkage in Linkage::ALL.into_iter().filter(|_| !known) {
+        let who = match linkage {
+            Linkage::StreamMemory => "called by a library or program that uses hipStreamWaitValue32 or the like",
+            Linkage::HostNodes => "called by a library or program that has graphs call its functions, from ROCm 7.1 on",
+        };
+        all.push(Callers::new(Some(who.into()), loaded.for_caller("", || Some(linkage))));
     }
     for pattern in loaded.library_patterns() {
-        let caller = loaded.for_caller(&pattern.replace('*', ""), || false);
+        let caller = loaded.for_caller(&pattern.replace('*', ""), || None);
         all.push(Callers::new(Some(format!("called by {pattern}")), caller));
     }
     all
@@ -89,7 +92,7 @@ mod tests {
     #[test]
     fn libraries_that_need_coherent_memory_and_users_of_stream_memory_are_told_apart() {
         use Host::{Keep, Noncoherent, Unmapped};
-        assert_eq!(hosts(&of(&loaded("", false), None)), [Noncoherent, Noncoherent, Keep, Unmapped, Keep]);
+        assert_eq!(hosts(&of(&loaded("", false), None)), [Noncoherent, Noncoherent, Keep, Unmapped, Keep, Keep]);
         assert_eq!(hosts(&of(&loaded("", false), Some("/opt/rocm/lib/librccl.so.1"))), [Keep]);
         assert_eq!(hosts(&of(&loaded("", false), Some("libother.so"))), [Noncoherent]);
     }
@@ -102,6 +105,6 @@ mod tests {
         assert_eq!(hosts(&of(&loaded(section, true), None)), [Keep, Noncoherent, Keep, Unmapped, Noncoherent]);
         let all = loaded("[system]\ncallers = 'all'", true);
         assert_eq!(all.options.callers, Whose::All);
-        assert_eq!(hosts(&of(&all, None)), [Noncoherent, Noncoherent, Keep, Unmapped, Keep]);
+        assert_eq!(hosts(&of(&all, None)), [Noncoherent, Noncoherent, Keep, Unmapped, Keep, Keep]);
     }
 }

@@ -9,7 +9,7 @@ const OTHER: &str = "/usr/lib/libother.so.2";
 
 /// What a library's calls get: the two options that matter most, and why they are not the program's.
 fn host(case: &Case, path: &str) -> (Host, Managed, Option<String>) {
-    let ForCaller { options, exception } = case.load().for_caller(path, || false);
+    let ForCaller { options, exception } = case.load().for_caller(path, || None);
     (options.host, options.managed, exception.map(|why| why.to_string()))
 }
 
@@ -75,7 +75,7 @@ fn the_section_of_a_whole_name_is_stronger_than_a_pattern_and_that_of_a_later_fi
 #[test]
 fn a_library_that_uses_stream_memory_operations_keeps_its_memory() {
     let using = |case: &Case, path| {
-        let ForCaller { options, exception } = case.load().for_caller(path, || true);
+        let ForCaller { options, exception } = case.load().for_caller(path, || Some(Linkage::StreamMemory));
         (options.host, options.managed, exception.is_some())
     };
     assert_eq!(using(&Case::new(), OTHER), (Host::Keep, Managed::Keep, true));
