@@ -118,10 +118,14 @@ pub fn table<T: Display>(header: impl IntoIterator<Item = T>) -> Table {
     table
 }
 
-/// Names and what belongs to each, in two columns.
+/// Names and what belongs to each, in two columns. A line end in either is from outside, and shown.
 pub fn facts<N: Display, T: Display>(indent: &str, facts: impl IntoIterator<Item = (N, T)>) -> String {
     let mut table = plain_table();
-    table.add_rows(facts.into_iter().map(|(name, text)| [format!("{indent}{name}"), text.to_string()]));
+    table.add_rows(
+        facts
+            .into_iter()
+            .map(|(name, text)| [format!("{indent}{name}"), text.to_string()].map(|text| text.replace('\n', "\\n"))),
+    );
     table.column_iter_mut().for_each(|column| {
         column.set_padding((0, 2));
     });
@@ -203,6 +207,11 @@ mod tests {
             }
         }
         assert!(reader_left(&json(&mut Gone, &Cards { cards: 1 }).unwrap_err()));
+    }
+
+    #[test]
+    fn a_fact_is_one_line_whatever_its_value() {
+        assert_eq!(facts("  ", [("prefix", "a\nb"), ("other\n", "c")]).lines().count(), 2);
     }
 
     #[test]

@@ -48,7 +48,7 @@ impl Traced {
         let mut table = show::table(["process", "program", "GPUs", "RMCP", "recorded calls"]);
         for ran in &self.processes {
             let active = ran.inactive.clone().unwrap_or_else(|| "active".into());
-            table.add_row([ran.pid.to_string(), ran.called(), ran.gpus.clone(), active, count(ran.calls)]);
+            table.add_row([ran.pid.to_string(), show::name(ran.called()), ran.gpus.clone(), active, count(ran.calls)]);
         }
         writeln!(out, "\n{table}")
     }
