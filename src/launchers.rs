@@ -128,6 +128,10 @@ impl Launched {
         let (called, arguments) = (called.clone(), arguments.to_vec());
         let file = self.find(&called);
         self.file = file.clone();
+        // Nothing follows what is not there. A shell has some of them built in.
+        if file.is_none() && self.launchers.is_empty() {
+            return false;
+        }
         let name = |path: &Path| path.file_name().and_then(OsStr::to_str).unwrap_or_default().to_owned();
         if let Some(python) = file.as_deref().and_then(|file| Python::interpreter(file, &self.machine)) {
             self.file = Some(python);

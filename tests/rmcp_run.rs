@@ -303,6 +303,15 @@ fn a_program_that_is_not_executable_is_126() {
 }
 
 #[test]
+fn a_fifo_in_the_place_of_a_program_is_not_waited_for() {
+    let installed = Installed::new();
+    let fifo = installed.root().join("fifo");
+    assert!(Command::new("mkfifo").args(["-m", "755"]).arg(&fifo).status().unwrap().success());
+    assert!(failure(&installed.run([&fifo]), 126).ends_with("fifo: not executable\n"));
+    assert!(stdout(&installed.run(["-n".as_ref(), "sh".as_ref(), fifo.as_os_str()])).starts_with("set LD_PRELOAD="));
+}
+
+#[test]
 fn without_its_library_it_runs_nothing_and_says_what_to_do() {
     let installed = Installed::new();
     fs::remove_file(installed.library().with_file_name("librmcp_core.so")).unwrap();

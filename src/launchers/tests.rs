@@ -388,6 +388,17 @@ fn conda_runs_in_the_environment_that_is_named() {
 }
 
 #[test]
+fn what_is_not_there_starts_nothing_and_what_is_built_into_a_shell_does() {
+    let case = Case::new();
+    for name in ["sudo", "time"] {
+        fs::remove_file(case.path("bin").join(name)).unwrap();
+    }
+    assert!(!case.line("sudo prog").outside);
+    assert_eq!(case.comes_to("time prog"), "time prog");
+    assert_eq!(case.comes_to("bash -c 'time prog'"), "prog");
+}
+
+#[test]
 fn words_that_are_no_text_are_followed_all_the_same() {
     use std::os::unix::ffi::OsStringExt;
     let case = Case::new();

@@ -1,11 +1,12 @@
 //! The program's file, and what keeps RMCP out of it.
 
+use crate::bounded::read_start;
 use crate::installs::{Machine, Program};
 use crate::launchers::Launched;
 use crate::options;
 use std::ffi::{OsStr, OsString};
 use std::fs;
-use std::io::{self, ErrorKind, Read};
+use std::io::{self, ErrorKind};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -77,7 +78,7 @@ pub fn running(launched: &Launched, called: &OsStr) -> options::Program {
 /// What is in the way, if anything, and in which file: of the launchers before a program, or in itself.
 pub fn obstacle(launched: &Launched) -> Option<(PathBuf, Obstacle)> {
     if launched.outside {
-        return Some((launched.file.clone().unwrap_or_default(), Obstacle::Outside));
+        return launched.file.clone().map(|file| (file, Obstacle::Outside));
     }
     let of = |file: &PathBuf| {
         let obstacle = secure(file).or_else(|| by_loader(file, &launched.machine));
@@ -94,8 +95,7 @@ fn by_loader(file: &Path, machine: &Machine) -> Option<Obstacle> {
     if file.file_name()?.to_string_lossy().starts_with("ld") {
         return None;
     }
-    let mut header = [0; 20];
-    fs::File::open(file).ok()?.read_exact(&mut header).ok()?;
+    let header: [u8; 20] = read_start(file, 20).ok()?.try_into().ok()?;
     let [0x7f, b'E', b'L', b'F', class, ..] = header else { return None };
     // e_ident, e_type, e_machine; EM_X86_64 is 62.
     match (class, u16::from_le_bytes([header[18], header[19]])) {
