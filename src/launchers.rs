@@ -18,6 +18,7 @@ mod table;
 mod tests;
 mod words;
 
+pub use script::is_script;
 pub use shell::candidates;
 pub use table::{Launcher, launchers};
 

@@ -814,6 +814,18 @@ fn a_32_bit_program_runs_with_a_word_and_without_rmcp() {
 }
 
 #[test]
+fn the_mode_of_a_script_keeps_rmcp_out_of_nothing() {
+    let installed = Installed::new();
+    let script = script(&installed.root(), "script", "#!/bin/sh");
+    let (owner, mode) = (Command::new("chown").arg("65534:65534").arg(&script).output(), ["4755"]);
+    assert!(owner.is_ok() && Command::new("chmod").args(mode).arg(&script).status().unwrap().success());
+    for command in [&[script.as_os_str()][..], &["env".as_ref(), script.as_os_str()]] {
+        let output = installed.run(command);
+        assert_eq!((stdout(&output), stderr(&output)), (String::new(), String::new()), "{command:?}");
+    }
+}
+
+#[test]
 fn a_setuid_program_runs_with_a_word_and_without_rmcp() {
     let installed = Installed::new();
     let program = compiled(&installed.root(), "setuid", SAY, &[]);

@@ -20,6 +20,11 @@ pub(super) fn shebang(file: &Path) -> Option<(PathBuf, Option<OsString>)> {
     (!path.is_empty()).then(|| (os(path).into(), (!argument.is_empty()).then(|| os(argument))))
 }
 
+/// Whether the kernel runs another program for this file.
+pub fn is_script(file: &Path) -> bool {
+    shebang(file).is_some()
+}
+
 /// The Python that a shell script is for which pip or uv wrote: its second line executes it. (distlib, scripts.py)
 pub(super) fn executes(script: &Path) -> Option<PathBuf> {
     let start = read_start(script, 16 * LINE).ok()?;

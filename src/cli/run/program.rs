@@ -2,7 +2,7 @@
 
 use crate::bounded::read_start;
 use crate::installs::{Machine, Program};
-use crate::launchers::Launched;
+use crate::launchers::{Launched, is_script};
 use crate::options;
 use std::ffi::{OsStr, OsString};
 use std::fs;
@@ -81,6 +81,8 @@ pub fn obstacle(launched: &Launched) -> Option<(PathBuf, Obstacle)> {
         return launched.file.clone().map(|file| (file, Obstacle::Outside));
     }
     let of = |file: &PathBuf| {
+        // The kernel gives a script no rights; its interpreter is looked at, too.
+        let file = Some(file).filter(|file| !is_script(file))?;
         let obstacle = secure(file).or_else(|| by_loader(file, &launched.machine));
         obstacle.map(|obstacle| (file.clone(), obstacle))
     };
