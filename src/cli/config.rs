@@ -12,6 +12,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use std::ffi::OsString;
 use std::io::{self, Write};
+use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
 
 /// Shows, checks or writes the configuration.
@@ -141,6 +142,10 @@ impl Checked {
     fn files(files: &[PathBuf]) -> Result<Self> {
         let mut all = Self { checked: Vec::new(), complaints: Vec::new() };
         for file in files {
+            // Nobody may have written into it yet, and nothing is not right.
+            if file.metadata().is_ok_and(|metadata| metadata.file_type().is_fifo()) {
+                bail!("{} cannot be checked: it is a FIFO or a pipe, and no file", file.display());
+            }
             let mut complaints =
                 options::check(file).with_context(|| format!("{} cannot be checked", file.display()))?;
             complaints.sort_by_key(|complaint| match complaint.place {

@@ -5,6 +5,19 @@ use std::fs;
 use std::os::unix::fs::{MetadataExt, symlink};
 
 #[test]
+fn a_fifo_is_neither_right_nor_waited_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let fifo = folder.path().join("fifo");
+    assert!(std::process::Command::new("mkfifo").arg(&fifo).status().unwrap().success());
+    for (arguments, why) in [(&["check"][..], "it is a FIFO or a pipe"), (&["init", "--force"], "is no file")] {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_rmcp"));
+        let output = command.arg("config").args(arguments).arg(&fifo).output().unwrap();
+        let error = String::from_utf8(output.stderr).unwrap();
+        assert!(output.status.code() == Some(1) && error.contains(why), "{error}");
+    }
+}
+
+#[test]
 fn show_names_the_origin_of_every_value() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("rmcp.toml");
