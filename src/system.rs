@@ -44,14 +44,14 @@ const HALF: &str = "/etc/ld.so.preload.rmcp-new";
 #[derive(Debug, thiserror::Error)]
 pub enum SystemError {
     /// The system refused.
-    #[error("cannot {what} {}: {source}{}", path.display(), advice(source))]
+    #[error("cannot {what} {}: {why}{}", path.display(), advice(why))]
     Io {
         /// What was tried, as in "cannot read".
         what: &'static str,
         /// With what.
         path: PathBuf,
         /// Why not.
-        source: io::Error,
+        why: io::Error,
     },
     /// The list is managed by something else.
     #[error("{} is a symbolic link; whatever made it has to add the line {entry:?}", path.display())]
@@ -96,7 +96,7 @@ fn advice(error: &io::Error) -> &'static str {
 
 /// Turns an error of the system into one that says what and where.
 fn at<'a>(what: &'static str, path: &'a Path) -> impl FnOnce(io::Error) -> SystemError + 'a {
-    move |source| SystemError::Io { what, path: path.into(), source }
+    move |why| SystemError::Io { what, path: path.into(), why }
 }
 
 /// A machine: the folder where its / is.

@@ -154,3 +154,11 @@ fn a_loader_that_the_kernel_cannot_run_is_none() {
     assert_eq!(found.iter().map(|loader| loader.abi).collect::<Vec<_>>(), [None]);
     assert_eq!(loaders::complaints(&system, scratch.path()).unwrap(), [""; 0]);
 }
+
+#[test]
+fn what_the_system_says_is_told_once() {
+    let error = System::at("/nonexistent").lock().unwrap_err();
+    let text = std::iter::successors(Some(&error as &dyn std::error::Error), |error| error.source());
+    let text = text.map(ToString::to_string).collect::<Vec<_>>().join(": ");
+    assert_eq!(text.matches("No such file").count(), 1, "{text}");
+}
