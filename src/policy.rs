@@ -244,7 +244,9 @@ impl fmt::Display for Rules {
         if !self.active() {
             return f.write_str("keep");
         }
+        let fence = self.makes_noncoherent();
         let acting = self.words().into_iter().filter(|rule| !Self::KEEP.words().contains(rule));
+        let acting = acting.filter(|(name, _)| fence || *name != "event_fence");
         f.write_str(&acting.map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join(" "))
     }
 }

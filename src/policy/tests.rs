@@ -273,6 +273,8 @@ fn half() -> Fraction {
 fn rules_are_shown_by_the_options_that_act() {
     assert_eq!(Rules::KEEP.to_string(), "keep");
     assert_eq!(rules(|_| ()).to_string(), "host=noncoherent managed=coarse event_fence=system");
+    let limit = |o: &mut Options| (o.host, o.managed, o.vram_fraction) = (Host::Keep, Managed::Keep, half());
+    assert_eq!(rules(limit).to_string(), "vram_fraction=0.5", "the fence has nothing to follow");
     let all = rules(|o| {
         o.register = Register::Coarse;
         o.vram_fraction = half();
