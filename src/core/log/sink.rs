@@ -97,8 +97,7 @@ fn write_to_stderr(kind: libc::mode_t, line: &[u8]) -> usize {
             // SAFETY: the bytes are those of the slice.
             written(unsafe { libc::send(libc::STDERR_FILENO, line.as_ptr().cast(), line.len(), flags) })
         }
-        libc::S_IFIFO => write_now(line).unwrap_or_else(|| write_anew(line).unwrap_or(0)),
-        libc::S_IFCHR => write_now(line).or_else(|| write_anew(line)).unwrap_or_else(|| write_when_ready(line)),
+        libc::S_IFIFO | libc::S_IFCHR => write_now(line).unwrap_or_else(|| write_anew(line)),
         // Nothing that lines are written to: an event, a timer.
         _ => 0,
     }
@@ -117,20 +116,22 @@ fn write_now(line: &[u8]) -> Option<usize> {
     }
 }
 
-/// Writes to the same pipe or terminal, opened anew with flags of its own, so that it does not wait; None where it cannot be
-/// opened, for want of /proc or because another user made it.
-fn write_anew(line: &[u8]) -> Option<usize> {
-    let flags = libc::O_NONBLOCK | libc::O_NOCTTY;
-    let again = OpenOptions::new().write(true).custom_flags(flags).open("/proc/self/fd/2").ok()?;
-    Some(write(again.as_fd(), line))
+/// Writes to the same pipe or terminal, opened anew with flags of its own, so that it does not wait.
+fn write_anew(line: &[u8]) -> usize {
+    let open = |path| {
+        let flags = libc::O_NONBLOCK | libc::O_NOCTTY;
+        OpenOptions::new().write(true).custom_flags(flags).open(path)
+    };
+    // Where another user made it only the process's own terminal can be opened, as after su; another pipe cannot.
+    let own_terminal = || open("/dev/tty").ok().filter(|tty| terminal(tty.as_fd()) == terminal(STDERR));
+    open("/proc/self/fd/2").ok().or_else(own_terminal).map_or(0, |again| write(again.as_fd(), line))
 }
 
-/// Writes to standard error if it is ready. Good enough for a terminal, which somebody empties.
-fn write_when_ready(line: &[u8]) -> usize {
-    let mut asked = libc::pollfd { fd: libc::STDERR_FILENO, events: libc::POLLOUT, revents: 0 };
-    // SAFETY: one descriptor, and no time to wait.
-    let ready = unsafe { libc::poll(&mut asked, 1, 0) } == 1 && asked.revents == libc::POLLOUT;
-    if ready { write(STDERR, line) } else { 0 }
+/// The number of a terminal, however it was opened; None: it is none.
+fn terminal(fd: BorrowedFd) -> Option<libc::c_uint> {
+    let mut number = 0;
+    // SAFETY: writes one unsigned int.
+    (unsafe { libc::ioctl(fd.as_raw_fd(), libc::TIOCGDEV, &mut number) } == 0).then_some(number)
 }
 
 /// Writes while this thread holds back the signals that writing can raise, and takes back what it raised.
