@@ -196,7 +196,12 @@ impl Report for Shown {
 
     fn text(&self, out: &mut dyn Write) -> io::Result<()> {
         for file in &self.files {
-            let state = if file.exists { "read" } else { "not there" };
+            let unread = self.complaints.iter().any(|wrong| wrong.line.is_none() && wrong.is_of(&file.path));
+            let state = match (file.exists, unread) {
+                (false, _) => "not there",
+                (true, true) => "not read, see below",
+                (true, false) => "read",
+            };
             writeln!(out, "{} ({state})", file.path)?;
         }
         let state = if self.system { "in force" } else { "not in force: programs here have no RMCP from the list" };

@@ -3,10 +3,10 @@
 use crate::counters::{self, Outcome};
 use crate::header::{RMCP_ACTIVE, RMCP_INACTIVE, RMCP_UNAVAILABLE, rmcp_counter_t, rmcp_status_t};
 use crate::machine;
+use crate::unnoticed::unnoticed;
 use once_cell::race::OnceBox;
 use rmcp_hooks::Hook;
 use std::ffi::{CStr, CString, c_char, c_int, c_void};
-use std::panic::catch_unwind;
 use std::ptr::null;
 
 /// The function of that name.
@@ -29,7 +29,7 @@ extern "C" fn version() -> *const c_char {
 }
 
 unsafe extern "C" fn status(out: *mut rmcp_status_t, size: usize) -> c_int {
-    let Ok(status) = catch_unwind(describe) else { return RMCP_UNAVAILABLE };
+    let Some(status) = unnoticed(describe) else { return RMCP_UNAVAILABLE };
     if !out.is_null() {
         let size = size.min(size_of::<rmcp_status_t>());
         // SAFETY: the program promises room for `size` bytes; the struct is plain data.

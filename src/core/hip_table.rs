@@ -5,9 +5,9 @@
 
 use crate::machine;
 use crate::tables::{self, Place};
+use crate::unnoticed::unnoticed;
 use rmcp_hooks::dispatch_table::OFFSETS;
 use std::ffi::{CStr, c_char, c_int, c_void};
-use std::panic::catch_unwind;
 
 /// The releases whose headers were looked at: 10,000 times the major number.
 const KNOWN: std::ops::Range<u64> = 60_000..80_000;
@@ -30,7 +30,7 @@ unsafe extern "C" fn rocprofiler_set_api_table(
         return 1;
     }
     // SAFETY: as above.
-    let _ = catch_unwind(|| unsafe { replace(*tables) });
+    unnoticed(|| unsafe { replace(*tables) });
     0
 }
 

@@ -6,9 +6,9 @@
 
 use crate::machine;
 use crate::tables::{self, Place};
+use crate::unnoticed::unnoticed;
 use rmcp_hooks::Hook;
 use std::ffi::{c_char, c_void};
-use std::panic::catch_unwind;
 
 /// Tools with smaller numbers are loaded, and see a call, first; profilers take small ones.
 #[unsafe(no_mangle)]
@@ -52,7 +52,7 @@ unsafe extern "C" fn OnLoad(
     _names: *const *const c_char,
 ) -> bool {
     // SAFETY: the caller's promise.
-    let _ = catch_unwind(|| unsafe { replace((*table).amd_ext) });
+    unnoticed(|| unsafe { replace((*table).amd_ext) });
     true
 }
 

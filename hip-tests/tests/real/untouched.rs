@@ -52,6 +52,22 @@ fn a_program_on_hsa_alone_keeps_the_pools_it_chose() {
 }
 
 #[test]
+fn a_line_for_each_call_changes_none_of_them() {
+    for gpu in ["gfx1010", "gfx1100"] {
+        for scene in scenes(&[gpu]) {
+            let quiet = scene.clone().with_rmcp();
+            let Some(without) = run(&quiet, Client::Allocations) else { return };
+            let Some(with) = run(&quiet.clone().env("RMCP_LOG", "trace"), Client::Allocations) else { return };
+            assert_same_log(&scene, &without, &with);
+            assert_eq!(with.calls, without.calls, "{scene:?}");
+            for by in [" trace: hipHostMalloc(ptr=0x", " by the program = 0, at 0x", " by libamdhip64.so"] {
+                assert!(with.stderr.contains(by), "{scene:?} {by:?}: {}", with.stderr);
+            }
+        }
+    }
+}
+
+#[test]
 fn rmcp_says_nothing_unless_asked() {
     for release in RELEASES {
         let scene = Scene::new(release, "gfx1010");
