@@ -83,7 +83,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_regular_file_is_refused_and_its_writer_is_left_waiting() {
+    fn what_is_no_regular_file_is_refused_and_not_waited_for() {
         let dir = tempfile::tempdir().unwrap();
         let fifo = dir.path().join("fifo");
         let made = std::process::Command::new("mkfifo").arg(&fifo).status().unwrap();

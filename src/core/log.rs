@@ -5,6 +5,7 @@
 
 mod sink;
 
+use crate::process;
 use crate::unnoticed::unnoticed;
 use rmcp::options::Level;
 use sink::Sink;
@@ -54,15 +55,20 @@ struct Logger {
     sink: Sink,
 }
 
-/// The lines that could not be written since the last that could.
+/// The lines that this process could not write since the last that it could.
 static LOST: AtomicU64 = AtomicU64::new(0);
+
+/// The [`process::number`] of the process whose they are: a forked child has lost none yet.
+static LOSER: AtomicU64 = AtomicU64::new(0);
 
 /// Whether the last write ended within a line, as where a file may not become larger.
 static TORN: AtomicBool = AtomicBool::new(false);
 
 impl Logger {
     fn write(&self, event: &Event<'_>) {
-        let lost = LOST.swap(0, Ordering::Relaxed);
+        let process = process::number();
+        let mine = LOSER.swap(process, Ordering::Relaxed) == process;
+        let lost = LOST.swap(0, Ordering::Relaxed) * u64::from(mine);
         let torn = TORN.swap(false, Ordering::Relaxed);
         let mut line = Line::new();
         if torn {
