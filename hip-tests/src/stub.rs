@@ -66,6 +66,41 @@ impl Stubs {
         self.root.join("libclient.so")
     }
 
+    /// A client library with functions of its own under the names of HIP and HSA, linked with no driver. `own.c` has them.
+    pub fn own_client(&self) -> PathBuf {
+        self.root.join("libown.so")
+    }
+
+    /// The same, which calls its functions without asking the loader for them.
+    pub fn symbolic_own_client(&self) -> PathBuf {
+        self.root.join("libown-symbolic.so")
+    }
+
+    /// A program linked with [`Stubs::own_client`], in which the library makes the calls.
+    pub fn program_of_own_client(&self) -> PathBuf {
+        self.root.join("own/library")
+    }
+
+    /// The same, in which the program makes them.
+    pub fn program_on_own_functions(&self) -> PathBuf {
+        self.root.join("own/program")
+    }
+
+    /// A library with such functions that is linked with [`Stubs::client`].
+    pub fn own_plugin(&self) -> PathBuf {
+        self.root.join("libplugin.so")
+    }
+
+    /// A client library linked with the system's drivers, with a hipHostMalloc of its own that passes the call on.
+    pub fn wrapping_client(&self) -> PathBuf {
+        self.root.join("system/libwrapper.so")
+    }
+
+    /// A program linked with [`Stubs::wrapping_client`], in which the library makes the calls.
+    pub fn program_of_wrapping_client(&self) -> PathBuf {
+        self.root.join("system/wrapped")
+    }
+
     /// Another library to preload, with a hipHostMalloc of its own.
     pub fn interposer(&self) -> PathBuf {
         self.root.join("libinterposer.so")
@@ -116,14 +151,17 @@ impl Stubs {
             }
         }
 
-        let system = Linked { names: SYSTEM, folder: &stubs.drivers(), rpath: Some(&stubs.drivers()) };
+        let system = Linked { names: &SYSTEM, folder: &stubs.drivers(), rpath: Some(&stubs.drivers()) };
         // Linked where the function exists, as programs are that meet an older runtime.
         let old = Linked { rpath: Some(&root.join("old")), ..system };
         let wheel = Linked {
-            names: BUNDLED,
+            names: &BUNDLED,
             folder: &root.join("wheel/example.libs"),
             rpath: Some(Path::new("$ORIGIN/../example.libs")),
         };
+        let own = Linked { names: &["libown.so"], folder: root, rpath: Some(root) };
+        let client = Linked { names: &["libclient.so"], ..system };
+        let wrapper = Linked { names: &["libwrapper.so"], ..system };
         compile(&stubs.program(), &["main.c", "client.c"], Some(system))?;
         compile(&stubs.old_program(), &["main.c", "client.c"], Some(old))?;
         compile(&stubs.bench(), &["bench.c"], Some(Linked { rpath: None, ..system }))?;
@@ -132,16 +170,23 @@ impl Stubs {
         compile(&stubs.wheel_client(), &["client.c"], Some(wheel))?;
         compile(&stubs.wheel_client_too(), &["client.c"], Some(wheel))?;
         compile(&stubs.orphan_client(), &["client.c"], None)?;
+        compile(&stubs.own_client(), &["client.c", "own.c"], None)?;
+        compile(&stubs.symbolic_own_client(), &["-Wl,-Bsymbolic", "client.c", "own.c"], None)?;
+        compile(&stubs.program_of_own_client(), &["main.c"], Some(own))?;
+        compile(&stubs.program_on_own_functions(), &["main.c", "client.c"], Some(own))?;
+        compile(&stubs.own_plugin(), &["own.c"], Some(client))?;
+        compile(&stubs.wrapping_client(), &["client.c", "interposer.c"], Some(system))?;
+        compile(&stubs.program_of_wrapping_client(), &["main.c"], Some(wrapper))?;
         compile(&stubs.interposer(), &["interposer.c"], None)?;
         compile(&stubs.empty(), &["empty.c"], None)?;
         Ok(stubs)
     }
 }
 
-/// Drivers to link with, and where the program looks for them when it runs.
+/// Libraries to link with, and where the program looks for them when it runs.
 #[derive(Clone, Copy)]
 struct Linked<'a> {
-    names: [&'static str; 2],
+    names: &'a [&'static str],
     folder: &'a Path,
     rpath: Option<&'a Path>,
 }
@@ -167,19 +212,21 @@ fn without(mut driver: Vec<u8>, name: &str) -> Result<Vec<u8>> {
     Ok(driver)
 }
 
-/// Compiles sources of `stub/clients`: a library when `output` is called one, else a program.
-fn compile(output: &Path, sources: &[&str], drivers: Option<Linked>) -> Result<()> {
+/// Compiles sources of `stub/clients`, among which flags of the compiler may stand: a library when `output` is called one,
+/// else a program.
+fn compile(output: &Path, sources: &[&str], libraries: Option<Linked>) -> Result<()> {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut command = Command::new(std::env::var_os("CC").unwrap_or_else(|| "cc".into()));
     command.args(["-std=gnu11", "-O2", "-Wall", "-Wextra", "-Werror", "-fPIC", "-pthread", "-Wl,--as-needed"]);
     command.arg("-I").arg(here.join("../include"));
-    command.args(sources.iter().map(|source| here.join("stub/clients").join(source)));
+    let (flags, sources): (Vec<&str>, Vec<_>) = sources.iter().partition(|source| source.starts_with('-'));
+    command.args(flags).args(sources.into_iter().map(|source| here.join("stub/clients").join(source)));
     if output.extension() == Some(OsStr::new("so")) {
         command.arg("-shared");
     }
-    if let Some(Linked { names, folder, rpath }) = drivers {
+    if let Some(Linked { names, folder, rpath }) = libraries {
         // All references are weak, and so count for nothing under --as-needed.
-        command.arg("-Wl,--no-as-needed").arg("-L").arg(folder).args(names.map(|name| format!("-l:{name}")));
+        command.arg("-Wl,--no-as-needed").arg("-L").arg(folder).args(names.iter().map(|name| format!("-l:{name}")));
         command.args(rpath.map(|rpath| format!("-Wl,-rpath,{}", rpath.display())));
     }
     install(output, |new| succeed(command.arg("-ldl").arg("-o").arg(new)))

@@ -73,15 +73,16 @@ macro_rules! api_names {
 }
 
 #[test]
-fn the_gate_exports_the_hook_table_and_the_c_interface() {
+fn the_gate_exports_the_hook_table_the_c_interface_and_what_other_gates_look_for() {
     let api = rmcp_hooks::api!(api_names);
     let table = rmcp_hooks::HOOKS.iter().map(|hook| hook.name);
-    assert_eq!(Library::gate().exports(), names(&table.chain(api).collect::<Vec<_>>()));
+    let expected = table.chain(api).chain(["rmcp_next"]).collect::<Vec<_>>();
+    assert_eq!(Library::gate().exports(), names(&expected));
 }
 
 #[test]
 fn the_core_exports_its_one_function_and_what_the_runtimes_look_for_in_a_tool() {
-    let expected = ["rmcp_core_bind", "HSA_AMD_TOOL_PRIORITY", "OnLoad", "OnUnload", "rocprofiler_set_api_table"];
+    let expected = ["rmcp_core_target", "HSA_AMD_TOOL_PRIORITY", "OnLoad", "OnUnload", "rocprofiler_set_api_table"];
     assert_eq!(Library::core().exports(), names(&expected));
 }
 

@@ -1,67 +1,83 @@
 //! Where a slot of the gate leads.
 
 use crate::caller::{self, Who};
-use crate::resolve::{self, Copies};
+use crate::resolve::{self, Real};
 use crate::unnoticed::unnoticed;
 use crate::{api, hooks, machine, watch};
-use rmcp_hooks::Hook;
-use rmcp_hooks::gate::{CoreBind, Gate};
+use rmcp_hooks::{Hook, Policy};
+use rmcp_hooks::gate::{CoreTarget, Gate, Holds};
 use std::ffi::{CStr, c_char, c_void};
 use std::ptr::null_mut;
+use std::sync::atomic::{AtomicBool, Ordering};
+use tracing::info;
 
-/// What the gate calls. See [`CoreBind`].
+/// What the gate calls. See [`CoreTarget`].
 ///
 /// # Safety
-/// `gate` lives as long as the process, `symbol` is NUL-terminated, `keep` can be written.
+/// `gate` lives as long as the process, `symbol` is NUL-terminated, `holds` can be written.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn rmcp_core_bind(
+pub unsafe extern "C" fn rmcp_core_target(
     gate: *const Gate,
     symbol: *const c_char,
     caller: usize,
-    keep: *mut bool,
+    holds: *mut Holds,
 ) -> *mut c_void {
-    const _: CoreBind = rmcp_core_bind;
+    const _: CoreTarget = rmcp_core_target;
     // SAFETY: the caller's promise.
-    let (gate, symbol, keep) = unsafe { (&*gate, CStr::from_ptr(symbol), &mut *keep) };
+    let (gate, symbol, holds) = unsafe { (&*gate, CStr::from_ptr(symbol), &mut *holds) };
     if gate.size < size_of::<Gate>() {
         return null_mut();
     }
-    let (target, for_ever) = unnoticed(|| target(gate, symbol, caller)).unwrap_or((null_mut(), false));
-    *keep = for_ever;
+    let answer = unnoticed(|| target(gate, symbol, caller)).flatten();
+    let (target, for_which) = answer.unwrap_or((null_mut(), Holds::ForThisCall));
+    *holds = for_which;
     target
 }
 
-/// The function that a call of `symbol` from `address` goes to, and whether every later call goes there too.
-fn target(gate: &'static Gate, symbol: &CStr, address: usize) -> (*mut c_void, bool) {
+/// The function that a call of `symbol` from `address` goes to, and which other calls go there too. None: the gate finds it
+/// by itself.
+fn target(gate: &'static Gate, symbol: &CStr, address: usize) -> Option<(*mut c_void, Holds)> {
     let serves = caller::serves(gate);
     if let Some(function) = api::function(symbol) {
-        return (function, true);
+        return Some((function, Holds::ForAll));
     }
-    // The other gate finds the real function by itself.
     if !serves {
-        return (null_mut(), false);
+        return None;
     }
-    let Some(&hook) = Hook::ALL.iter().find(|hook| hook.info().symbol == symbol) else { return (null_mut(), false) };
-    let starts = symbol == resolve::STARTS;
-    if starts {
+    let hook = *Hook::ALL.iter().find(|hook| hook.info().symbol == symbol)?;
+    if hook == Hook::hsa_init {
         caller::starts(address);
     }
     let caller = caller::of(address);
     // The runtime can call while it holds locks of its own: nothing may be asked of it then.
     let machine = machine::detect(caller.who == Who::Program);
-    if machine.is_some_and(|machine| machine.active()) || watch::wants(hook) {
-        return (hooks::entry(hook), true);
-    }
-    // Inactive: straight to the real function, as long as that is the same one for every caller; else to the hook, which
-    // forwards to each one's own.
-    let copies = resolve::copies_of(hook.info().library);
-    if copies == Copies::Several && machine.is_some() {
-        if let Some(gate) = caller::GATE.get() {
-            (gate.release)();
+    let real = resolve::real(symbol, hook.info().library.file_prefix(), address, gate.next);
+    match real {
+        // No business of RMCP's, and straight to it, so that nothing of RMCP's is on the stack.
+        Some(real) if !real.of_runtime => {
+            report_other(symbol, &real);
+            Some((real.function, real.holds()))
         }
-        caller::several();
-        return (hooks::entry(hook), true);
+        _ if machine.is_some_and(machine::Machine::active) || watch::wants(hook) || hands_out(hook) => {
+            Some((hooks::entry(hook), Holds::ForAll))
+        }
+        _ => real.map(|real| (real.function, if machine.is_some() { real.holds() } else { Holds::ForThisCall })),
     }
-    let real = caller.real(hook);
-    (real, machine.is_some() && !real.is_null() && copies == Copies::One && !starts)
+}
+
+/// Whether it is one of the calls that hand out functions. What they find must be what the program was linked with, also
+/// where nothing is changed: a program may compare.
+fn hands_out(hook: Hook) -> bool {
+    matches!(hook.policy(), Policy::proc_address | Policy::entry_point)
+}
+
+/// Says once in a process that there are such functions.
+fn report_other(symbol: &CStr, real: &Real) {
+    static SAID: AtomicBool = AtomicBool::new(false);
+    if machine::known().is_none_or(|machine| !machine.active()) || SAID.swap(true, Ordering::Relaxed) {
+        return;
+    }
+    let module = resolve::module_of(real.function as usize);
+    let file = module.as_ref().map_or_else(Default::default, |module| module.path().to_string_lossy());
+    info!("{} of {file} is no runtime's function: such calls are left alone", symbol.to_string_lossy());
 }

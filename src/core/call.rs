@@ -65,23 +65,23 @@ pub struct Call<F, R> {
 }
 
 impl<F: Copy, R: Copy> Call<F, R> {
-    /// The call of `hook` that returns to `address`, on its way to what the caller links against; None when no loaded
-    /// library has the real function.
+    /// The call of `hook` that returns to `address`, on its way to what the caller links against. Err: that is no
+    /// runtime's, so the call is none of HIP or HSA and goes there as it is; or no loaded library has the function.
     #[inline]
-    pub fn enter(hook: Hook, address: usize) -> Option<Self> {
+    pub fn enter(hook: Hook, address: usize) -> Result<Self, Option<*mut c_void>> {
         if hook == Hook::hsa_init {
             caller::starts(address);
         }
         let caller = caller::of(address);
-        Self::to(hook, address, caller, caller, caller.real(hook))
+        Self::to(hook, address, caller, caller, caller.real(hook)?).ok_or(None)
     }
 
     /// The same on its way to what stood in the runtime's table.
     #[inline]
-    pub fn in_table(hook: Hook, address: usize) -> Option<Self> {
+    pub fn in_table(hook: Hook, address: usize) -> Result<Self, Option<*mut c_void>> {
         let caller = caller::of(address);
         let program = if caller.who == Who::Program { tables::past_the_gate(hook) } else { None };
-        Self::to(hook, address, caller, program.unwrap_or(caller), tables::original(hook))
+        Self::to(hook, address, caller, program.unwrap_or(caller), tables::original(hook)).ok_or(None)
     }
 
     #[inline]

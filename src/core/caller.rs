@@ -5,12 +5,12 @@
 
 use crate::machine::{self, RuleSet};
 use crate::pools::{self, Pool};
-use crate::resolve::{self, Copies, Module};
+use crate::resolve::{self, Module, Real};
 use crate::runtime::Runtime;
 use once_cell::race::{OnceBox, OnceRef};
 use rmcp_hooks::gate::Gate;
 use rmcp_hooks::{Hook, Library};
-use std::ffi::{CStr, CString, OsStr, c_void};
+use std::ffi::{CStr, CString, OsStr, c_char, c_void};
 use std::fmt::Display;
 use std::mem::transmute_copy;
 use std::os::unix::ffi::OsStrExt;
@@ -133,7 +133,7 @@ fn known(list: &'static AtomicPtr<Caller>, module: &Module) -> &'static Caller {
     }
     let who = if module.is_ours() {
         Who::Rmcp
-    } else if [Library::Hip, Library::Hsa].iter().any(|library| module.is(library.file_prefix())) {
+    } else if module.is_runtime() {
         Who::Runtime
     } else {
         Who::Program
@@ -159,7 +159,7 @@ pub fn starts(address: usize) {
     if [&CALLERS, &EXACTLY].into_iter().any(|list| find(list, |caller| caller.is(&module)).is_some()) {
         return;
     }
-    if resolve::copies_of(Library::Hip) == Copies::Several {
+    if resolve::copies() > 1 {
         several();
     }
     CALLERS.store(null_mut(), Ordering::Release);
@@ -210,26 +210,42 @@ impl Caller {
         }
     }
 
-    /// The real function behind `hook`, or null when no loaded library has it.
+    /// The runtime's function behind `hook`. Err: another that the caller means, which is of a library that may be unloaded
+    /// and is looked up each time; None when no loaded library has one.
     #[inline]
-    pub fn real(&self, hook: Hook) -> *mut c_void {
+    pub fn real(&self, hook: Hook) -> Result<*mut c_void, Option<*mut c_void>> {
         let known = self.real[hook as usize].load(Ordering::Acquire);
-        if known.is_null() { self.find(hook) } else { known }
+        if known.is_null() { self.find(hook) } else { Ok(known) }
+    }
+
+    /// Whether it means another function than a runtime's.
+    pub fn has_other(&self, hook: Hook) -> bool {
+        matches!(self.real(hook), Err(Some(_)))
     }
 
     #[cold]
-    fn find(&self, hook: Hook) -> *mut c_void {
-        let info = hook.info();
-        let found = self.lookup(info.library, info.symbol);
-        self.real[hook as usize].store(found, Ordering::Release);
-        found
+    fn find(&self, hook: Hook) -> Result<*mut c_void, Option<*mut c_void>> {
+        match self.search(hook.info().library, hook.info().symbol) {
+            Some(real) if real.of_runtime => {
+                self.real[hook as usize].store(real.function, Ordering::Release);
+                Ok(real.function)
+            }
+            other => Err(other.map(|other| other.function)),
+        }
+    }
+
+    fn search(&self, library: Library, symbol: &CStr) -> Option<Real> {
+        /// A core that ROCr loaded as its tool has no gate, and nothing of its own in the global scope.
+        extern "C" fn nothing(_: *const c_char) -> *mut c_void {
+            null_mut()
+        }
+        let next = GATE.get().map_or(nothing as resolve::Next, |gate| gate.next);
+        resolve::real(symbol, library.file_prefix(), self.start, next)
     }
 
     /// Any function of a runtime, as this caller means it; null when no loaded library has it.
     pub fn lookup(&self, library: Library, symbol: &CStr) -> *mut c_void {
-        // SAFETY: the gate's function takes a NUL-terminated name.
-        let next = GATE.get().map_or(null_mut(), |gate| unsafe { (gate.next)(symbol.as_ptr()) });
-        resolve::real(symbol, library.file_prefix(), self.start, next)
+        self.search(library, symbol).map_or(null_mut(), |real| real.function)
     }
 
     /// The same as a typed function.

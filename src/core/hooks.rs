@@ -5,10 +5,11 @@
 #![allow(non_snake_case)] // modules are named after their functions
 
 use crate::call::Call;
-use crate::{policies, watch};
+use crate::{caller, policies, watch};
 use rmcp_hooks::{Argument, HipError, HipExtent, Hook, HsaPool, HsaStatus, PropertiesR0000, PropertiesR0600};
 use std::arch::naked_asm;
 use std::ffi::{c_char, c_void};
+use std::mem::transmute;
 
 /// Runs a call by its policy, which is given what stands in brackets in the table and the way to forward the call, or all
 /// arguments.
@@ -32,9 +33,11 @@ macro_rules! entries {
                 use super::*;
 
                 type Real = unsafe extern "C" fn($($ty),*) -> $ret;
+                /// A function of that name which is none of HIP or HSA, and may throw.
+                type Other = unsafe extern "C-unwind" fn($($ty),*) -> $ret;
 
-                extern "C" fn hook<const IN_TABLE: bool, const WATCHED: bool>($($arg: $ty,)* caller: usize) -> $ret {
-                    if WATCHED {
+                extern "C-unwind" fn hook<const IN_TABLE: bool, const WATCHED: bool>($($arg: $ty,)* caller: usize) -> $ret {
+                    if WATCHED && (IN_TABLE || !caller::of(caller).has_other(Hook::$name)) {
                         let call = || hook::<IN_TABLE, false>($($arg,)* caller);
                         return watch::report(Hook::$name, caller, &[$($arg.word()),*], call);
                     }
@@ -42,8 +45,10 @@ macro_rules! entries {
                     let forward = |real: Real| unsafe { real($($arg),*) };
                     let enter = const { if IN_TABLE { Call::<Real, $ret>::in_table } else { Call::enter } };
                     match enter(Hook::$name, caller) {
-                        Some(call) => apply!($policy $([$size])?, call, forward, ($($arg),*)),
-                        None => Hook::$name.info().library.missing() as $ret,
+                        Ok(call) => apply!($policy $([$size])?, call, forward, ($($arg),*)),
+                        // SAFETY: what bears a function's name is called as that function.
+                        Err(Some(other)) => unsafe { transmute::<*mut c_void, Other>(other)($($arg),*) },
+                        Err(None) => Hook::$name.info().library.missing() as $ret,
                     }
                 }
 

@@ -17,6 +17,8 @@ mod hip_table;
 mod hooks;
 mod hsa_table;
 mod imports;
+#[path = "../gate/link_map.rs"]
+mod link_map;
 mod log;
 mod machine;
 mod policies;
@@ -28,7 +30,7 @@ mod process;
 mod resolve;
 mod runtime;
 #[cfg(test)]
-mod slots_model;
+mod sites_model;
 mod tables;
 mod trace;
 mod unnoticed;

@@ -7,18 +7,18 @@
 #![no_std]
 #![allow(non_upper_case_globals, non_snake_case)] // slots and stubs are named after their functions
 
+mod link_map;
 mod process;
 mod resolve;
-mod slots;
+mod sites;
 
 use core::arch::{asm, global_asm, naked_asm};
 use core::ffi::{CStr, c_char, c_int, c_void};
 use core::ptr::null_mut;
-use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, Ordering};
-use resolve::Copies;
-use rmcp_hooks::gate::{CORE_BIND, CORE_FILE, CoreBind, Gate};
-use rmcp_hooks::{Hook, Library};
-use slots::Slots;
+use core::sync::atomic::{AtomicPtr, AtomicU64, AtomicUsize, Ordering};
+use rmcp_hooks::Library;
+use rmcp_hooks::gate::{CORE_FILE, CORE_TARGET, CoreTarget, Gate, Holds, NEXT};
+use sites::Sites;
 
 /// An export, its slot, and the stub that the slot leads to until it is bound.
 macro_rules! trampoline {
@@ -57,8 +57,6 @@ macro_rules! trampoline {
 macro_rules! hook_exports {
     ($( $library:ident fn $name:ident $arguments:tt -> $result:ty => $policy:ident $([$size:expr])?; )*) => {
         $( trampoline!($name, Some(Library::$library)); )*
-
-        static HOOKS: [&Export; Hook::ALL.len()] = [$( &$name::EXPORT ),*];
     };
 }
 rmcp_hooks::hooks!(hook_exports);
@@ -101,24 +99,60 @@ extern "C" fn bind_and_jump() {
     )
 }
 
-/// Where this call goes, and, when that holds for every call, the slot from now on. Never null; errno is kept.
+/// The calls whose target is not every caller's; null until there is one.
+static SITES: AtomicPtr<Sites<4096>> = AtomicPtr::new(null_mut());
+
+fn sites() -> Option<&'static Sites<4096>> {
+    // SAFETY: what `map_sites` stores stays mapped.
+    unsafe { SITES.load(Ordering::Acquire).as_ref() }
+}
+
+/// Maps the table. None without memory.
+#[cold]
+fn map_sites() -> Option<&'static Sites<4096>> {
+    const SIZE: usize = size_of::<Sites<4096>>();
+    let (access, kind) = (libc::PROT_READ | libc::PROT_WRITE, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS);
+    // SAFETY: asks for new memory.
+    let new = unsafe { libc::mmap(null_mut(), SIZE, access, kind, -1, 0) };
+    // Its zeros are an empty table.
+    if new != libc::MAP_FAILED
+        && SITES.compare_exchange(null_mut(), new.cast(), Ordering::AcqRel, Ordering::Acquire).is_err()
+    {
+        // SAFETY: another thread's is in its place, and nobody has seen this one.
+        unsafe { libc::munmap(new, SIZE) };
+    }
+    sites()
+}
+
+/// Where this call goes; notes for which others that holds. Never null; errno is kept.
 extern "C" fn bind(export: &Export, caller: usize) -> *mut c_void {
+    let slot = (&raw const export.slot).addr();
+    if let Some(target) = sites().and_then(|sites| sites.find(slot, caller)) {
+        return target;
+    }
     // SAFETY: the C library's errno of this thread.
     let errno = unsafe { libc::__errno_location() };
     // SAFETY: as above.
     let saved = unsafe { *errno };
-    let target = SLOTS.bind(&export.slot, export.unbound as *mut c_void, || {
-        let found = if has_loader() { ask_core(export, caller).or_else(|| without_core(export, caller)) } else { None };
-        found.unwrap_or_else(|| {
-            let answer: extern "C" fn() -> c_int = match export.library {
-                Some(Library::Hip) => missing_hip,
-                Some(Library::Hsa) => missing_hsa,
-                None => missing_api,
-            };
-            // Not kept: the library may be loaded later.
-            (answer as *mut c_void, false)
-        })
+    let found = if has_loader() { ask_core(export, caller).or_else(|| without_core(export, caller)) } else { None };
+    let (target, holds) = found.unwrap_or_else(|| {
+        let answer: extern "C" fn() -> c_int = match export.library {
+            Some(Library::Hip) => missing_hip,
+            Some(Library::Hsa) => missing_hsa,
+            None => missing_api,
+        };
+        // The library may be loaded later.
+        (answer as *mut c_void, Holds::ForThisCall)
     });
+    match holds {
+        Holds::ForThisCall => {}
+        Holds::ForTheSite => {
+            if let Some(sites) = sites().or_else(map_sites) {
+                sites.note(slot, caller, target);
+            }
+        }
+        Holds::ForAll => export.slot.store(target, Ordering::Release),
+    }
     // SAFETY: as above.
     unsafe { *errno = saved };
     target
@@ -136,27 +170,20 @@ fn has_loader() -> bool {
     dlsym != 0
 }
 
-static SLOTS: Slots = Slots { released: AtomicBool::new(false) };
-
-/// See [`Gate::release`].
-extern "C" fn release() {
-    SLOTS.release(HOOKS.iter().map(|export| (&export.slot, export.unbound as *mut c_void)));
-}
-
-fn ask_core(export: &Export, caller: usize) -> Option<(*mut c_void, bool)> {
-    static GATE: Gate = Gate { size: size_of::<Gate>(), next, release };
-    let bind = core_bind()?;
-    let mut keep = false;
-    // SAFETY: `bind` is the core's export of this type; the arguments live for the call.
-    let target = unsafe { bind(&GATE, export.symbol.as_ptr(), caller, &mut keep) };
-    (!target.is_null()).then_some((target, keep))
+fn ask_core(export: &Export, caller: usize) -> Option<(*mut c_void, Holds)> {
+    static GATE: Gate = Gate { size: size_of::<Gate>(), next: behind_gates };
+    let target_of = core_target()?;
+    let mut holds = Holds::ForThisCall;
+    // SAFETY: `target_of` is the core's export of this type; the arguments live for the call.
+    let target = unsafe { target_of(&GATE, export.symbol.as_ptr(), caller, &mut holds) };
+    (!target.is_null()).then_some((target, holds))
 }
 
 /// The core's entry: null until tried; its own address when there is none to be had.
 static CORE: AtomicPtr<c_void> = AtomicPtr::new(null_mut());
 
 /// The core's entry, loaded on first use. None in a setuid program, and when the core cannot be loaded.
-fn core_bind() -> Option<CoreBind> {
+fn core_target() -> Option<CoreTarget> {
     let none = (&raw const CORE).cast_mut().cast();
 
     let mut core = CORE.load(Ordering::Acquire);
@@ -170,8 +197,8 @@ fn core_bind() -> Option<CoreBind> {
         }
         CORE.store(core, Ordering::Release);
     }
-    // SAFETY: anything but `none` is what dlsym found for CORE_BIND, whose type this is.
-    (core != none).then(|| unsafe { core::mem::transmute::<*mut c_void, CoreBind>(core) })
+    // SAFETY: anything but `none` is what dlsym found for CORE_TARGET, whose type this is.
+    (core != none).then(|| unsafe { core::mem::transmute::<*mut c_void, CoreTarget>(core) })
 }
 
 /// Whether this process was forked while another thread of its parent was loading the core: then it has half of one, and
@@ -192,7 +219,7 @@ fn load_core() -> *mut c_void {
         if core.is_null() {
             core = open_core_behind_link();
         }
-        if core.is_null() { null_mut() } else { libc::dlsym(core, CORE_BIND.as_ptr()) }
+        if core.is_null() { null_mut() } else { libc::dlsym(core, CORE_TARGET.as_ptr()) }
     }
 }
 
@@ -221,17 +248,29 @@ fn open_core_behind_link() -> *mut c_void {
     }
 }
 
-/// The real function, found by the gate alone: kept while there is but one copy of the library to choose from.
-fn without_core(export: &Export, caller: usize) -> Option<(*mut c_void, bool)> {
-    let library = export.library?;
-    // SAFETY: the symbol is NUL-terminated.
-    let behind = unsafe { next(export.symbol.as_ptr()) };
-    let target = resolve::real(export.symbol, library.file_prefix(), caller, behind);
-    let copies = if cut_off() { Copies::Unknown } else { resolve::copies_of(library) };
-    if copies == Copies::Several {
-        release();
+/// The real function, found by the gate alone.
+fn without_core(export: &Export, caller: usize) -> Option<(*mut c_void, Holds)> {
+    let real = resolve::real(export.symbol, export.library?.file_prefix(), caller, behind_gates)?;
+    Some((real.function, real.holds()))
+}
+
+/// For other gates: a process has two that has one by LD_PRELOAD and one through /etc/ld.so.preload. A reference to this name
+/// would lead to the first gate's.
+#[unsafe(no_mangle)]
+unsafe extern "C" fn rmcp_next(symbol: *const c_char) -> *mut c_void {
+    // SAFETY: the caller's promise.
+    unsafe { behind_gates(symbol) }
+}
+
+/// The definition of `symbol` that stands behind this gate in the global scope, and behind any other there.
+unsafe extern "C" fn behind_gates(symbol: *const c_char) -> *mut c_void {
+    // SAFETY: the caller's promise, and a name of our own.
+    let (found, gate) = unsafe { (next(symbol), next(NEXT.as_ptr())) };
+    if gate.is_null() || !resolve::module_of(found.addr()).is_some_and(|module| module.is_ours()) {
+        return found;
     }
-    (!target.is_null()).then(|| (target, copies == Copies::One && export.symbol != resolve::STARTS))
+    // SAFETY: only gates have a function of that name, whose type is this one's.
+    unsafe { core::mem::transmute::<*mut c_void, resolve::Next>(gate)(symbol) }
 }
 
 /// `dlsym(RTLD_NEXT, symbol)`: the definition behind the gate in the global scope. dlsym tells the scope from its return

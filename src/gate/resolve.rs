@@ -1,14 +1,16 @@
-//! Finding the real function behind a hook, without ever loading a library.
+//! Finding the function that a call goes to, without ever loading a library.
 //!
-//! The core compiles this file too. The rules are those of `docs/how-it-works.md`: the copy of the runtime that the
-//! caller itself links against, another interposer before it, and never a function of our own.
+//! The core compiles this file too. The rule is that of `docs/how-it-works.md`: the function that the caller would be bound
+//! to without the gate, and never one of our own.
 
+use crate::link_map::{LinkMap, Origin};
 use crate::process;
 use core::ffi::{CStr, c_char, c_int, c_ulonglong, c_void};
 use core::mem::{MaybeUninit, transmute};
 use core::ptr::{null, null_mut};
 use core::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
-use rmcp_hooks::{Hook, Library};
+use rmcp_hooks::Library;
+use rmcp_hooks::gate::Holds;
 
 /// One object of the process, as the loader names it.
 #[derive(Clone, Copy)]
@@ -45,6 +47,11 @@ impl Module {
         self.file_name().starts_with(prefix.as_bytes())
     }
 
+    /// Whether it is a copy of one of the runtimes.
+    pub fn is_runtime(&self) -> bool {
+        [Library::Hip, Library::Hsa].iter().any(|library| self.is(library.file_prefix()))
+    }
+
     /// Whether it is the gate or the core.
     pub fn is_ours(&self) -> bool {
         self.is("librmcp.") || self.is("librmcp_core.")
@@ -61,7 +68,7 @@ impl Module {
         }
     }
 
-    /// What this object, and then its dependencies in order, define as `symbol`.
+    /// What this object, and then what came with it, define as `symbol`.
     pub fn lookup(&self, symbol: &CStr) -> *mut c_void {
         let handle = self.open(0);
         // A null handle means RTLD_DEFAULT to dlsym: the gate would find itself.
@@ -114,14 +121,6 @@ fn each_module<F: FnMut(Module) -> bool>(mut visit: F) {
     unsafe { libc::dl_iterate_phdr(Some(step::<F>), (&raw mut visit).cast()) };
 }
 
-/// The head of struct link_map, which is the same for ever. (link.h)
-#[repr(C)]
-struct LinkMap {
-    address: usize,
-    name: *const c_char,
-    dynamic: *const c_void,
-}
-
 /// struct dl_find_object of glibc, as on x86-64. (dlfcn.h)
 #[repr(C)]
 pub struct Found {
@@ -169,7 +168,7 @@ pub fn module_of(address: usize) -> Option<Module> {
     unsafe {
         let found = found.assume_init();
         let map = &*found.link_map;
-        Some(Module { name: map.name, start: found.start, end: found.end, dynamic: map.dynamic })
+        Some(Module { name: map.name, start: found.start, end: found.end, dynamic: map.dynamic.cast() })
     }
 }
 
@@ -195,39 +194,20 @@ pub fn first_copy(prefix: &str) -> Option<Module> {
     first
 }
 
-/// How many copies of the runtime there are to choose from.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Copies {
-    /// One of the library in question, and no more than one of the other.
-    One,
-    /// At least two of a library: what is right for one caller may be wrong for another, now and for ever.
-    Several,
-    /// None of the library in question; or nobody can tell.
-    Unknown,
-}
-
-/// What every copy of libamdhip64 calls before it does anything else, and every program that speaks HSA. Its slot is never
-/// bound to a real function, so that a new copy is noticed.
-pub const STARTS: &CStr = Hook::hsa_init.info().symbol;
-
-/// The copies now. A child of the process that was the first to count cannot tell: counting takes the lock of
-/// `module_of`'s comment.
-pub fn copies_of(library: Library) -> Copies {
-    static FIRST: AtomicU64 = AtomicU64::new(0);
-    if is_anothers(&FIRST) {
-        return Copies::Unknown;
-    }
-    let (mut hip, mut hsa) = (0, 0);
-    each_module(|module| {
-        hip += i32::from(module.is(Library::Hip.file_prefix()));
-        hsa += i32::from(module.is(Library::Hsa.file_prefix()));
-        false
-    });
-    match (hip, hsa, library) {
-        (2.., _, _) | (_, 2.., _) => Copies::Several,
-        (1, _, Library::Hip) | (_, 1, Library::Hsa) => Copies::One,
-        _ => Copies::Unknown,
-    }
+/// How many copies of libamdhip64, or of libhsa-runtime64, are loaded: whichever has more.
+///
+/// Takes the lock of [`module_of`]'s comment.
+#[allow(dead_code)] // the gate looks at nothing but the caller
+pub fn copies() -> usize {
+    let count = |library: Library| {
+        let mut count = 0;
+        each_module(|module| {
+            count += usize::from(module.is(library.file_prefix()));
+            false
+        });
+        count
+    };
+    count(Library::Hip).max(count(Library::Hsa))
 }
 
 /// Whether another process, which this one was forked from, was here before; otherwise notes that this one was.
@@ -237,33 +217,89 @@ pub fn is_anothers(first: &AtomicU64) -> bool {
     before.is_err_and(|first| first != process)
 }
 
-/// The function that `symbol` means to the code at `caller`, pinned; null when no loaded object has it.
-///
-/// `next` is what `dlsym(RTLD_NEXT)` says to the gate: the global scope behind it.
-pub fn real(symbol: &CStr, prefix: &str, caller: usize, next: *mut c_void) -> *mut c_void {
-    let foreign = |found: *mut c_void| module_of(found as usize).filter(|module| !found.is_null() && !module.is_ours());
-    // Another interposer in the global scope comes before any runtime: it forwards to one itself.
-    let next_module = foreign(next);
-    let interposer = next_module.filter(|module| !module.is(prefix)).map(|module| (next, module));
+/// A function that a call goes to.
+#[derive(Clone, Copy)]
+pub struct Real {
+    pub function: *mut c_void,
+    /// Whether it is a runtime's, by its file's name. Then it stays mapped for the life of the process.
+    pub of_runtime: bool,
+    /// Whether every caller gets it, whatever is loaded later.
+    pub for_all: bool,
+}
 
-    let callers_own = || {
-        let own = module_of(caller)?;
-        let found = own.lookup(symbol);
-        // What is no runtime and has the function itself is an interposer before us: it has called the next one.
-        let other = |module: &Module| module.start != own.start || own.is(prefix);
-        foreign(found).filter(other).map(|module| (found, module))
-    };
-    let first_copys = || {
-        let found = first_copy(prefix)?.lookup(symbol);
-        foreign(found).map(|module| (found, module))
-    };
-    let answer =
-        interposer.or_else(callers_own).or_else(|| next_module.map(|module| (next, module))).or_else(first_copys);
-    match answer {
-        Some((function, module)) => {
-            module.pin();
-            function
+impl Real {
+    /// Which calls it serves. The function of a library that may be unloaded is never kept.
+    pub fn holds(&self) -> Holds {
+        match (self.for_all, self.of_runtime) {
+            (true, _) => Holds::ForAll,
+            (false, true) => Holds::ForTheSite,
+            (false, false) => Holds::ForThisCall,
         }
-        None => null_mut(),
     }
+}
+
+/// See [`rmcp_hooks::gate::Gate::next`].
+pub type Next = unsafe extern "C" fn(symbol: *const c_char) -> *mut c_void;
+
+/// The function that `symbol` means to the code at `caller`: the one that it would be bound to without the gate, and where
+/// there is none such, that of the first runtime whose file name begins with `prefix`.
+///
+/// An object that was there when the program started sees the global scope alone. One that came by dlopen sees what was
+/// global before it, then what came with it, then what became global after it.
+pub fn real(symbol: &CStr, prefix: &str, caller: usize, next: Next) -> Option<Real> {
+    let foreign = |found: *mut c_void| {
+        let module = module_of(found as usize).filter(|module| !found.is_null() && !module.is_ours())?;
+        Some((found, module))
+    };
+    // SAFETY: the symbol is NUL-terminated.
+    let global = foreign(unsafe { next(symbol.as_ptr()) });
+    let own = module_of(caller);
+    let scopes = undisturbed(|| {
+        let global = global.and_then(|(_, module)| LinkMap::of(&module));
+        let caller = own.and_then(|own| LinkMap::of(&own)).map(Origin::of);
+        Some(Scopes {
+            global_is_for_all: global.is_some_and(|global| Origin::of(global).at_start),
+            global_comes_first: match (&caller, global) {
+                (Some(caller), Some(global)) => caller.at_start || global.is_before(caller.root),
+                _ => true,
+            },
+            root: caller.filter(|caller| !caller.at_start).map(|caller| caller.root.module()),
+        })
+    });
+    let scopes = scopes.unwrap_or(Scopes { global_is_for_all: false, global_comes_first: true, root: None });
+    let local = || foreign(scopes.root?.lookup(symbol));
+    let found = if scopes.global_comes_first { global.or_else(local) } else { local().or(global) };
+    let first_copys = || foreign(first_copy(prefix)?.lookup(symbol));
+    let (function, module) = found.or_else(first_copys)?;
+    let of_runtime = module.is_runtime();
+    if of_runtime {
+        module.pin();
+    }
+    let for_all = scopes.global_is_for_all && global.is_some_and(|(global, _)| global == function);
+    Some(Real { function, of_runtime, for_all })
+}
+
+/// Where a caller's functions are looked for.
+struct Scopes {
+    /// Whether what the gate finds behind itself was there when the program started.
+    global_is_for_all: bool,
+    /// Whether it comes before what was loaded with the caller.
+    global_comes_first: bool,
+    /// The object whose loading brought the caller; None for one that was there when the program started.
+    root: Option<Module>,
+}
+
+/// Runs `look` while no object can be unloaded. A child of the process that was the first here goes without the lock, which
+/// may be held for ever there: the thread that unloads is its parent's.
+fn undisturbed<T>(look: impl Fn() -> Option<T>) -> Option<T> {
+    static FIRST: AtomicU64 = AtomicU64::new(0);
+    if is_anothers(&FIRST) {
+        return look();
+    }
+    let mut answer = None;
+    each_module(|_| {
+        answer = look();
+        true
+    });
+    answer
 }

@@ -5,8 +5,10 @@ use core::ffi::{CStr, c_char, c_void};
 
 /// The core's file, found beside the gate: the loader puts the gate's own folder for `$ORIGIN`.
 pub const CORE_FILE: &CStr = c"$ORIGIN/librmcp_core.so";
-/// The core's function that the gate calls; its type is [`CoreBind`].
-pub const CORE_BIND: &CStr = c"rmcp_core_bind";
+/// The core's function that the gate calls; its type is [`CoreTarget`].
+pub const CORE_TARGET: &CStr = c"rmcp_core_target";
+/// The gate's export that other gates look for: [`Gate::next`].
+pub const NEXT: &CStr = c"rmcp_next";
 
 /// Where `rmcp enable --system` installs gates and cores, a folder for each version.
 pub const SYSTEM_TREE: &str = "/usr/lib/rmcp/system";
@@ -22,14 +24,23 @@ pub fn is_system_wide(path: &[u8]) -> bool {
 pub struct Gate {
     /// Size of this struct in the gate, in bytes.
     pub size: usize,
-    /// `dlsym(RTLD_NEXT, symbol)` as seen from the gate's place in the global scope.
+    /// `dlsym(RTLD_NEXT, symbol)` as seen from the gate's place in the global scope, past any other gate.
     pub next: unsafe extern "C" fn(symbol: *const c_char) -> *mut c_void,
-    /// Lets every hook's slot lead to the binder again: what it was bound to holds for one copy of the runtime, and now
-    /// there are several. Does so once.
-    pub release: extern "C" fn(),
 }
 
-/// Asks for the function that calls of `symbol` shall go to; `caller` is the address that the present call returns
-/// to. Writes whether the answer holds for every later call. Null: the core cannot tell.
-pub type CoreBind =
-    unsafe extern "C" fn(gate: *const Gate, symbol: *const c_char, caller: usize, keep: *mut bool) -> *mut c_void;
+/// Which calls of a function the core's answer holds for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u32)]
+pub enum Holds {
+    /// This one.
+    ForThisCall,
+    /// All that return to the same address.
+    ForTheSite,
+    /// All.
+    ForAll,
+}
+
+/// Asks for the function that a call of `symbol` shall go to; `caller` is the address that the call returns to. Writes
+/// which other calls the answer holds for. Null: the core cannot tell.
+pub type CoreTarget =
+    unsafe extern "C" fn(gate: *const Gate, symbol: *const c_char, caller: usize, holds: *mut Holds) -> *mut c_void;

@@ -53,17 +53,15 @@ fn host(copy: &str, flags: &str) -> String {
 }
 
 #[test]
-fn a_copy_that_starts_after_a_function_was_bound_is_reached_by_its_own_program_from_then_on() {
+fn a_copy_that_is_loaded_after_a_function_was_called_is_reached_by_its_own_program_before_it_starts_and_after() {
     let stubs = Stubs::get();
     let load = format!("--local={}", stubs.wheel_client().display());
     let commands =
         format!("@0 hipHostMalloc=0 {load} @1 hipHostMalloc=0 inside:hsa_init hipHostMalloc=0 @0 hipHostMalloc=0");
-    // Where RMCP is inactive the function is bound to the first copy, which it also reaches from the second program until
-    // the second copy calls hsa_init.
-    for (target, flags, early) in [("gfx1010", NON_COHERENT, BUNDLED), ("gfx1100", "0x0", SYSTEM)] {
+    for (target, flags) in [("gfx1010", NON_COHERENT), ("gfx1100", "0x0")] {
         let report = Process::loading(&[("local", stubs.client())]).gpus(&[target]).run(&commands);
         let [first, second, _start, third, fourth] = report.lines.as_slice() else { panic!("{report:?}") };
-        let expected = [SYSTEM, early, BUNDLED, SYSTEM].map(|copy| host(copy, flags));
+        let expected = [SYSTEM, BUNDLED, BUNDLED, SYSTEM].map(|copy| host(copy, flags));
         assert_eq!([first, second, third, fourth], expected.each_ref(), "{target}");
     }
 }
@@ -76,10 +74,12 @@ fn the_same_holds_without_a_core() {
     let stubs = Stubs::get();
     let load = format!("--local={}", stubs.wheel_client().display());
     let process = Process::loading(&[("local", stubs.client())]).gate(&gate);
-    let report =
-        process.run(&format!("@0 hipHostMalloc=0 {load} @1 inside:hsa_init hipHostMalloc=0 @0 hipHostMalloc=0"));
-    let [first, _start, second, third] = report.lines.as_slice() else { panic!("{report:?}") };
-    assert_eq!([first, second, third], [SYSTEM, BUNDLED, SYSTEM].map(|copy| host(copy, "0x0")).each_ref());
+    let report = process.run(&format!(
+        "@0 hipHostMalloc=0 {load} @1 hipHostMalloc=0 inside:hsa_init hipHostMalloc=0 @0 hipHostMalloc=0"
+    ));
+    let [first, second, _start, third, fourth] = report.lines.as_slice() else { panic!("{report:?}") };
+    let expected = [SYSTEM, BUNDLED, BUNDLED, SYSTEM].map(|copy| host(copy, "0x0"));
+    assert_eq!([first, second, third, fourth], expected.each_ref());
 }
 
 #[test]

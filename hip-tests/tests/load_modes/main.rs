@@ -8,6 +8,7 @@ mod copies;
 mod life;
 mod links;
 mod machine;
+mod own;
 mod process;
 mod ways;
 

@@ -47,7 +47,8 @@ impl Process {
         process
     }
 
-    fn of(program: PathBuf) -> Process {
+    /// This program.
+    pub fn of(program: PathBuf) -> Process {
         let build = Build::find().unwrap_or_else(|error| panic!("{error:#}"));
         let (arguments, before, environment) = (Vec::new(), Vec::new(), Vec::new());
         let process = Process { program, arguments, before, preload: vec![build.gate()], environment };
@@ -87,6 +88,18 @@ impl Process {
     /// With this file in RMCP's place.
     pub fn gate(mut self, gate: &Path) -> Process {
         self.preload[0] = gate.into();
+        self
+    }
+
+    /// Without RMCP.
+    pub fn bare(mut self) -> Process {
+        self.preload.remove(0);
+        self
+    }
+
+    /// With a second gate, as a process has that LD_PRELOAD and /etc/ld.so.preload both give one.
+    pub fn gate_again(mut self, gate: &Path) -> Process {
+        self.preload.push(gate.into());
         self
     }
 

@@ -67,10 +67,7 @@ fn by_host_malloc<F: Copy>(
     given: u32,
     reason: Reason,
 ) -> Option<HipError> {
-    let host_malloc = call.caller.real(Hook::hipHostMalloc);
-    if host_malloc.is_null() {
-        return None;
-    }
+    let host_malloc = call.caller.real(Hook::hipHostMalloc).ok()?;
     // SAFETY: the hook table gives hipHostMalloc this type.
     let host_malloc = unsafe { std::mem::transmute::<*mut c_void, WithFlags>(host_malloc) };
     let status = call.rewrite(Given::Flags(given), |_| with_flags(host_malloc, ptr, size, given));

@@ -134,7 +134,7 @@ fn hand_out_hook<F: Copy>(call: &HipCall<F>, symbol: *const c_char, function: Ad
     }
     // SAFETY: the runtime returned success for this name and wrote the function.
     let (name, found) = unsafe { (CStr::from_ptr(symbol).to_bytes(), *function) };
-    let same = |hook: &&Hook| hook.info().name.as_bytes().starts_with(name) && call.caller.real(**hook) == found;
+    let same = |hook: &&Hook| hook.info().name.as_bytes().starts_with(name) && call.caller.real(**hook) == Ok(found);
     if let Some(export) = Hook::ALL.iter().find(same).and_then(|&hook| caller::export(hook)) {
         // SAFETY: as above.
         unsafe { *function = export };
