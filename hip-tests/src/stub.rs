@@ -106,6 +106,11 @@ impl Stubs {
         self.root.join("libinterposer.so")
     }
 
+    /// A library that says so when it is loaded, to lie where RMCP's core is looked for.
+    pub fn hostile(&self) -> PathBuf {
+        self.root.join("libhostile.so")
+    }
+
     /// A C library with nothing in it.
     pub fn empty(&self) -> PathBuf {
         self.root.join("libempty.so")
@@ -178,6 +183,7 @@ impl Stubs {
         compile(&stubs.wrapping_client(), &["client.c", "interposer.c"], Some(system))?;
         compile(&stubs.program_of_wrapping_client(), &["main.c"], Some(wrapper))?;
         compile(&stubs.interposer(), &["interposer.c"], None)?;
+        compile(&stubs.hostile(), &["hostile.c"], None)?;
         compile(&stubs.empty(), &["empty.c"], None)?;
         Ok(stubs)
     }

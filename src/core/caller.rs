@@ -14,7 +14,7 @@ use std::ffi::{CStr, CString, OsStr, c_char, c_void};
 use std::fmt::Display;
 use std::mem::transmute_copy;
 use std::os::unix::ffi::OsStrExt;
-use std::ptr::{self, null_mut};
+use std::ptr::null_mut;
 use std::sync::atomic::{AtomicBool, AtomicPtr, Ordering};
 
 /// One object that calls hooked functions. Never freed: hooks hold on to it without counting.
@@ -59,27 +59,14 @@ static EXACT: AtomicBool = AtomicBool::new(false);
 /// Stands for code outside every loaded object, such as generated code: the program's.
 static OUTSIDE: Caller = Caller::new(0, 0, c"", Who::Program);
 
-/// The gate of this process that is served, which lends its place in the global scope.
+/// The gate of this process, which lends its place in the global scope.
 pub static GATE: OnceRef<'static, Gate> = OnceRef::new();
 
-/// The gate that the program's calls meet first.
-pub fn first_gate() -> Option<Module> {
+/// The gate that the program's calls meet first. It need not have asked yet: ROCr may have loaded the core.
+pub fn gate() -> Option<Module> {
     // SAFETY: a NUL-terminated name. The global scope is that of the program's own calls.
     let export = unsafe { libc::dlsym(libc::RTLD_DEFAULT, c"rmcp_version".as_ptr()) };
     resolve::module_of(export as usize).filter(Module::is_ours)
-}
-
-/// Whether `gate` is the one that the core serves. There can be two, by LD_PRELOAD and through /etc/ld.so.preload, and the
-/// loader gives both one core, which it knows by the name that they ask for. A call that has met the first gate must not be
-/// hooked at the second.
-pub fn serves(gate: &'static Gate) -> bool {
-    if GATE.get().is_none() {
-        let gates = resolve::module_of(&raw const *gate as usize);
-        if first_gate().is_none_or(|first| gates.is_some_and(|gate| gate.start == first.start)) {
-            let _ = GATE.set(gate);
-        }
-    }
-    GATE.get().is_some_and(|serving| ptr::eq(serving, gate))
 }
 
 /// The gate's own export of `hook`, for those who ask for its address.

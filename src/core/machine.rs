@@ -193,7 +193,7 @@ fn look(may_probe: bool) -> Option<Machine> {
     if options::is_disabled(disabled.as_ref().map(|value| value.as_encoded_bytes())) {
         return Some(Machine::inactive("RMCP_DISABLE is set"));
     }
-    let system = caller::first_gate().is_some_and(|gate| is_system_wide(gate.path().to_bytes()));
+    let system = caller::gate().is_some_and(|gate| is_system_wide(gate.path().to_bytes()));
     // SAFETY: takes nothing and cannot fail.
     let user = unsafe { libc::geteuid() };
     let loaded = Options::load(&Sources { system, ..Sources::from_process(user) });

@@ -1,13 +1,14 @@
 //! librmcp.so: the gate that a preloaded process maps.
 //!
 //! Every export is one jump through a slot. A slot first leads to the binder, which loads `librmcp_core.so` from the
-//! gate's own folder and asks it where the slot shall lead from now on: to the core's hook, or straight to the real
+//! gate's own folder and asks it where the call goes, and which later ones: to the core's hook, or straight to the real
 //! function. Nothing runs before the first call: no constructor, no thread-local, no allocation; `libc.so.6` is the
 //! only library needed. Whatever goes wrong, the call reaches the real function unchanged.
 #![no_std]
 #![allow(non_upper_case_globals, non_snake_case)] // slots and stubs are named after their functions
 
 mod link_map;
+mod load;
 mod process;
 mod resolve;
 mod sites;
@@ -17,7 +18,7 @@ use core::ffi::{CStr, c_char, c_int, c_void};
 use core::ptr::null_mut;
 use core::sync::atomic::{AtomicPtr, AtomicU64, AtomicUsize, Ordering};
 use rmcp_hooks::Library;
-use rmcp_hooks::gate::{CORE_FILE, CORE_TARGET, CoreTarget, Gate, Holds, NEXT};
+use rmcp_hooks::gate::{CoreTarget, Gate, Holds, NEXT};
 use sites::Sites;
 
 /// An export, its slot, and the stub that the slot leads to until it is bound.
@@ -191,7 +192,7 @@ fn core_target() -> Option<CoreTarget> {
         if cut_off() {
             return None;
         }
-        core = load_core();
+        core = load::core_target();
         if core.is_null() {
             core = none;
         }
@@ -209,53 +210,13 @@ fn cut_off() -> bool {
     CORE.load(Ordering::Acquire).is_null() && resolve::is_anothers(&LOADER)
 }
 
-fn load_core() -> *mut c_void {
-    // SAFETY: plain loader calls with NUL-terminated names; threads that meet here load the same object.
-    unsafe {
-        if libc::getauxval(libc::AT_SECURE) != 0 {
-            return null_mut();
-        }
-        let mut core = open_core(CORE_FILE.as_ptr());
-        if core.is_null() {
-            core = open_core_behind_link();
-        }
-        if core.is_null() { null_mut() } else { libc::dlsym(core, CORE_TARGET.as_ptr()) }
-    }
-}
-
-/// # Safety
-/// The path is NUL-terminated.
-unsafe fn open_core(path: *const c_char) -> *mut c_void {
-    // SAFETY: as the caller promises.
-    unsafe { libc::dlopen(path, libc::RTLD_NOW | libc::RTLD_LOCAL | libc::RTLD_NODELETE) }
-}
-
-/// The core beside the file that the gate's path leads to. The packages have a link to the gate in the loader's own
-/// folders, for `LD_PRELOAD=librmcp.so`, and the loader's $ORIGIN is then the folder of the link.
-fn open_core_behind_link() -> *mut c_void {
-    /// From the slash on.
-    const FILE: &CStr = c"/librmcp_core.so";
-    let Some(gate) = resolve::module_of(open_core_behind_link as *const () as usize) else { return null_mut() };
-    let mut path = [0 as c_char; libc::PATH_MAX as usize + FILE.count_bytes()];
-    // SAFETY: realpath writes at most PATH_MAX bytes; what replaces the file's name from its slash on fits behind those.
-    unsafe {
-        if libc::realpath(gate.path().as_ptr(), path.as_mut_ptr()).is_null() {
-            return null_mut();
-        }
-        let slash = libc::strrchr(path.as_ptr(), c_int::from(b'/'));
-        libc::strcpy(slash, FILE.as_ptr());
-        open_core(path.as_ptr())
-    }
-}
-
 /// The real function, found by the gate alone.
 fn without_core(export: &Export, caller: usize) -> Option<(*mut c_void, Holds)> {
     let real = resolve::real(export.symbol, export.library?.file_prefix(), caller, behind_gates)?;
     Some((real.function, real.holds()))
 }
 
-/// For other gates: a process has two that has one by LD_PRELOAD and one through /etc/ld.so.preload. A reference to this name
-/// would lead to the first gate's.
+/// For other gates. A reference to this name would lead to the first gate's.
 #[unsafe(no_mangle)]
 unsafe extern "C" fn rmcp_next(symbol: *const c_char) -> *mut c_void {
     // SAFETY: the caller's promise.

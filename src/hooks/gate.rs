@@ -1,10 +1,10 @@
 //! What the gate and the core say to each other. They are matched by name and size, never by version: an update
-//! may replace one file while a process holds the other.
+//! may replace one file before the other.
 
 use core::ffi::{CStr, c_char, c_void};
 
-/// The core's file, found beside the gate: the loader puts the gate's own folder for `$ORIGIN`.
-pub const CORE_FILE: &CStr = c"$ORIGIN/librmcp_core.so";
+/// The core's file in the gate's folder, from the slash on.
+pub const CORE_FILE: &CStr = c"/librmcp_core.so";
 /// The core's function that the gate calls; its type is [`CoreTarget`].
 pub const CORE_TARGET: &CStr = c"rmcp_core_target";
 /// The gate's export that other gates look for: [`Gate::next`].

@@ -152,18 +152,18 @@ static void tell_counters(FILE *report) {
                     (unsigned long)rows[i].forwarded, (unsigned long)rows[i].rewritten, (unsigned long)rows[i].runtime);
 }
 
-static int is_rmcp(struct dl_phdr_info *object, size_t size, void *found) {
+static int count_rmcp(struct dl_phdr_info *object, size_t size, void *found) {
     (void)size;
-    if (strstr(object->dlpi_name, "/librmcp.so")) *(int *)found |= 1;
-    if (strstr(object->dlpi_name, "/librmcp_core.so")) *(int *)found |= 2;
+    ((int *)found)[0] += !!strstr(object->dlpi_name, "/librmcp.so");
+    ((int *)found)[1] += !!strstr(object->dlpi_name, "/librmcp_core.so");
     return 0;
 }
 
-/* Whether the process is secure, and what of RMCP it has mapped. */
+/* Whether the process is secure, and how much of RMCP it has mapped. */
 static void tell_process(FILE *report) {
-    int found = 0;
-    dl_iterate_phdr(is_rmcp, &found);
-    fprintf(report, "\tsecure=%lu\tgate=%d\tcore=%d", getauxval(AT_SECURE), found & 1, found >> 1);
+    int found[2] = { 0 };
+    dl_iterate_phdr(count_rmcp, found);
+    fprintf(report, "\tsecure=%lu\tgate=%d\tcore=%d", getauxval(AT_SECURE), found[0], found[1]);
 }
 
 static void tell_descriptors(FILE *report) {

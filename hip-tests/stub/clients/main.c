@@ -3,7 +3,8 @@
  *     main [--out=FILE] [--local=LIBRARY | --global=LIBRARY | --deepbind=LIBRARY | --unload=N]... [COMMAND | fork | @N]...
  *
  * `fork`: a child runs the commands that follow, then the parent does. `@1`: the library given second runs them.
- * `place`: whether that library lies where an unloaded one lay. */
+ * `place`: whether that library lies where an unloaded one lay. `--chroot=FOLDER`: from then on that is the root folder.
+ * `--rename=FROM:TO`: a file is renamed. */
 #define _GNU_SOURCE
 #include "stub.h"
 
@@ -63,6 +64,17 @@ int main(int argc, char **argv) {
         else if (!strncmp(word, "--global=", 9)) load(word + 9, RTLD_GLOBAL);
         else if (!strncmp(word, "--deepbind=", 11)) load(word + 11, RTLD_LOCAL | RTLD_DEEPBIND);
         else if (!strncmp(word, "--unload=", 9)) unload(atoi(word + 9));
+        else if (!strncmp(word, "--chroot=", 9)) {
+            if (chroot(word + 9) || chdir("/"))
+                abort();
+        }
+        else if (!strncmp(word, "--rename=", 9)) {
+            char *from = strdup(word + 9), *to = strchr(from, ':');
+            *to++ = 0;
+            if (rename(from, to))
+                abort();
+            free(from);
+        }
         else if (!strcmp(word, "place")) fprintf(report, "place\t%s\n", all[current] == unloaded ? "same" : "other");
         else if (word[0] == '@') current = atoi(word + 1);
         else if (!strcmp(word, "fork")) {

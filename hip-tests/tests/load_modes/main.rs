@@ -5,6 +5,7 @@
 mod arguments;
 mod callers;
 mod copies;
+mod jail;
 mod life;
 mod links;
 mod machine;

@@ -130,6 +130,17 @@ impl Process {
         Report::of(&mut self.command(commands))
     }
 
+    /// Runs them as root. None, after a loud word, where nobody can become root.
+    #[track_caller]
+    pub fn run_as_root(&self, commands: &str) -> Option<Report> {
+        let inner = self.command(commands);
+        let mut command = require("a way to become root", as_root())?;
+        command.args(["env", "-i"]);
+        let variables = inner.get_envs().filter_map(|(name, value)| Some([name, value?].join(OsStr::new("="))));
+        command.args(variables).arg(inner.get_program()).args(inner.get_args());
+        Some(Report::of(&mut command))
+    }
+
     /// Runs them in a setgid program, with the libraries in an /etc/ld.so.preload that only this process sees. None,
     /// after a loud word, where nobody can become root.
     #[track_caller]
@@ -155,7 +166,7 @@ const IN_PRIVATE_ETC: &str = "
     exec setpriv --regid=65534 --clear-groups \"$program\" \"$@\"";
 
 /// A command to which a command line for root is appended.
-fn as_root() -> Result<Command> {
+pub fn as_root() -> Result<Command> {
     let id = Command::new("id").arg("--user").output()?;
     if id.stdout == b"0\n" {
         return Ok(Command::new("env"));
