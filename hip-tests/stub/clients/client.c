@@ -133,6 +133,19 @@ static int threads(int count) {
     return failures;
 }
 
+static void *call_in_thread(void *name) {
+    return (void *)call(name, 0);
+}
+
+/* Makes the call in a thread of its own; returns 0 too if the thread ended in it. */
+static long in_thread(const char *name) {
+    pthread_t thread;
+    void *result;
+    if (pthread_create(&thread, NULL, call_in_thread, (void *)name) || pthread_join(thread, &result))
+        abort();
+    return (long)result;
+}
+
 static void tell_status(FILE *report) {
     rmcp_status_t status = { 0 };
     int state = rmcp_status ? rmcp_status(&status, sizeof status) : -1;
@@ -207,6 +220,7 @@ int client(const char *command, FILE *report) {
     else {
         errno = ERRNO;
         long result = !strncmp(name, "with:", 5) ? call_with(name + 5, equals ? equals + 1 : "")
+            : !strncmp(name, "thread:", 7) ? in_thread(name + 7)
             : strcmp(name, "threads") ? call(name, argument)
             : threads(argument);
         int after = errno;

@@ -36,6 +36,7 @@ fn without_a_runtime() -> Vec<Case> {
             loading("local", stubs.own_client()).env("CLIENT_AT_START", CALLS),
             CALLS,
         ),
+        case("ends a thread", loading("local", stubs.own_client()), "thread:hipMemAllocHost"),
         case("of the library that loaded the caller", loading("local", stubs.own_plugin()), CALLS),
     ]
 }
@@ -49,6 +50,11 @@ fn beside_a_runtime() -> Vec<Case> {
     vec![
         case("before the runtime", both(stubs.own_client(), stubs.client()), [calls(0), calls(1), calls(0)].join(" ")),
         case("after the runtime", both(stubs.client(), stubs.own_client()), [calls(0), calls(1), calls(0)].join(" ")),
+        case(
+            "ends a thread, after the runtime's calls",
+            both(stubs.client(), stubs.own_client()),
+            "@0 hipMemAllocHost @1 thread:hipMemAllocHost",
+        ),
         case(
             "loaded after the runtime's calls",
             Process::loading(&[("local", stubs.client())]),
@@ -153,20 +159,15 @@ fn where_rmcp_is_active_a_runtime_beside_them_is_still_given_non_coherent_memory
     for Case { name, process, commands } in beside_a_runtime() {
         let bare = process.clone().bare().run(&commands);
         let report = process.gpus(&["gfx1010"]).run(&commands);
-        let expected: Vec<_> = bare
-            .lines
-            .iter()
-            .map(|line| {
-                line.replace(": hipHostMalloc(0x1000, 0x0)", &format!(": hipHostMalloc(0x1000, {NON_COHERENT})"))
-            })
-            .collect();
+        let rewritten = format!(": hipHostMalloc(0x1000, {NON_COHERENT})");
         // Their own say `own: hipHostMalloc`.
-        let expected: Vec<_> = expected
-            .iter()
-            .map(|line| {
-                line.replace(&format!("own: hipHostMalloc(0x1000, {NON_COHERENT})"), "own: hipHostMalloc(0x1000, 0x0)")
-            })
-            .collect();
+        let expected = |line: &String| match line.starts_with("own: ") {
+            true => line.clone(),
+            false => line
+                .replace(": hipHostMalloc(0x1000, 0x0)", &rewritten)
+                .replace(": hipMemAllocHost(0x1000)", &rewritten),
+        };
+        let expected: Vec<_> = bare.lines.iter().map(expected).collect();
         assert_eq!((report.lines, report.stderr.as_str()), (expected, ""), "{name}");
     }
 }
