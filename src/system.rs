@@ -11,6 +11,7 @@
 //! | [`loaders`] | the loaders of this machine, and what $LIB means to each |
 //! | [`stub`] | the empty library for loaders that RMCP has nothing for |
 //! | [`trial`] | programs run with a list that only they see |
+//! | [`variables`] | libraries that no preload can serve |
 //! | [`confirm`] | the way back when nobody confirms |
 //! | `label` | SELinux's label of the list |
 //! | [`rescue`] | what rmcp-rescue says of itself |
@@ -25,6 +26,7 @@ pub mod stub;
 mod tests;
 pub mod tree;
 pub mod trial;
+pub mod variables;
 
 use std::fs::{self, File};
 use std::io::{self, ErrorKind, Write};

@@ -91,6 +91,11 @@ impl Stubs {
         self.root.join("libplugin.so")
     }
 
+    /// A client library with a variable under the name of a function of HIP.
+    pub fn variables(&self) -> PathBuf {
+        self.root.join("libvariables.so")
+    }
+
     /// A client library linked with the system's drivers, with a hipHostMalloc of its own that passes the call on.
     pub fn wrapping_client(&self) -> PathBuf {
         self.root.join("system/libwrapper.so")
@@ -183,6 +188,7 @@ impl Stubs {
         compile(&stubs.wrapping_client(), &["client.c", "interposer.c"], Some(system))?;
         compile(&stubs.program_of_wrapping_client(), &["main.c"], Some(wrapper))?;
         compile(&stubs.interposer(), &["interposer.c"], None)?;
+        compile(&stubs.variables(), &["variables.c"], None)?;
         compile(&stubs.hostile(), &["hostile.c"], None)?;
         compile(&stubs.empty(), &["empty.c"], None)?;
         Ok(stubs)

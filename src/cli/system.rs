@@ -6,13 +6,13 @@ use super::machine::{self, InForce};
 use super::scratch::Scratch;
 use super::show::{self, Output, Report};
 use crate::system::confirm::{self, Watch};
-use crate::system::{Disabled, Enabled, LIST, System, list, loaders, tree};
+use crate::system::{Disabled, Enabled, LIST, System, list, loaders, tree, variables};
 use anyhow::{Context, Result, bail, ensure};
 use schemars::JsonSchema;
 use serde::Serialize;
 use std::env;
 use std::io::{self, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -33,6 +33,11 @@ pub struct Enable {
     /// Keeps what was enabled with --confirm-within.
     #[arg(long, conflicts_with = "confirm_within")]
     confirm: bool,
+
+    /// Goes on although a library defines variables under the names of HIP's functions: programs that load it then end
+    /// with a segmentation fault.
+    #[arg(long, conflicts_with = "confirm")]
+    accept_variables: bool,
 }
 
 /// Takes RMCP out of /etc/ld.so.preload, and removes its libraries once no process has them.
@@ -75,6 +80,7 @@ pub fn enable(arguments: &Enable) -> Result<()> {
         }
         within => within.map(|within| (rescue.as_path(), within)),
     };
+    look_for_variables(&system, arguments.accept_variables, &mut out)?;
     let scratch = Scratch::new("trial")?;
     // The trial runs programs of other users on what is in there.
     set_searchable(scratch.path())?;
@@ -96,6 +102,27 @@ pub fn enable(arguments: &Enable) -> Result<()> {
     }
     tree::clean(&system, false)?;
     Ok(())
+}
+
+/// Names the libraries that no preload can serve, and refuses unless that is accepted.
+fn look_for_variables(system: &System, accepted: bool, out: &mut dyn Write) -> Result<()> {
+    let search = variables::search(system);
+    if let Some(folder) = &search.ended_at {
+        writeln!(out, "The time did not suffice to look through all libraries; {folder:?} and more were left out.")?;
+    }
+    let named = |(library, name): &(PathBuf, String)| format!("    {library:?} has {name}\n");
+    let list: String = search.libraries.iter().map(named).collect();
+    if list.is_empty() {
+        return Ok(());
+    }
+    let what = "define variables under the names of HIP's functions. With RMCP in every process they would store into its \
+                code, and each program that loads one would end with a segmentation fault";
+    ensure!(
+        accepted,
+        "these libraries {what}:\n{list}The list was left alone. Remove them, use rmcp-run for the programs that shall have \
+         RMCP, or accept it with --accept-variables"
+    );
+    Ok(write!(out, "These libraries {what}:\n{list}")?)
 }
 
 /// The static command beside the libraries.

@@ -4,6 +4,7 @@
 use crate::NON_COHERENT;
 use crate::process::Process;
 use rmcp_hip_tests::{Build, Stubs};
+use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 
 const CALLS: &str = "hipHostMalloc=0 hipMalloc hipHostMalloc=0 hsa_amd_memory_pool_allocate=0x12";
@@ -170,4 +171,12 @@ fn where_rmcp_is_active_a_runtime_beside_them_is_still_given_non_coherent_memory
         let expected: Vec<_> = bare.lines.iter().map(expected).collect();
         assert_eq!((report.lines, report.stderr.as_str()), (expected, ""), "{name}");
     }
+}
+
+#[test]
+fn a_library_with_variables_of_these_names_ends_at_its_first_store_as_the_docs_say() {
+    const SIGSEGV: i32 = 11;
+    let process = Process::loading(&[("local", Stubs::get().variables())]);
+    assert_eq!(process.clone().bare().run("call").lines, ["call\t1"]);
+    assert_eq!(process.command("call").status().unwrap().signal(), Some(SIGSEGV));
 }

@@ -108,6 +108,24 @@ fn a_library_that_breaks_programs_is_refused_and_the_list_stays() {
 }
 
 #[test]
+fn a_library_with_variables_under_the_names_of_functions_is_refused_unless_that_is_accepted() {
+    let Some(machine) = machine() else { return };
+    machine.says(
+        "mkdir -p /usr/local/lib/plugins
+         echo 'int (*hipMalloc)(void **, unsigned long);' | gcc -shared -fPIC -x c - -o /usr/local/lib/plugins/wrapper.so",
+    );
+    let output = machine.run("rmcp enable --system");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(said.contains("\"/usr/local/lib/plugins/wrapper.so\" has hipMalloc"), "{said}");
+    assert!(said.contains("--accept-variables"), "{said}");
+    assert_eq!(machine.changed_file(LIST), None);
+
+    let said = machine.says("rmcp enable --system --accept-variables");
+    assert!(said.contains("wrapper.so") && machine.changed_file(LIST).is_some(), "{said}");
+}
+
+#[test]
 fn another_user_is_told_to_be_root() {
     let Some(machine) = machine() else { return };
     let output = machine.run("setpriv --reuid 65534 --regid 65534 --clear-groups rmcp enable --system");
