@@ -114,7 +114,8 @@ impl Apt {
 
     fn command(&self, program: &str) -> Command {
         let mut command = Command::new(program);
-        command.arg("-c").arg(self.root.join("apt.conf")).env("LC_ALL", "C");
+        // An empty or relative entry of PATH must not lead to the current folder.
+        command.arg("-c").arg(self.root.join("apt.conf")).env("LC_ALL", "C").current_dir("/");
         // A preload meant for what runs in the stack is none of apt's business.
         command.env_remove("LD_PRELOAD");
         command

@@ -64,8 +64,9 @@ pub(crate) fn build(prefix: &Path, stamp: &Stamp, download: impl FnOnce(&Path) -
 }
 
 fn unpack(deb: &Path, tree: &Path) -> Result<()> {
-    let output =
-        Command::new("dpkg").arg("-x").args([deb, tree]).env_remove("LD_PRELOAD").output().context("run dpkg")?;
+    let mut dpkg = Command::new("dpkg");
+    dpkg.arg("-x").args([deb, tree]).env_remove("LD_PRELOAD").current_dir("/");
+    let output = dpkg.output().context("run dpkg")?;
     if !output.status.success() {
         let errors = String::from_utf8_lossy(&output.stderr);
         bail!("unpack {}: {}", deb.display(), errors.trim());

@@ -83,6 +83,19 @@ fn preloads(wanted: impl Fn(&str) -> bool) -> bool {
     list::entries(preload.as_bytes()).iter().any(|entry| wanted(entry))
 }
 
+/// LD_PRELOAD as it is here, for a program that starts in another folder.
+pub fn inherited() -> OsString {
+    let current = env::var_os("LD_PRELOAD").unwrap_or_default();
+    let anywhere = |entry: &[u8]| match entry.first() {
+        Some(b'/' | b'$') | None => entry.to_vec(),
+        _ if !entry.contains(&b'/') => entry.to_vec(),
+        _ => std::path::absolute(OsStr::from_bytes(entry))
+            .map_or(entry.to_vec(), |path| path.into_os_string().into_vec()),
+    };
+    let entries: Vec<_> = current.as_bytes().split(|byte| b" :".contains(byte)).map(anywhere).collect();
+    OsString::from_vec(entries.join(&b':'))
+}
+
 /// LD_PRELOAD with `library` first and no other copy of RMCP in it, which would have nothing to do. The loader takes
 /// blanks and colons as separators (ld.so(8)); the result has colons.
 pub fn preload(library: &Path, current: Option<&OsStr>) -> OsString {

@@ -2,7 +2,7 @@
 //! ROCm.
 
 use super::library;
-use crate::gfx::Family;
+use crate::gfx::{Family, GfxTarget};
 use crate::options::SYSTEM_FENCES;
 use crate::topology::{DEFAULT_ROOT, Masks, Topology};
 use anyhow::{Context, Result, bail, ensure};
@@ -13,7 +13,7 @@ use serde::de::DeserializeOwned;
 use std::env;
 use std::ffi::{OsStr, OsString};
 use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::{self, Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
 /// The options that choose the stage.
@@ -116,7 +116,7 @@ impl Stage {
             Place::Card { device, runtimes, .. } => {
                 let mut command = Command::new(program);
                 command.args(first).arg(device.to_string()).args(runtimes);
-                (command, env::var_os("LD_PRELOAD").unwrap_or_default())
+                (command, library::inherited())
             }
             Place::Emulated { machine, stack } => {
                 let mut command = stack.command(program)?;
@@ -134,12 +134,14 @@ impl Stage {
 
     /// The command that starts a program of this machine, which finds its card and its runtime by itself.
     pub fn own_command(&self, program: &Path, way: Way) -> Command {
-        let mut command = Command::new(program);
-        self.prepare(&mut command, env::var_os("LD_PRELOAD").unwrap_or_default(), way);
+        let mut command = Command::new(absolute(program));
+        self.prepare(&mut command, library::inherited(), way);
         command
     }
 
     fn prepare(&self, command: &mut Command, mut preload: OsString, way: Way) {
+        // Empty and relative entries of PATH and LD_LIBRARY_PATH must lead to nothing of whoever owns the current folder.
+        command.current_dir("/");
         // What is set for other programs must not show here.
         let ours = |name: &OsStr| {
             let name = name.as_encoded_bytes();
@@ -189,14 +191,29 @@ impl Place {
                     ensure!(file.is_file(), "{} is no file", file.display());
                 }
                 let names = RUNTIMES.map(OsString::from).to_vec();
-                let runtimes = choice.runtime.as_ref().map_or(names, |file| vec![file.into()]);
+                let runtimes = choice.runtime.as_ref().map_or(names, |file| vec![absolute(file).into()]);
                 Self::Card { name, device, runtimes }
             }
             None if choice.runtime.is_some() => {
                 bail!("--runtime is for a real card, and {DEFAULT_ROOT} lists no RDNA1 or RDNA2 card")
             }
-            None => Self::Emulated { machine: choice.machine.clone(), stack: Stack::fetch(choice.rocm)? },
+            None => {
+                // Every name of one is a gfx target.
+                let machine = match choice.machine.parse::<GfxTarget>() {
+                    Ok(_) => choice.machine.clone(),
+                    Err(_) => path::absolute(&choice.machine)?.to_string_lossy().into_owned(),
+                };
+                Self::Emulated { machine, stack: Stack::fetch(choice.rocm)? }
+            }
         })
+    }
+}
+
+/// A path that leads to the same file from any folder; a name without a slash is looked up elsewhere.
+fn absolute(path: &Path) -> PathBuf {
+    match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => path::absolute(path).unwrap_or_else(|_| path.into()),
+        _ => path.into(),
     }
 }
 
@@ -215,6 +232,30 @@ impl fmt::Display for Source {
         match &self.rocm {
             Some(rocm) => write!(f, "ROCm {rocm} from Debian, unmodified, on an emulated {}", self.card),
             None => write!(f, "On this machine's {}, with its own ROCm and driver", self.card),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn programs_start_where_no_user_can_put_libraries_or_programs() {
+        let place = Place::Card { name: String::new(), device: 0, runtimes: Vec::new() };
+        let stage = Stage { gate: "/r/librmcp.so".into(), place };
+        let here = env::current_dir().unwrap();
+        for (program, started) in [
+            ("python3", PathBuf::from("python3")),
+            ("venv/bin/python", here.join("venv/bin/python")),
+            ("./python3", here.join("python3")),
+            ("/usr/bin/python3", PathBuf::from("/usr/bin/python3")),
+        ] {
+            let command = stage.own_command(Path::new(program), Way::Without);
+            assert_eq!(
+                (Path::new(command.get_program()), command.get_current_dir()),
+                (&*started, Some(Path::new("/")))
+            );
         }
     }
 }

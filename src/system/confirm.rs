@@ -68,7 +68,8 @@ fn timer(rescue: &Path, seconds: &str, id: &str) -> bool {
     command.args(["--quiet", "--collect", "--timer-property=AccuracySec=1s"]);
     command.arg(format!("--unit=rmcp-rollback-{id}")).arg(format!("--on-active={seconds}"));
     command.arg(rescue).args(["rollback", "--id", id]);
-    let output = command.stdin(Stdio::null()).output();
+    // An empty or relative entry of PATH must not lead to the current folder.
+    let output = command.current_dir("/").stdin(Stdio::null()).output();
     output.is_ok_and(|output| output.status.success())
 }
 

@@ -92,7 +92,7 @@ fn checks(loaders: &[Loader], scratch: &Path) -> Result<Vec<Check>, SystemError>
         check("a process without open files", &["/bin/sh", "-c", "exec /bin/true <&- >&- 2>&-"], Same::All),
         check("the loader", &[native, "--verify", "/bin/true"], Same::All),
         check("ldd", &["ldd", "/bin/true"], Same::ButLibraries),
-        check("python3", &["python3", "-c", "import os, sys; print(sys.version, os.getcwd())"], Same::All),
+        check("python3", &["python3", "-I", "-c", "import os, sys; print(sys.version, os.getcwd())"], Same::All),
         Check { nobody: true, ..check("a program of another user", &["/bin/sh", "-c", "id -u"], Same::All) },
         Check { hidden: true, ..check("a root folder without the libraries", &["/bin/true"], Same::Status) },
     ];

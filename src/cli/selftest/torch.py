@@ -1,6 +1,13 @@
 """What `rmcp selftest` has PyTorch do. One line of JSON a check on stdout; exit status 77: no PyTorch with ROCm."""
 import json
+import os
+import site
 import sys
+
+# Isolated, Python leaves out what the user has installed for himself.
+user = site.getusersitepackages()
+if sys.prefix == sys.base_prefix and os.path.isdir(user) and os.stat(user).st_uid == os.geteuid():
+    site.addsitedir(user)
 
 try:
     import torch

@@ -9,6 +9,9 @@ use std::process::Stdio;
 /// What PyTorch has to do: allocate, copy, multiply, convolve, train ten steps, and compare with the CPU.
 const PROGRAM: &str = include_str!("torch.py");
 
+/// Isolated: nothing is imported from the current folder or from what the environment names.
+const ARGUMENTS: [&str; 3] = ["-I", "-c", PROGRAM];
+
 /// The exit status by which the program says that there is no PyTorch with ROCm.
 const NO_TORCH: i32 = 77;
 
@@ -23,7 +26,7 @@ pub fn run(python: &Path, stage: &Stage, way: Way) -> Result<Vec<Line>> {
         return Err(Absent("PyTorch is tried on a card only".into()).into());
     }
     let mut command = stage.own_command(python, way);
-    let output = command.args(["-c", PROGRAM]).stdin(Stdio::null()).output();
+    let output = command.args(ARGUMENTS).stdin(Stdio::null()).output();
     let output = output.map_err(|error| Absent(format!("{}: {error}", python.display())))?;
     if output.status.code() == Some(NO_TORCH) {
         return Err(Absent(String::from_utf8_lossy(&output.stderr).trim().into()).into());
@@ -53,6 +56,40 @@ mod tests {
             let output = with_torch(module);
             assert_eq!(output.status.code(), Some(NO_TORCH), "{output:?}");
             assert!(String::from_utf8_lossy(&output.stderr).contains(said), "{output:?}");
+        }
+    }
+
+    #[test]
+    fn nothing_is_imported_from_the_current_folder() {
+        let folder = tempfile::tempdir().unwrap();
+        for module in ["torch", "json", "site", "sitecustomize", "usercustomize"] {
+            fs::write(folder.path().join(module).with_extension("py"), "print('imported')").unwrap();
+        }
+        for path in ["", ":", "."] {
+            let mut python = Command::new("python3");
+            python.args(ARGUMENTS).current_dir(folder.path()).env("PYTHONPATH", path);
+            let output = python.output().unwrap();
+            assert!(!String::from_utf8_lossy(&output.stdout).contains("imported"), "{output:?}");
+        }
+    }
+
+    #[test]
+    fn packages_that_the_user_has_installed_are_imported_and_those_of_another_user_are_not() {
+        let base = tempfile::tempdir().unwrap();
+        let user_site = |base: &Path| {
+            let mut python = Command::new("python3");
+            let output = python.args(["-m", "site", "--user-site"]).env("PYTHONUSERBASE", base).output().unwrap();
+            Path::new(String::from_utf8_lossy(&output.stdout).trim()).to_owned()
+        };
+        let folder = user_site(base.path());
+        fs::create_dir_all(&folder).unwrap();
+        fs::write(folder.join("torch.py"), "raise ImportError('this one')").unwrap();
+        let run = || Command::new("python3").args(ARGUMENTS).env("PYTHONUSERBASE", base.path()).output().unwrap();
+        let says = |output: &Output| String::from_utf8_lossy(&output.stderr).contains("this one");
+        assert!(says(&run()));
+        if nix::unistd::geteuid().is_root() {
+            std::os::unix::fs::chown(&folder, Some(65534), None).unwrap();
+            assert!(!says(&run()));
         }
     }
 
