@@ -7,6 +7,7 @@ use crate::machine::{self, RuleSet};
 use crate::pools::{self, Pool};
 use crate::resolve::{self, Module, Real};
 use crate::runtime::Runtime;
+use crate::sites::{Site, Sites};
 use once_cell::race::{OnceBox, OnceRef};
 use rmcp_hooks::gate::Gate;
 use rmcp_hooks::{Hook, Library};
@@ -15,7 +16,7 @@ use std::fmt::Display;
 use std::mem::transmute_copy;
 use std::os::unix::ffi::OsStrExt;
 use std::ptr::null_mut;
-use std::sync::atomic::{AtomicBool, AtomicPtr, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicUsize, Ordering};
 
 /// One object that calls hooked functions. Never freed: hooks hold on to it without counting.
 ///
@@ -197,8 +198,7 @@ impl Caller {
         }
     }
 
-    /// The runtime's function behind `hook`. Err: another that the caller means, which is of a library that may be unloaded
-    /// and is looked up each time; None when no loaded library has one.
+    /// The runtime's function behind `hook`. Err: another that the caller means; None when no loaded library has one.
     #[inline]
     pub fn real(&self, hook: Hook) -> Result<*mut c_void, Option<*mut c_void>> {
         let known = self.real[hook as usize].load(Ordering::Acquire);
@@ -212,12 +212,34 @@ impl Caller {
 
     #[cold]
     fn find(&self, hook: Hook) -> Result<*mut c_void, Option<*mut c_void>> {
+        /// What is no runtime's.
+        static OTHERS: Sites<256> = Sites(
+            [const {
+                Site {
+                    caller: AtomicUsize::new(0),
+                    function: AtomicUsize::new(0),
+                    unloads: AtomicUsize::new(0),
+                    target: AtomicPtr::new(null_mut()),
+                }
+            }; _],
+        );
+        let function = hook as usize + 1;
+        if let Some(other) = OTHERS.find(function, self.start, resolve::unloads) {
+            return Err(Some(other));
+        }
+        let unloads = resolve::unloads();
         match self.search(hook.info().library, hook.info().symbol) {
             Some(real) if real.of_runtime => {
                 self.real[hook as usize].store(real.function, Ordering::Release);
                 Ok(real.function)
             }
-            other => Err(other.map(|other| other.function)),
+            Some(other) => {
+                if let Some(unloads) = unloads {
+                    OTHERS.note(function, self.start, unloads, other.function);
+                }
+                Err(Some(other.function))
+            }
+            None => Err(None),
         }
     }
 

@@ -29,9 +29,14 @@ mod process;
 #[path = "../gate/resolve.rs"]
 mod resolve;
 mod runtime;
+#[path = "../gate/sites.rs"]
+mod sites;
 #[cfg(test)]
 mod sites_model;
 mod tables;
 mod trace;
 mod unnoticed;
 mod watch;
+
+// What `sites` is made of; in its model they are loom's.
+use std::sync::atomic::{AtomicPtr, AtomicUsize};

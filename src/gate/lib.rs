@@ -19,7 +19,7 @@ use core::ptr::null_mut;
 use core::sync::atomic::{AtomicPtr, AtomicU64, AtomicUsize, Ordering};
 use rmcp_hooks::Library;
 use rmcp_hooks::gate::{CoreTarget, Gate, Holds, NEXT};
-use sites::Sites;
+use sites::{FOR_GOOD, Sites};
 
 /// An export, its slot, and the stub that the slot leads to until it is bound.
 macro_rules! trampoline {
@@ -128,13 +128,15 @@ fn map_sites() -> Option<&'static Sites<4096>> {
 /// Where this call goes; notes for which others that holds. Never null; errno is kept.
 extern "C" fn bind(export: &Export, caller: usize) -> *mut c_void {
     let slot = (&raw const export.slot).addr();
-    if let Some(target) = sites().and_then(|sites| sites.find(slot, caller)) {
+    if let Some(target) = sites().and_then(|sites| sites.find(slot, caller, resolve::unloads)) {
         return target;
     }
     // SAFETY: the C library's errno of this thread.
     let errno = unsafe { libc::__errno_location() };
     // SAFETY: as above.
     let saved = unsafe { *errno };
+    // Before the look: what is unloaded during it counts.
+    let unloads = resolve::unloads();
     let found = if has_loader() { ask_core(export, caller).or_else(|| without_core(export, caller)) } else { None };
     let (target, holds) = found.unwrap_or_else(|| {
         let answer: extern "C" fn() -> c_int = match export.library {
@@ -145,14 +147,15 @@ extern "C" fn bind(export: &Export, caller: usize) -> *mut c_void {
         // The library may be loaded later.
         (answer as *mut c_void, Holds::ForThisCall)
     });
-    match holds {
-        Holds::ForThisCall => {}
-        Holds::ForTheSite => {
-            if let Some(sites) = sites().or_else(map_sites) {
-                sites.note(slot, caller, target);
-            }
-        }
-        Holds::ForAll => export.slot.store(target, Ordering::Release),
+    let for_how_long = match holds {
+        Holds::ForThisCall | Holds::ForAll => None,
+        Holds::UntilUnload => unloads,
+        Holds::ForTheSite => Some(FOR_GOOD),
+    };
+    if holds == Holds::ForAll {
+        export.slot.store(target, Ordering::Release);
+    } else if let (Some(unloads), Some(sites)) = (for_how_long, sites().or_else(map_sites)) {
+        sites.note(slot, caller, unloads, target);
     }
     // SAFETY: as above.
     unsafe { *errno = saved };

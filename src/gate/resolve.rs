@@ -194,6 +194,24 @@ pub fn first_copy(prefix: &str) -> Option<Module> {
     first
 }
 
+/// How many objects have been unloaded so far; None in a child of the process that asked first, where the lock that this
+/// takes may be held for ever.
+pub fn unloads() -> Option<usize> {
+    static FIRST: AtomicU64 = AtomicU64::new(0);
+    unsafe extern "C" fn step(info: *mut libc::dl_phdr_info, _size: usize, unloads: *mut c_void) -> c_int {
+        // SAFETY: the loader passes a valid description, and `unloads` is a number's place.
+        unsafe { *unloads.cast() = (*info).dlpi_subs as usize };
+        1
+    }
+    let mut unloads = 0_usize;
+    if is_anothers(&FIRST) {
+        return None;
+    }
+    // SAFETY: `step` is given the number's place for the time of the call.
+    unsafe { libc::dl_iterate_phdr(Some(step), (&raw mut unloads).cast()) };
+    Some(unloads)
+}
+
 /// How many copies of libamdhip64, or of libhsa-runtime64, are loaded: whichever has more.
 ///
 /// Takes the lock of [`module_of`]'s comment.
@@ -228,12 +246,13 @@ pub struct Real {
 }
 
 impl Real {
-    /// Which calls it serves. The function of a library that may be unloaded is never kept.
+    /// Which calls it serves.
     pub fn holds(&self) -> Holds {
         match (self.for_all, self.of_runtime) {
             (true, _) => Holds::ForAll,
             (false, true) => Holds::ForTheSite,
-            (false, false) => Holds::ForThisCall,
+            // Its library may be unloaded, and another come to lie in its place.
+            (false, false) => Holds::UntilUnload,
         }
     }
 }

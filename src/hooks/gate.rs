@@ -34,6 +34,8 @@ pub struct Gate {
 pub enum Holds {
     /// This one.
     ForThisCall,
+    /// All that return to the same address, until an object is unloaded.
+    UntilUnload,
     /// All that return to the same address.
     ForTheSite,
     /// All.

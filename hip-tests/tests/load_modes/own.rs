@@ -37,6 +37,11 @@ fn without_a_runtime() -> Vec<Case> {
             loading("local", stubs.own_client()).env("CLIENT_AT_START", CALLS),
             CALLS,
         ),
+        case(
+            "another in the place of an unloaded one",
+            loading("local", stubs.own_client()),
+            format!("{CALLS} --unload=0 --local={} @1 place {CALLS}", stubs.own_client().display()),
+        ),
         case("ends a thread", loading("local", stubs.own_client()), "thread:hipMemAllocHost"),
         case("of the library that loaded the caller", loading("local", stubs.own_plugin()), CALLS),
     ]
