@@ -16,7 +16,7 @@ use std::fmt::Display;
 use std::mem::transmute_copy;
 use std::os::unix::ffi::OsStrExt;
 use std::ptr::null_mut;
-use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicPtr, AtomicUsize, Ordering};
 
 /// One object that calls hooked functions. Never freed: hooks hold on to it without counting.
 ///
@@ -147,16 +147,33 @@ pub fn starts(address: usize) {
     if [&CALLERS, &EXACTLY].into_iter().any(|list| find(list, |caller| caller.is(&module)).is_some()) {
         return;
     }
-    if resolve::copies() > 1 {
+    if has_several_runtimes() {
         several();
     }
     CALLERS.store(null_mut(), Ordering::Release);
 }
 
+/// Whether there are several copies of a runtime. A child of the process that was the first to count cannot tell: counting
+/// takes the lock of `module_of`'s comment.
+fn has_several_runtimes() -> bool {
+    static FIRST: AtomicI32 = AtomicI32::new(0);
+    if resolve::is_anothers(&FIRST) {
+        return false;
+    }
+    let mut counts = [0; 2];
+    resolve::each_module(|module| {
+        for (count, library) in counts.iter_mut().zip([Library::Hip, Library::Hsa]) {
+            *count += usize::from(module.is(library.file_prefix()));
+        }
+        false
+    });
+    counts.into_iter().any(|count| count > 1)
+}
+
 /// There are several copies of a runtime: from now on it matters who exactly calls. Where the C library cannot tell without
 /// a lock, the place must do.
 #[cold]
-pub fn several() {
+fn several() {
     if resolve::find_object().is_some() && !EXACT.swap(true, Ordering::AcqRel) {
         CALLERS.store(null_mut(), Ordering::Release);
     }

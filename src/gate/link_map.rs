@@ -24,8 +24,18 @@ pub struct Entry {
 
 const DT_NULL: i64 = 0;
 const DT_NEEDED: i64 = 1;
+const DT_HASH: i64 = 4;
 const DT_STRTAB: i64 = 5;
+const DT_SYMTAB: i64 = 6;
 const DT_SONAME: i64 = 14;
+const DT_GNU_HASH: i64 = 0x6fff_fef5;
+
+/// Elf64_Sym, of which the name's offset is asked for. (elf.h)
+#[repr(C)]
+struct Symbol {
+    name: u32,
+    _others: [u32; 5],
+}
 
 /// The head of struct r_debug. (link.h)
 #[repr(C)]
@@ -35,29 +45,39 @@ struct Debug {
 }
 
 impl LinkMap {
-    /// The program's, which is the first. None where the C library keeps no such list.
-    fn first() -> Option<&'static LinkMap> {
+    /// The program's, which is the first of the list. None where the C library keeps no such list.
+    pub fn first() -> Option<&'static LinkMap> {
         // SAFETY: a NUL-terminated name; what the C library calls so is of this type, and lives as long as the process.
         unsafe { libc::dlsym(libc::RTLD_DEFAULT, c"_r_debug".as_ptr()).cast::<Debug>().as_ref()?.map.as_ref() }
     }
 
-    fn all() -> impl Iterator<Item = &'static LinkMap> {
-        core::iter::successors(Self::first(), |map| map.next())
-    }
-
-    fn next(&self) -> Option<&'static LinkMap> {
+    /// This and those behind it.
+    fn onwards(&'static self) -> impl Iterator<Item = &'static LinkMap> {
         // SAFETY: the loader links only objects that are loaded; `resolve::undisturbed` keeps them so.
-        unsafe { self.next.as_ref() }
+        core::iter::successors(Some(self), |map| unsafe { map.next.as_ref() })
     }
 
-    fn previous(&self) -> Option<&'static LinkMap> {
-        // SAFETY: as for `next`.
-        unsafe { self.previous.as_ref() }
+    /// This and those before it, backwards.
+    fn backwards(&self) -> impl Iterator<Item = &LinkMap> {
+        // SAFETY: as above.
+        core::iter::successors(Some(self), |map| unsafe { map.previous.as_ref() })
     }
 
-    /// That of a loaded object.
-    pub fn of(module: &Module) -> Option<&'static LinkMap> {
-        Self::all().find(|map| (module.start..module.end).contains(&map.dynamic.addr()))
+    /// That of a loaded object; `first` is the list's.
+    pub fn of(module: &Module, first: &'static LinkMap) -> Option<&'static LinkMap> {
+        first.onwards().find(|map| (module.start..module.end).contains(&map.dynamic.addr()))
+    }
+
+    /// That of the object which calls `symbol`, to judge by the call's return address in this one. Where this one does not
+    /// name the symbol the call came from another, by a jump that ends a function: from the one that names it, if but one
+    /// does.
+    pub fn caller_of(&'static self, symbol: &CStr, first: &'static LinkMap) -> &'static LinkMap {
+        if self.names(symbol) {
+            return self;
+        }
+        let another = |map: &&LinkMap| !map.module().is_ours() && !map.module().is_runtime() && map.names(symbol);
+        let mut others = first.onwards().filter(another);
+        others.next().filter(|_| others.next().is_none()).unwrap_or(self)
     }
 
     /// As far as its name is asked for.
@@ -67,7 +87,7 @@ impl LinkMap {
 
     /// Whether it is in the list before the other.
     pub fn is_before(&self, other: &LinkMap) -> bool {
-        core::iter::successors(self.next(), |map| map.next()).any(|map| ptr::eq(map, other))
+        other.backwards().skip(1).any(|map| ptr::eq(map, self))
     }
 
     /// The entries of its dynamic section.
@@ -79,14 +99,63 @@ impl LinkMap {
         .take_while(|entry| entry.tag != DT_NULL)
     }
 
+    /// The address that its entry with this tag has; 0 where there is none.
+    fn address(&self, tag: i64) -> usize {
+        let address = self.entries().find(|entry| entry.tag == tag).map_or(0, |entry| entry.value);
+        // Where the section cannot be written to, the loader has left it as it is in the file.
+        if address < self.address { address.wrapping_add(self.address) } else { address }
+    }
+
     /// The strings that its entries with this tag name.
     fn strings(&self, tag: i64) -> impl Iterator<Item = &CStr> {
-        let table = self.entries().find(|entry| entry.tag == DT_STRTAB).map_or(0, |entry| entry.value);
-        // Where the section cannot be written to, the loader has left the address as it is in the file.
-        let table = if table < self.address { table.wrapping_add(self.address) } else { table };
-        let strings = self.entries().filter(move |entry| table != 0 && entry.tag == tag);
+        let table = self.address(DT_STRTAB) as *const c_char;
+        let strings = self.entries().filter(move |entry| !table.is_null() && entry.tag == tag);
         // SAFETY: such an entry is the offset of a NUL-terminated string in the object's table.
-        strings.map(move |entry| unsafe { CStr::from_ptr((table as *const c_char).wrapping_add(entry.value)) })
+        strings.map(move |entry| unsafe { CStr::from_ptr(table.wrapping_add(entry.value)) })
+    }
+
+    /// Whether its symbols for the loader have this one: it refers to it or defines it.
+    fn names(&self, symbol: &CStr) -> bool {
+        let [symbols, strings, hashes] = [DT_SYMTAB, DT_STRTAB, DT_GNU_HASH].map(|tag| self.address(tag));
+        let (symbols, strings) = (symbols as *const Symbol, strings as *const c_char);
+        if symbols.is_null() || strings.is_null() {
+            return false;
+        }
+        // SAFETY: `index` is a symbol's, and its name is in the object's table.
+        let is =
+            |index: u32| unsafe { CStr::from_ptr(strings.add((*symbols.add(index as usize)).name as usize)) == symbol };
+        // Linkers that make no such table make the older one, with the number of symbols in its second word.
+        if hashes == 0 {
+            let count = (self.address(DT_HASH) as *const u32).wrapping_add(1);
+            // SAFETY: the table begins with two words.
+            return count.addr() > size_of::<u32>() && (1..unsafe { *count }).any(is);
+        }
+        // SAFETY: the table is a loaded object's, and of the form that the loader itself relies on: four words, the filter,
+        // an index for each remainder, and a hash for each symbol from `defined` on, whose last bit ends a chain.
+        unsafe {
+            let table = hashes as *const u32;
+            let [remainders, defined, filter] = [0, 1, 2].map(|word| *table.add(word));
+            if (1..defined).any(is) {
+                return true;
+            }
+            let hash =
+                symbol.to_bytes().iter().fold(5381_u32, |hash, &byte| hash.wrapping_mul(33).wrapping_add(byte.into()));
+            let Some(remainder) = hash.checked_rem(remainders) else { return false };
+            let indices = table.add(4 + 2 * filter as usize);
+            let chains = indices.add(remainders as usize);
+            let mut index = *indices.add(remainder as usize);
+            while index >= defined {
+                let other = *chains.add((index - defined) as usize);
+                if other | 1 == hash | 1 && is(index) {
+                    return true;
+                }
+                if other & 1 == 1 {
+                    break;
+                }
+                index += 1;
+            }
+            false
+        }
     }
 
     /// Whether the loader takes it for the library of that name.
@@ -95,11 +164,10 @@ impl LinkMap {
         module.file_name() == name.to_bytes() || module.path() == name || self.strings(DT_SONAME).any(|own| own == name)
     }
 
-    /// Whether it names the other among the libraries that it needs.
+    /// Whether it names the other among the libraries that it needs: a name means the first that is called so.
     fn needs(&self, other: &LinkMap) -> bool {
-        self.strings(DT_NEEDED).any(|name| {
-            other.is_called(name) && Self::all().find(|map| map.is_called(name)).is_some_and(|map| ptr::eq(map, other))
-        })
+        self.strings(DT_NEEDED)
+            .any(|name| other.is_called(name) && !other.backwards().skip(1).any(|earlier| earlier.is_called(name)))
     }
 }
 
@@ -124,7 +192,8 @@ impl Origin {
         let mut map = object;
         loop {
             libc_was_passed |= map.is_called(c"libc.so.6");
-            let Some(previous) = map.previous() else { break };
+            // SAFETY: as for `backwards`.
+            let Some(previous) = (unsafe { map.previous.as_ref() }) else { break };
             map = previous;
             if above.iter().take(count).any(|below| map.needs(below)) {
                 (root, root_is_before_libc) = (map, libc_was_passed);

@@ -94,7 +94,7 @@ impl Module {
 }
 
 /// Calls `visit` with each loaded object, in load order, until it returns true.
-fn each_module<F: FnMut(Module) -> bool>(mut visit: F) {
+pub fn each_module<F: FnMut(Module) -> bool>(mut visit: F) {
     unsafe extern "C" fn step<F: FnMut(Module) -> bool>(
         info: *mut libc::dl_phdr_info,
         _size: usize,
@@ -212,22 +212,6 @@ pub fn unloads() -> Option<usize> {
     Some(unloads)
 }
 
-/// How many copies of libamdhip64, or of libhsa-runtime64, are loaded: whichever has more.
-///
-/// Takes the lock of [`module_of`]'s comment.
-#[allow(dead_code)] // the gate looks at nothing but the caller
-pub fn copies() -> usize {
-    let count = |library: Library| {
-        let mut count = 0;
-        each_module(|module| {
-            count += usize::from(module.is(library.file_prefix()));
-            false
-        });
-        count
-    };
-    count(Library::Hip).max(count(Library::Hsa))
-}
-
 /// Whether another process, which this one was forked from, was here before; otherwise notes that this one was.
 pub fn is_anothers(first: &AtomicU64) -> bool {
     let process = process::number();
@@ -273,9 +257,13 @@ pub fn real(symbol: &CStr, prefix: &str, caller: usize, next: Next) -> Option<Re
     // SAFETY: the symbol is NUL-terminated.
     let global = foreign(unsafe { next(symbol.as_ptr()) });
     let own = module_of(caller);
+    // Looked up before: that takes a lock which must not be waited for under the other.
+    let list = LinkMap::first();
     let scopes = undisturbed(|| {
-        let global = global.and_then(|(_, module)| LinkMap::of(&module));
-        let caller = own.and_then(|own| LinkMap::of(&own)).map(Origin::of);
+        let list = list?;
+        let global = global.and_then(|(_, module)| LinkMap::of(&module, list));
+        let own = own.and_then(|own| LinkMap::of(&own, list));
+        let caller = own.map(|own| Origin::of(own.caller_of(symbol, list)));
         Some(Scopes {
             global_is_for_all: global.is_some_and(|global| Origin::of(global).at_start),
             global_comes_first: match (&caller, global) {

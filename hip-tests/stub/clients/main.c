@@ -4,7 +4,7 @@
  *
  * `fork`: a child runs the commands that follow, then the parent does. `@1`: the library given second runs them.
  * `place`: whether that library lies where an unloaded one lay. `--chroot=FOLDER`: from then on that is the root folder.
- * `--rename=FROM:TO`: a file is renamed. */
+ * `--rename=FROM:TO`: a file is renamed. `tail`: calls that library's function of that name. */
 #define _GNU_SOURCE
 #include "stub.h"
 
@@ -74,6 +74,11 @@ int main(int argc, char **argv) {
             if (rename(from, to))
                 abort();
             free(from);
+        }
+        else if (!strcmp(word, "tail")) {
+            int (*tail)(void **, size_t) = (int (*)(void **, size_t))dlsym(handles[current], word);
+            void *memory;
+            fprintf(report, "tail\t%d\n", tail(&memory, 0x1000));
         }
         else if (!strcmp(word, "place")) fprintf(report, "place\t%s\n", all[current] == unloaded ? "same" : "other");
         else if (word[0] == '@') current = atoi(word + 1);

@@ -42,6 +42,8 @@ fn without_a_runtime() -> Vec<Case> {
             loading("local", stubs.own_client()),
             format!("{CALLS} --unload=0 --local={} @1 place {CALLS}", stubs.own_client().display()),
         ),
+        case("by a tail call", loading("local", stubs.own_client()), "tail tail"),
+        case("by a tail call of a library that is loaded globally", loading("global", stubs.own_client()), "tail tail"),
         case("ends a thread", loading("local", stubs.own_client()), "thread:hipMemAllocHost"),
         case("of the library that loaded the caller", loading("local", stubs.own_plugin()), CALLS),
     ]
