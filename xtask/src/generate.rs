@@ -89,8 +89,8 @@ const HOOKS_HEAD: &str = "\
 <!-- Generated from src/hooks/table.rs by `cargo xtask generate`. -->
 # Hooked functions
 
-librmcp.so exports these functions in front of the real ones. On a GPU that is neither RDNA1 nor RDNA2 each is one jump
-to the real function.
+librmcp.so exports these functions in front of the real ones. On a GPU that is neither RDNA1 nor RDNA2 calls go
+straight to the real functions.
 
 | function | library | what RMCP does |
 |---|---|---|

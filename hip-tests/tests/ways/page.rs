@@ -23,6 +23,10 @@ unmodified user mode of ROCm, as Debian packages it, on an emulated gfx1010; no 
 With `dispatch_table = \"on\"` libamdhip64 hands its table of functions to RMCP through rocprofiler-register. Debian's builds
 of libamdhip64 do not, so in these rows the test takes the table out of the unmodified runtime and hands it to Debian's
 rocprofiler-register 0.6 (of 7.2.4), as AMD's builds do inside the first HIP call.
+
+Functions of other libraries under these names get their calls unchanged, and a shared library with visible *variables* of
+these names ends at its first store into one: [what RMCP misses](how-it-works.md#what-it-misses). `tests/load_modes` tries
+both.
 ";
 
 /// The page.
