@@ -60,6 +60,8 @@ pub enum Client {
         /// Its arguments.
         args: Vec<&'static str>,
     },
+    /// `rccl.cpp`: RCCL between the GPUs of one process.
+    Rccl,
     /// A program of the stack, or of Debian packages laid over it.
     Debian {
         /// The packages that bring it, beyond the stack.
@@ -70,6 +72,9 @@ pub enum Client {
         args: Vec<&'static str>,
     },
 }
+
+/// RCCL with its own tests and its headers.
+pub const RCCL: [&str; 2] = ["librccl1-tests", "librccl-dev"];
 
 /// The folder of the clients' sources.
 pub(crate) fn sources() -> PathBuf {
@@ -216,6 +221,12 @@ impl Client {
                 let mut command = native(&format!("threads_{program}"))?;
                 command.args(args);
                 Ok(command)
+            }
+            Client::Rccl => {
+                let stack = stack.clone().with_packages(&RCCL)?;
+                let program = workshop(&stack)?.join("rccl");
+                compile(&stack, "rccl.cpp", &program, &["-lrccl"])?;
+                stack.command(program)
             }
             Client::Debian { packages, program, args } => {
                 let stack = match packages.as_slice() {

@@ -9,6 +9,7 @@
 //! ```
 #![forbid(unsafe_code)]
 
+mod bounded;
 mod build;
 mod client;
 mod compiler;
@@ -20,7 +21,7 @@ mod ways;
 mod wheel;
 
 pub use build::{Build, target_dir};
-pub use client::{Client, compile_only};
+pub use client::{Client, RCCL, compile_only};
 pub use compiler::Compiler;
 pub use machine::machine;
 pub use prerequisite::require;

@@ -1,5 +1,6 @@
 //! One run of one client: which stack, which card, with RMCP or without, under which environment.
 
+use crate::bounded::{self, Output};
 use crate::build::Build;
 use crate::client::Client;
 use anyhow::{Context, Result, bail, ensure};
@@ -123,7 +124,7 @@ impl Scene {
     /// When a prerequisite is missing.
     ///
     /// # Panics
-    /// When RMCP was not built, or the client dies or prints what is no report.
+    /// When RMCP was not built, or the client dies, does not end or prints what is no report.
     pub fn run(&self, client: Client) -> Result<Arc<Run>> {
         type Cell = Arc<OnceLock<Result<Arc<Run>, String>>>;
         static RUNS: LazyLock<Mutex<HashMap<(Scene, Client), Cell>>> = LazyLock::new(Mutex::default);
@@ -145,16 +146,12 @@ impl Scene {
         let scratch = tempfile::tempdir().context("make a scratch directory")?;
         Scene::lsmod(scratch.path()).context("write lsmod")?;
         let log_file = scratch.path().join("kfd.log");
-        let output = self
-            .prepare(command, &build, scratch.path(), &log_file)
-            .stdin(Stdio::null())
-            .output()
-            .context("start the client")?;
-        let stdout = String::from_utf8_lossy(&output.stdout).into_owned();
-        let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
-        if !output.status.success() {
-            let how = output.status.signal().map(|signal| format!("signal {signal}"));
-            bail!("the client ended with {}:\n{stdout}{stderr}", how.unwrap_or_else(|| output.status.to_string()));
+        let mut command = self.prepare(command, &build, scratch.path(), &log_file);
+        let Output { status, stdout, stderr } =
+            bounded::output(command.stdin(Stdio::null()), scratch.path()).context("run the client")?;
+        if !status.success() {
+            let how = status.signal().map(|signal| format!("signal {signal}"));
+            bail!("the client ended with {}:\n{stdout}{stderr}", how.unwrap_or_else(|| status.to_string()));
         }
         let text = std::fs::read_to_string(&log_file).context("read the emulator's log")?;
         ensure!(!text.is_empty(), "the emulator logged nothing:\n{stderr}");
