@@ -6,7 +6,7 @@
 //!
 //! Nothing leaves the machine: RCCL is told to use the loopback interface alone.
 
-use crate::{pass_with_rmcp_and_without, run};
+use crate::{lines, passed, run};
 use rmcp_hip_tests::{Client, RCCL, Release, Scene, machine};
 
 const BY_ITSELF: &[(&str, &str)] = &[];
@@ -24,8 +24,7 @@ fn scene(release: Release, variables: &[(&str, &str)]) -> Scene {
 
 /// The transports in RCCL's log, each once.
 fn transports(log: &str) -> Vec<&str> {
-    let mut found: Vec<&str> =
-        log.lines().filter_map(|line| Some(line.split_once(" via ")?.1.split('/').next()?)).collect();
+    let mut found: Vec<&str> = log.lines().filter_map(|line| line.split_once(" via ")?.1.split('/').next()).collect();
     found.sort_unstable();
     found.dedup();
     found
@@ -80,6 +79,18 @@ fn in_processes(release: Release, processes: u32, variables: &[(&str, &str)]) ->
     scene.env("UT_MIN_GPUS", "2").env("UT_MAX_GPUS", "2")
 }
 
+/// Runs RCCL's own tests with RMCP and without: the verdicts are the same, and `tests` pass.
+#[track_caller]
+fn pass(scene: &Scene, client: &Client, tests: usize) {
+    let Some(bare) = run(scene, client.clone()) else { return };
+    let Some(with) = run(&scene.clone().with_rmcp(), client.clone()) else { return };
+    assert_eq!(passed(&bare), tests, "{scene:?}:\n{}", bare.stdout);
+    // Lines between the verdicts come from several processes, in any order.
+    let verdicts =
+        |run| lines(run).into_iter().filter(|line| line.starts_with("[  ")).map(str::to_owned).collect::<Vec<_>>();
+    assert_eq!(verdicts(&with), verdicts(&bare), "{scene:?}");
+}
+
 #[test]
 fn rccls_own_tests_pass_in_two_processes() {
     let tests = "--gtest_filter=AllReduce.OutOfPlace:Broadcast.InPlace:SendRecv.*";
@@ -89,7 +100,7 @@ fn rccls_own_tests_pass_in_two_processes() {
         (Release::Rocm724, SHARED_MEMORY, "--gtest_filter=Broadcast.InPlace", 1),
         (Release::Rocm724, NETWORK, "--gtest_filter=Broadcast.InPlace", 1),
     ] {
-        pass_with_rmcp_and_without(&in_processes(release, 2, variables), &unit_tests(release, filter), tests);
+        pass(&in_processes(release, 2, variables), &unit_tests(release, filter), tests);
     }
 }
 
@@ -100,6 +111,6 @@ fn rccls_own_tests_pass_in_one_process() {
         (Release::Rocm571, NETWORK, "--gtest_filter=Reduce.InPlace:AllToAll.OutOfPlace", 2),
         (Release::Rocm724, BY_ITSELF, "--gtest_filter=AllReduce.ManagedMem", 1),
     ] {
-        pass_with_rmcp_and_without(&in_processes(release, 1, variables), &unit_tests(release, filter), tests);
+        pass(&in_processes(release, 1, variables), &unit_tests(release, filter), tests);
     }
 }

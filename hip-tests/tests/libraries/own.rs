@@ -1,0 +1,85 @@
+//! Each library's own tests: a selection that is small enough to interpret, and prefers pinned and managed memory, events
+//! and callbacks of the host.
+//!
+//! Left out: hipCUB and rocPRIM (packages of 570 and 700 MB; rocThrust's tests run rocPRIM's kernels), hipBLAS, rocSOLVER and
+//! hipSOLVER (with rocBLAS and rocSOLVER, 620 MB), MAGMA and MIOpen (with those and more), rocBLAS (its tests look for their
+//! data beside a program that was not started by a loader of its own).
+
+use crate::{lines, passed, run};
+use rmcp_hip_tests::{Client, Release, Scene};
+
+/// A package of tests.
+struct Package {
+    release: Release,
+    name: &'static str,
+    /// What it is asked for: its programs take managed memory then.
+    environment: Option<(&'static str, &'static str)>,
+}
+
+const ROCTHRUST: Package = Package { release: Release::Rocm571, name: "librocthrust-tests", environment: None };
+const HIPFFT: Package =
+    Package { release: Release::Rocm643, name: "libhipfft0-tests", environment: Some(("ROCFFT_MALLOC_MANAGED", "1")) };
+const HIPSPARSE: Package = Package { release: Release::Rocm643, name: "libhipsparse1-tests", environment: None };
+const ROCRAND: Package =
+    Package { release: Release::Rocm724, name: "librocrand1-tests", environment: Some(("ROCRAND_USE_HMM", "1")) };
+
+impl Package {
+    /// Runs a program of the package with RMCP and without: it says the same, and `tests` pass.
+    #[track_caller]
+    fn passes(&self, program: &'static str, filter: Option<&'static str>, tests: usize) {
+        // Debian compiles the libraries for this card.
+        let scene = self
+            .environment
+            .iter()
+            .fold(Scene::new(self.release, "gfx1030"), |scene, (name, value)| scene.env(name, value));
+        let path = format!("usr/libexec/rocm/{}/{program}", self.name);
+        let client =
+            Client::Debian { packages: vec![self.name], program: path.leak(), args: filter.into_iter().collect() };
+        let Some(bare) = run(&scene, client.clone()) else { return };
+        let Some(with) = run(&scene.with_rmcp(), client) else { return };
+        assert_eq!(passed(&bare), tests, "{program}:\n{}", bare.stdout);
+        assert_eq!(lines(&with), lines(&bare), "{program}");
+    }
+}
+
+#[test]
+fn rocthrusts_tests_say_the_same() {
+    for (program, tests) in [
+        ("test_thrust_universal_memory", 6),
+        ("test_thrust_vector", 73),
+        ("test_thrust_uninitialized_copy", 14),
+        ("test_thrust_reduce_by_key", 7),
+        ("test_thrust_event", 4),
+        ("test_thrust_future", 4),
+        ("test_thrust_vector_allocators", 8),
+        ("test_thrust_mr_pool", 6),
+    ] {
+        ROCTHRUST.passes(program, None, tests);
+    }
+}
+
+#[test]
+fn hipffts_tests_say_the_same() {
+    HIPFFT.passes(
+        "hipfft-test",
+        Some("--gtest_filter=hipfftTest.RunR2C:hipfftTest.OutplaceOnly:hipfftTest.CheckNullWorkBuffer"),
+        3,
+    );
+}
+
+#[test]
+fn hipsparses_tests_say_the_same() {
+    HIPSPARSE.passes("hipsparse-test", Some("--gtest_filter=csrcolor.*:spmm_bell.*:bsrxmv.*:axpyi/*:csr2coo/*"), 120);
+}
+
+/// Generators of the host write into pinned memory, from functions that the runtime calls in a stream.
+#[test]
+fn rocrands_tests_say_the_same() {
+    for (program, filter, tests) in [
+        ("test_rocrand_host", "--gtest_filter=*/rocrand_generate_host_test.int_test/1?", 10),
+        ("test_rocrand_mtgp32_prng", "--gtest_filter=*poisson*:*change_seed*:*state*", 4),
+        ("test_rocrand_hipgraphs", "--gtest_filter=*uniform_float*", 14),
+    ] {
+        ROCRAND.passes(program, Some(filter), tests);
+    }
+}
