@@ -8,7 +8,7 @@ use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Command, ExitStatus};
 
-/// After how many seconds a program counts as hung. The slowest takes a tenth of it.
+/// After how many seconds a program counts as hung.
 const LIMIT: u64 = 300;
 
 /// How a program ended, and what it printed.

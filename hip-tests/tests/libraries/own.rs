@@ -2,8 +2,8 @@
 //! and callbacks of the host.
 //!
 //! Left out: hipCUB and rocPRIM (packages of 570 and 700 MB; rocThrust's tests run rocPRIM's kernels), hipBLAS, rocSOLVER and
-//! hipSOLVER (with rocBLAS and rocSOLVER, 620 MB), MAGMA and MIOpen (with those and more), rocBLAS (its tests look for their
-//! data beside a program that was not started by a loader of its own).
+//! hipSOLVER (with rocBLAS and rocSOLVER, 620 MB), MAGMA and MIOpen (with those and more), rocBLAS (its tests did not find
+//! their data outside of /usr).
 
 use crate::{lines, passed, run};
 use rmcp_hip_tests::{Client, Release, Scene};
