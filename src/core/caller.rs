@@ -16,7 +16,7 @@ use std::fmt::Display;
 use std::mem::transmute_copy;
 use std::os::unix::ffi::OsStrExt;
 use std::ptr::null_mut;
-use std::sync::atomic::{AtomicBool, AtomicI32, AtomicPtr, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicPtr, AtomicUsize, Ordering};
 
 /// One object that calls hooked functions. Never freed: hooks hold on to it without counting.
 ///
@@ -156,7 +156,7 @@ pub fn starts(address: usize) {
 /// Whether there are several copies of a runtime. A child of the process that was the first to count cannot tell: counting
 /// takes the lock of `module_of`'s comment.
 fn has_several_runtimes() -> bool {
-    static FIRST: AtomicI32 = AtomicI32::new(0);
+    static FIRST: AtomicU64 = AtomicU64::new(0);
     if resolve::is_anothers(&FIRST) {
         return false;
     }

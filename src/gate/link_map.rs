@@ -68,6 +68,13 @@ impl LinkMap {
         first.onwards().find(|map| (module.start..module.end).contains(&map.dynamic.addr()))
     }
 
+    /// As far as the object itself is asked, without the list.
+    #[allow(dead_code)] // the gate asks for no more than the list
+    pub fn alone(module: &Module) -> Self {
+        let dynamic = module.dynamic.cast();
+        Self { address: module.start, name: module.name, dynamic, next: ptr::null(), previous: ptr::null() }
+    }
+
     /// That of the object which calls `symbol`, to judge by the call's return address in this one. Where this one does not
     /// name the symbol the call came from another, by a jump that ends a function: from the one that names it, if but one
     /// does.
@@ -115,7 +122,7 @@ impl LinkMap {
     }
 
     /// Whether its symbols for the loader have this one: it refers to it or defines it.
-    fn names(&self, symbol: &CStr) -> bool {
+    pub fn names(&self, symbol: &CStr) -> bool {
         let [symbols, strings, hashes] = [DT_SYMTAB, DT_STRTAB, DT_GNU_HASH].map(|tag| self.address(tag));
         let (symbols, strings) = (symbols as *const Symbol, strings as *const c_char);
         if symbols.is_null() || strings.is_null() {
