@@ -42,24 +42,22 @@ fn target(gate: &'static Gate, symbol: &CStr, address: usize) -> Option<(*mut c_
         return Some((function, Holds::ForAll));
     }
     let hook = *Hook::ALL.iter().find(|hook| hook.info().symbol == symbol)?;
+    let real = resolve::real(symbol, hook.info().library.file_prefix(), address, gate.next);
+    // No business of RMCP's, and straight to it, so that nothing of RMCP's is on the stack.
+    if let Some(real) = real.filter(|real| !real.of_runtime) {
+        report_other(symbol, &real);
+        return Some((real.function, real.holds()));
+    }
     if hook == Hook::hsa_init {
         caller::starts(address);
     }
     let caller = caller::of(address);
     // The runtime can call while it holds locks of its own: nothing may be asked of it then.
     let machine = machine::detect(caller.who == Who::Program);
-    let real = resolve::real(symbol, hook.info().library.file_prefix(), address, gate.next);
-    match real {
-        // No business of RMCP's, and straight to it, so that nothing of RMCP's is on the stack.
-        Some(real) if !real.of_runtime => {
-            report_other(symbol, &real);
-            Some((real.function, real.holds()))
-        }
-        _ if machine.is_some_and(machine::Machine::active) || watch::wants(hook) || hands_out(hook) => {
-            Some((hooks::entry(hook), Holds::ForAll))
-        }
-        _ => real.map(|real| (real.function, if machine.is_some() { real.holds() } else { Holds::ForThisCall })),
+    if machine.is_some_and(machine::Machine::active) || watch::wants(hook) || hands_out(hook) {
+        return Some((hooks::entry(hook), Holds::ForAll));
     }
+    real.map(|real| (real.function, if machine.is_some() { real.holds() } else { Holds::ForThisCall }))
 }
 
 /// Whether it is one of the calls that hand out functions. What they find must be what the program was linked with, also
@@ -68,7 +66,7 @@ fn hands_out(hook: Hook) -> bool {
     matches!(hook.policy(), Policy::proc_address | Policy::entry_point)
 }
 
-/// Says once in a process that there are such functions.
+/// Says once in a process of which RMCP is part that there are such functions.
 fn report_other(symbol: &CStr, real: &Real) {
     static SAID: AtomicBool = AtomicBool::new(false);
     if machine::known().is_none_or(|machine| !machine.active()) || SAID.swap(true, Ordering::Relaxed) {

@@ -17,6 +17,7 @@ use core::arch::{asm, global_asm, naked_asm};
 use core::ffi::{CStr, c_char, c_int, c_void};
 use core::ptr::null_mut;
 use core::sync::atomic::{AtomicPtr, AtomicU64, AtomicUsize, Ordering};
+use link_map::LinkMap;
 use rmcp_hooks::Library;
 use rmcp_hooks::gate::{CoreTarget, Gate, Holds, NEXT};
 use sites::{FOR_GOOD, Sites};
@@ -137,7 +138,11 @@ extern "C" fn bind(export: &Export, caller: usize) -> *mut c_void {
     let saved = unsafe { *errno };
     // Before the look: what is unloaded during it counts.
     let unloads = resolve::unloads();
-    let found = if has_loader() { ask_core(export, caller).or_else(|| without_core(export, caller)) } else { None };
+    let found = if has_loader() {
+        ask_core(export, caller).or_else(|| without_core(export, caller))
+    } else {
+        without_loader(export)
+    };
     let (target, holds) = found.unwrap_or_else(|| {
         let answer: extern "C" fn() -> c_int = match export.library {
             Some(Library::Hip) => missing_hip,
@@ -163,7 +168,7 @@ extern "C" fn bind(export: &Export, caller: usize) -> *mut c_void {
 }
 
 // Before glibc 2.34 these are in libdl.so.2. Asked for weakly, they make no process load that file which would not: one
-// that has come to a runtime has it.
+// that has come to a runtime has it, because the runtimes need it.
 global_asm!(".weak dlopen", ".weak dlsym", ".weak dlclose");
 
 /// Whether this process has the functions above.
@@ -217,6 +222,14 @@ fn cut_off() -> bool {
 fn without_core(export: &Export, caller: usize) -> Option<(*mut c_void, Holds)> {
     let real = resolve::real(export.symbol, export.library?.file_prefix(), caller, behind_gates)?;
     Some((real.function, real.holds()))
+}
+
+/// The same in a process that cannot load anything, and so has no runtime: what has stood behind this gate since the start.
+fn without_loader(export: &Export) -> Option<(*mut c_void, Holds)> {
+    let gate = resolve::walk_to((&raw const *export).addr())?;
+    let behind = LinkMap::of(&gate, LinkMap::first()?)?.onwards().skip(1);
+    let function = behind.filter(|map| !map.module().is_ours()).find_map(|map| map.function(export.symbol))?;
+    Some((function, Holds::ForAll))
 }
 
 /// For other gates. A reference to this name would lead to the first gate's.

@@ -1,7 +1,8 @@
 //! The loader's list of objects, which debuggers read too: in which order they came, and which brought which.
 
 use crate::resolve::Module;
-use core::ffi::{CStr, c_char, c_int};
+use core::arch::{asm, global_asm};
+use core::ffi::{CStr, c_char, c_int, c_void};
 use core::ptr;
 
 /// struct link_map. (link.h)
@@ -30,11 +31,15 @@ const DT_SYMTAB: i64 = 6;
 const DT_SONAME: i64 = 14;
 const DT_GNU_HASH: i64 = 0x6fff_fef5;
 
-/// Elf64_Sym, of which the name's offset is asked for. (elf.h)
+/// Elf64_Sym. (elf.h)
 #[repr(C)]
 struct Symbol {
     name: u32,
-    _others: [u32; 5],
+    info: u8,
+    _other: u8,
+    section: u16,
+    value: usize,
+    _size: usize,
 }
 
 /// The head of struct r_debug. (link.h)
@@ -44,16 +49,25 @@ struct Debug {
     map: *const LinkMap,
 }
 
+// Asked for weakly: a C library may have no such list.
+global_asm!(".weak _r_debug");
+
 impl LinkMap {
     /// The program's, which is the first of the list. None where the C library keeps no such list.
     pub fn first() -> Option<&'static LinkMap> {
-        // SAFETY: a NUL-terminated name; what the C library calls so is of this type, and lives as long as the process.
-        unsafe { libc::dlsym(libc::RTLD_DEFAULT, c"_r_debug".as_ptr()).cast::<Debug>().as_ref()?.map.as_ref() }
+        let debug: *const Debug;
+        // SAFETY: reads this object's own table of addresses, whose entries are final before any code runs; what the C
+        // library calls so is of this type, and lives as long as the process.
+        unsafe {
+            asm!("mov {}, [rip + _r_debug@GOTPCREL]", out(reg) debug, options(nostack, preserves_flags, readonly));
+            debug.as_ref()?.map.as_ref()
+        }
     }
 
     /// This and those behind it.
-    fn onwards(&'static self) -> impl Iterator<Item = &'static LinkMap> {
-        // SAFETY: the loader links only objects that are loaded; `resolve::undisturbed` keeps them so.
+    pub fn onwards(&'static self) -> impl Iterator<Item = &'static LinkMap> {
+        // SAFETY: the loader links only objects that are loaded; `resolve::undisturbed` keeps them so, and a process without
+        // dlopen unloads none.
         core::iter::successors(Some(self), |map| unsafe { map.next.as_ref() })
     }
 
@@ -79,10 +93,11 @@ impl LinkMap {
     /// name the symbol the call came from another, by a jump that ends a function: from the one that names it, if but one
     /// does.
     pub fn caller_of(&'static self, symbol: &CStr, first: &'static LinkMap) -> &'static LinkMap {
-        if self.names(symbol) {
+        if self.symbol(symbol).is_some() {
             return self;
         }
-        let another = |map: &&LinkMap| !map.module().is_ours() && !map.module().is_runtime() && map.names(symbol);
+        let another =
+            |map: &&LinkMap| !map.module().is_ours() && !map.module().is_runtime() && map.symbol(symbol).is_some();
         let mut others = first.onwards().filter(another);
         others.next().filter(|_| others.next().is_none()).unwrap_or(self)
     }
@@ -107,7 +122,7 @@ impl LinkMap {
     }
 
     /// The address that its entry with this tag has; 0 where there is none.
-    fn address(&self, tag: i64) -> usize {
+    fn address_of(&self, tag: i64) -> usize {
         let address = self.entries().find(|entry| entry.tag == tag).map_or(0, |entry| entry.value);
         // Where the section cannot be written to, the loader has left it as it is in the file.
         if address < self.address { address.wrapping_add(self.address) } else { address }
@@ -115,53 +130,65 @@ impl LinkMap {
 
     /// The strings that its entries with this tag name.
     fn strings(&self, tag: i64) -> impl Iterator<Item = &CStr> {
-        let table = self.address(DT_STRTAB) as *const c_char;
+        let table = self.address_of(DT_STRTAB) as *const c_char;
         let strings = self.entries().filter(move |entry| !table.is_null() && entry.tag == tag);
         // SAFETY: such an entry is the offset of a NUL-terminated string in the object's table.
         strings.map(move |entry| unsafe { CStr::from_ptr(table.wrapping_add(entry.value)) })
     }
 
-    /// Whether its symbols for the loader have this one: it refers to it or defines it.
-    pub fn names(&self, symbol: &CStr) -> bool {
-        let [symbols, strings, hashes] = [DT_SYMTAB, DT_STRTAB, DT_GNU_HASH].map(|tag| self.address(tag));
+    /// The function that it defines under this name.
+    #[allow(dead_code)] // the core asks the loader
+    pub fn function(&self, symbol: &CStr) -> Option<*mut c_void> {
+        /// Types of symbols. (elf.h)
+        const STT_NOTYPE: u8 = 0;
+        const STT_FUNC: u8 = 2;
+        let symbol = self.symbol(symbol)?;
+        let defined = symbol.section != 0 && [STT_NOTYPE, STT_FUNC].contains(&(symbol.info & 0xf));
+        defined.then(|| ptr::with_exposed_provenance_mut(self.address.wrapping_add(symbol.value)))
+    }
+
+    /// Its symbol of this name for the loader: it refers to it or defines it.
+    fn symbol(&self, symbol: &CStr) -> Option<&Symbol> {
+        let [symbols, strings, hashes] = [DT_SYMTAB, DT_STRTAB, DT_GNU_HASH].map(|tag| self.address_of(tag));
         let (symbols, strings) = (symbols as *const Symbol, strings as *const c_char);
         if symbols.is_null() || strings.is_null() {
-            return false;
+            return None;
         }
-        // SAFETY: `index` is a symbol's, and its name is in the object's table.
-        let is =
-            |index: u32| unsafe { CStr::from_ptr(strings.add((*symbols.add(index as usize)).name as usize)) == symbol };
+        // SAFETY: `index` is a symbol's.
+        let at = |index: u32| unsafe { &*symbols.add(index as usize) };
+        // SAFETY: its name is in the object's table.
+        let is = |index: &u32| unsafe { CStr::from_ptr(strings.add(at(*index).name as usize)) == symbol };
         // Linkers that make no such table make the older one, with the number of symbols in its second word.
         if hashes == 0 {
-            let count = (self.address(DT_HASH) as *const u32).wrapping_add(1);
+            let count = (self.address_of(DT_HASH) as *const u32).wrapping_add(1);
             // SAFETY: the table begins with two words.
-            return count.addr() > size_of::<u32>() && (1..unsafe { *count }).any(is);
+            let count = if count.addr() > size_of::<u32>() { unsafe { *count } } else { 0 };
+            return (1..count).find(is).map(at);
         }
         // SAFETY: the table is a loaded object's, and of the form that the loader itself relies on: four words, the filter,
         // an index for each remainder, and a hash for each symbol from `defined` on, whose last bit ends a chain.
         unsafe {
             let table = hashes as *const u32;
             let [remainders, defined, filter] = [0, 1, 2].map(|word| *table.add(word));
-            if (1..defined).any(is) {
-                return true;
+            if let Some(referred) = (1..defined).find(is) {
+                return Some(at(referred));
             }
-            let hash =
-                symbol.to_bytes().iter().fold(5381_u32, |hash, &byte| hash.wrapping_mul(33).wrapping_add(byte.into()));
-            let Some(remainder) = hash.checked_rem(remainders) else { return false };
+            let step = |hash: u32, &byte: &u8| hash.wrapping_mul(33).wrapping_add(byte.into());
+            let hash = symbol.to_bytes().iter().fold(5381, step);
             let indices = table.add(4 + 2 * filter as usize);
             let chains = indices.add(remainders as usize);
-            let mut index = *indices.add(remainder as usize);
+            let mut index = *indices.add(hash.checked_rem(remainders)? as usize);
             while index >= defined {
                 let other = *chains.add((index - defined) as usize);
-                if other | 1 == hash | 1 && is(index) {
-                    return true;
+                if other | 1 == hash | 1 && is(&index) {
+                    return Some(at(index));
                 }
                 if other & 1 == 1 {
                     break;
                 }
                 index += 1;
             }
-            false
+            None
         }
     }
 

@@ -172,7 +172,8 @@ pub fn module_of(address: usize) -> Option<Module> {
     }
 }
 
-fn walk_to(address: usize) -> Option<Module> {
+/// The same by a look at each object, with that lock.
+pub fn walk_to(address: usize) -> Option<Module> {
     let mut found = None;
     each_module(|module| {
         let inside = (module.start..module.end).contains(&address);
@@ -257,10 +258,8 @@ pub fn real(symbol: &CStr, prefix: &str, caller: usize, next: Next) -> Option<Re
     // SAFETY: the symbol is NUL-terminated.
     let global = foreign(unsafe { next(symbol.as_ptr()) });
     let own = module_of(caller);
-    // Looked up before: that takes a lock which must not be waited for under the other.
-    let list = LinkMap::first();
     let scopes = undisturbed(|| {
-        let list = list?;
+        let list = LinkMap::first()?;
         let global = global.and_then(|(_, module)| LinkMap::of(&module, list));
         let own = own.and_then(|own| LinkMap::of(&own, list));
         let caller = own.map(|own| Origin::of(own.caller_of(symbol, list)));
