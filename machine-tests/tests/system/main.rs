@@ -2,6 +2,7 @@
 
 mod enable;
 mod exclude;
+mod own;
 mod programs;
 mod recover;
 
