@@ -16,7 +16,7 @@ use std::fmt::Display;
 use std::mem::transmute_copy;
 use std::os::unix::ffi::OsStrExt;
 use std::ptr::null_mut;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicPtr, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, AtomicUsize, Ordering};
 
 /// One object that calls hooked functions. Never freed: hooks hold on to it without counting.
 ///

@@ -9,8 +9,8 @@ use std::ffi::CStr;
 /// What the object that holds `address` is linked with that needs coherent memory. `version`: that of its HIP runtime.
 pub fn linkage(address: usize, version: impl FnOnce() -> Option<i32>) -> Option<Linkage> {
     let object = LinkMap::alone(&resolve::module_of(address)?);
-    let any_of = |symbols: &[&CStr]| symbols.iter().any(|symbol| object.names(symbol));
-    if Hook::ALL.iter().any(|hook| on_words(*hook) && object.names(hook.info().symbol)) {
+    let any_of = |symbols: &[&CStr]| symbols.iter().any(|symbol| object.imports(symbol));
+    if Hook::ALL.iter().any(|hook| on_words(*hook) && object.imports(hook.info().symbol)) {
         return Some(Linkage::StreamMemory);
     }
     // A function of the program that a stream is given becomes a node where the stream is captured.
@@ -39,8 +39,8 @@ mod tests {
     fn this_test_is_linked_with_dlsym_and_with_no_function_of_hip() {
         let here = on_words as *const () as usize;
         let object = LinkMap::alone(&resolve::module_of(here).unwrap());
-        assert!(object.names(c"dlsym") && object.names(c"malloc"));
-        assert!(!object.names(c"dlsy") && !object.names(c"") && !object.names(c"hipMalloc"));
+        assert!(object.imports(c"dlsym") && object.imports(c"malloc"));
+        assert!(!object.imports(c"dlsy") && !object.imports(c"") && !object.imports(c"hipMalloc"));
         assert_eq!(linkage(here, || panic!("not asked")), None);
     }
 

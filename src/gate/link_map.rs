@@ -147,6 +147,12 @@ impl LinkMap {
         defined.then(|| ptr::with_exposed_provenance_mut(self.address.wrapping_add(symbol.value)))
     }
 
+    /// Whether it refers to this name in another object.
+    #[allow(dead_code)] // the gate asks for what is defined
+    pub fn imports(&self, symbol: &CStr) -> bool {
+        self.symbol(symbol).is_some_and(|symbol| symbol.section == 0)
+    }
+
     /// Its symbol of this name for the loader: it refers to it or defines it.
     fn symbol(&self, symbol: &CStr) -> Option<&Symbol> {
         let [symbols, strings, hashes] = [DT_SYMTAB, DT_STRTAB, DT_GNU_HASH].map(|tag| self.address_of(tag));
