@@ -15,17 +15,17 @@ fn assert_right(scene: &Scene, run: &Run, memory: &str, what: &[&str], right: bo
         assert_eq!(call.wrong == 0, right, "{} in {scene:?}: {}", call.label, call.wrong);
         seen += 1;
     }
-    // 5.2.3 has no hipLaunchHostFunc.
-    assert!(
-        seen == what.len() || scene.release() == Release::Rocm523 && seen * 2 >= what.len(),
-        "{memory}, {what:?} in {scene:?}:\n{}",
-        run.stdout
-    );
+    assert_eq!(seen, what.len(), "{memory}, {what:?} in {scene:?}:\n{}", run.stdout);
+}
+
+/// 5.2.3 has no hipLaunchHostFunc, and calls a host node before the kernel that it depends on has ended, with RMCP and without.
+fn later_than_5_2_3() -> impl Iterator<Item = Scene> {
+    scenes().into_iter().filter(|scene| scene.release() != Release::Rocm523)
 }
 
 #[test]
 fn they_see_what_they_see_without_rmcp() {
-    for scene in scenes() {
+    for scene in later_than_5_2_3() {
         let Some(without) = run(&scene, "callbacks") else { return };
         let Some(with) = run(&scene.clone().with_rmcp(), "callbacks") else { return };
         for run in [&without, &with] {
@@ -41,7 +41,7 @@ fn they_see_what_they_see_without_rmcp() {
 /// its memory from HIP 7.1 on.
 #[test]
 fn in_graphs_of_7_2_4_they_see_noncoherent_memory_before_it_is_written_back() {
-    for scene in scenes() {
+    for scene in later_than_5_2_3() {
         let Some(without) = run(&scene, "callbacks") else { return };
         let right = scene.release() != Release::Rocm724;
         assert_right(&scene, &without, "hipHostMalloc(NonCoherent)", &IN_GRAPHS, right);
