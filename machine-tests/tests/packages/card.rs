@@ -58,6 +58,9 @@ fn a_hip_program_with_debians_own_rocm_has_rmcp_in_each_of_the_three_ways() {
         assert!(!coherent(&format!("LD_PRELOAD=librmcp.so:{KFD}")), "{rocm}");
         assert!(!coherent(&format!("LD_PRELOAD={KFD} rmcp-run")), "{rocm}");
         machine.says("rmcp enable --system");
+        // There nobody has chosen RMCP for this program; then somebody does.
+        assert!(coherent(&format!("LD_PRELOAD={KFD}")), "{rocm}");
+        machine.says("printf '[system]\\nonly = [\"rmcp-demo-client\"]\\n' >> /etc/rmcp.toml");
         assert!(!coherent(&format!("LD_PRELOAD={KFD}")), "{rocm}");
         machine.says("rmcp disable --system");
         assert!(coherent(&format!("LD_PRELOAD={KFD}")), "{rocm}");
