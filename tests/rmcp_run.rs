@@ -194,7 +194,7 @@ fn a_wrong_option_runs_nothing_and_says_what_is_allowed() {
     assert_eq!(output.status.code(), Some(125));
     assert_eq!(output.stdout, b"");
     let message = String::from_utf8(output.stderr).unwrap();
-    assert!(message.contains("host takes keep, noncoherent, force"), "{message}");
+    assert!(message.contains("host takes keep, noncoherent, unmapped, force"), "{message}");
 }
 
 #[test]

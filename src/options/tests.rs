@@ -212,7 +212,7 @@ fn a_section_is_stronger_than_the_general_part_of_any_file_and_a_path_than_a_nam
 fn a_wrong_value_falls_to_the_layer_below_and_names_line_key_and_allowed_values() {
     let case = Case::new().file("host = 'force'").file("# mine\n\nhost = 'nonchoerent'");
     assert_eq!(case.load().options.host, Host::Force);
-    let line = "1.toml:3: host takes keep, noncoherent, force, not \"nonchoerent\" (did you mean noncoherent?); \
+    let line = "1.toml:3: host takes keep, noncoherent, unmapped, force, not \"nonchoerent\" (did you mean noncoherent?); \
                 it is ignored";
     assert_eq!(case.complaints(), [line]);
 }
@@ -247,7 +247,7 @@ fn values_of_the_wrong_type_are_named() {
     let complaints = case.complaints();
     assert_eq!(complaints.len(), 6, "{complaints:#?}");
     for (key, text) in [
-        ("host", "1: host takes keep, noncoherent, force, not \"3\""),
+        ("host", "1: host takes keep, noncoherent, unmapped, force, not \"3\""),
         ("managed", "2: managed takes keep, coarse, attach-host, not \"true\""),
         ("apu", "3: apu takes keep, patch, not [\"keep\"]"),
         ("log", "4: log takes off, error"),
@@ -334,7 +334,7 @@ fn a_process_does_not_work_out_what_was_meant() {
     assert_eq!(
         case.complaints(),
         [
-            "0.toml:2: host takes keep, noncoherent, force, not \"kep\"; it is ignored",
+            "0.toml:2: host takes keep, noncoherent, unmapped, force, not \"kep\"; it is ignored",
             "0.toml:1: there is no option \"hots\"; it is ignored",
         ]
     );
@@ -375,7 +375,7 @@ fn an_assignment_is_an_option_and_a_value_of_it() {
     for (text, error) in [
         ("host", "write it as option=value"),
         ("hots=keep", "there is no option \"hots\" (did you mean host?)"),
-        ("host=nocoherent", "host takes keep, noncoherent, force, not \"nocoherent\" (did you mean noncoherent?)"),
+        ("host=nocoherent", "host takes keep, noncoherent, unmapped, force, not \"nocoherent\" (did you mean noncoherent?)"),
     ] {
         assert_eq!(assignment(text).unwrap_err(), error);
     }

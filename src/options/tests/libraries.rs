@@ -162,7 +162,7 @@ fn a_section_of_a_library_takes_what_is_decided_call_by_call() {
         "0.toml:3: log holds for a whole program; a section [library] takes host, managed, device_finegrained,",
         "0.toml:4: there is no option \"hots\" (did you mean host?)",
         "0.toml:5: only stands in the section [system] of a file alone",
-        "0.toml:6: host takes keep, noncoherent, force, not \"kep\"",
+        "0.toml:6: host takes keep, noncoherent, unmapped, force, not \"kep\"",
     ]
     .iter()
     .enumerate()

@@ -96,7 +96,7 @@ fn mistakes_in_the_section_are_named_whether_it_counts_or_not() {
             complaints,
             [
                 "0.toml:2: there is no option \"onyl\" (did you mean only?); it is ignored",
-                "0.toml:3: host takes keep, noncoherent, force, not \"kep\" (did you mean keep?); it is ignored",
+                "0.toml:3: host takes keep, noncoherent, unmapped, force, not \"kep\" (did you mean keep?); it is ignored",
                 "0.toml:4: only takes a list of program names or paths; it is ignored",
                 "0.toml:5: there is no option \"sytem\" (did you mean system?); it is ignored",
             ]
