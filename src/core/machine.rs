@@ -265,6 +265,9 @@ fn announce(machine: &Machine) {
     if *more_complaints > 0 {
         warn!("and {more_complaints} more things are wrong in the options; rmcp config check tells all");
     }
+    for (wish, option) in machine.loaded.iter().flat_map(Loaded::granted) {
+        info!("{option}=keep, since {} asks for coherent memory; set {option} to have it otherwise", wish.variable);
+    }
     if let Some(why) = &machine.inactive {
         return info!("inactive: {why}");
     }

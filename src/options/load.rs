@@ -5,7 +5,7 @@
 //! [`super::callers`].
 //! What is wrong falls to the layer below it and leaves one complaint.
 
-use super::sources::{Program, SYSTEM_FENCES, Sources, VARIABLES};
+use super::sources::{Program, SYSTEM_FENCES, Sources, VARIABLES, WISHES, Wish};
 use super::table::{Choice, Kind, Options, Row, Scope, TABLE};
 use super::values::{Raw, Register};
 use crate::bounded::read_trusted_text;
@@ -174,6 +174,14 @@ impl Loaded {
     /// Where the option of that name got its value.
     pub fn origin(&self, name: &str) -> Option<&Origin> {
         super::row(name).map(|row| &self.origins[index(row.name)])
+    }
+
+    /// The user's wishes in ROCm's own words that decided an option, each with that option.
+    pub fn granted(&self) -> impl Iterator<Item = (&'static Wish, &'static str)> {
+        let pairs = WISHES.iter().flat_map(|wish| wish.options.iter().map(move |&name| (wish, name)));
+        pairs.filter(|(wish, name)| {
+            matches!(self.origin(name), Some(Origin::Set(Place::Environment(variable))) if variable == wish.variable)
+        })
     }
 
     fn why_alone(&self, program: &Program) -> Option<String> {

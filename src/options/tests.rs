@@ -375,7 +375,10 @@ fn an_assignment_is_an_option_and_a_value_of_it() {
     for (text, error) in [
         ("host", "write it as option=value"),
         ("hots=keep", "there is no option \"hots\" (did you mean host?)"),
-        ("host=nocoherent", "host takes keep, noncoherent, unmapped, force, not \"nocoherent\" (did you mean noncoherent?)"),
+        (
+            "host=nocoherent",
+            "host takes keep, noncoherent, unmapped, force, not \"nocoherent\" (did you mean noncoherent?)",
+        ),
     ] {
         assert_eq!(assignment(text).unwrap_err(), error);
     }

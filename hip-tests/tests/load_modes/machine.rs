@@ -50,6 +50,18 @@ fn where_no_rule_can_act_nothing_is_hooked() {
 }
 
 #[test]
+fn hip_host_coherent_keeps_pinned_memory_as_asked_and_the_log_says_so() {
+    let process = linked().env("HIP_HOST_COHERENT", "1").env("RMCP_LOG", "info");
+    let report = process.run("hipHostMalloc=0 hipMallocManaged=1");
+    assert_eq!(report.lines[0], host("0x0"));
+    assert!(report.lines[1].contains("hipMemAdvise"), "{report:?}");
+    assert!(report.stderr.contains("info: host=keep, since HIP_HOST_COHERENT asks for coherent memory"), "{report:?}");
+    let report = process.env("RMCP_HOST", "noncoherent").run("hipHostMalloc=0");
+    assert_eq!(report.lines[0], host(NON_COHERENT));
+    assert!(!report.stderr.contains("HIP_HOST_COHERENT"), "{report:?}");
+}
+
+#[test]
 fn a_hidden_card_does_not_count() {
     let process = Process::linked().gpus(&["gfx1010", "gfx1100"]);
     assert_eq!(process.clone().env("HIP_VISIBLE_DEVICES", "1").run("hipHostMalloc=0").lines, [host("0x0")]);
