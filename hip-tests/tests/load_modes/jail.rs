@@ -7,6 +7,7 @@ use rmcp_hip_tests::{Build, Stubs};
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 /// An installation, and a folder to be the root of a process, in which others lie under the same paths.
 struct Jail {
@@ -99,6 +100,12 @@ fn after_chroot_to_a_folder_that_has_the_same_files_the_core_is_loaded() {
     for file in [jail.gate(), jail.core()] {
         fs::hard_link(&file, jail.inside(&file)).unwrap();
     }
+    // What the core needs and the process has not loaded yet is looked for inside.
+    for library in libraries_of(&jail.core()) {
+        let inside = jail.inside(&library);
+        fs::create_dir_all(inside.parent().unwrap()).unwrap();
+        fs::copy(&library, inside).unwrap();
+    }
     let machine = Stubs::get().topology(&["gfx1010"]);
     copy(&machine, &jail.inside(&machine));
     jail.expect(&report(NON_COHERENT, 1), "the same files");
@@ -123,6 +130,14 @@ fn of_two_gates_the_first_alone_loads_its_core() {
     let [call, _] = report.lines.as_slice() else { panic!("{report:?}") };
     assert_eq!(call, &self::report(NON_COHERENT, 1)[0]);
     assert_eq!(report.lines[1], "process\tsecure=0\tgate=2\tcore=1");
+}
+
+/// The libraries that an object needs, as this machine's loader finds them.
+fn libraries_of(object: &Path) -> Vec<PathBuf> {
+    let said = Command::new("ldd").arg(object).output().unwrap();
+    let lines = String::from_utf8(said.stdout).unwrap();
+    let paths = lines.lines().filter_map(|line| line.split_once(" => ")?.1.split(' ').next());
+    paths.map(PathBuf::from).collect()
 }
 
 fn copy(from: &Path, to: &Path) {
