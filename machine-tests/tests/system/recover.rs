@@ -74,31 +74,35 @@ fn wherever_enabling_is_killed_the_machine_runs() {
     let Some(machine) = machine() else { return };
     let enable = "rmcp enable --system --confirm-within 1h";
     let undo = "/usr/lib/rmcp/rmcp-rescue disable --purge > /dev/null; rm -rf /var/lib/rmcp /etc/ld.so.preload*";
-    let traced =
-        machine.says(&format!("strace -o /tmp/trace -e trace={CHANGES} {enable} > /dev/null; cat /tmp/trace; {undo}"));
-    let mut calls = BTreeMap::new();
+    let traced = machine
+        .says(&format!("strace -y -o /tmp/trace -e trace={CHANGES} {enable} > /dev/null; cat /tmp/trace; {undo}"));
+    let mut counts = BTreeMap::new();
+    let mut calls = Vec::new();
     for line in traced.lines().filter(|line| !line.starts_with(['+', '-'])) {
-        let (name, _) = line.split_once('(').unwrap_or_else(|| panic!("a line of strace: {line}"));
-        *calls.entry(name.to_owned()).or_insert(0) += 1;
+        let (name, rest) = line.split_once('(').unwrap_or_else(|| panic!("a line of strace: {line}"));
+        let nth = counts.entry(name).or_insert(0);
+        *nth += 1;
+        // It reads through the libraries of the machine, which changes nothing.
+        let looks = ["openat", "close"].contains(&name) && !["rmcp", "preload"].iter().any(|ours| rest.contains(ours));
+        if !looks {
+            calls.push(format!("{name} {nth}"));
+        }
     }
-    assert!(calls.contains_key("rename") && calls.contains_key("fsync"), "{calls:?}");
-    let list: String = calls.iter().map(|(name, count)| format!("{name} {count}\n")).collect();
+    assert!(counts.contains_key("rename") && counts.contains_key("fsync"), "{counts:?}");
     let script = format!(
-        "while read -r name count; do
-            for nth in $(seq $count); do
-                (strace -o /dev/null -e inject=$name:signal=KILL:when=$nth {enable}; true) > /dev/null 2>&1
-                /bin/sh -c 'exec /bin/true' 2>&1 || echo \"a shell fails after $name $nth\"
-                case \"$(cat /etc/ld.so.preload 2> /dev/null)\" in
-                    '' | /usr/lib/rmcp/system/*/librmcp.so) ;;
-                    *) echo \"half a list after $name $nth\" ;;
-                esac
-                {undo}
-            done
+        "while read -r name nth; do
+            (strace -o /dev/null -e inject=$name:signal=KILL:when=$nth {enable}; true) > /dev/null 2>&1
+            /bin/sh -c 'exec /bin/true' 2>&1 || echo \"a shell fails after $name $nth\"
+            case \"$(cat /etc/ld.so.preload 2> /dev/null)\" in
+                '' | /usr/lib/rmcp/system/*/librmcp.so) ;;
+                *) echo \"half a list after $name $nth\" ;;
+            esac
+            {undo}
         done <<< '{}'",
-        list.trim_end()
+        calls.join("\n")
     );
     let said = machine.says(&script);
-    assert_eq!(said, "", "after {} kills", calls.values().sum::<usize>());
+    assert_eq!(said, "", "after {} kills", calls.len());
     machine.says(enable);
     assert_eq!(machine.says("echo works"), "works\n");
 }
