@@ -124,7 +124,7 @@ only = [\"python3\", \"/opt/app/bin/solver\"]
 log = \"warn\"
 ```
 
-Any option may stand there, and `only` nowhere else; `RMCP_ONLY` is refused. In a program that `rmcp-run` has started, or
+Any option may stand there, and `only` and `callers` nowhere else; `RMCP_ONLY` is refused. In a program that `rmcp-run` has started, or
 LD_PRELOAD gave RMCP, the section is not in force, on such a machine too: there RMCP was asked for. What counts is the place
 of the library, below `/usr/lib/rmcp/system`; so a line that somebody wrote into `/etc/ld.so.preload` by hand, for a
 librmcp.so elsewhere, is like LD_PRELOAD.

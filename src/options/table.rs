@@ -131,8 +131,9 @@ macro_rules! options {
 options! {
     /// Whether RMCP rewrites anything.
     ///
-    /// `keep` forwards every call unchanged and still counts it. To be rid of RMCP altogether set `RMCP_DISABLE=1` in
-    /// the environment, which is looked at before any file.
+    /// With `keep` RMCP is inactive, as on a machine without a card that it is for; what is recorded for `rmcp trace` is
+    /// recorded all the same. To be rid of RMCP altogether set `RMCP_DISABLE=1` in the environment, which is looked at before
+    /// any file.
     policy: Mode = Mode::Auto;
 
     /// Pinned host memory: hipHostMalloc, hipHostAlloc, hipMemAllocHost.
@@ -144,8 +145,8 @@ options! {
     /// this and of `managed`.
     ///
     /// Libraries that are known to need coherent memory keep it; [libraries](libraries.md) lists them. So does memory of a
-    /// library, or a program, that uses hipStreamWaitValue32 and the like ([coherence](coherence.md)), unless a section
-    /// `[library]` says otherwise.
+    /// library, or a program, that uses hipStreamWaitValue32 and the like, or has graphs call its functions
+    /// ([coherence](coherence.md)), unless a section `[library]` says otherwise.
     ///
     /// Risk: a program whose CPU watches host memory *while* a kernel writes it needs coherent memory. Give such a
     /// program `host = "keep"` in a section of its own. `force` also overrides programs that ask for coherent memory
