@@ -34,8 +34,9 @@ pub fn of(loaded: &Loaded, named: Option<&str>) -> Vec<Callers> {
         if let Some(first) = named(memory).next() {
             let names = named(memory).map(|library: &Library| library.name).collect::<Vec<_>>().join(", ");
             // One speaks for all: no section of a file is looked at here.
-            let caller = loaded.for_known(first);
-            all.push(Callers::new(Some(format!("called by {names}, which {what}")), caller));
+            let one = Callers::new(Some(format!("called by {names}, which {what}")), loaded.for_known(first));
+            let exception = one.exception.as_ref().map(|_| format!("they {what}"));
+            all.push(Callers { exception, ..one });
         }
     };
     group(Memory::Rewrite, "are known to be right with it");
