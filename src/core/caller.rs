@@ -17,6 +17,7 @@ use std::mem::transmute_copy;
 use std::os::unix::ffi::OsStrExt;
 use std::ptr::null_mut;
 use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, AtomicUsize, Ordering};
+use tracing::info;
 
 /// One object that calls hooked functions. Never freed: hooks hold on to it without counting.
 ///
@@ -65,9 +66,7 @@ pub static GATE: OnceRef<'static, Gate> = OnceRef::new();
 
 /// The gate that the program's calls meet first. It need not have asked yet: ROCr may have loaded the core.
 pub fn gate() -> Option<Module> {
-    // SAFETY: a NUL-terminated name. The global scope is that of the program's own calls.
-    let export = unsafe { libc::dlsym(libc::RTLD_DEFAULT, c"rmcp_version".as_ptr()) };
-    resolve::module_of(export as usize).filter(Module::is_ours)
+    resolve::module_of(resolve::first_version() as usize).filter(Module::is_ours)
 }
 
 /// The gate's own export of `hook`, for those who ask for its address.
@@ -295,7 +294,13 @@ impl Caller {
     fn find_rules(&self) -> Option<&RuleSet> {
         let machine = machine::known()?;
         let path = self.path.to_str().unwrap_or_default();
-        Some(self.rules.get_or_init(|| Box::new(machine.rules_for(path, self.start, || self.runtime().version()))))
+        Some(self.rules.get_or_init(|| {
+            let rules = machine.rules_for(path, self.start, || self.runtime().version());
+            if let Some(why) = &rules.exception {
+                info!("{} has rules of its own: {why}", self.name());
+            }
+            Box::new(rules)
+        }))
     }
 
     /// The HIP runtime that this caller uses.

@@ -90,10 +90,6 @@ impl Machine {
     pub fn rules_for(&self, path: &str, address: usize, version: impl FnOnce() -> Option<i32>) -> RuleSet {
         let Some(loaded) = &self.loaded else { return RuleSet::new(&[], &Options::default(), None) };
         let caller = loaded.for_caller(path, || imports::linkage(address, version));
-        if let Some(why) = &caller.exception {
-            let who = path.rsplit('/').next().filter(|name| !name.is_empty()).unwrap_or("the program");
-            info!("{who} has rules of its own: {why}");
-        }
         RuleSet::new(&self.gpus, &caller.options, caller.exception)
     }
 

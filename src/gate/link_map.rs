@@ -79,7 +79,7 @@ impl LinkMap {
 
     /// That of a loaded object; `first` is the list's.
     pub fn of(module: &Module, first: &'static LinkMap) -> Option<&'static LinkMap> {
-        first.onwards().find(|map| (module.start..module.end).contains(&map.dynamic.addr()))
+        first.onwards().find(|map| module.holds(map.dynamic.addr()))
     }
 
     /// As far as the object itself is asked, without the list.

@@ -21,13 +21,8 @@ pub fn core_target() -> *mut c_void {
 
 /// Whether it is the gate that the program's calls meet first.
 fn is_first(gate: &Module) -> bool {
-    // SAFETY: a NUL-terminated name. The global scope is that of the program's own calls.
-    let first = unsafe { libc::dlsym(libc::RTLD_DEFAULT, c"rmcp_version".as_ptr()) };
-    first.is_null() || holds(gate, first)
-}
-
-fn holds(module: &Module, address: *mut c_void) -> bool {
-    (module.start..module.end).contains(&address.addr())
+    let first = resolve::first_version();
+    first.is_null() || gate.holds(first.addr())
 }
 
 /// The core in the folder of the file that the gate's path leads to; the packages have a link to the gate in the loader's own
@@ -71,7 +66,7 @@ unsafe fn is_mapped(path: *const c_char, gate: &Module) -> bool {
         }
         let found = libc::dlsym(handle, c"rmcp_version".as_ptr());
         libc::dlclose(handle);
-        holds(gate, found)
+        gate.holds(found.addr())
     }
 }
 

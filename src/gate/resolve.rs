@@ -42,6 +42,11 @@ impl Module {
         }
     }
 
+    /// Whether an address is one of its.
+    pub fn holds(&self, address: usize) -> bool {
+        (self.start..self.end).contains(&address)
+    }
+
     /// Whether it is a copy of the library whose file names begin with `prefix`.
     pub fn is(&self, prefix: &str) -> bool {
         self.file_name().starts_with(prefix.as_bytes())
@@ -176,13 +181,19 @@ pub fn module_of(address: usize) -> Option<Module> {
 pub fn walk_to(address: usize) -> Option<Module> {
     let mut found = None;
     each_module(|module| {
-        let inside = (module.start..module.end).contains(&address);
+        let inside = module.holds(address);
         if inside {
             found = Some(module);
         }
         inside
     });
     found
+}
+
+/// `rmcp_version` of the gate that the program's calls meet first; null where none has it.
+pub fn first_version() -> *mut c_void {
+    // SAFETY: a NUL-terminated name. The global scope is that of the program's own calls.
+    unsafe { libc::dlsym(libc::RTLD_DEFAULT, c"rmcp_version".as_ptr()) }
 }
 
 /// The first loaded copy of the library with this file prefix.
