@@ -82,13 +82,11 @@ impl Loaded {
             None if self.known_callers_only() => self.keeping(Exception::NotKnown),
             None => match linkage() {
                 Some(linkage) => self.keeping(Exception::Linked(linkage)),
-                None => ForCaller { options: self.options.clone(), exception: None },
+                None => self.unchanged(),
             },
         };
         for section in self.libraries.iter().filter(|section| libraries::is_named(path, &section.pattern)) {
-            for entry in &section.entries {
-                entry.row.set(&mut options, &entry.raw);
-            }
+            section.apply(&mut options);
             exception = Some(Exception::Section(section.place.clone()));
         }
         if options == self.options {
@@ -100,10 +98,8 @@ impl Loaded {
     /// The options for a library of the table, whatever sections of files say.
     pub fn for_known(&self, library: &'static Library) -> ForCaller {
         match library.memory {
-            Memory::Rewrite => ForCaller { options: self.options.clone(), exception: None },
-            Memory::Unmapped if self.options.host == Host::Keep => {
-                ForCaller { options: self.options.clone(), exception: None }
-            }
+            Memory::Rewrite => self.unchanged(),
+            Memory::Unmapped if self.options.host == Host::Keep => self.unchanged(),
             Memory::Unmapped => {
                 let options = Options { host: Host::Unmapped, ..self.options.clone() };
                 ForCaller { options, exception: Some(Exception::NeedsCoherent(library)) }
@@ -116,6 +112,10 @@ impl Loaded {
                 kept
             }
         }
+    }
+
+    fn unchanged(&self) -> ForCaller {
+        ForCaller { options: self.options.clone(), exception: None }
     }
 
     fn keeping(&self, exception: Exception) -> ForCaller {
@@ -132,9 +132,7 @@ impl Loaded {
     pub fn all_options(&self) -> Vec<Options> {
         let sections = self.libraries.iter().map(|section| {
             let mut options = self.options.clone();
-            for entry in &section.entries {
-                entry.row.set(&mut options, &entry.raw);
-            }
+            section.apply(&mut options);
             options
         });
         std::iter::once(self.options.clone()).chain(sections).collect()

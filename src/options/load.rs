@@ -57,6 +57,15 @@ pub(super) struct LibrarySection {
     pub entries: Vec<Entry>,
 }
 
+impl LibrarySection {
+    /// Sets what it says.
+    pub fn apply(&self, options: &mut Options) {
+        for entry in &self.entries {
+            entry.row.set(options, &entry.raw);
+        }
+    }
+}
+
 /// Where a value came from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Origin {
