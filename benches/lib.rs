@@ -17,7 +17,7 @@ pub trait Subject {
     fn measure(&mut self, times: u64) -> f64;
 }
 
-/// A process that measures calls of one function; `hip-tests/stub/clients/bench.c`.
+/// A process that measures calls of one function; `hip-tests/loading/clients/bench.c`.
 pub struct Worker {
     function: &'static str,
     process: Child,

@@ -159,7 +159,7 @@ impl Tools {
         compiler
             .args(["-std=c++17", "-O1", "-Wall", "-Wextra", "-Werror", "-fplt", "-fPIE", "-c", "-o"])
             .arg(&object)
-            .arg(format!("hip-tests/clients/{name}.cpp"))
+            .arg(format!("emulator/programs/{name}.cpp"))
             .go()?;
         linker.args(["-pie", "-Wl,-z,lazy", "-o"]).arg(to).arg(&object).arg("-ldl").go()
     }

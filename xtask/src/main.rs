@@ -24,7 +24,7 @@ usage: cargo xtask COMMAND
              for systems from glibc 2.28 on
   demo       build, then run `rmcp demo`
   generate   write the generated files anew: include/rmcp.h, docs/options.md, config/rmcp.toml, ...; with --observed
-             also those that tests write of what they see: docs/coverage.md, hip-tests/gfx10/MUTATION.md
+             also those that tests write of what they see: docs/coverage.md, emulator/gfx10/MUTATION.md
   lint       clippy, with warnings denied
   package    build for older systems too, then make the packages in <target>/packages; with --native of the build for
              this one, with a FOLDER of what is built there

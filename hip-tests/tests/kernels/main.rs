@@ -1,6 +1,6 @@
 //! Kernels run on the emulated card: the runtime's own, and what the stack's own compiler makes of HIP sources.
 //!
-//! The instructions and the memory are a model (hip-tests/gfx10, hip-tests/kfd/card.rs): these tests show that RMCP changes
+//! The instructions and the memory are a model (emulator/gfx10, emulator/kfd/card.rs): these tests show that RMCP changes
 //! the kind of memory that reaches the kernel driver, and what that means if the bus is as the model has it. They do not
 //! show what silicon does.
 #![forbid(unsafe_code)]

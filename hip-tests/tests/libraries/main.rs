@@ -1,7 +1,7 @@
 //! ROCm's libraries, as Debian compiles them, with RMCP and without: what was right stays right.
 //!
 //! Each is used by unmodified test programs of its own; RCCL by a client of ours too. The cards are emulated, and so is the
-//! bus between them (hip-tests/kfd): a result that is the same with RMCP and without shows that RMCP changes nothing that
+//! bus between them (emulator/kfd): a result that is the same with RMCP and without shows that RMCP changes nothing that
 //! the model knows, no more.
 #![forbid(unsafe_code)]
 

@@ -1,7 +1,7 @@
 //! What the emulated card's memory does: copies and fills of every size, caches and fences, atomics of both sides at
 //! once, queues that wait for each other, and faults.
 //!
-//! Bus and cache are models (hip-tests/kfd/card.rs, hip-tests/kfd/gl2.rs). These tests show what follows for programs on
+//! Bus and cache are models (emulator/kfd/card.rs, emulator/kfd/gl2.rs). These tests show what follows for programs on
 //! the unmodified runtimes if a card is so.
 #![forbid(unsafe_code)]
 

@@ -1,4 +1,4 @@
-//! Programs on stub drivers, for load modes and benchmarks. See package `rmcp-stub` for what stubs cannot show.
+//! Programs on stub drivers, for load modes and benchmarks. See package `rmcp-loading` for what stubs cannot show.
 
 use crate::build::target_dir;
 use anyhow::{Context, Result, ensure};
@@ -207,7 +207,7 @@ struct Linked<'a> {
 fn build_driver() -> Result<PathBuf> {
     let target = target_dir()?;
     let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    cargo.args(["build", "--quiet", "--release", "--package", "rmcp-stub", "--target-dir"]).arg(&target);
+    cargo.args(["build", "--quiet", "--release", "--package", "rmcp-loading", "--target-dir"]).arg(&target);
     succeed(cargo.current_dir(env!("CARGO_MANIFEST_DIR")))?;
     Ok(target.join("release/librmcp_stub.so"))
 }
@@ -224,7 +224,7 @@ fn without(mut driver: Vec<u8>, name: &str) -> Result<Vec<u8>> {
     Ok(driver)
 }
 
-/// Compiles sources of `stub/clients`, among which flags of the compiler may stand: a library when `output` is called one,
+/// Compiles sources of `loading/clients`, among which flags of the compiler may stand: a library when `output` is called one,
 /// else a program.
 fn compile(output: &Path, sources: &[&str], libraries: Option<Linked>) -> Result<()> {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
@@ -232,7 +232,7 @@ fn compile(output: &Path, sources: &[&str], libraries: Option<Linked>) -> Result
     command.args(["-std=gnu11", "-O2", "-Wall", "-Wextra", "-Werror", "-fPIC", "-pthread", "-Wl,--as-needed"]);
     command.arg("-I").arg(here.join("../include"));
     let (flags, sources): (Vec<&str>, Vec<_>) = sources.iter().partition(|source| source.starts_with('-'));
-    command.args(flags).args(sources.into_iter().map(|source| here.join("stub/clients").join(source)));
+    command.args(flags).args(sources.into_iter().map(|source| here.join("loading/clients").join(source)));
     if output.extension() == Some(OsStr::new("so")) {
         command.arg("-shared");
     }

@@ -12,7 +12,7 @@ fn with_stack(release: Release, rocm: rmcp_hip_tests::Release) -> Option<Machine
 
 /// What README.md shows of `rmcp demo`.
 fn demo_of_the_readme() -> String {
-    let readme = include_str!("../../../README.md");
+    let readme = include_str!("../../../../README.md");
     let shown = readme.lines().skip_while(|line| !line.starts_with("    ROCm 6.4.3 from Debian"));
     let shown: Vec<_> = shown.take_while(|line| line.is_empty() || line.starts_with("    ")).collect();
     shown.iter().map(|line| format!("{}\n", line.trim_start())).collect::<String>().trim_end().to_owned() + "\n"

@@ -15,7 +15,7 @@ pub fn machine(cards: &[&str], large_bar: bool) -> String {
 }
 
 fn compose(cards: &[&str], large_bar: bool) -> Result<String> {
-    let descriptions = Path::new(env!("CARGO_MANIFEST_DIR")).join("kfd/machines");
+    let descriptions = Path::new(env!("CARGO_MANIFEST_DIR")).join("../emulator/kfd/machines");
     let mut text = String::new();
     for (index, card) in cards.iter().enumerate() {
         let file = descriptions.join(card).with_extension("toml");

@@ -1,4 +1,4 @@
-//! What the emulated KFD logged, call by call: the reader of the format that hip-tests/kfd/README.md describes.
+//! What the emulated KFD logged, call by call: the reader of the format that emulator/kfd/README.md describes.
 #![forbid(unsafe_code)]
 
 use anyhow::{Context, Result};
@@ -13,7 +13,7 @@ pub struct Event {
     pub kind: String,
     /// The mark it came under; empty before the first.
     pub mark: String,
-    /// Everything else that the emulator wrote of it; hip-tests/kfd/README.md lists the fields.
+    /// Everything else that the emulator wrote of it; emulator/kfd/README.md lists the fields.
     pub fields: Map<String, Value>,
 }
 
