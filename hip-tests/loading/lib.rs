@@ -40,10 +40,10 @@ macro_rules! stubs {
 
 mod hooked {
     use crate::record::{Argument, Function};
-    use rmcp_hooks::{HipError, HipExtent, HsaPool, HsaStatus, PropertiesR0000, PropertiesR0600};
+    use rmcp_abi::{HipError, HipExtent, HsaPool, HsaStatus, PropertiesR0000, PropertiesR0600};
     use std::ffi::{c_char, c_void};
 
-    rmcp_hooks::hooks!(stubs);
+    rmcp_abi::hooks!(stubs);
 }
 
 mod others;

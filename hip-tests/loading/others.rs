@@ -1,7 +1,7 @@
 //! Functions without a hook that RMCP calls for itself.
 
 use crate::record::LAST_ERROR;
-use rmcp_hooks::{HipError, HsaPool, HsaStatus};
+use rmcp_abi::{HipError, HsaPool, HsaStatus};
 use std::ffi::{c_int, c_void};
 use std::sync::atomic::{AtomicI32, Ordering::Relaxed};
 

@@ -1,7 +1,7 @@
 //! What arrived at the functions, and what they shall answer.
 
 use crate::others::archs;
-use rmcp_hooks::{HipExtent, PropertiesR0000, PropertiesR0600};
+use rmcp_abi::{HipExtent, PropertiesR0000, PropertiesR0600};
 use std::ffi::{c_char, c_void};
 use std::ptr::copy_nonoverlapping;
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU64, Ordering::Relaxed};

@@ -1,122 +1,243 @@
-//! `rmcp inspect`: for which cards files have code.
+//! The gfx targets that files have code for.
+//!
+//! | what | how it is read |
+//! |---|---|
+//! | ELF programs, libraries, object files | offload bundles in `.hip_fatbin`: their tables |
+//! | offload bundles (`.hsaco`, `.co`), plain and compressed | their tables |
+//! | code objects | the flags in the ELF header |
+//! | archives (`.a`) | their members, as above |
+//! | folders of rocBLAS, hipBLASLt and MIOpen | file names |
+//!
+//! Only headers are read, in small pieces, so a library of a gigabyte takes milliseconds. The files may be anything:
+//! sizes and offsets are checked, memory and time are bounded, and what is broken is said.
 
-mod report;
-pub mod verdict;
+mod archive;
+mod bundle;
+mod compressed;
+mod elf;
+mod isa;
+mod names;
+pub(crate) mod source;
+mod walk;
 
-use super::exit;
-use super::show::{self, Output};
-use crate::gfx::GfxTarget;
-use crate::inspect;
-use crate::installs::{Backend, Framework, Machine, Program, Python};
-use anyhow::{Result, bail};
-pub use report::Inspection;
-use report::Package;
+pub use isa::{Generic, Isa, NotAnIsa, Processor};
+pub use walk::{Found, Problem, paths};
+
+use rmcp_domain::gfx::GfxTarget;
+use source::{Source, Span};
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
 use std::path::{Path, PathBuf};
-use std::process::ExitCode;
 
-/// Lists the gfx targets that files have code for, and whether this machine's cards are among them.
+/// What there is code for, and how many code objects or files of each.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Targets {
+    counts: BTreeMap<Isa, u64>,
+}
+
+impl Targets {
+    /// One code object more.
+    pub fn add(&mut self, isa: Isa) {
+        *self.counts.entry(isa).or_default() += 1;
+    }
+
+    /// Those of another set, too.
+    pub fn extend(&mut self, other: &Self) {
+        for (isa, count) in &other.counts {
+            *self.counts.entry(*isa).or_default() += count;
+        }
+    }
+
+    /// Each and how many code objects or files it has, in order.
+    pub fn counts(&self) -> impl Iterator<Item = (Isa, u64)> + '_ {
+        self.counts.iter().map(|(isa, count)| (*isa, *count))
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.counts.is_empty()
+    }
+
+    /// Whether any of the code runs on a card of this target.
+    pub fn run_on(&self, card: GfxTarget) -> bool {
+        self.counts.keys().any(|isa| isa.runs_on(card))
+    }
+}
+
+impl FromIterator<Isa> for Targets {
+    fn from_iter<I: IntoIterator<Item = Isa>>(isas: I) -> Self {
+        let mut targets = Self::default();
+        isas.into_iter().for_each(|isa| targets.add(isa));
+        targets
+    }
+}
+
+/// What kind of thing has the code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Kind {
+    /// A program, library or object file with GPU code inside.
+    Elf,
+    /// A bare code object.
+    CodeObject,
+    /// An offload bundle in a file of its own.
+    Bundle,
+    /// An archive of object files.
+    Archive,
+    /// A folder of rocBLAS's kernels, without which it does not start.
+    RocBlas,
+    /// A folder of hipBLASLt's or hipSPARSELt's kernels. PyTorch does without.
+    BlasLt,
+    /// A folder of Tensile kernels of unknown use.
+    Tensile,
+    /// A folder of MIOpen's databases: without them the first run is slow, and that is all.
+    MiOpen,
+}
+
+/// The GPU code of one file, or of the files of one library folder.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Code {
+    /// The file or folder.
+    pub path: PathBuf,
+    /// What it is.
+    pub kind: Kind,
+    /// What there is code for.
+    pub targets: Targets,
+    /// Offload bundles in it.
+    pub bundles: u64,
+    /// How many of them are compressed. ROCm 5 cannot read these.
+    pub compressed: u64,
+    /// Code for what is no AMD GPU that is known here, as the file names it.
+    pub foreign: BTreeSet<String>,
+    /// What is broken in it; the first few.
+    pub problems: Vec<String>,
+    /// Bytes read to find out.
+    pub bytes_read: u64,
+    /// Whether a card that this has no code for does without it, beside the rest of what was [`found`](Found).
+    pub optional: bool,
+    /// Places where a bundle may begin that may still be looked at, where one does not tell where it ends.
+    search: u64,
+}
+
+/// Why a file cannot be inspected.
+#[derive(Debug, thiserror::Error)]
+pub enum InspectError {
+    /// It does not exist, or may not be read.
+    #[error("{} cannot be read: {}", path.display(), self.reason())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// A device, FIFO or socket.
+    #[error("{}: {}", .0.display(), self.reason())]
+    NotAFile(PathBuf),
+}
+
+impl InspectError {
+    /// Why, without the path.
+    fn reason(&self) -> String {
+        match self {
+            Self::Unreadable { source, .. } => source.to_string(),
+            Self::NotAFile(_) => "it is neither a file nor a folder".into(),
+        }
+    }
+}
+
+/// Places of one file where a bundle is searched for: a gigabyte of pages. A sparse file has no end of them.
+const SEARCH: u64 = 1 << 18;
+/// Problems of one file that are told; a broken file has no end of them.
+const PROBLEMS: usize = 8;
+/// Names of foreign entries of one file that are told.
+const FOREIGN: usize = 64;
+
+/// Lists the GPU code of one file, which may have none.
 ///
-/// Reads ELF programs with the libraries that they load, libraries, archives, offload bundles, code objects, and the
-/// folders of rocBLAS, hipBLASLt and MIOpen. Nothing is run.
-#[derive(clap::Args)]
-#[command(after_help = "Examples:\n  rmcp inspect torch\n  rmcp inspect /opt/rocm/lib/librocblas.so \
-                        /opt/rocm/lib/rocblas/library\n  rmcp inspect ./libggml-hip.so --card gfx1031")]
-pub struct Arguments {
-    /// Files, folders, or names of Python packages such as torch.
-    #[arg(required = true, value_name = "FILE|FOLDER|PACKAGE")]
-    what: Vec<PathBuf>,
-
-    /// A card of this gfx target instead of the machine's own; repeatable.
-    #[arg(long, value_name = "GFX")]
-    card: Vec<GfxTarget>,
-
-    /// The Python interpreter whose packages are meant; else that of the shell.
-    #[arg(long, value_name = "INTERPRETER")]
-    python: Option<PathBuf>,
-
-    #[command(flatten)]
-    output: Output,
+/// # Errors
+/// When it cannot be opened or is no regular file. A broken file is no error: see [`Code::problems`].
+pub fn file(path: &Path) -> Result<Code, InspectError> {
+    let source = Source::open(path)?;
+    let mut code = Code::new(path, Kind::Elf);
+    let span = source.all();
+    let mut magic = [0; 8];
+    let there = span.fill(0, &mut magic).map_err(|source| InspectError::Unreadable { path: path.into(), source })?;
+    if magic[..there] == *archive::MAGIC {
+        code.kind = Kind::Archive;
+        archive::list(span, &mut code);
+    } else if magic[..there] == *archive::THIN {
+        code.kind = Kind::Archive;
+        code.problem("the members of this archive lie beside it; inspect those".into());
+    } else {
+        content(span, &mut code);
+    }
+    code.bytes_read = source.bytes_read();
+    Ok(code)
 }
 
-/// The subcommand. Its status is [`exit::NOT_COVERED`] when a card has no code.
-pub fn main(arguments: &Arguments) -> Result<ExitCode> {
-    let machine = Machine::this();
-    let mut packages = Vec::new();
-    let (mut asked, mut brings) = (Vec::new(), Vec::new());
-    for what in &arguments.what {
-        if what.exists() || what.components().count() != 1 {
-            asked.push(what.clone());
-            // What a program loads is as good as its own.
-            if let Ok(program) = Program::read(what, &machine)
-                && program.dynamic
-            {
-                brings.extend(program.code(&machine));
-            }
-        } else {
-            let (package, code) = package(what, arguments.python.as_deref(), &machine)?;
-            packages.push(package);
-            brings.extend(code);
+/// Lists the code in an ELF file or a bundle.
+fn content(span: Span<'_>, code: &mut Code) {
+    let mut magic = [0; bundle::MAGIC.len()];
+    let Ok(there) = span.fill(0, &mut magic) else { return };
+    let magic = &magic[..there];
+    if magic.starts_with(&object::elf::ELFMAG) {
+        elf::list(span, code);
+    } else if bundle::begins(magic) {
+        if code.kind == Kind::Elf {
+            code.kind = Kind::Bundle;
+        }
+        bundle::list(span, bundle::ALIGN, code);
+    }
+}
+
+impl Code {
+    fn new(path: &Path, kind: Kind) -> Self {
+        Self {
+            path: path.into(),
+            kind,
+            targets: Targets::default(),
+            bundles: 0,
+            compressed: 0,
+            foreign: BTreeSet::new(),
+            problems: Vec::new(),
+            bytes_read: 0,
+            optional: false,
+            search: SEARCH,
         }
     }
-    let found = inspect::paths(&asked, &brings);
-    if found.code.is_empty() {
-        match found.problems.first() {
-            Some(problem) => bail!("{}: {}", show::name(problem.path.display()), problem.reason),
-            None => bail!("there is no GPU code in {}", listed(&arguments.what)),
+
+    /// Whether there is anything to tell.
+    pub fn is_empty(&self) -> bool {
+        self.targets.is_empty() && self.foreign.is_empty() && self.problems.is_empty()
+    }
+
+    /// Whether programs that bring this do without, if slower: MIOpen's databases, hipBLASLt's kernels, and libraries
+    /// that serve only several GPUs or one kind of sparse matrix.
+    fn is_accessory(&self) -> bool {
+        const OPTIONAL: [&str; 4] = ["libhipblaslt.so", "libhipsparselt.so", "librccl.so", "libaotriton"];
+        let name = self.path.file_name().map(|name| name.to_string_lossy()).unwrap_or_default();
+        matches!(self.kind, Kind::MiOpen | Kind::BlasLt) || OPTIONAL.iter().any(|prefix| name.starts_with(prefix))
+    }
+
+    fn problem(&mut self, problem: String) {
+        if self.problems.len() < PROBLEMS {
+            self.problems.push(problem);
         }
     }
-    let unread = found.problems.iter().any(|problem| asked.contains(&problem.path) || brings.contains(&problem.path));
-    let inspection = Inspection::new(found, packages, &arguments.card);
-    arguments.output.show(&inspection)?;
-    Ok(match (unread, inspection.serves_every_card()) {
-        (true, _) => ExitCode::from(exit::FAILURE),
-        (false, false) => ExitCode::from(exit::NOT_COVERED),
-        (false, true) => ExitCode::SUCCESS,
-    })
-}
 
-fn listed(paths: &[PathBuf]) -> String {
-    paths.iter().map(|path| show::name(path.display())).collect::<Vec<_>>().join(", ")
-}
-
-/// A package by name, and what to read of it.
-fn package(name: &Path, interpreter: Option<&Path>, machine: &Machine) -> Result<(Package, Vec<PathBuf>)> {
-    let shown = name.display();
-    let python = match interpreter {
-        Some(path) => Python::find(path, machine),
-        None => Python::of_shell(machine),
-    };
-    let Some(python) = python else {
-        match interpreter {
-            Some(path) => bail!("{} is no Python interpreter", path.display()),
-            None => {
-                bail!("there is no file {shown}, and no Python interpreter whose package it could be; set --python")
-            }
+    fn foreign(&mut self, name: String) {
+        if self.foreign.len() < FOREIGN {
+            self.foreign.insert(name);
         }
-    };
-    let name = name.to_str().unwrap_or_default();
-    let folder = python.package(name).map_err(|error| anyhow::anyhow!("there is no file {shown}, and {error}"))?;
-    let framework = python.frameworks(machine).into_iter().find(|framework| framework.name == name);
-    if let Some(Framework { backend: Backend::Other(backend), folder, .. }) = &framework {
-        bail!(
-            "{name} in {} was built for {backend}, not for ROCm; install it anew from an index of ROCm wheels",
-            folder.display()
-        );
     }
-    let backend = framework.as_ref().map(|framework| built_for(&framework.backend));
-    let (version, runtime, mut code) = match framework {
-        Some(Framework { version, runtime, code, .. }) => (version, runtime, code),
-        None => (None, None, Vec::new()),
-    };
-    code.push(folder.clone());
-    let runtime = runtime.map(|runtime| runtime.hip);
-    Ok((Package { name: name.into(), folder, version, backend, runtime }, code))
-}
 
-fn built_for(backend: &Backend) -> String {
-    match backend {
-        Backend::Rocm(Some(release)) => format!("ROCm {release}"),
-        Backend::Rocm(None) => "ROCm".into(),
-        Backend::Other(other) => other.clone(),
+    /// Counts an entry of a bundle by its name: kind, triple of three or four parts, target id.
+    fn entry(&mut self, name: &str) {
+        if name.starts_with("host") {
+            return;
+        }
+        match name.splitn(6, '-').nth(5).map(str::parse) {
+            Some(Ok(isa)) => self.targets.add(isa),
+            _ => self.foreign(name.into()),
+        }
     }
 }

@@ -5,7 +5,7 @@ use crate::header::{RMCP_ACTIVE, RMCP_INACTIVE, RMCP_UNAVAILABLE, rmcp_counter_t
 use crate::machine;
 use crate::unnoticed::unnoticed;
 use once_cell::race::OnceBox;
-use rmcp_hooks::Hook;
+use rmcp_abi::Hook;
 use std::ffi::{CStr, CString, c_char, c_int, c_void};
 use std::ptr::null;
 

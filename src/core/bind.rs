@@ -1,11 +1,11 @@
 //! Where a slot of the gate leads.
 
 use crate::caller::{self, Who};
-use crate::resolve::{self, Real};
 use crate::unnoticed::unnoticed;
 use crate::{api, hooks, machine, watch};
-use rmcp_hooks::gate::{CoreTarget, Gate, Holds};
-use rmcp_hooks::{Hook, Policy};
+use rmcp_abi::gate::{CoreTarget, Gate, Holds};
+use rmcp_abi::resolve::{self, Real};
+use rmcp_abi::{Hook, Policy};
 use std::ffi::{CStr, c_char, c_void};
 use std::ptr::null_mut;
 use std::sync::atomic::{AtomicBool, Ordering};

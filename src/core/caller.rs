@@ -5,12 +5,12 @@
 
 use crate::machine::{self, RuleSet};
 use crate::pools::{self, Pool};
-use crate::resolve::{self, Module, Real};
 use crate::runtime::Runtime;
-use crate::sites::{Site, Sites};
 use once_cell::race::{OnceBox, OnceRef};
-use rmcp_hooks::gate::Gate;
-use rmcp_hooks::{Hook, Library};
+use rmcp_abi::gate::Gate;
+use rmcp_abi::resolve::{self, Module, Real};
+use rmcp_abi::sites::{Site, Sites};
+use rmcp_abi::{Hook, Library};
 use std::ffi::{CStr, CString, OsStr, c_char, c_void};
 use std::fmt::Display;
 use std::mem::transmute_copy;

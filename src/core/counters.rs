@@ -1,6 +1,6 @@
 //! How often each hook was called, and what became of the calls.
 
-use rmcp_hooks::Hook;
+use rmcp_abi::Hook;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// What became of one call. The discriminant is its column.

@@ -6,7 +6,7 @@
 use crate::machine;
 use crate::tables::{self, Place};
 use crate::unnoticed::unnoticed;
-use rmcp_hooks::dispatch_table::OFFSETS;
+use rmcp_abi::dispatch_table::OFFSETS;
 use std::ffi::{CStr, c_char, c_int, c_void};
 
 /// The releases whose headers were looked at: 10,000 times the major number.

@@ -6,7 +6,7 @@
 
 use crate::call::Call;
 use crate::{caller, policies, watch};
-use rmcp_hooks::{Argument, HipError, HipExtent, Hook, HsaPool, HsaStatus, PropertiesR0000, PropertiesR0600};
+use rmcp_abi::{Argument, HipError, HipExtent, Hook, HsaPool, HsaStatus, PropertiesR0000, PropertiesR0600};
 use std::arch::naked_asm;
 use std::ffi::{c_char, c_void};
 use std::mem::transmute;
@@ -97,4 +97,4 @@ macro_rules! entries {
         }
     };
 }
-rmcp_hooks::hooks!(entries);
+rmcp_abi::hooks!(entries);

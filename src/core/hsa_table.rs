@@ -7,7 +7,7 @@
 use crate::machine;
 use crate::tables::{self, Place};
 use crate::unnoticed::unnoticed;
-use rmcp_hooks::Hook;
+use rmcp_abi::Hook;
 use std::ffi::{c_char, c_void};
 
 /// Tools with smaller numbers are loaded, and see a call, first; profilers take small ones.

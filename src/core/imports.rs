@@ -1,9 +1,9 @@
 //! What a loaded object is linked with, by the names in its own table of symbols.
 
-use crate::link_map::LinkMap;
-use crate::resolve;
-use rmcp::options::Linkage;
-use rmcp_hooks::{Hook, Policy};
+use rmcp_abi::link_map::LinkMap;
+use rmcp_abi::resolve;
+use rmcp_abi::{Hook, Policy};
+use rmcp_domain::options::Linkage;
 use std::ffi::CStr;
 
 /// What the object that holds `address` is linked with that needs coherent memory. `version`: that of its HIP runtime.

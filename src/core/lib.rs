@@ -17,26 +17,13 @@ mod hip_table;
 mod hooks;
 mod hsa_table;
 mod imports;
-#[path = "../gate/link_map.rs"]
-mod link_map;
 mod log;
 mod machine;
 mod policies;
 mod pools;
 mod probe;
-#[path = "../gate/process.rs"]
-mod process;
-#[path = "../gate/resolve.rs"]
-mod resolve;
 mod runtime;
-#[path = "../gate/sites.rs"]
-mod sites;
-#[cfg(test)]
-mod sites_model;
 mod tables;
 mod trace;
 mod unnoticed;
 mod watch;
-
-// What `sites` is made of; in its model they are loom's.
-use std::sync::atomic::{AtomicPtr, AtomicUsize};

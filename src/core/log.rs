@@ -5,9 +5,9 @@
 
 mod sink;
 
-use crate::process;
 use crate::unnoticed::unnoticed;
-use rmcp::options::Level;
+use rmcp_abi::process;
+use rmcp_domain::options::Level;
 use sink::Sink;
 use std::fmt::{self, Write as _};
 use std::path::Path;

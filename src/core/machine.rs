@@ -6,11 +6,11 @@
 use crate::caller::{self, Caller};
 use crate::{imports, log, probe};
 use once_cell::race::OnceBox;
-use rmcp::gfx::GfxTarget;
-use rmcp::options::{self, DispatchTable, Exception, Level, Loaded, Options, Sources};
-use rmcp::policy::{self, Rules};
-use rmcp::topology::{DEFAULT_ROOT, Masks, Topology};
-use rmcp_hooks::gate::is_system_wide;
+use rmcp_abi::gate::is_system_wide;
+use rmcp_domain::gfx::GfxTarget;
+use rmcp_domain::options::{self, DispatchTable, Exception, Level, Loaded, Options, Sources};
+use rmcp_domain::policy::{self, Rules};
+use rmcp_domain::topology::{DEFAULT_ROOT, Masks, Topology};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use tracing::{info, warn};

@@ -19,8 +19,8 @@ pub use queries::{asked_attributes, asked_flags, attribute, entry_point, proc_ad
 pub use stream::{graph_batch, stream_batch, stream_memory};
 
 use crate::call::Call;
-use rmcp::policy::Reason;
-use rmcp_hooks::HipError;
+use rmcp_abi::HipError;
+use rmcp_domain::policy::Reason;
 use std::ffi::c_void;
 use tracing::debug;
 

@@ -1,7 +1,7 @@
 //! The memory pools of the process's HSA agents, for `hsa_pool = "coarse"`, `register = "coarse"` and `trace` alone.
 
 use crate::caller::Caller;
-use rmcp_hooks::{HsaPool, HsaStatus, Library};
+use rmcp_abi::{HsaPool, HsaStatus, Library};
 use std::ffi::{c_int, c_void};
 
 /// One pool.

@@ -3,10 +3,10 @@
 //! Only the runtime that the process already holds is asked. What it says is changed by HSA_OVERRIDE_GFX_VERSION, so
 //! this is the second choice.
 
-use crate::resolve;
 use libloading::os::unix::{Library, RTLD_LAZY, Symbol};
-use rmcp::gfx::GfxTarget;
-use rmcp_hooks::HipError;
+use rmcp_abi::HipError;
+use rmcp_abi::resolve;
+use rmcp_domain::gfx::GfxTarget;
 use std::ffi::{CStr, OsStr, c_int, c_void};
 use std::os::unix::ffi::OsStrExt;
 
@@ -35,7 +35,7 @@ const RTLD_NOLOAD: c_int = 4;
 
 /// The target of each HIP device; None when no runtime is loaded or it does not answer.
 pub fn targets() -> Option<Vec<GfxTarget>> {
-    let module = resolve::first_copy(rmcp_hooks::Library::Hip.file_prefix())?;
+    let module = resolve::first_copy(rmcp_abi::Library::Hip.file_prefix())?;
     // SAFETY: the loader's name of a loaded object.
     let path = OsStr::from_bytes(unsafe { CStr::from_ptr(module.name) }.to_bytes());
     // SAFETY: NOLOAD finds what is loaded and runs no initialiser.

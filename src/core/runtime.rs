@@ -1,8 +1,8 @@
 //! The few functions of the real HIP runtime that RMCP itself calls, each optional.
 
 use crate::caller::Caller;
-use rmcp::policy::Vram;
-use rmcp_hooks::{HipError, Library};
+use rmcp_abi::{HipError, Library};
+use rmcp_domain::policy::Vram;
 use std::ffi::{c_int, c_void};
 use std::ptr::null_mut;
 

@@ -6,7 +6,7 @@
 use crate::caller::Caller;
 use crate::hooks;
 use once_cell::race::OnceBox;
-use rmcp_hooks::{Hook, Library};
+use rmcp_abi::{Hook, Library};
 use std::ffi::c_void;
 use std::ptr::null_mut;
 use std::sync::atomic::{AtomicPtr, Ordering};

@@ -5,8 +5,8 @@
 use crate::caller::{self, Caller, Who};
 use crate::unnoticed::unnoticed;
 use crate::{machine, trace};
-use rmcp_hooks::effect::Address;
-use rmcp_hooks::{Argument, Hook};
+use rmcp_abi::effect::Address;
+use rmcp_abi::{Argument, Hook};
 use std::ffi::{CStr, c_char};
 use std::fmt;
 

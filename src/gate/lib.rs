@@ -7,20 +7,17 @@
 #![no_std]
 #![allow(non_upper_case_globals, non_snake_case)] // slots and stubs are named after their functions
 
-mod link_map;
 mod load;
-mod process;
-mod resolve;
-mod sites;
 
 use core::arch::{asm, global_asm, naked_asm};
 use core::ffi::{CStr, c_char, c_int, c_void};
 use core::ptr::null_mut;
-use core::sync::atomic::{AtomicPtr, AtomicU64, AtomicUsize, Ordering};
-use link_map::LinkMap;
-use rmcp_hooks::Library;
-use rmcp_hooks::gate::{CoreTarget, Gate, Holds, NEXT};
-use sites::{FOR_GOOD, Sites};
+use core::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
+use rmcp_abi::Library;
+use rmcp_abi::gate::{CoreTarget, Gate, Holds, NEXT};
+use rmcp_abi::link_map::LinkMap;
+use rmcp_abi::resolve;
+use rmcp_abi::sites::{FOR_GOOD, Sites};
 
 /// An export, its slot, and the stub that the slot leads to until it is bound.
 macro_rules! trampoline {
@@ -61,12 +58,12 @@ macro_rules! hook_exports {
         $( trampoline!($name, Some(Library::$library)); )*
     };
 }
-rmcp_hooks::hooks!(hook_exports);
+rmcp_abi::hooks!(hook_exports);
 
 macro_rules! api_exports {
     ($( $name:ident; )*) => { $( trampoline!($name, None); )* };
 }
-rmcp_hooks::api!(api_exports);
+rmcp_abi::api!(api_exports);
 
 /// One exported function. The assembly reads `slot` at offset 0.
 #[repr(C)]

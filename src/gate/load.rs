@@ -1,10 +1,10 @@
 //! Loading the core: the file beside the gate, and no other that has come to bear its name since.
 
-use crate::resolve::{self, Module};
 use core::ffi::{CStr, c_char, c_int, c_void};
 use core::mem::MaybeUninit;
 use core::ptr::null_mut;
-use rmcp_hooks::gate::{CORE_FILE, CORE_TARGET};
+use rmcp_abi::gate::{CORE_FILE, CORE_TARGET};
+use rmcp_abi::resolve::{self, Module};
 
 /// [`CORE_TARGET`] of the core, loaded; null where there is none to be had, and for every gate but the first: a process has
 /// two that has one by LD_PRELOAD and one through /etc/ld.so.preload, and a call that the first has met must not be hooked

@@ -12,7 +12,7 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 /// Where the generations are.
-pub use rmcp_hooks::gate::SYSTEM_TREE as TREE;
+pub use rmcp_abi::gate::SYSTEM_TREE as TREE;
 
 /// What the gate loads from its own folder at the first HIP or HSA call.
 pub const CORE: &str = "librmcp_core.so";

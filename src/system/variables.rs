@@ -7,7 +7,7 @@
 use super::System;
 use object::read::elf::ElfFile64;
 use object::read::{Object, ObjectSymbol, ReadCache, SymbolKind};
-use rmcp_hooks::HOOKS;
+use rmcp_abi::HOOKS;
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::fs::{self, File};

@@ -37,8 +37,8 @@ impl Build {
 pub fn everything(build: Build) -> Result<PathBuf> {
     let tools = Tools::of(build)?;
     // One package a call: cargo would otherwise give the core the features that only the commands want.
-    tools.cargo("--release --package rmcp --bin rmcp", GLIBC, &[])?;
-    tools.cargo("--release --package rmcp --bin rmcp-run", GLIBC, &[])?;
+    tools.cargo("--release --package rmcp-cli --bin rmcp", GLIBC, &[])?;
+    tools.cargo("--release --package rmcp-cli --bin rmcp-run", GLIBC, &[])?;
     // These unwind in other people's processes.
     tools.cargo("--release --package rmcp-core --lib", GLIBC, &tools.unwinder()?)?;
     tools.cargo("--release --package rmcp-kfd --lib", GLIBC, &tools.unwinder()?)?;
@@ -111,8 +111,7 @@ impl Tools {
     fn rescue(&self) -> Result<PathBuf> {
         const STATIC: &str = "-Ctarget-feature=+crt-static";
         let folder = self.folder().join("static");
-        let cargo = cargo("build --release --package rmcp --bin rmcp-rescue --no-default-features --features system")
-            .args(["--target", TARGET]);
+        let cargo = cargo("build --release --package rmcp-system --bin rmcp-rescue").args(["--target", TARGET]);
         let cargo = match self.0 {
             Some(_) => self.portable(cargo, &[STATIC])?,
             None => cargo.env("RUSTFLAGS", STATIC),

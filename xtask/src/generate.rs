@@ -3,7 +3,7 @@
 use crate::build::{self, Build};
 use crate::run::{cargo, root};
 use anyhow::{Context, Result, bail};
-use rmcp::cli::schema;
+use rmcp_cli::commands::schema;
 use std::fs;
 
 /// Every generated file and its text.
@@ -13,10 +13,10 @@ fn files() -> Result<Vec<(String, String)>> {
         ("include/rmcp.h", header()?),
         ("docs/hooks.md", hooks()),
         ("docs/json.md", schema::markdown()),
-        ("docs/libraries.md", rmcp::libraries::markdown()),
-        ("docs/options.md", rmcp::options::markdown()),
-        ("docs/recipes.md", rmcp::recipes::markdown()),
-        ("config/rmcp.toml", rmcp::options::config_file()),
+        ("docs/libraries.md", rmcp_domain::libraries::markdown()),
+        ("docs/options.md", rmcp_domain::options::markdown()),
+        ("docs/recipes.md", rmcp_cli::recipes::markdown()),
+        ("config/rmcp.toml", rmcp_domain::options::config_file()),
     ];
     Ok(others.map(|(path, text)| (path.to_owned(), text)).into_iter().chain(schemas).collect())
 }
@@ -78,7 +78,7 @@ fn header() -> Result<String> {
 /// The page of hooked functions, from the hook table.
 fn hooks() -> String {
     let mut page = String::from(HOOKS_HEAD);
-    for hook in &rmcp_hooks::HOOKS {
+    for hook in &rmcp_abi::HOOKS {
         let library = hook.library.file_prefix();
         page += &format!("| `{}` | {library} | {} |\n", hook.name, hook.policy.text());
     }
@@ -86,7 +86,7 @@ fn hooks() -> String {
 }
 
 const HOOKS_HEAD: &str = "\
-<!-- Generated from src/hooks/table.rs by `cargo xtask generate`. -->
+<!-- Generated from src/abi/table.rs by `cargo xtask generate`. -->
 # Hooked functions
 
 librmcp.so exports these functions in front of the real ones. On a GPU that is neither RDNA1 nor RDNA2 calls go

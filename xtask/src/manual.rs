@@ -7,11 +7,11 @@ use clap::Command;
 use clap_complete::Shell;
 use clap_mangen::Man;
 use clap_mangen::roff::{Roff, bold, roman};
-use rmcp::cli::exit::{self, Meaning};
-use rmcp::cli::{self, completions};
-use rmcp::options::{Options, Scope, TABLE, VARIABLES};
-use rmcp::system::LIST;
-use rmcp::system::rescue::USAGE;
+use rmcp_cli::commands::exit::{self, Meaning};
+use rmcp_cli::commands::{self, completions};
+use rmcp_domain::options::{Options, Scope, TABLE, VARIABLES};
+use rmcp_system::LIST;
+use rmcp_system::rescue::USAGE;
 use std::fs;
 use std::path::Path;
 
@@ -25,7 +25,7 @@ pub fn write(share: &Path) -> Result<()> {
         let folder = path.parent().context("a file lies in a folder")?;
         fs::create_dir_all(folder).and_then(|()| fs::write(&path, text)).with_context(|| path.display().to_string())
     };
-    for (command, statuses) in [(cli::command(), exit::RMCP), (cli::run::command(), exit::RUN)] {
+    for (command, statuses) in [(commands::command(), exit::RMCP), (commands::run::command(), exit::RUN)] {
         let name = command.get_name().to_owned();
         for (path, shell) in [
             (format!("bash-completion/completions/{name}"), Shell::Bash),
@@ -40,7 +40,10 @@ pub fn write(share: &Path) -> Result<()> {
             save(&format!("man/man1/{name}.1"), &page)?;
         }
     }
-    save("man/man5/rmcp.toml.5", &markdown::page("rmcp.toml", 5, "the options of RMCP", &rmcp::options::markdown())?)?;
+    save(
+        "man/man5/rmcp.toml.5",
+        &markdown::page("rmcp.toml", 5, "the options of RMCP", &rmcp_domain::options::markdown())?,
+    )?;
     save("man/man8/rmcp-rescue.8", &rescue()?)
 }
 
@@ -140,7 +143,7 @@ fn section(page: &mut Vec<u8>, title: &str, entries: impl IntoIterator<Item = En
 /// The options as variables, and the variables that are no options.
 fn environment() -> Vec<Entry> {
     let defaults = Options::default();
-    let option = |row: &rmcp::options::Row| {
+    let option = |row: &rmcp_domain::options::Row| {
         let what = format!("{} Takes {}; default {}.", row.help(), row.allowed(), row.get(&defaults));
         (row.env(), what.replace('`', ""))
     };

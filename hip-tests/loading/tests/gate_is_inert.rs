@@ -74,8 +74,8 @@ macro_rules! api_names {
 
 #[test]
 fn the_gate_exports_the_hook_table_the_c_interface_and_what_other_gates_look_for() {
-    let api = rmcp_hooks::api!(api_names);
-    let table = rmcp_hooks::HOOKS.iter().map(|hook| hook.name);
+    let api = rmcp_abi::api!(api_names);
+    let table = rmcp_abi::HOOKS.iter().map(|hook| hook.name);
     let expected = table.chain(api).chain(["rmcp_next"]).collect::<Vec<_>>();
     assert_eq!(Library::gate().exports(), names(&expected));
 }

@@ -1,7 +1,7 @@
 //! The constants and layouts that RMCP relies on, against each release's own headers.
 
+use rmcp_abi::{Library, dispatch_table, flags};
 use rmcp_hip_tests::{Release, Stack, compile_only, require};
-use rmcp_hooks::{Library, dispatch_table, flags};
 
 #[test]
 fn the_hook_tables_constants_and_layouts_are_those_of_every_releases_headers() {

@@ -1,8 +1,8 @@
 //! `docs/coverage.md`.
 
 use crate::matrix::{CALLS, Cell, Matrix, Way};
+use rmcp_abi::HOOKS;
 use rmcp_hip_tests::Release;
-use rmcp_hooks::HOOKS;
 use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::path::Path;

@@ -13,7 +13,7 @@
 
 use super::{AtomicU64, FIRST, GROWTH, SLOTS};
 use once_cell::race::OnceBox;
-use rmcp_hooks::flags;
+use rmcp_abi::flags;
 use std::collections::TryReserveError;
 // The flags are part of the word that is read or swapped, and whoever holds an address got it from the thread that
 // inserted it: nothing else needs an order.

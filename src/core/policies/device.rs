@@ -2,8 +2,8 @@
 
 use super::{Address, HipCall, WithFlags, report, with_flags};
 use crate::call::Given;
-use rmcp::policy::{self, Decision, Reason, Rules, Vram};
-use rmcp_hooks::{HipError, flags};
+use rmcp_abi::{HipError, flags};
+use rmcp_domain::policy::{self, Decision, Reason, Rules, Vram};
 use std::sync::atomic::{AtomicU64, Ordering};
 use tracing::debug;
 

@@ -3,9 +3,9 @@
 use super::{Address, HipCall, report};
 use crate::call::Given;
 use crate::machine;
-use rmcp::policy::{self, Decision};
-use rmcp_hooks::HipError;
-use rmcp_hooks::flags::EVENT_DISABLE_SYSTEM_FENCE;
+use rmcp_abi::HipError;
+use rmcp_abi::flags::EVENT_DISABLE_SYSTEM_FENCE;
+use rmcp_domain::policy::{self, Decision};
 
 type EventCreate = unsafe extern "C" fn(Address, u32) -> HipError;
 

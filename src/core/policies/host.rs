@@ -3,8 +3,8 @@
 use super::{Address, HipCall, WithFlags, managed, report, with_flags};
 use crate::asked::{HOST_FLAGS, MANAGED};
 use crate::call::Given;
-use rmcp::policy::{self, Decision, Reason};
-use rmcp_hooks::{HipError, Hook};
+use rmcp_abi::{HipError, Hook};
+use rmcp_domain::policy::{self, Decision, Reason};
 use std::ffi::c_void;
 use std::sync::atomic::{AtomicBool, Ordering};
 

@@ -5,8 +5,8 @@ use crate::call::{Call, Given};
 use crate::caller::Who;
 use crate::counters::Outcome;
 use crate::pools;
-use rmcp::policy::{self, Decision};
-use rmcp_hooks::{HsaPool, HsaStatus};
+use rmcp_abi::{HsaPool, HsaStatus};
+use rmcp_domain::policy::{self, Decision};
 use std::ffi::c_void;
 use tracing::debug;
 

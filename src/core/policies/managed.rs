@@ -3,8 +3,8 @@
 use super::{Address, HipCall, WithFlags, report, with_flags};
 use crate::asked::MANAGED;
 use crate::call::Given;
-use rmcp::policy::{self, ManagedDecision, Reason};
-use rmcp_hooks::{HipError, flags};
+use rmcp_abi::{HipError, flags};
+use rmcp_domain::policy::{self, ManagedDecision, Reason};
 use std::sync::atomic::{AtomicBool, Ordering};
 use tracing::debug;
 

@@ -3,9 +3,9 @@
 use super::{Address, HipCall};
 use crate::asked::HOST_FLAGS;
 use crate::caller;
-use rmcp::policy;
-use rmcp_hooks::flags::{HOST_NON_COHERENT, MANAGED_CAPABILITIES};
-use rmcp_hooks::{HipError, Hook, PropertiesR0000, PropertiesR0600};
+use rmcp_abi::flags::{HOST_NON_COHERENT, MANAGED_CAPABILITIES};
+use rmcp_abi::{HipError, Hook, PropertiesR0000, PropertiesR0600};
+use rmcp_domain::policy;
 use std::ffi::{CStr, c_char, c_void};
 
 type HostGetFlags = unsafe extern "C" fn(*mut u32, *mut c_void) -> HipError;

@@ -7,7 +7,7 @@
 use super::HipCall;
 use crate::asked::{HOST_FLAGS, MANAGED};
 use crate::call::Given;
-use rmcp_hooks::HipError;
+use rmcp_abi::HipError;
 use std::ffi::c_void;
 use tracing::warn;
 

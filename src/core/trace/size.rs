@@ -1,6 +1,6 @@
 //! How many bytes a call is about.
 
-use rmcp_hooks::effect::{Effect, Size};
+use rmcp_abi::effect::{Effect, Size};
 
 /// `hipChannelFormatDesc`: the bits of four channels, and their kind. (driver_types.h)
 type Channels = [i32; 4];
@@ -61,7 +61,7 @@ unsafe fn array<const SIDES: usize>(descriptor: u64) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use rmcp_hooks::Hook;
+    use rmcp_abi::Hook;
 
     fn size(hook: Hook, arguments: &[u64]) -> u64 {
         // SAFETY: the tests pass what such a call would.

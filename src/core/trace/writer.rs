@@ -5,8 +5,9 @@
 //! descriptor stays open: a program that closes what it does not know would have records written to files of its own. No
 //! lock is held, and a forked child begins files of its own.
 
-use crate::{machine, process};
-use rmcp::trace::format::{
+use crate::machine;
+use rmcp_abi::process;
+use rmcp_domain::trace::{
     self, AT_CLOCK, AT_FINGERPRINT, AT_LOST, AT_MAGIC, AT_PROCESS, AT_TEXT, AT_TIME, HEAD, HEAD_WORDS, MAGIC, RECORD,
     Record, WORDS,
 };
@@ -253,7 +254,7 @@ fn head() -> Vec<u8> {
     let parent = unsafe { libc::getppid() };
     let mut words = [0; HEAD_WORDS];
     words[AT_MAGIC] = MAGIC;
-    words[AT_FINGERPRINT] = format::fingerprint();
+    words[AT_FINGERPRINT] = trace::fingerprint();
     words[AT_PROCESS] = u64::from(pid() as u32) | u64::from(parent as u32) << 32;
     words[AT_CLOCK] = now();
     words[AT_TIME] = clock(libc::CLOCK_REALTIME);

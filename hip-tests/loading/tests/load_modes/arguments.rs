@@ -1,7 +1,7 @@
 //! Every row of the hook table: a call's arguments arrive as they left, in registers and on the stack.
 
 use crate::process::Process;
-use rmcp_hooks::{HOOKS, HookInfo};
+use rmcp_abi::{HOOKS, HookInfo};
 
 /// The command that calls the function with a number of its own for each argument, and what the stub then notes of it.
 fn call(hook: &HookInfo) -> (String, String) {

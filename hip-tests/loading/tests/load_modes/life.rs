@@ -29,10 +29,7 @@ fn threads_that_make_the_first_calls_at_once_are_all_rewritten_and_counted() {
         report.lines,
         [
             format!("threads=64\t0\tlibamdhip64.so.6: hipHostMalloc(0x1000, {NON_COHERENT}) x64"),
-            format!(
-                "counters\t{}\thipHostMalloc: 0 forwarded, 64 rewritten, 0 of the runtime",
-                rmcp_hooks::HOOKS.len()
-            ),
+            format!("counters\t{}\thipHostMalloc: 0 forwarded, 64 rewritten, 0 of the runtime", rmcp_abi::HOOKS.len()),
         ]
     );
 }

@@ -35,7 +35,7 @@ fn where_no_rule_can_act_nothing_is_hooked() {
         assert_eq!(report.lines[0], host("0x0"));
         assert!(report.lines[1].ends_with("hipEventCreateWithFlags(0x20000000)"), "{report:?}");
         assert!(report.lines[2].starts_with("status\t1\t") && report.lines[2].ends_with(&reason), "{report:?}");
-        assert_eq!(report.lines[3], format!("counters\t{}", rmcp_hooks::HOOKS.len()), "{gpus:?} {options:?}");
+        assert_eq!(report.lines[3], format!("counters\t{}", rmcp_abi::HOOKS.len()), "{gpus:?} {options:?}");
     }
     // An option that can act on one of the cards, or for one library alone, is enough.
     let report = Process::linked().gpus(&["gfx1036", "gfx1010"]).run("hipHostMalloc=0 status");
@@ -115,7 +115,7 @@ fn rmcp_disable_ends_the_rewriting_in_this_process() {
 fn rmcp_counters_tells_what_became_of_each_call() {
     let report = linked().run("hipMalloc hipHostMalloc=0 hipHostMalloc=0x40000000 hipMallocHost counters");
     let mut fields = report.lines.last().unwrap().split('\t').skip(1);
-    assert_eq!(fields.next().unwrap(), rmcp_hooks::HOOKS.len().to_string());
+    assert_eq!(fields.next().unwrap(), rmcp_abi::HOOKS.len().to_string());
     assert_eq!(
         fields.collect::<Vec<_>>(),
         [

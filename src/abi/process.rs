@@ -1,0 +1,73 @@
+//! Which process this is. A pid does not tell: in a PID namespace of its own a forked child can have its parent's.
+
+use core::ptr::null_mut;
+use core::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
+
+/// The last number that was given, to this process or to one that it was forked from.
+static LAST: AtomicU64 = AtomicU64::new(0);
+
+/// A number that no process has which this one was forked from, and every thread of this one. A vfork child shares its
+/// parent's memory, and its number.
+#[inline]
+pub fn number() -> u64 {
+    let Some(word) = wiped_word() else {
+        // SAFETY: takes nothing and cannot fail.
+        return unsafe { libc::getpid() } as u64;
+    };
+    match word.load(Ordering::Acquire) {
+        0 => new_number(word),
+        known => known,
+    }
+}
+
+#[cold]
+fn new_number(word: &AtomicU64) -> u64 {
+    let mine = LAST.fetch_add(1, Ordering::AcqRel) + 1;
+    match word.compare_exchange(0, mine, Ordering::AcqRel, Ordering::Acquire) {
+        Ok(_) => mine,
+        Err(of_another_thread) => of_another_thread,
+    }
+}
+
+/// A word that is zero again in a forked child. None where the kernel has no such memory, which it has from Linux 4.14 on.
+fn wiped_word() -> Option<&'static AtomicU64> {
+    /// Its page, once it was asked for; `NONE` where there is none, so that a child is told from its parent in one way.
+    static PAGE: AtomicPtr<AtomicU64> = AtomicPtr::new(null_mut());
+    static NONE: AtomicU64 = AtomicU64::new(0);
+    let none = (&raw const NONE).cast_mut();
+
+    let mut page = PAGE.load(Ordering::Acquire);
+    if page.is_null() {
+        let mine = map_wiped().unwrap_or(none);
+        page = match PAGE.compare_exchange(null_mut(), mine, Ordering::AcqRel, Ordering::Acquire) {
+            Ok(_) => mine,
+            Err(of_another_thread) => {
+                if mine != none {
+                    // SAFETY: the mapping just made, which nobody else has seen.
+                    unsafe { libc::munmap(mine.cast(), PAGE_BYTES) };
+                }
+                of_another_thread
+            }
+        };
+    }
+    // SAFETY: a page of zeros, aligned, that stays mapped and is used by atomics alone.
+    (page != none).then(|| unsafe { &*page })
+}
+
+const PAGE_BYTES: usize = 4096;
+
+fn map_wiped() -> Option<*mut AtomicU64> {
+    let (access, kind) = (libc::PROT_READ | libc::PROT_WRITE, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS);
+    // SAFETY: any address will do; what was mapped is given back where it cannot be wiped.
+    unsafe {
+        let page = libc::mmap(null_mut(), PAGE_BYTES, access, kind, -1, 0);
+        if page == libc::MAP_FAILED {
+            return None;
+        }
+        if libc::madvise(page, PAGE_BYTES, libc::MADV_WIPEONFORK) != 0 {
+            libc::munmap(page, PAGE_BYTES);
+            return None;
+        }
+        Some(page.cast())
+    }
+}

@@ -1,8 +1,0 @@
-//! `rmcp-run PROGRAM ARGS...`: the program with RMCP.
-#![no_main]
-
-/// A C `main`, because Rust's own start-up changes what the program would inherit; see [`rmcp::cli::run`].
-#[unsafe(no_mangle)]
-pub extern "C" fn main() -> std::ffi::c_int {
-    rmcp::cli::run::main().into()
-}

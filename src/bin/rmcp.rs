@@ -1,4 +1,0 @@
-//! `rmcp COMMAND`: what RMCP does, shown and explained.
-fn main() -> std::process::ExitCode {
-    rmcp::cli::main()
-}

@@ -1,0 +1,54 @@
+//! Whether librmcp.so is there, and whether the dynamic loader takes it.
+
+use crate::commands::library;
+use crate::commands::machine::{self, InForce};
+use rmcp_system::System;
+use std::env;
+use std::ffi::OsString;
+use std::os::unix::process::ExitStatusExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+/// librmcp.so and how it gets into processes.
+pub struct Preload {
+    /// Where it is, or why it cannot be used.
+    pub library: Result<PathBuf, String>,
+    /// Its entry in /etc/ld.so.preload, by which every process loads it.
+    pub everywhere: Option<String>,
+    /// The programs that it is for there; None: all.
+    pub only: Option<InForce>,
+    /// Whether LD_PRELOAD names it: what is started from here loads it.
+    pub here: bool,
+}
+
+/// Looks for it, and has a process load it.
+pub fn look(root: &Path) -> Preload {
+    let exe = env::current_exe().ok();
+    let library = library::find(env::var_os("RMCP_LIBRARY"), exe.as_deref().and_then(Path::parent));
+    let library = library.map_err(|why| why.to_string()).and_then(|library| {
+        exe.as_deref().map_or(Ok(()), |exe| load(exe, &library))?;
+        Ok(library)
+    });
+    let everywhere = System::at(root).entry().ok().flatten();
+    let only = everywhere.as_deref().and_then(machine::only);
+    Preload { library, everywhere, only, here: library::in_environment() }
+}
+
+/// Starts this command with the gate and its core, which the gate would load at the first call.
+fn load(exe: &Path, library: &Path) -> Result<(), String> {
+    let mut preload = OsString::from(library);
+    preload.push(":");
+    preload.push(library.with_file_name(library::CORE));
+    let mut command = Command::new(exe);
+    command.arg("--version").env("LD_PRELOAD", preload).stdin(Stdio::null());
+    let output = command.output().map_err(|error| error.to_string())?;
+    let said = String::from_utf8_lossy(&output.stderr);
+    let failed = |why: String| format!("{} cannot be loaded: {why}", library.display());
+    // ld.so goes on without what it cannot load, and says so.
+    match (said.lines().find(|line| line.contains("cannot be preloaded")), output.status.signal()) {
+        (Some(line), _) => Err(failed(line.trim().to_owned())),
+        (None, Some(signal)) => Err(failed(format!("a process that loads it ends by signal {signal}"))),
+        (None, None) if !output.status.success() => Err(failed(said.trim().to_owned())),
+        (None, None) => Ok(()),
+    }
+}

@@ -1,0 +1,79 @@
+//! Everything that is looked at.
+
+use super::preload::{self, Preload};
+use crate::commands::machine::{self, Machine};
+use crate::host::{Account, DeviceFile, Host};
+use crate::installs::{self, Framework, Python, Rocm};
+use rmcp_domain::topology::{Gpu, Overrides};
+use std::path::{Path, PathBuf};
+
+/// The machine, with all that its files tell.
+pub struct Survey {
+    /// The file system and the environment.
+    pub place: installs::Machine,
+    /// The cards and RMCP's rules for them.
+    pub machine: Machine,
+    /// The kernel and the bus.
+    pub host: Host,
+    /// The user.
+    pub account: Account,
+    /// /dev/kfd.
+    pub kfd: DeviceFile,
+    /// The variables that give cards another name.
+    pub overrides: Overrides,
+    /// The installations.
+    pub rocm: Vec<Rocm>,
+    /// The packages of the interpreters in PATH.
+    pub frameworks: Vec<(Python, Framework)>,
+    /// librmcp.so.
+    pub preload: Preload,
+}
+
+impl Survey {
+    /// Looks.
+    pub fn make(place: installs::Machine) -> Self {
+        let root = place.root.clone();
+        Self {
+            machine: Machine::read(&machine::sources(&root), &root),
+            host: Host::read(&root),
+            account: Account::read(&root),
+            kfd: DeviceFile::kfd(&root),
+            overrides: Overrides::from_process(),
+            rocm: installs::installations(&place),
+            frameworks: frameworks(&place),
+            preload: preload::look(&root),
+            place,
+        }
+    }
+
+    /// Every GPU that the KFD lists and this process could use.
+    pub fn gpus(&self) -> &[Gpu] {
+        self.machine.topology.as_ref().map_or(&[], |topology| &topology.gpus)
+    }
+
+    /// The render node of a GPU.
+    pub fn render(&self, gpu: &Gpu) -> Option<DeviceFile> {
+        gpu.render_minor.map(|minor| DeviceFile::render(&self.place.root, minor))
+    }
+
+    /// A path as it is called on the machine.
+    pub fn shown(&self, path: &Path) -> String {
+        let rest = path.strip_prefix(&self.place.root).ok();
+        rest.map_or_else(|| path.into(), |rest| Path::new("/").join(rest)).display().to_string()
+    }
+}
+
+/// The packages of the active virtual environment and of the interpreters in PATH, each once.
+fn frameworks(place: &installs::Machine) -> Vec<(Python, Framework)> {
+    let environment = place.variable("VIRTUAL_ENV").map(|folder| Path::new(folder).join("bin/python"));
+    let names = environment.into_iter().chain(["python3", "python"].map(PathBuf::from));
+    let mut found: Vec<(Python, Framework)> = Vec::new();
+    for python in names.filter_map(|name| Python::find(&name, place)) {
+        for framework in python.frameworks(place) {
+            if !found.iter().any(|(_, known)| known.folder == framework.folder) {
+                found.push((python.clone(), framework));
+            }
+        }
+    }
+    found
+}

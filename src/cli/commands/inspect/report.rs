@@ -1,0 +1,345 @@
+//! What `rmcp inspect` reports.
+
+use super::verdict::{self, Coverage};
+use crate::commands::machine::{self, Machine};
+use crate::commands::show::{self, BAD, FAINT, GOOD, Report, STRONG, WARN, styled};
+use crate::inspect::{Code, Found, Kind};
+use crate::recipes::Confidence;
+use rmcp_domain::gfx::GfxTarget;
+use schemars::JsonSchema;
+use serde::Serialize;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+/// What files have code for, and which cards they serve.
+#[derive(Serialize, JsonSchema)]
+pub struct Inspection {
+    /// The Python packages that were named.
+    packages: Vec<Package>,
+    /// Each file and library folder with GPU code.
+    files: Vec<File>,
+    /// How many files were looked at that have none.
+    without_code: u64,
+    /// What could not be looked at, and why.
+    problems: Vec<Problem>,
+    /// The cards, as HIP numbers them or as --card names them. Empty where the machine has none.
+    cards: Vec<Card>,
+    /// Why there are no cards; null where there are.
+    no_cards: Option<String>,
+}
+
+/// A Python package.
+#[derive(Serialize, JsonSchema)]
+pub struct Package {
+    /// Its name.
+    pub name: String,
+    /// Its folder.
+    pub folder: PathBuf,
+    /// Its version; null where that is not known.
+    pub version: Option<String>,
+    /// What it was built for; null for a package that RMCP does not know.
+    pub backend: Option<String>,
+    /// The HIP runtime that it loads; null where it loads none, or none is found.
+    pub runtime: Option<PathBuf>,
+}
+
+/// The GPU code of a file or of a library folder.
+#[derive(Serialize, JsonSchema)]
+struct File {
+    /// The file or folder.
+    path: PathBuf,
+    /// What it is.
+    kind: &'static str,
+    /// Each target id, and how many code objects or files there are for it.
+    targets: Vec<Target>,
+    /// Entries that are not for an AMD GPU known here.
+    foreign: Vec<String>,
+    /// Offload bundles in it.
+    bundles: u64,
+    /// How many of these are compressed.
+    compressed: u64,
+    /// Whether a card that this has no code for does without it.
+    optional: bool,
+    /// What is broken in it.
+    problems: Vec<String>,
+    /// How many of its bytes were read to find out; 0 for a library folder.
+    bytes_read: u64,
+    /// How each card is served by this alone, in the order of `cards`.
+    coverage: Vec<Served>,
+}
+
+/// A target and how often there is code for it.
+#[derive(Serialize, JsonSchema)]
+struct Target {
+    /// As in gfx90a:xnack- or gfx10-3-generic.
+    name: String,
+    /// Code objects, or files of a library folder.
+    count: u64,
+}
+
+/// A file or folder that was not looked at.
+#[derive(Serialize, JsonSchema)]
+struct Problem {
+    /// Which.
+    path: PathBuf,
+    /// Why.
+    reason: String,
+}
+
+/// How a card is served.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+enum Served {
+    /// The code was made for it.
+    Native,
+    /// With HSA_OVERRIDE_GFX_VERSION.
+    Override,
+    /// Not at all.
+    None,
+}
+
+/// A card and how it is served by all that is not optional.
+#[derive(Serialize, JsonSchema)]
+struct Card {
+    /// HIP's number of it; null for one that --card names.
+    ordinal: Option<usize>,
+    /// Its real gfx target.
+    target: String,
+    /// Its PCI address; null for one that --card names.
+    pci: Option<String>,
+    /// How it is served.
+    coverage: Served,
+    /// The value of HSA_OVERRIDE_GFX_VERSION that it takes; null where it takes none.
+    override_version: Option<String>,
+    /// What to do.
+    advice: Vec<Advice>,
+}
+
+/// What to do about a card.
+#[derive(Serialize, JsonSchema)]
+struct Advice {
+    /// A sentence.
+    text: String,
+    /// How sure it is: A confirmed by maintainers, source code or at least two users; B one report, or disputed; C
+    /// inferred.
+    confidence: Confidence,
+    /// Where that is known from.
+    sources: Vec<String>,
+}
+
+impl Inspection {
+    /// Judges what was found for these cards; where none are named, for the machine's.
+    pub fn new(found: Found, packages: Vec<Package>, named: &[GfxTarget]) -> Self {
+        let mut no_cards = None;
+        let cards: Vec<(Option<usize>, GfxTarget, Option<String>)> = if named.is_empty() {
+            let machine = Machine::read(&machine::sources(Path::new("/")), Path::new("/"));
+            let visible = machine.visible();
+            if visible.is_empty() {
+                let why = machine.topology.as_ref().err().map(ToString::to_string);
+                no_cards = Some(why.unwrap_or_else(|| "the KFD lists no usable GPU, or all are hidden".into()));
+            }
+            let cards = visible.iter().enumerate();
+            cards.map(|(ordinal, gpu)| (Some(ordinal), gpu.target, Some(gpu.pci.to_string()))).collect()
+        } else {
+            named.iter().map(|&target| (None, target, None)).collect()
+        };
+        let targets: Vec<GfxTarget> = cards.iter().map(|card| card.1).collect();
+        Self {
+            packages,
+            files: found.code.iter().map(|code| File::new(code, &targets)).collect(),
+            without_code: found.without,
+            cards: cards.into_iter().map(|card| Card::new(card, &found)).collect(),
+            problems: found.problems.into_iter().map(|p| Problem { path: p.path, reason: p.reason }).collect(),
+            no_cards,
+        }
+    }
+
+    /// Whether none is without code.
+    pub fn serves_every_card(&self) -> bool {
+        self.cards.iter().all(|card| card.coverage != Served::None)
+    }
+}
+
+impl File {
+    fn new(code: &Code, cards: &[GfxTarget]) -> Self {
+        let targets = code.targets.counts().map(|(isa, count)| Target { name: isa.to_string(), count });
+        Self {
+            path: code.path.clone(),
+            kind: kind(code.kind),
+            targets: targets.collect(),
+            foreign: code.foreign.iter().cloned().collect(),
+            bundles: code.bundles,
+            compressed: code.compressed,
+            optional: code.optional,
+            problems: code.problems.clone(),
+            bytes_read: code.bytes_read,
+            coverage: cards.iter().map(|&card| served(Coverage::of(card, [&code.targets]))).collect(),
+        }
+    }
+}
+
+impl Card {
+    fn new((ordinal, target, pci): (Option<usize>, GfxTarget, Option<String>), found: &Found) -> Self {
+        let coverage = Coverage::of_found(target, found);
+        let advice = verdict::advice(target, found).into_iter().map(|advice| Advice {
+            text: advice.text,
+            confidence: advice.confidence,
+            sources: advice.sources,
+        });
+        Self {
+            ordinal,
+            target: target.to_string(),
+            pci,
+            coverage: served(coverage),
+            override_version: coverage.override_version(),
+            advice: advice.collect(),
+        }
+    }
+
+    fn name(&self) -> String {
+        match (self.ordinal, &self.pci) {
+            (Some(ordinal), Some(pci)) => format!("GPU {ordinal} ({}, {pci})", self.target),
+            _ => self.target.clone(),
+        }
+    }
+}
+
+fn served(coverage: Coverage) -> Served {
+    match coverage {
+        Coverage::Native => Served::Native,
+        Coverage::Override { .. } => Served::Override,
+        Coverage::None => Served::None,
+    }
+}
+
+fn kind(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Elf => "ELF",
+        Kind::CodeObject => "code object",
+        Kind::Bundle => "offload bundle",
+        Kind::Archive => "archive",
+        Kind::RocBlas => "rocBLAS kernels",
+        Kind::BlasLt => "hipBLASLt kernels",
+        Kind::Tensile => "Tensile kernels",
+        Kind::MiOpen => "MIOpen databases",
+    }
+}
+
+impl Report for Inspection {
+    const SCHEMA: &'static str = "rmcp.inspect/1";
+
+    fn text(&self, out: &mut dyn Write) -> io::Result<()> {
+        for package in &self.packages {
+            let version = package.version.as_deref().map(|version| format!(" {version}")).unwrap_or_default();
+            let backend =
+                package.backend.as_deref().map(|backend| format!(", built for {backend}")).unwrap_or_default();
+            writeln!(out, "{}{}{}", styled(STRONG, &package.name), show::name(version), show::name(backend))?;
+            writeln!(out, "  in {}", show::name(package.folder.display()))?;
+            if let Some(runtime) = &package.runtime {
+                writeln!(out, "  with {}", show::name(runtime.display()))?;
+            }
+            writeln!(out)?;
+        }
+        let headers = ["file or folder", "what", "code for"].map(str::to_owned).into_iter();
+        let mut table = show::table(headers.chain(self.cards.iter().map(|card| card.target.clone())));
+        for file in &self.files {
+            let row = [show::name(file.path.display()), file.what(), file.code_for()];
+            table.add_row(row.into_iter().chain(file.coverage.iter().map(|&served| file.cell(served))));
+        }
+        writeln!(out, "{table}")?;
+        if self.without_code > 0 {
+            writeln!(out, "{}", styled(FAINT, format!("{} other files have no GPU code", self.without_code)))?;
+        }
+        for file in &self.files {
+            for problem in &file.problems {
+                let (file, problem) = (show::name(file.path.display()), show::name(problem));
+                writeln!(out, "{} {file}: {problem}", styled(WARN, "broken:"))?;
+            }
+        }
+        for problem in &self.problems {
+            let path = show::name(problem.path.display());
+            writeln!(out, "{} {path}: {}", styled(WARN, "not read:"), problem.reason)?;
+        }
+        if let Some(why) = &self.no_cards {
+            writeln!(out, "\nNo card to compare with ({why}). --card gfx1010 names one.")?;
+        }
+        let needed: Vec<&File> = self.files.iter().filter(|file| !file.optional && !file.targets.is_empty()).collect();
+        self.cards.iter().enumerate().try_for_each(|(index, card)| {
+            let without = needed.iter().filter(|file| file.coverage[index] == Served::None).count();
+            card.text(without, needed.len(), out)
+        })
+    }
+}
+
+impl File {
+    fn what(&self) -> String {
+        match (self.bundles, self.compressed) {
+            (0, _) => self.kind.into(),
+            (1, 0) => format!("{}, 1 bundle", self.kind),
+            (bundles, 0) => format!("{}, {bundles} bundles", self.kind),
+            (bundles, compressed) if bundles == compressed => format!("{}, {bundles} compressed", self.kind),
+            (bundles, compressed) => format!("{}, {bundles} bundles, {compressed} compressed", self.kind),
+        }
+    }
+
+    /// The targets; those that only some of the bundles have, with the number.
+    fn code_for(&self) -> String {
+        let most = self.targets.iter().map(|target| target.count).max().unwrap_or_default();
+        let target = |target: &Target| match target.count {
+            count if count == most || self.bundles == 0 => target.name.clone(),
+            count => format!("{} ({count} of {most})", target.name),
+        };
+        self.targets.iter().map(target).chain(self.foreign.iter().map(show::name)).collect::<Vec<_>>().join(" ")
+    }
+
+    fn cell(&self, served: Served) -> String {
+        if self.targets.is_empty() {
+            return styled(FAINT, "-");
+        }
+        match served {
+            Served::Native => styled(GOOD, "native"),
+            Served::Override => styled(WARN, "override"),
+            Served::None if self.optional => styled(FAINT, "none (optional)"),
+            Served::None => styled(BAD, "none"),
+        }
+    }
+}
+
+impl Card {
+    /// `without` of the `needed` files have no code for it.
+    fn text(&self, without: usize, needed: usize, out: &mut dyn Write) -> io::Result<()> {
+        let verdict = match (self.coverage, &self.override_version) {
+            (Served::Native, _) => styled(GOOD, "has code of its own"),
+            (_, Some(version)) => styled(WARN, format!("has code under HSA_OVERRIDE_GFX_VERSION={version}")),
+            _ if without == needed => styled(BAD, "has no code"),
+            _ if without == 0 => styled(BAD, "has code in each, but under no one name in all"),
+            _ => styled(BAD, format!("has no code in {without} of {needed}")),
+        };
+        writeln!(out, "\n{} {verdict}", styled(STRONG, self.name()))?;
+        for advice in &self.advice {
+            writeln!(out, "  {} (confidence {:?})", advice.text, advice.confidence)?;
+            for source in &advice.sources {
+                writeln!(out, "    {}", styled(FAINT, source))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::inspect::{self, Targets};
+
+    #[test]
+    fn a_target_of_some_bundles_only_says_of_how_many() {
+        let mut targets = Targets::default();
+        for name in ["gfx1010", "gfx1010", "gfx1030"] {
+            targets.add(name.parse().unwrap());
+        }
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let mut code = inspect::file(file.path()).unwrap();
+        (code.bundles, code.targets) = (2, targets);
+        assert_eq!(File::new(&code, &[]).code_for(), "gfx1010 gfx1030 (1 of 2)");
+    }
+}

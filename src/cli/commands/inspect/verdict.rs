@@ -1,0 +1,133 @@
+//! Whether code that exists serves a card that exists, and what helps where it does not: as config/recipes.toml says.
+
+use crate::inspect::{Found, Targets};
+use crate::recipes::{Action, Code, Confidence, Range, Recipe, recipes};
+use rmcp_domain::gfx::{Family, GfxTarget};
+
+/// How a card is served by code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Coverage {
+    /// The code was made for this card, or for a group that it is of.
+    Native,
+    /// With HSA_OVERRIDE_GFX_VERSION, under which the card says it is another.
+    Override {
+        /// What the card says it is, and what the code was made for.
+        via: GfxTarget,
+    },
+    /// Not at all.
+    None,
+}
+
+/// What to do about a card.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Advice {
+    /// A sentence for people.
+    pub text: String,
+    /// Where that is known from; empty for what goes without saying.
+    pub sources: Vec<String>,
+    /// How sure it is.
+    pub confidence: Confidence,
+}
+
+impl Coverage {
+    /// How `card` is served when it needs code from every one of `sets`, such as a framework and its BLAS library:
+    /// under one name it must find code in all of them. No set at all is no code.
+    pub fn of<'a>(card: GfxTarget, sets: impl IntoIterator<Item = &'a Targets>) -> Self {
+        let sets: Vec<&Targets> = sets.into_iter().collect();
+        let all_run_on = |name| !sets.is_empty() && sets.iter().all(|set| set.run_on(name));
+        if all_run_on(card) {
+            return Self::Native;
+        }
+        let mut substitutes = rows(card, Code::Substitute, Action::Set).filter_map(|recipe| recipe.substitute);
+        substitutes.find(|&via| all_run_on(via)).map_or(Self::None, |via| Self::Override { via })
+    }
+
+    /// The same for all that was found, but for what a card can do without: see [`Found::needed`].
+    pub fn of_found(card: GfxTarget, found: &Found) -> Self {
+        Self::of(card, needed(found))
+    }
+
+    /// The value of HSA_OVERRIDE_GFX_VERSION that it takes, as in "10.3.0".
+    pub fn override_version(self) -> Option<String> {
+        match self {
+            Self::Override { via } => Some(format!("{}.{}.{}", via.major, via.minor, via.stepping)),
+            Self::Native | Self::None => None,
+        }
+    }
+}
+
+/// What helps a card with what was found; nothing where it is served natively.
+pub fn advice(card: GfxTarget, found: &Found) -> Vec<Advice> {
+    let coverage = Coverage::of_found(card, found);
+    match coverage {
+        Coverage::Native => Vec::new(),
+        Coverage::Override { via } => {
+            let version = coverage.override_version().unwrap_or_default();
+            let chosen = rows(card, Code::Substitute, Action::Set).filter(|recipe| recipe.substitute == Some(via));
+            let text = |why: &str| {
+                format!("rmcp-run sets HSA_OVERRIDE_GFX_VERSION={version} for a program with this code. {why}")
+            };
+            chosen.map(|recipe| of(recipe, text(&recipe.why))).collect()
+        }
+        Coverage::None => {
+            let in_all = |target| needed(found).all(|set: &Targets| set.run_on(target));
+            let unsure =
+                rows(card, Code::Substitute, Action::Warn).filter(|recipe| recipe.substitute.is_some_and(in_all));
+            let missing = || rows(card, Code::Missing, Action::Warn);
+            let mut advice: Vec<Advice> = unsure.map(|recipe| of(recipe, sentence(&recipe.why))).collect();
+            if advice.is_empty() {
+                advice.extend(missing().map(|recipe| of(recipe, sentence(&recipe.why))));
+            }
+            advice.push(build_for(card));
+            advice
+        }
+    }
+}
+
+/// Where code for the card is to be had.
+fn build_for(card: GfxTarget) -> Advice {
+    match card.family() {
+        Family::Rdna1 | Family::Rdna2 => Advice {
+            text: format!(
+                "Builds with {card} may be had as a wheel of TheRock for its family, or as Debian's or Arch's package."
+            ),
+            sources: vec![
+                "https://github.com/pytorch/pytorch/issues/132570".into(),
+                "https://github.com/ROCm/rocBLAS/issues/1339".into(),
+            ],
+            confidence: Confidence::A,
+        },
+        Family::Other => {
+            Advice { text: format!("Use a build that has {card}."), sources: Vec::new(), confidence: Confidence::C }
+        }
+    }
+}
+
+fn needed(found: &Found) -> impl Iterator<Item = &Targets> {
+    found.needed().map(|code| &code.targets)
+}
+
+/// The recipes about the code for a card that hold for any program, of whatever ROCm release.
+fn rows(card: GfxTarget, code: Code, action: Action) -> impl Iterator<Item = &'static Recipe> {
+    recipes().iter().filter(move |recipe| {
+        let any_program = recipe.frameworks.is_empty() && recipe.profile.is_none() && recipe.when.is_none();
+        let any_release = matches!(recipe.rocm, None | Some(Range::Unknown));
+        recipe.targets.contains(&card)
+            && recipe.code == Some(code)
+            && recipe.action == action
+            && any_program
+            && any_release
+    })
+}
+
+fn of(recipe: &Recipe, text: String) -> Advice {
+    Advice { text, sources: recipe.sources.clone(), confidence: recipe.confidence }
+}
+
+/// The reason of a warning, which begins small and points to this command.
+fn sentence(why: &str) -> String {
+    let why = why.replace(" (rmcp inspect shows what is there)", "");
+    let mut letters = why.chars();
+    let first = letters.next().map(|first| first.to_uppercase().to_string()).unwrap_or_default();
+    format!("{first}{}.", letters.as_str())
+}

@@ -1,0 +1,162 @@
+//! `rmcp-run`: one program with RMCP.
+//!
+//! It replaces itself by the program, so exit status, process id, open files and the treatment of signals are the
+//! program's. The standard library would not do: its start-up ignores SIGPIPE and opens closed descriptors, and its
+//! exec resets SIGPIPE, so that a service which systemd started with SIGPIPE ignored would die of it. Therefore the
+//! binary has a C `main`, and exec is called directly.
+
+mod prepare;
+mod program;
+pub mod report;
+
+use super::exit;
+use super::show::{self, Output};
+use crate::recipes;
+use clap::builder::PossibleValuesParser;
+use clap::{CommandFactory, Parser};
+pub use prepare::{Prepared, prepare};
+pub use program::{Obstacle, program, reason};
+use rmcp_domain::options::{self, Row};
+use std::collections::BTreeMap;
+use std::env;
+use std::ffi::{CString, OsStr, OsString};
+use std::io::{self, ErrorKind};
+use std::os::unix::ffi::OsStrExt;
+
+/// Runs a program with non-coherent GPU memory on RDNA1 and RDNA2 cards, and with the environment that it needs there.
+///
+/// Puts librmcp.so first into LD_PRELOAD, applies the recipes of docs/recipes.md, and becomes the program. What you have
+/// set in the environment stays, unless the card is known to fault under it. On other GPUs the program runs as ever.
+#[derive(Parser)]
+#[command(name = "rmcp-run", version, after_help = after_help())]
+#[command(override_usage = "rmcp-run [OPTIONS] PROGRAM [ARGUMENT]...")]
+struct Arguments {
+    #[command(flatten)]
+    preparation: Preparation,
+
+    /// Prints the changes to the environment, one per line, and runs nothing.
+    #[arg(short = 'n', long)]
+    dry_run: bool,
+
+    /// Says why: with --dry-run below each change, else on standard error before the program starts.
+    #[arg(short = 'v', long)]
+    explain: bool,
+
+    /// Lists the profiles and what each is for.
+    #[arg(long)]
+    list_profiles: bool,
+
+    /// With --dry-run: prints JSON; docs/json.md describes it.
+    #[arg(long, requires = "dry_run")]
+    json: bool,
+
+    /// The program, searched for in PATH, and its arguments.
+    #[arg(value_name = "PROGRAM", trailing_var_arg = true)]
+    #[arg(required_unless_present_any = ["dry_run", "list_profiles"])]
+    #[arg(value_hint = clap::ValueHint::CommandWithArguments)]
+    command: Vec<OsString>,
+}
+
+/// What decides on a program's environment: common to `rmcp-run` and `rmcp trace`.
+#[derive(clap::Args)]
+pub struct Preparation {
+    /// Sets an option for this run, such as host=keep; repeatable.
+    #[arg(short, long, value_name = "OPTION=VALUE", value_parser = options::assignment)]
+    set: Vec<(&'static Row, String)>,
+
+    /// Applies the recipes for a problem; repeatable. `rmcp-run --list-profiles` shows all.
+    #[arg(short, long, value_name = "NAME", value_parser = profile_names(), hide_possible_values = true)]
+    profile: Vec<String>,
+
+    /// Removes nothing from the environment, even where it is harmful.
+    #[arg(long)]
+    keep_env: bool,
+
+    /// Applies no recipes.
+    #[arg(long, conflicts_with = "profile")]
+    no_recipes: bool,
+}
+
+fn profile_names() -> PossibleValuesParser {
+    recipes::profiles().into_iter().map(|(name, _)| name).collect::<Vec<_>>().into()
+}
+
+fn after_help() -> String {
+    format!(
+        "Options for --set, also as environment variables (RMCP_HOST=keep) and in /etc/rmcp.toml and \
+         ~/.config/rmcp/config.toml:\n{}\n\
+         The exit status is the program's, or:\n{}",
+        options::usage(),
+        exit::help(exit::RUN)
+    )
+}
+
+/// The command line, for completions and the man page.
+pub fn command() -> clap::Command {
+    Arguments::command()
+}
+
+/// The command. Returns only when no program was started, with the exit status.
+pub fn main() -> u8 {
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(message) => {
+            show::usage(&message);
+            return if message.use_stderr() { exit::RUN_FAILED } else { 0 };
+        }
+    };
+    if arguments.list_profiles {
+        return done(report::profiles().map_err(Into::into));
+    }
+    let prepared = match prepare(&arguments.preparation, &arguments.command) {
+        Ok(prepared) => prepared,
+        Err(error) => return fail(exit::RUN_FAILED, error),
+    };
+    if arguments.dry_run {
+        let report = report::DryRun::new(&prepared, arguments.explain);
+        if !arguments.explain && !arguments.json {
+            prepared.warn("rmcp-run");
+        }
+        return done(Output { json: arguments.json }.show(&report));
+    }
+    prepared.warn("rmcp-run");
+    if arguments.explain {
+        let _ = report::DryRun::new(&prepared, true).explain(&mut show::stderr());
+    }
+    let [program, rest @ ..] = &arguments.command[..] else { unreachable!("clap requires it") };
+    let error = execute(program, rest, &prepared);
+    let status = if error.kind() == ErrorKind::NotFound { exit::NOT_FOUND } else { exit::NOT_EXECUTABLE };
+    fail(status, format_args!("{}: {}", program.display(), reason(program, &error)))
+}
+
+/// Becomes the program. Returns only with the error that prevented it.
+fn execute(program: &OsStr, arguments: &[OsString], prepared: &Prepared) -> io::Error {
+    // No argument and no variable of a process can hold a NUL.
+    let c_string = |text: &OsStr| CString::new(text.as_bytes()).unwrap_or_default();
+    let command: Vec<_> =
+        std::iter::once(program).chain(arguments.iter().map(OsString::as_os_str)).map(c_string).collect();
+    let mut environment: BTreeMap<OsString, OsString> = env::vars_os().collect();
+    for change in &prepared.changes {
+        match &change.after {
+            Some(value) => environment.insert(change.variable.clone(), value.clone()),
+            None => environment.remove(&change.variable),
+        };
+    }
+    let environment: Vec<_> =
+        environment.into_iter().map(|(name, value)| c_string(&[name, value].join("=".as_ref()))).collect();
+    let Err(error) = nix::unistd::execvpe(&command[0], &command, &environment);
+    error.into()
+}
+
+fn done(result: anyhow::Result<()>) -> u8 {
+    match result {
+        Ok(()) => 0,
+        Err(error) if super::show::reader_left(&error) => 0,
+        Err(error) => fail(exit::RUN_FAILED, error),
+    }
+}
+
+fn fail(status: u8, message: impl std::fmt::Display) -> u8 {
+    show::complain("rmcp-run", message);
+    status
+}

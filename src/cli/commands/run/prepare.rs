@@ -1,0 +1,169 @@
+//! From the command line and the machine to the changes of the environment.
+
+use super::Preparation;
+use super::program::{self, Obstacle};
+use crate::commands::library;
+use crate::commands::machine::Machine;
+use crate::commands::show;
+use crate::installs;
+use crate::launchers::Launched;
+use crate::recipes::{self, Plan, Recipe, Situation};
+use anyhow::{Result, bail};
+use rmcp_domain::options::{DispatchTable, Mode, Register, SYSTEM_FENCES, Sources};
+use std::env;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+/// What rmcp-run is about to do.
+#[derive(Default)]
+pub struct Prepared {
+    /// The file that the command line names.
+    pub file: Option<PathBuf>,
+    /// The file that it comes to, where that is another.
+    pub runs: Option<PathBuf>,
+    /// What keeps RMCP out of it.
+    pub obstacle: Option<(PathBuf, Obstacle)>,
+    /// What to do about that.
+    pub instead: Option<String>,
+    /// Why RMCP does nothing in it, whatever the GPU.
+    pub inactive: Option<String>,
+    /// The changes of the environment.
+    pub changes: Vec<Change>,
+    /// What the recipes looked at.
+    pub situation: Situation,
+    /// What they said.
+    pub plan: Plan,
+}
+
+/// A change of one variable.
+pub struct Change {
+    /// The variable.
+    pub variable: OsString,
+    /// Its new value; None: it is removed.
+    pub after: Option<OsString>,
+    /// The recipe, and the GPUs for which it is; None: RMCP itself.
+    pub recipe: Option<(&'static Recipe, Vec<String>)>,
+}
+
+/// Finds out what to do.
+pub fn prepare(arguments: &Preparation, command: &[OsString]) -> Result<Prepared> {
+    let executable = env::current_exe().ok();
+    let library = library::find(env::var_os("RMCP_LIBRARY"), executable.as_deref().and_then(|path| path.parent()))?;
+    let installed = installs::Machine::this();
+    let launched = Launched::by(command, &installed);
+    let called = command.first();
+    let file = launched.launchers.first().or(launched.file.as_ref()).cloned();
+    let runs = launched.file.clone().filter(|_| !launched.launchers.is_empty());
+    let obstacle = program::obstacle(&launched);
+    if obstacle.as_ref().is_some_and(|(_, obstacle)| !obstacle.passes_on()) {
+        let instead = launched.outside.then(|| launched.advice());
+        return Ok(Prepared { file, runs, obstacle, instead, ..Prepared::default() });
+    }
+
+    let preload = library::preload(&library, env::var_os("LD_PRELOAD").as_deref());
+    let mut changes = vec![own("LD_PRELOAD", preload)];
+    changes.extend(arguments.set.iter().map(|(row, value)| own(&row.env(), value.into())));
+
+    let mut sources = Sources::from_command();
+    sources.program = called.map(|called| program::running(&launched, called));
+    let set = changes.iter().map(|change| (change.variable.clone(), change.after.clone().unwrap_or_default()));
+    let (fences, value) = SYSTEM_FENCES;
+    sources.environment.extend(set.chain([(fences.into(), value.into())]));
+    sources.environment.retain(|(name, _)| !launched.fixed.contains(name));
+    let fixed = launched.fixed.iter().filter_map(|name| launched.machine.variables.get_key_value(name));
+    sources.environment.extend(fixed.map(|(name, value)| (name.clone(), value.clone())));
+    let machine = Machine::read(&sources, Path::new("/"));
+    let inactive = machine.inactive();
+
+    let (situation, table) = situation(arguments, machine, &launched)?;
+    if let Some(origin) = table {
+        changes.extend(tool(&library.with_file_name(library::CORE), &origin)?);
+    }
+    let plan = Plan::make(&situation);
+    changes.extend(plan.changes.iter().map(|change| Change {
+        variable: change.variable.clone().into(),
+        after: change.after.clone().map(Into::into),
+        recipe: Some((change.recipe, change.gpus.clone())),
+    }));
+    Ok(Prepared { file, runs, obstacle, instead: None, inactive, changes, situation, plan })
+}
+
+/// A variable that RMCP itself sets.
+fn own(variable: &str, value: OsString) -> Change {
+    Change { variable: variable.into(), after: Some(value), recipe: None }
+}
+
+/// What makes the core the one tool that the runtimes' tables go to, unless it is that already. `origin`: who wants it.
+fn tool(core: &Path, origin: &str) -> Result<Option<Change>> {
+    const TOOL: &str = "ROCPROFILER_REGISTER_LIBRARY";
+    match env::var_os(TOOL) {
+        None => Ok(Some(own(TOOL, core.into()))),
+        Some(set) if set == core => Ok(None),
+        Some(set) => bail!(
+            "dispatch_table=on ({origin}) needs {TOOL}={}, and {TOOL} is {set:?}; unset it, or add --set \
+             dispatch_table=off",
+            core.display()
+        ),
+    }
+}
+
+/// What the recipes look at; and where `dispatch_table` is on, who says so.
+fn situation(arguments: &Preparation, machine: Machine, launched: &Launched) -> Result<(Situation, Option<String>)> {
+    let (fences, value) = SYSTEM_FENCES;
+    let off = machine.inactive().is_some();
+    let loaded = machine.loaded;
+    let rewrites = loaded.options.policy == Mode::Auto && !off;
+    let origin = |option: &str| loaded.origin(option).map(ToString::to_string).unwrap_or_default();
+
+    let environment = launched.machine.variables.iter();
+    let environment = environment.map(|(name, value)| (name.to_string_lossy().into(), value.to_string_lossy().into()));
+    let mut situation = Situation {
+        environment: environment.collect(),
+        fixed: launched.fixed.iter().map(|name| name.to_string_lossy().into()).collect(),
+        register_coarse: loaded.options.register == Register::Coarse && rewrites,
+        keep_environment: arguments.keep_env,
+        ..Situation::default()
+    };
+    if let Some(set) = situation.environment.get(fences).filter(|set| situation.register_coarse && *set != value) {
+        bail!(
+            "register=coarse ({}) needs {fences}={value}, and {fences} is {set:?}; unset it, or add --set \
+             register=keep",
+            origin("register")
+        );
+    }
+    if !arguments.no_recipes && !off {
+        situation.topology = machine.topology.unwrap_or_default();
+        situation.profiles.clone_from(&arguments.profile);
+        // Looking at a program's libraries takes time, and elsewhere only profiles ask for them.
+        let asked = !situation.profiles.is_empty() || situation.visible().into_iter().any(recipes::ours);
+        if asked {
+            situation.program = recipes::look(launched, &situation);
+        }
+    }
+    let table = rewrites && loaded.options.dispatch_table == DispatchTable::On;
+    Ok((situation, table.then(|| origin("dispatch_table"))))
+}
+
+impl Prepared {
+    /// Says what the user must know without having asked, in the name of the command `who`.
+    pub fn warn(&self, who: &str) {
+        for line in self.hindrance().into_iter().chain(self.warnings()) {
+            show::complain(who, line);
+        }
+    }
+
+    /// What keeps RMCP out of the program, and what to do; a sentence.
+    pub fn hindrance(&self) -> Option<String> {
+        let (file, obstacle) = self.obstacle.as_ref()?;
+        let instead = self.instead.iter().map(|instead| format!("; {instead}")).collect::<String>();
+        Some(format!("{} {}{instead}", file.display(), obstacle.words()))
+    }
+
+    /// What the recipes have to say to somebody who did not ask.
+    pub fn warnings(&self) -> impl Iterator<Item = String> + '_ {
+        self.plan.notes.iter().filter(|note| note.loud).map(|note| match note.recipe {
+            Some(recipe) => format!("{} (recipe {})", note.text, recipe.id),
+            None => note.text.clone(),
+        })
+    }
+}

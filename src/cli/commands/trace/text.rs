@@ -1,0 +1,242 @@
+//! The report for people.
+
+use super::report::{Calls, Chosen, Ran, Traced};
+use crate::commands::show::{self, BAD, FAINT, GOOD, Report, STRONG, WARN, bytes, styled};
+use std::io::{self, Write};
+
+/// How many of the allocations that were never freed the text shows; the JSON has more.
+const SHOWN: usize = 5;
+
+/// The kinds of memory, in the order of [`KINDS`](super::report::KINDS).
+pub const KIND_TITLES: [&str; 4] = ["VRAM", "pinned host", "managed", "registered host"];
+
+impl Report for Traced {
+    const SCHEMA: &'static str = "rmcp.trace/1";
+
+    fn text(&self, out: &mut dyn Write) -> io::Result<()> {
+        writeln!(out, "{}: {}", styled(STRONG, "rmcp trace"), show::name(self.command.join(" ")))?;
+        writeln!(out, "{}, {}", time(self.duration), self.ending())?;
+        if !self.is_empty() {
+            self.processes(out)?;
+            self.memory(out)?;
+            self.calls_of(out, "Calls", &self.calls)?;
+            self.choices(out)?;
+        }
+        if !self.runtime_calls.is_empty() {
+            self.calls_of(out, "The runtime's calls of HSA, for these and for itself", &self.runtime_calls)?;
+        }
+        self.never_freed(out)?;
+        self.running(out)?;
+        if !self.notes.is_empty() {
+            writeln!(out)?;
+        }
+        self.notes.iter().try_for_each(|note| writeln!(out, "{}", styled(WARN, note)))
+    }
+}
+
+impl Traced {
+    /// How it ended.
+    pub fn ending(&self) -> String {
+        match (self.exit_status, self.signal) {
+            (Some(status), _) => format!("exit status {status}"),
+            (None, Some(signal)) => format!("ended by signal {signal}"),
+            (None, None) => "ended".into(),
+        }
+    }
+
+    fn processes(&self, out: &mut dyn Write) -> io::Result<()> {
+        let mut table = show::table(["process", "program", "GPUs", "RMCP", "recorded calls"]);
+        for ran in &self.processes {
+            let active = ran.inactive.clone().unwrap_or_else(|| "active".into());
+            table.add_row([ran.pid.to_string(), show::name(ran.called()), ran.gpus.clone(), active, count(ran.calls)]);
+        }
+        writeln!(out, "\n{table}")
+    }
+
+    fn memory(&self, out: &mut dyn Write) -> io::Result<()> {
+        if self.memory.iter().all(|memory| memory.allocated == 0) {
+            return Ok(());
+        }
+        let mut table = show::table(["memory", "peak", "at", "allocated", "never freed"]);
+        for (memory, title) in self.memory.iter().zip(KIND_TITLES).filter(|(memory, _)| memory.allocated > 0) {
+            let left = left(memory.never_freed, bytes(memory.never_freed));
+            table.add_row([
+                title.into(),
+                styled(STRONG, bytes(memory.peak)),
+                time(memory.peak_at),
+                bytes(memory.allocated),
+                left,
+            ]);
+        }
+        for device in self.devices.iter().filter(|_| self.devices.len() > 1) {
+            let title = format!("  {} of device {}", KIND_TITLES[0], device.device);
+            table.add_row([title, bytes(device.peak), String::new(), bytes(device.allocated), String::new()]);
+        }
+        writeln!(out, "\n{table}")
+    }
+
+    fn calls_of(&self, out: &mut dyn Write, title: &str, calls: &[Calls]) -> io::Result<()> {
+        let mut table =
+            show::table(["function", "calls", "failed", "bytes", "peak", "never freed", "lived: least, median, most"]);
+        for call in calls {
+            let nothing = String::new;
+            let allocates = call.does == "allocates";
+            table.add_row([
+                call.function.into(),
+                count(call.calls),
+                if call.failures == 0 { nothing() } else { styled(BAD, call.failed()) },
+                if call.bytes == 0 { nothing() } else { bytes(call.bytes) },
+                if allocates { bytes(call.peak) } else { nothing() },
+                if allocates { left(call.never_freed, count(call.never_freed)) } else { nothing() },
+                call.lifetime.as_ref().map_or_else(nothing, |lifetime| {
+                    [lifetime.least, lifetime.median, lifetime.greatest].map(time).join(", ")
+                }),
+            ]);
+        }
+        writeln!(out, "\n{}\n{table}", styled(STRONG, title))
+    }
+
+    fn choices(&self, out: &mut dyn Write) -> io::Result<()> {
+        if self.choices.is_empty() {
+            return Ok(());
+        }
+        let mut table = show::table(["function", "asked for", "given", "calls", "bytes"]);
+        for choice in &self.choices {
+            let [asked, given] = choice.words();
+            let style = if choice.changed() { GOOD } else { FAINT };
+            table.add_row([
+                choice.function.into(),
+                asked,
+                styled(style, given),
+                count(choice.calls),
+                bytes(choice.bytes),
+            ]);
+        }
+        writeln!(out, "\n{}\n{table}", styled(STRONG, "Asked for and given"))
+    }
+
+    fn never_freed(&self, out: &mut dyn Write) -> io::Result<()> {
+        if self.never_freed.is_empty() {
+            return Ok(());
+        }
+        let all: u64 = self.calls.iter().map(|call| call.never_freed).sum();
+        let of = if all as usize > SHOWN { format!(", the largest {SHOWN} of {}", count(all)) } else { String::new() };
+        let mut table = show::table(["function", "bytes", "address", "allocated at", "process", "thread"]);
+        for one in self.never_freed.iter().take(SHOWN) {
+            table.add_row([
+                one.function.into(),
+                bytes(one.bytes),
+                one.address.clone(),
+                time(one.at),
+                one.pid.to_string(),
+                one.thread.to_string(),
+            ]);
+        }
+        writeln!(out, "\n{}{of}\n{table}", styled(STRONG, "Never freed"))
+    }
+
+    fn running(&self, out: &mut dyn Write) -> io::Result<()> {
+        if self.running.is_empty() {
+            return Ok(());
+        }
+        let mut table = show::table(["function", "bytes", "began at", "process", "thread"]);
+        for one in &self.running {
+            let size = if one.bytes == 0 { String::new() } else { bytes(one.bytes) };
+            table.add_row([one.function.into(), size, time(one.at), one.pid.to_string(), one.thread.to_string()]);
+        }
+        writeln!(out, "\n{}\n{table}", styled(STRONG, "Did not return"))
+    }
+}
+
+impl Ran {
+    /// How it was called, as far as it fits.
+    pub fn called(&self) -> String {
+        const LENGTH: usize = 60;
+        let words = self.arguments.join(" ");
+        match words.char_indices().nth(LENGTH) {
+            Some((end, _)) => format!("{}...", &words[..end]),
+            None => words,
+        }
+    }
+}
+
+impl Calls {
+    /// How often it failed, and how.
+    pub fn failed(&self) -> String {
+        let errors = self.errors.iter().map(|error| match error.name {
+            Some(name) => format!("{} {name}", count(error.times)),
+            None => format!("{} error {}", count(error.times), error.code),
+        });
+        errors.collect::<Vec<_>>().join(", ")
+    }
+}
+
+impl Chosen {
+    /// What was asked for and given, with the kind of memory that each means.
+    pub fn words(&self) -> [String; 2] {
+        let word = |text: &str, coherent| match coherent {
+            Some(true) => format!("{text} (coherent)"),
+            Some(false) => format!("{text} (non-coherent)"),
+            None => text.to_owned(),
+        };
+        let given = match self.outcome {
+            "as-asked" => "as asked".into(),
+            "kept" => self.given.clone(),
+            _ => word(&self.given, self.given_coherent),
+        };
+        [word(&self.asked, self.asked_coherent), given]
+    }
+
+    /// Whether RMCP gave something else.
+    pub fn changed(&self) -> bool {
+        !matches!(self.outcome, "as-asked" | "kept")
+    }
+}
+
+/// What was never freed, in a colour if there is any.
+fn left(amount: u64, shown: String) -> String {
+    if amount == 0 { styled(FAINT, shown) } else { styled(WARN, shown) }
+}
+
+/// "1,234,567".
+pub fn count(number: u64) -> String {
+    let digits = number.to_string();
+    let mut shown = String::new();
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            shown.push(',');
+        }
+        shown.push(digit);
+    }
+    shown
+}
+
+/// A time in the largest unit of which there is one: "1.50 ms".
+pub fn time(ns: u64) -> String {
+    const UNITS: [(u64, &str); 3] = [(1_000_000_000, "s"), (1_000_000, "ms"), (1000, "us")];
+    match UNITS.iter().find(|(unit, _)| ns >= *unit) {
+        Some((unit, name)) => format!("{:.2} {name}", ns as f64 / *unit as f64),
+        None => format!("{ns} ns"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_grouped_by_thousands() {
+        for (number, shown) in [(0, "0"), (999, "999"), (1000, "1,000"), (1_234_567, "1,234,567")] {
+            assert_eq!(count(number), shown);
+        }
+    }
+
+    #[test]
+    fn times_are_in_the_largest_unit_of_which_there_is_one() {
+        for (ns, shown) in
+            [(0, "0 ns"), (999, "999 ns"), (1500, "1.50 us"), (2_000_000, "2.00 ms"), (61_500_000_000, "61.50 s")]
+        {
+            assert_eq!(time(ns), shown);
+        }
+    }
+}

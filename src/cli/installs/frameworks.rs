@@ -1,0 +1,180 @@
+//! Python packages that use a GPU, known by their files.
+
+use super::program::{Program, rocblas_kernels};
+use super::{Machine, Python, Release, Runtime, entries, name};
+use rmcp_domain::bounded::read_text;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// A package that uses a GPU, or would if it were built for one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Framework {
+    /// Its name, as in `import`.
+    pub name: String,
+    /// Its own version.
+    pub version: Option<String>,
+    /// Its folder.
+    pub folder: PathBuf,
+    /// What it was built for.
+    pub backend: Backend,
+    /// The runtime that it loads: its own, that of a package that it needs, or the installed one. None where it loads
+    /// none, or none is found.
+    pub runtime: Option<Runtime>,
+    /// What to read to learn for which cards it has code: few files, so that this takes milliseconds. Empty for a package
+    /// that has none of its own.
+    pub code: Vec<PathBuf>,
+}
+
+/// What a framework was built for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Backend {
+    /// ROCm, and which release where that is known.
+    Rocm(Option<Release>),
+    /// Something else: "CUDA 12.4", "the CPU alone".
+    Other(String),
+}
+
+/// A Python source of versions is short.
+const TEXT_LIMIT: u64 = 64 * 1024;
+
+/// Which packages are looked for, by the name of their folder, and how each is told.
+const KNOWN: [(&str, Read); 5] = [
+    ("torch", torch),
+    ("tensorflow", tensorflow),
+    ("jax_rocm7_plugin", jax),
+    ("jax_rocm60_plugin", jax),
+    ("onnxruntime", onnxruntime),
+];
+
+/// Reads what the files of a package tell. None where they are not as expected.
+type Read = fn(&Path) -> Option<Found>;
+
+/// What a package's files tell.
+struct Found {
+    backend: Backend,
+    /// Where its libraries lie.
+    libraries: PathBuf,
+    /// Those with the code.
+    code: Vec<PathBuf>,
+}
+
+pub(super) fn find(python: &Python, machine: &Machine) -> Vec<Framework> {
+    KNOWN.iter().filter_map(|(name, read)| one(name, *read, python, machine)).collect()
+}
+
+fn one(name: &str, read: Read, python: &Python, machine: &Machine) -> Option<Framework> {
+    let folder = python.folder_of(name)?;
+    let Found { backend, libraries, mut code } = read(&folder)?;
+    let version = version(&folder, name);
+    if !matches!(backend, Backend::Rocm(_)) {
+        return Some(Framework { name: name.into(), version, folder, backend, runtime: None, code: Vec::new() });
+    }
+    // The interpreter loads the library of the package that links to HIP; Debian has it in the system's folder.
+    let programs: Vec<Program> = code.iter().filter_map(|file| Program::read(file, machine).ok()).collect();
+    if !programs.iter().any(|program| program.calls_hip) {
+        code = programs.iter().flat_map(|program| program.code(machine)).collect();
+    }
+    let folders: Vec<PathBuf> = [libraries].into_iter().chain(sdk_folders(python)).collect();
+    let bundled = folders.iter().find_map(|folder| Runtime::within(folder));
+    let runtime = bundled.or_else(|| programs.iter().find_map(Program::runtime));
+    let kernels = folders.iter().find_map(|folder| rocblas_kernels(&folder.join("librocblas.so"), machine));
+    let loaded = || programs.iter().flat_map(|program| program.code(machine)).find(|path| path.is_dir());
+    code.extend(kernels.or_else(loaded));
+    code.sort();
+    code.dedup();
+    Some(Framework { name: name.into(), version, folder, backend, runtime, code })
+}
+
+/// The folders of libraries of TheRock's wheels: `_rocm_sdk_core`, and `_rocm_sdk_libraries_*` with the kernels for one
+/// family.
+fn sdk_folders(python: &Python) -> Vec<PathBuf> {
+    let folders = python.folders.iter().flat_map(|folder| entries(folder));
+    folders.filter(|path| name(path).starts_with("_rocm_sdk_")).map(|path| path.join("lib")).collect()
+}
+
+/// PyTorch writes what it was built for into version.py.
+fn torch(folder: &Path) -> Option<Found> {
+    let libraries = folder.join("lib");
+    let text = read_text(&folder.join("version.py"), TEXT_LIMIT).ok()?;
+    let said = |name| assigned(&text, name);
+    let backend = match (said("hip"), said("cuda"), said("xpu")) {
+        (Some(hip), _, _) => Backend::Rocm(said("rocm").and_then(|rocm| rocm.parse().ok()).or(Release::from_hip(&hip))),
+        (None, Some(cuda), _) => Backend::Other(format!("CUDA {cuda}")),
+        (None, None, Some(xpu)) => Backend::Other(format!("Intel's GPUs ({xpu})")),
+        (None, None, None) => Backend::Other("the CPU alone".into()),
+    };
+    let hip = with_prefix(&libraries, &["libtorch_hip.so"]);
+    let code = if hip.is_empty() { with_prefix(folder, &["_C."]) } else { hip };
+    Some(Found { backend, libraries, code })
+}
+
+fn tensorflow(folder: &Path) -> Option<Found> {
+    let information = folder.join("python/platform/build_info.py");
+    let text = read_text(&information, TEXT_LIMIT).ok()?;
+    let (rocm, cuda) = (is_true(&text, "is_rocm_build"), is_true(&text, "is_cuda_build"));
+    let backend = match (rocm, cuda) {
+        (true, _) => Backend::Rocm(None),
+        (false, true) => Backend::Other("CUDA".into()),
+        (false, false) => Backend::Other("the CPU alone".into()),
+    };
+    let code = with_prefix(folder, &["libtensorflow_framework.so", "libtensorflow_cc.so"]);
+    Some(Found { backend, libraries: folder.into(), code })
+}
+
+/// Whether a dictionary in Python code, however it is written, has True under a key.
+fn is_true(text: &str, key: &str) -> bool {
+    let value = text.split_once(key).map(|(_, rest)| rest.trim_start_matches(['\'', '"', ':', ',', '=', ' ']));
+    value.is_some_and(|value| value.starts_with("True"))
+}
+
+fn jax(folder: &Path) -> Option<Found> {
+    // The plugin proper lies in another package, beside this one.
+    let plugins = entries(&folder.parent()?.join("jax_plugins")).into_iter().flat_map(|folder| entries(&folder));
+    let plugins = plugins.filter(|path| name(path) == "xla_rocm_plugin.so");
+    let code = entries(folder).into_iter().filter(|path| name(path).ends_with(".so")).chain(plugins).collect();
+    Some(Found { backend: Backend::Rocm(None), libraries: folder.into(), code })
+}
+
+fn onnxruntime(folder: &Path) -> Option<Found> {
+    let libraries = folder.join("capi");
+    let code = with_prefix(&libraries, &["libonnxruntime_providers_rocm.so", "libonnxruntime_providers_migraphx.so"]);
+    let cuda = !with_prefix(&libraries, &["libonnxruntime_providers_cuda.so"]).is_empty();
+    let backend = match (code.is_empty(), cuda) {
+        (false, _) => Backend::Rocm(None),
+        (true, true) => Backend::Other("CUDA".into()),
+        (true, false) => Backend::Other("the CPU alone".into()),
+    };
+    Some(Found { backend, libraries, code })
+}
+
+fn with_prefix(folder: &Path, prefixes: &[&str]) -> Vec<PathBuf> {
+    let wanted = |path: &PathBuf| prefixes.iter().any(|prefix| name(path).starts_with(prefix));
+    entries(folder).into_iter().filter(wanted).collect()
+}
+
+/// The text that Python code assigns to a name, as in `hip: Optional[str] = '6.4.43483'`. None for `None`.
+fn assigned(text: &str, variable: &str) -> Option<String> {
+    let value = text.lines().find_map(|line| {
+        let (left, right) = line.split_once('=')?;
+        (left.split(':').next()?.trim() == variable).then_some(right.trim())
+    })?;
+    let quote = value.chars().next().filter(|quote| ['\'', '"'].contains(quote))?;
+    value[1..].split(quote).next().filter(|text| !text.is_empty()).map(str::to_owned)
+}
+
+/// The version in the name of the package's .dist-info folder, beside it, or in its version.py. The distribution may have
+/// more of a name than the package, as tensorflow_rocm has.
+fn version(folder: &Path, package: &str) -> Option<String> {
+    let infos = fs::read_dir(folder.parent()?).ok()?.flatten().filter_map(|entry| entry.file_name().into_string().ok());
+    let mut versions: Vec<(usize, String)> = infos
+        .filter_map(|info| {
+            let (distribution, version) = info.strip_suffix(".dist-info")?.split_once('-')?;
+            let flavour = distribution.to_ascii_lowercase().strip_prefix(package)?.to_owned();
+            let place = ["", "_rocm", "_migraphx"].iter().position(|known| *known == flavour)?;
+            Some((place, version.to_owned()))
+        })
+        .collect();
+    versions.sort();
+    let written = || assigned(&read_text(&folder.join("version.py"), TEXT_LIMIT).ok()?, "__version__");
+    versions.into_iter().next().map(|(_, version)| version).or_else(written)
+}

@@ -1,0 +1,117 @@
+//! ROCm installations and copies of the runtime.
+
+use super::{Machine, Release, entries, name};
+use rmcp_domain::bounded::read_text;
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// A copy of the HIP runtime.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Runtime {
+    /// The real file of libamdhip64.
+    pub hip: PathBuf,
+    /// Of which release its name says it is.
+    pub release: Option<Release>,
+    /// libhsa-runtime64 in the same folder.
+    pub hsa: Option<PathBuf>,
+}
+
+/// An installation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rocm {
+    /// Where it is: /opt/rocm-6.4.3, or the folder of a distribution's libraries.
+    pub prefix: PathBuf,
+    /// Its release, as `.info/version`, `share/hip/version` or the name of the runtime's file says.
+    pub release: Option<Release>,
+    /// The file that says so.
+    pub said_by: Option<PathBuf>,
+    /// Its runtime. None where only other parts are installed.
+    pub runtime: Option<Runtime>,
+}
+
+/// The folders where distributions put the runtime, without the version.
+const DISTRIBUTION: [&str; 5] =
+    ["/usr/lib/x86_64-linux-gnu", "/usr/lib64", "/usr/lib/rocm/lib", "/usr/lib64/rocm/lib", "/usr/lib"];
+/// A version file has one line.
+const VERSION_LIMIT: u64 = 4096;
+
+/// Every installation, each once however many links lead to it: ROCM_PATH first, then /opt/rocm and its versions, then
+/// the distribution's.
+pub fn installations(machine: &Machine) -> Vec<Rocm> {
+    let chosen = ["ROCM_PATH", "HIP_PATH"].into_iter().filter_map(|name| machine.variable(name)).map(PathBuf::from);
+    let versions = entries(&machine.path("/opt")).into_iter().filter(|path| name(path).starts_with("rocm"));
+    let prefixes = chosen.map(|path| machine.path(path)).chain([machine.path("/opt/rocm")]).chain(versions);
+    let mut seen = BTreeSet::new();
+    let mut found = Vec::new();
+    for prefix in prefixes {
+        if seen.insert(prefix.canonicalize().unwrap_or_else(|_| prefix.clone())) {
+            found.extend(Rocm::at(&prefix, &["lib", "lib64", "hip/lib"]));
+        }
+    }
+    for folder in DISTRIBUTION.map(|folder| machine.path(folder)) {
+        if seen.insert(folder.canonicalize().unwrap_or_else(|_| folder.clone())) {
+            found.extend(Rocm::at(&folder, &["."]));
+        }
+    }
+    found
+}
+
+impl Rocm {
+    fn at(prefix: &Path, libraries: &[&str]) -> Option<Self> {
+        let runtime = libraries.iter().find_map(|folder| Runtime::within(&prefix.join(folder)));
+        let written = [".info/version", ".info/version-hip-libraries", "share/hip/version", "bin/.hipVersion"];
+        let read = written.iter().map(|file| prefix.join(file)).find_map(|file| Some((written_release(&file)?, file)));
+        let (release, said_by) = match (read, &runtime) {
+            (Some((release, file)), _) => (Some(release), Some(file)),
+            (None, Some(runtime)) => (runtime.release, Some(runtime.hip.clone())),
+            (None, None) => return None,
+        };
+        Some(Self { prefix: prefix.into(), release, said_by, runtime })
+    }
+}
+
+impl Runtime {
+    /// The runtime in a folder. Of several the newest counts.
+    pub fn within(folder: &Path) -> Option<Self> {
+        let mut found: [Option<PathBuf>; 2] = [None, None];
+        for entry in fs::read_dir(folder).ok()?.flatten() {
+            let file = entry.file_name();
+            let libraries = ["libamdhip64", "libhsa-runtime64"].into_iter().zip(&mut found);
+            let Some((_, place)) = libraries.into_iter().find(|(library, _)| is(library, file.to_str())) else {
+                continue;
+            };
+            let Some(real) = entry.path().canonicalize().ok().filter(|path| path.is_file()) else { continue };
+            if place.as_ref().is_none_or(|known| Release::from_runtime(known) < Release::from_runtime(&real)) {
+                *place = Some(real);
+            }
+        }
+        let [hip, hsa] = found;
+        let hip = hip?;
+        Some(Self { release: Release::from_runtime(&hip), hip, hsa })
+    }
+
+    /// The major release, which is that of its ABI.
+    pub fn major(&self) -> Option<u32> {
+        self.release.map(|release| release.major)
+    }
+}
+
+/// Whether a file is `libNAME.so*` or, as in some wheels, `libNAME-HASH.so*`.
+fn is(library: &str, file: Option<&str>) -> bool {
+    let rest = file.and_then(|file| file.strip_prefix(library));
+    rest.is_some_and(|rest| rest.starts_with(".so") || (rest.starts_with('-') && rest.contains(".so")))
+}
+
+/// The release in a version file: `.info/version` has "6.4.3-127", the others lines of HIP_VERSION_MAJOR=6 and so on.
+fn written_release(file: &Path) -> Option<Release> {
+    let text = read_text(file, VERSION_LIMIT).ok()?;
+    if let Ok(release) = text.parse() {
+        return Some(release);
+    }
+    let number = |key: &str| {
+        let line = text.lines().find_map(|line| line.trim().strip_prefix(key)?.strip_prefix('='));
+        line.and_then(|value| value.trim().parse().ok())
+    };
+    Some(Release { major: number("HIP_VERSION_MAJOR")?, minor: number("HIP_VERSION_MINOR")?, patch: None })
+}

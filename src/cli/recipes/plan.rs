@@ -1,0 +1,280 @@
+//! From a situation to the changes of the environment.
+
+use super::overrides;
+use super::situation::{OVERRIDE, Situation, ours};
+use super::table::{Action, Recipe, When, matches, recipes};
+use rmcp_domain::topology::Gpu;
+
+/// What is to be done.
+#[derive(Debug, Default)]
+pub struct Plan {
+    /// The changes, one for each variable, in the order of the recipes.
+    pub changes: Vec<Change>,
+    /// What there is to say besides.
+    pub notes: Vec<Note>,
+}
+
+/// A change of one variable.
+#[derive(Debug)]
+pub struct Change {
+    /// The variable.
+    pub variable: String,
+    /// What the user has set.
+    pub before: Option<String>,
+    /// What the program gets; None: nothing.
+    pub after: Option<String>,
+    /// The reason.
+    pub recipe: &'static Recipe,
+    /// For which GPUs, in words; empty: for the program as a whole.
+    pub gpus: Vec<String>,
+}
+
+/// Something to say.
+#[derive(Debug)]
+pub struct Note {
+    /// Whether it is worth a line when nobody asked.
+    pub loud: bool,
+    /// A sentence.
+    pub text: String,
+    /// The recipe that says so; None: no recipe applied.
+    pub recipe: Option<&'static Recipe>,
+}
+
+impl Plan {
+    /// Applies the recipes. Of two that set one variable the later counts.
+    pub fn make(situation: &Situation) -> Self {
+        let mut maker = Maker { situation, plan: Self::default(), gpus: situation.visible() };
+        maker.hide();
+        overrides::decide(&mut maker);
+        for recipe in recipes().iter().filter(|recipe| !recipe.is_override()) {
+            maker.apply(recipe);
+        }
+        maker.profiles();
+        let said = situation.program.said.iter();
+        maker.plan.notes.extend(said.map(|text| Note { loud: true, text: text.clone(), recipe: None }));
+        maker.plan
+    }
+
+    /// The change of that variable.
+    pub fn change(&self, variable: &str) -> Option<&Change> {
+        self.changes.iter().find(|change| change.variable == variable)
+    }
+}
+
+impl Recipe {
+    /// Whether it is about the override of the gfx target, which is decided for all GPUs together.
+    pub(super) fn is_override(&self) -> bool {
+        self.variables.keys().any(|name| name.starts_with(OVERRIDE)) || self.when == Some(When::NoPerNode)
+    }
+
+    /// Whether the conditions hold that are about the program as a whole.
+    pub(super) fn suits_program(&self, situation: &Situation) -> bool {
+        let program = &situation.program;
+        let framework = program.framework.as_ref();
+        let release = framework.and_then(|(_, release)| *release);
+        (self.frameworks.is_empty() || framework.is_some_and(|(framework, _)| self.frameworks.contains(framework)))
+            && self.version.as_ref().is_none_or(|range| range.holds(release))
+            && self.rocm.as_ref().is_none_or(|range| range.holds(program.rocm))
+            && self.profile.as_ref().is_none_or(|profile| situation.profiles.contains(profile))
+    }
+
+    /// Whether the conditions hold that are about one GPU.
+    pub(super) fn suits_gpu(&self, situation: &Situation, gpu: &Gpu) -> bool {
+        let code = || situation.code(gpu.target, self.substitute);
+        let value = || situation.user_override(gpu)?.target;
+        (self.targets.is_empty() || self.targets.contains(&gpu.target))
+            && self.code.is_none_or(|wanted| code() == Some(wanted))
+            && match self.when {
+                Some(When::OverrideOtherMajor) => {
+                    ours(gpu) && value().is_some_and(|target| target.major != gpu.target.major)
+                }
+                Some(When::OverrideLacksCode) => value().is_some_and(|target| {
+                    let libraries = &situation.program.libraries;
+                    target != gpu.target
+                        && !libraries.is_empty()
+                        && !libraries.iter().any(|library| library.targets.contains(&target))
+                }),
+                _ => true,
+            }
+    }
+}
+
+pub(super) struct Maker<'a> {
+    pub(super) situation: &'a Situation,
+    pub(super) plan: Plan,
+    /// The GPUs that the program will see.
+    pub(super) gpus: Vec<&'a Gpu>,
+}
+
+impl Maker<'_> {
+    /// Hides the integrated GPUs beside a card.
+    fn hide(&mut self) {
+        let Some(recipe) = row(When::BesideCard) else { return };
+        let (igpus, cards): (Vec<&Gpu>, Vec<&Gpu>) = self.gpus.iter().partition(|gpu| gpu.apu);
+        if igpus.is_empty() || cards.is_empty() || self.situation.masked() || !self.any_ours() {
+            return;
+        }
+        let all = &self.situation.topology.gpus;
+        let mut by_number = Vec::new();
+        let token = |gpu: &&Gpu| match gpu.unique_id {
+            Some(_) => gpu.uuid(),
+            None => {
+                by_number.push(named(gpu));
+                all.iter().position(|other| other.node == gpu.node).unwrap_or_default().to_string()
+            }
+        };
+        let tokens = cards.iter().map(token).collect::<Vec<_>>().join(",");
+        for (name, value) in &recipe.variables {
+            self.set(
+                name.clone(),
+                value.replace("{cards}", &tokens),
+                recipe,
+                igpus.iter().copied().map(named).collect(),
+            );
+        }
+        if !by_number.is_empty() {
+            let text = format!(
+                "{} has no unique id, so ROCR_VISIBLE_DEVICES names it by its number, which changes when a GPU is added \
+                 or moved",
+                by_number.join(" and ")
+            );
+            self.plan.notes.push(Note { loud: false, text, recipe: Some(recipe) });
+        }
+        self.gpus = cards;
+    }
+
+    /// Whether RMCP is for one of the GPUs.
+    pub(super) fn any_ours(&self) -> bool {
+        self.gpus.iter().any(|gpu| ours(gpu))
+    }
+
+    fn apply(&mut self, recipe: &'static Recipe) {
+        let applies = match recipe.when {
+            Some(When::BesideCard) => false,
+            Some(When::RegisterCoarse) => self.situation.register_coarse,
+            Some(When::WithoutRocm) => self.situation.program.without_rocm && self.any_ours(),
+            Some(When::BundledRuntime) => self.situation.program.bundled && self.any_ours(),
+            _ => recipe.profile.is_some() || !recipe.targets.is_empty() || self.any_ours(),
+        };
+        if !applies || !recipe.suits_program(self.situation) {
+            return;
+        }
+        let whole = recipe.targets.is_empty() && recipe.code.is_none();
+        let suited: Vec<_> = self.gpus.iter().filter(|gpu| recipe.suits_gpu(self.situation, gpu)).collect();
+        if !whole && suited.is_empty() {
+            return;
+        }
+        let gpus: Vec<_> = if whole { Vec::new() } else { suited.into_iter().copied().map(named).collect() };
+        if let Some(name) = recipe.unless.iter().find(|name| self.situation.environment.contains_key(*name)) {
+            let text = format!("{} is left to {name}, which you have set", recipe.id);
+            self.plan.notes.push(Note { loud: recipe.profile.is_some(), text, recipe: Some(recipe) });
+        } else if recipe.action == Action::Set {
+            for (name, value) in &recipe.variables {
+                self.set(name.clone(), value.clone(), recipe, gpus.clone());
+            }
+        } else if recipe.variables.is_empty() {
+            self.warn(&gpus, recipe, recipe.why.clone());
+        } else {
+            let user = |(name, pattern): (&String, &String)| {
+                let value = self.situation.environment.get(name).filter(|value| matches(pattern, value))?;
+                Some((name.clone(), value.clone()))
+            };
+            let found: Vec<_> = recipe.variables.iter().filter_map(user).collect();
+            for (name, value) in found {
+                self.users(&name, &value, recipe, gpus.clone());
+            }
+        }
+    }
+
+    /// Sets a variable, unless the user has.
+    pub(super) fn set(&mut self, variable: String, value: String, recipe: &'static Recipe, gpus: Vec<String>) {
+        let removed = self.plan.change(&variable).is_some_and(|change| change.after.is_none());
+        let before = self.situation.environment.get(&variable).cloned();
+        if self.situation.fixed.contains(&variable) && before.is_none() {
+            let text = format!("{variable} stays unset, as your command has it; {} would make it {value:?}", recipe.id);
+            self.plan.notes.push(Note { loud: recipe.profile.is_some(), text, recipe: Some(recipe) });
+            return;
+        }
+        if !removed && let Some(user) = &before {
+            if *user != value {
+                let text =
+                    format!("{variable} stays {user:?}, which you have set; {} would make it {value:?}", recipe.id);
+                let loud = recipe.profile.is_some() || recipe.when == Some(When::RegisterCoarse);
+                self.plan.notes.push(Note { loud, text, recipe: Some(recipe) });
+            }
+            return;
+        }
+        self.put(Change { variable, before, after: Some(value), recipe, gpus });
+    }
+
+    /// Removes, leaves or warns of what the user has set.
+    pub(super) fn users(&mut self, variable: &str, value: &str, recipe: &'static Recipe, gpus: Vec<String>) {
+        let gpus_of =
+            |word: &str| if gpus.is_empty() { String::new() } else { format!(" {word} {}", gpus.join(" and ")) };
+        let subject = format!("{variable}={value}");
+        let (loud, what) = match recipe.action {
+            Action::Remove if self.situation.fixed.contains(variable) => (
+                true,
+                format!("{subject} is harmful{}, and set after rmcp-run, which cannot remove it: ", gpus_of("on")),
+            ),
+            Action::Remove if !self.situation.keep_environment => {
+                self.put(Change {
+                    variable: variable.into(),
+                    before: Some(value.into()),
+                    after: None,
+                    recipe,
+                    gpus: gpus.clone(),
+                });
+                (true, format!("{subject} is removed{} (--keep-env keeps it): ", gpus_of("for")))
+            }
+            Action::Remove => (true, format!("{subject} is harmful{}, and kept as you wish: ", gpus_of("on"))),
+            Action::Leave => (false, format!("{subject} is left{}: ", gpus_of("for"))),
+            _ => (true, format!("{subject} is harmful{}: ", gpus_of("on"))),
+        };
+        self.plan.notes.push(Note { loud, text: what + &recipe.why, recipe: Some(recipe) });
+    }
+
+    /// Says what no variable can change.
+    pub(super) fn warn(&mut self, gpus: &[String], recipe: &'static Recipe, why: String) {
+        let text = if gpus.is_empty() { why } else { format!("{}: {why}", gpus.join(" and ")) };
+        self.plan.notes.push(Note { loud: true, text, recipe: Some(recipe) });
+    }
+
+    fn put(&mut self, change: Change) {
+        match self.plan.changes.iter_mut().find(|other| other.variable == change.variable) {
+            Some(other) => *other = change,
+            None => self.plan.changes.push(change),
+        }
+    }
+
+    /// Says why a profile did nothing.
+    fn profiles(&mut self) {
+        for profile in &self.situation.profiles {
+            let of_it = |recipe: &&'static Recipe| recipe.profile.as_ref() == Some(profile);
+            let told = |recipe: &Recipe| {
+                self.plan.changes.iter().any(|change| change.recipe.id == recipe.id)
+                    || self.plan.notes.iter().any(|note| note.recipe.is_some_and(|other| other.id == recipe.id))
+            };
+            let rows: Vec<_> = recipes().iter().filter(of_it).collect();
+            let same = |recipe: &Recipe| {
+                recipe.variables.iter().all(|(name, value)| self.situation.environment.get(name) == Some(value))
+            };
+            if rows.iter().any(|recipe| told(recipe) || same(recipe)) {
+                continue;
+            }
+            let conditions = rows.iter().map(|recipe| recipe.conditions()).collect::<Vec<_>>().join("; or ");
+            let text = format!("the profile {profile} changes nothing here; it is for: {conditions}");
+            self.plan.notes.push(Note { loud: true, text, recipe: rows.first().copied() });
+        }
+    }
+}
+
+/// The recipe for that condition.
+pub(super) fn row(when: When) -> Option<&'static Recipe> {
+    recipes().iter().find(|recipe| recipe.when == Some(when))
+}
+
+/// A GPU for people: "gfx1010 at 0000:03:00.0".
+pub fn named(gpu: &Gpu) -> String {
+    format!("{} at {}", gpu.target, gpu.pci)
+}

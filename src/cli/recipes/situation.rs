@@ -1,0 +1,126 @@
+//! What the recipes look at.
+
+use super::table::{Code, Framework, When, recipes};
+use crate::installs::Release;
+use rmcp_domain::gfx::{Family, GfxTarget};
+use rmcp_domain::topology::{Gpu, Masks, Override, Overrides, Topology};
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+
+/// The machine, the program and the user's wishes.
+#[derive(Clone, Debug, Default)]
+pub struct Situation {
+    /// The GPUs.
+    pub topology: Topology,
+    /// The environment that the program would get without RMCP.
+    pub environment: BTreeMap<String, String>,
+    /// The program.
+    pub program: Program,
+    /// The profiles that were asked for.
+    pub profiles: Vec<String>,
+    /// Whether the option register is coarse for this program.
+    pub register_coarse: bool,
+    /// Whether nothing may be removed that the user has set.
+    pub keep_environment: bool,
+    /// The variables that the user's launchers set or remove after rmcp-run.
+    pub fixed: BTreeSet<String>,
+}
+
+/// What is known about a program.
+#[derive(Clone, Debug, Default)]
+pub struct Program {
+    /// What it computes with, and the release of that.
+    pub framework: Option<(Framework, Option<Release>)>,
+    /// The ROCm release that it runs with.
+    pub rocm: Option<Release>,
+    /// Whether the framework says that it was built without ROCm.
+    pub without_rocm: bool,
+    /// Whether it brings ROCm itself, as a wheel does.
+    pub bundled: bool,
+    /// Its libraries with GPU code; empty: not known, or none.
+    pub libraries: Vec<Library>,
+    /// What its user must know, in sentences.
+    pub said: Vec<String>,
+}
+
+impl Program {
+    /// Whether it is known to compute on a GPU.
+    pub fn is_known(&self) -> bool {
+        self.framework.is_some() || self.rocm.is_some() || !self.libraries.is_empty()
+    }
+}
+
+/// A library, or a folder of code objects, of a program.
+#[derive(Clone, Debug)]
+pub struct Library {
+    /// Where it is.
+    pub path: PathBuf,
+    /// The gfx10 targets, and those of this machine's GPUs, that its code runs on.
+    pub targets: BTreeSet<GfxTarget>,
+}
+
+/// The variable that overrides every GPU's target. Those of one GPU begin like it.
+pub const OVERRIDE: &str = "HSA_OVERRIDE_GFX_VERSION";
+
+impl Situation {
+    /// The GPUs that HIP sees with the user's environment.
+    pub fn visible(&self) -> Vec<&Gpu> {
+        let var = |name: &str| self.environment.get(name).cloned();
+        let masks = Masks {
+            rocr: var("ROCR_VISIBLE_DEVICES"),
+            hip: var("HIP_VISIBLE_DEVICES"),
+            cuda: var("CUDA_VISIBLE_DEVICES"),
+        };
+        self.topology.visible(&masks)
+    }
+
+    /// Whether the user has chosen GPUs.
+    pub fn masked(&self) -> bool {
+        ["ROCR_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES", "CUDA_VISIBLE_DEVICES", "GPU_DEVICE_ORDINAL"]
+            .iter()
+            .any(|name| self.environment.contains_key(*name))
+    }
+
+    /// What the program's libraries hold for a target; None where that is not known.
+    pub fn code(&self, target: GfxTarget, substitute: Option<GfxTarget>) -> Option<Code> {
+        let own = |library: &&Library| library.targets.contains(&target);
+        let other = |library: &&Library| substitute.is_some_and(|target| library.targets.contains(&target));
+        let libraries = &self.program.libraries;
+        let serving: Vec<&Library> = libraries.iter().filter(|library| own(library) || other(library)).collect();
+        Some(if libraries.is_empty() {
+            return None;
+        } else if serving.is_empty() {
+            Code::Missing
+        } else if serving.iter().all(own) {
+            Code::Native
+        } else if serving.iter().all(other) {
+            Code::Substitute
+        } else {
+            Code::Torn
+        })
+    }
+
+    /// The variable that overrides one GPU's target.
+    pub fn node_variable(&self, gpu: &Gpu) -> String {
+        Overrides::variable(gpu, &self.topology)
+    }
+
+    /// How the user overrides this GPU's target.
+    pub fn user_override(&self, gpu: &Gpu) -> Option<Override> {
+        let numbered = self.has_per_node() != Some(false);
+        let set = self.environment.iter().filter(|(name, _)| *name == OVERRIDE || numbered);
+        Overrides(set.map(|(name, value)| (name.clone(), value.clone())).collect()).of(gpu, &self.topology)
+    }
+
+    /// Whether the runtime knows the numbered override; None where its release is not known.
+    pub fn has_per_node(&self) -> Option<bool> {
+        let release = self.program.rocm?;
+        let row = recipes().iter().find(|recipe| recipe.when == Some(When::PerNode))?;
+        Some(row.rocm.as_ref()?.holds(Some(release)))
+    }
+}
+
+/// Whether RMCP is for this GPU.
+pub fn ours(gpu: &Gpu) -> bool {
+    gpu.target.family() != Family::Other
+}

@@ -1,0 +1,92 @@
+//! `rmcp explain`.
+
+use crate::machine::{Machine, NAVI10, NAVI21, RAPHAEL, failure, json, rmcp, text};
+use rmcp_abi::HOOKS;
+
+#[test]
+fn each_card_of_the_machine_has_its_answer() {
+    let machine = Machine::with_cards(&[&NAVI10, &RAPHAEL]);
+    let answer = json(&mut machine.explain(&["hipHostMalloc", "hipHostMallocMapped|Portable"]));
+    assert_eq!(answer["call"], "hipHostMalloc(Portable|Mapped)");
+    assert_eq!(answer["flags"], 3);
+    let [card, integrated] = &answer["cards"].as_array().unwrap()[..] else { panic!("{answer:#}") };
+    assert_eq!(
+        (&card["target"], &card["ordinal"], &card["pci"]),
+        (&"gfx1010".into(), &0.into(), &"0000:03:00.0".into())
+    );
+    assert_eq!(card["outcomes"][0]["becomes"], "hipHostMalloc(Portable|NonCoherent)");
+    assert_eq!(card["outcomes"][0]["flags"], 0x8000_0001_u32);
+    assert!(card["outcomes"][0]["why"].as_str().unwrap().contains("ROCm/clr#285"));
+    assert_eq!(integrated["outcomes"][0]["changed"], false);
+    assert!(integrated["outcomes"][0]["why"].as_str().unwrap().starts_with("apu=keep"));
+}
+
+#[test]
+fn every_hook_is_explained_and_as_its_schema_says() {
+    for hook in &HOOKS {
+        // The one whose argument has no default.
+        let arguments: &[&str] = if hook.name == "hipDeviceGetAttribute" { &["managedMemory"] } else { &[] };
+        let answer = json(rmcp(["explain", hook.name, "--card", "gfx1010"]).args(arguments));
+        assert_eq!(answer["hooks_page"], hook.policy.text(), "{}", hook.name);
+        assert_ne!(answer["cards"][0]["outcomes"][0]["why"], "", "{}", hook.name);
+    }
+    let list = json(&mut rmcp(["explain", "--list"]));
+    assert_eq!(list["functions"].as_array().unwrap().len(), HOOKS.len());
+}
+
+#[test]
+fn the_option_in_force_is_named_with_its_origin() {
+    let machine = Machine::with_cards(&[&NAVI21]).file("rmcp.toml", "[program.\"solver\"]\nhost = \"keep\"\n");
+    let file = machine.path("rmcp.toml");
+    let mut command = machine.explain(&["hipHostMalloc"]);
+    let usual = json(command.env("RMCP_CONFIG", &file));
+    assert_eq!(usual["options"][0]["origin"], "default");
+    assert_eq!(usual["cards"][0]["outcomes"][0]["changed"], true);
+    let mut command = machine.explain(&["hipHostMalloc", "--program", "solver"]);
+    let solver = json(command.env("RMCP_CONFIG", &file));
+    assert_eq!(solver["options"][0]["origin"], format!("{}:2", file.display()));
+    assert_eq!(solver["cards"][0]["outcomes"][0]["why"], "host=keep");
+}
+
+#[test]
+fn register_coarse_can_be_tried_as_rmcp_run_sets_it() {
+    let mut command = rmcp(["explain", "hipHostRegister", "--card", "gfx1010", "--set", "register=coarse"]);
+    let answer = json(&mut command);
+    assert_eq!(answer["cards"][0]["outcomes"][0]["changed"], true);
+    assert_eq!(answer["complaints"].as_array().unwrap().len(), 0);
+}
+
+#[test]
+fn what_is_not_hooked_says_so_and_what_is_misspelt_names_the_nearest() {
+    let said = failure(&mut rmcp(["explain", "hipMemcpy", "--card", "gfx1010"]), 1);
+    assert!(said.starts_with("rmcp: RMCP does not hook hipMemcpy: a call of it goes to the runtime"), "{said}");
+    let said = failure(&mut rmcp(["explain", "hipHostMaloc", "--card", "gfx1010"]), 1);
+    assert!(said.contains("(did you mean hipHostMalloc?)"), "{said}");
+    let said = failure(&mut rmcp(["explain", "malloc", "--card", "gfx1010"]), 1);
+    assert!(said.contains("malloc is no function of HIP or HSA"), "{said}");
+    let said = failure(&mut rmcp(["explain", "hipHostMalloc", "Maped", "--card", "gfx1010"]), 1);
+    assert!(said.contains("(did you mean Mapped?)"), "{said}");
+    let said = failure(&mut rmcp(["explain", "hipFree", "3", "--card", "gfx1010"]), 1);
+    assert!(said.contains("hipFree takes no flags"), "{said}");
+}
+
+#[test]
+fn without_a_card_it_says_how_to_name_one() {
+    let machine = Machine::new();
+    let said = failure(&mut machine.explain(&["hipMalloc"]), 1);
+    assert!(said.contains("name one: rmcp explain hipMalloc --card gfx1010"), "{said}");
+    let said = failure(Machine::with_cards(&[&NAVI10]).explain(&["hipMalloc"]).env("HIP_VISIBLE_DEVICES", ""), 1);
+    assert!(said.contains("HIP sees no card here"), "{said}");
+    let said = failure(&mut rmcp(["explain", "hipMalloc", "--card", "rx5600xt"]), 2);
+    assert!(said.contains("one looks like gfx1010"), "{said}");
+}
+
+#[test]
+fn people_read_the_row_of_each_page() {
+    let shown = text(&mut rmcp(["explain", "hipMallocManaged", "--card", "gfx1030"]));
+    for expected in
+        ["becomes  hipMallocManaged(Global), then hipMemAdvise(SetCoarseGrain)", "docs/hooks.md", "docs/coherence.md"]
+    {
+        assert!(shown.contains(expected), "{expected}\n{shown}");
+    }
+}

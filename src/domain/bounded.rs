@@ -1,0 +1,132 @@
+//! Reading small files that may be anything: RMCP reads them inside other people's processes.
+
+use std::fs::{self, File, Metadata, OpenOptions};
+use std::io::{self, Read};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::path::Path;
+
+/// The text of a regular file of at most `limit` bytes; anything else is an error.
+pub fn read_text(path: &Path, limit: u64) -> io::Result<String> {
+    text(open(path)?, limit)
+}
+
+/// The first bytes of a regular file, at most `limit`.
+pub fn read_start(path: &Path, limit: usize) -> io::Result<Vec<u8>> {
+    let mut start = Vec::new();
+    open(path)?.take(limit as u64).read_to_end(&mut start)?;
+    Ok(start)
+}
+
+/// The same of a file that nobody can have written but root and `user`, whom this process acts for. The error says
+/// whose it is, and what to do.
+pub fn read_trusted_text(path: &Path, limit: u64, user: u32) -> io::Result<String> {
+    // Before it is opened: that would wake the writer of a FIFO, and start some devices.
+    only_regular(&fs::metadata(path)?)?;
+    let file = open(path)?;
+    match distrusted(&file.metadata()?, user, Path::new("/")) {
+        Some(why) => Err(io::Error::new(io::ErrorKind::PermissionDenied, why)),
+        None => text(file, limit),
+    }
+}
+
+fn open(path: &Path) -> io::Result<File> {
+    let file = OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY).open(path)?;
+    only_regular(&file.metadata()?)?;
+    Ok(file)
+}
+
+fn only_regular(file: &Metadata) -> io::Result<()> {
+    if file.is_file() { Ok(()) } else { Err(io::Error::other("it is no regular file")) }
+}
+
+fn text(file: File, limit: u64) -> io::Result<String> {
+    let mut text = String::new();
+    file.take(limit + 1).read_to_string(&mut text)?;
+    if text.len() as u64 > limit {
+        return Err(io::Error::new(io::ErrorKind::FileTooLarge, format!("larger than {limit} bytes")));
+    }
+    Ok(text)
+}
+
+/// Who else may have written the file, and what to do about it; None: nobody.
+fn distrusted(file: &Metadata, user: u32, root: &Path) -> Option<String> {
+    const OTHERS: u32 = 0o002;
+    const GROUP: u32 = 0o020;
+    let owner = file.uid();
+    // In a user namespace that has no root, root's files show the same foreign owner as the root folder.
+    let roots = || owner == 0 || fs::metadata(root).is_ok_and(|root| root.uid() == owner);
+    if owner != user && !roots() {
+        return Some(format!("it belongs to user {owner}, and user {user} takes options of root and of its own alone"));
+    }
+    // Many systems give each user a group of his own with his own number, and let it write.
+    let group = file.gid() != owner;
+    match file.mode() {
+        mode if mode & OTHERS != 0 => Some("every user may write it: chmod go-w it".into()),
+        mode if mode & GROUP != 0 && group => Some(format!("group {} may write it: chmod go-w it", file.gid())),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs::Permissions;
+    use std::os::unix::fs::{PermissionsExt, chown};
+
+    #[test]
+    fn a_file_over_the_limit_is_refused() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), "12345678").unwrap();
+        assert_eq!(read_text(file.path(), 8).unwrap(), "12345678");
+        assert_eq!(read_text(file.path(), 7).unwrap_err().kind(), io::ErrorKind::FileTooLarge);
+    }
+
+    #[test]
+    fn what_is_no_regular_file_is_refused_and_not_waited_for() {
+        let dir = tempfile::tempdir().unwrap();
+        let fifo = dir.path().join("fifo");
+        let made = std::process::Command::new("mkfifo").arg(&fifo).status().unwrap();
+        assert!(made.success());
+        for path in [dir.path(), &fifo, Path::new("/dev/zero"), Path::new("/dev/null")] {
+            assert!(read_text(path, 4096).is_err(), "{}", path.display());
+            assert!(read_trusted_text(path, 4096, 0).is_err(), "{}", path.display());
+        }
+    }
+
+    /// Whether a file of this owner, group and mode is read for user 1000.
+    fn trusted(owner: u32, group: u32, mode: u32) -> bool {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        chown(file.path(), Some(owner), Some(group)).unwrap();
+        file.as_file().set_permissions(Permissions::from_mode(mode)).unwrap();
+        read_trusted_text(file.path(), 4096, 1000).is_ok()
+    }
+
+    #[test]
+    fn a_file_is_trusted_that_root_or_the_user_owns_and_nobody_else_may_write() {
+        if fs::metadata("/proc/self").unwrap().uid() != 0 {
+            eprintln!("SKIPPED: only root can give files away");
+            return;
+        }
+        for (owner, group, mode, is) in [
+            (1000, 1000, 0o644, true),
+            (0, 0, 0o644, true),
+            (1001, 1001, 0o644, false),
+            (1001, 1000, 0o600, false),
+            (1000, 1000, 0o646, false),
+            (0, 0, 0o666, false),
+            (1000, 100, 0o664, false),
+            (0, 1000, 0o664, false),
+            // A group of the user's own.
+            (1000, 1000, 0o664, true),
+        ] {
+            assert_eq!(trusted(owner, group, mode), is, "{owner}:{group} {mode:o}");
+        }
+    }
+
+    #[test]
+    fn where_root_has_no_number_its_files_are_known_by_the_owner_of_the_root_folder() {
+        let (root, file) = (tempfile::tempdir().unwrap(), tempfile::NamedTempFile::new().unwrap());
+        let (file, stranger) = (file.as_file().metadata().unwrap(), 4_000_000_000);
+        assert_eq!(distrusted(&file, stranger, root.path()), None);
+    }
+}

@@ -1,8 +1,0 @@
-//! What `rmcp::inspect` reads out of files of every kind, sound, broken and hostile.
-
-mod cards;
-mod command;
-mod files;
-mod folders;
-mod hostile;
-mod make;
