@@ -11,6 +11,9 @@
 //! | [`resolve`], [`link_map`] | the function that a caller means, by the loader's list |
 //! | [`process`] | which process this is, across forks |
 //!
+//! Statics of the last three stand in `.data` also where they begin as zeros: a `.bss` that comes to cross a page of the gate
+//! would cost every process one mapping more.
+//!
 //! One line of [`hooks!`] adds a hook: the gate's exports, the core's slots, the stub drivers and the
 //! coverage page all derive from it. To read the table in another crate, name a macro that takes its rows:
 //!

@@ -4,6 +4,7 @@ use core::ptr::null_mut;
 use core::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
 
 /// The last number that was given, to this process or to one that it was forked from.
+#[unsafe(link_section = ".data")]
 static LAST: AtomicU64 = AtomicU64::new(0);
 
 /// A number that no process has which this one was forked from, and every thread of this one. A vfork child shares its
@@ -32,7 +33,9 @@ fn new_number(word: &AtomicU64) -> u64 {
 /// A word that is zero again in a forked child. None where the kernel has no such memory, which it has from Linux 4.14 on.
 fn wiped_word() -> Option<&'static AtomicU64> {
     /// Its page, once it was asked for; `NONE` where there is none, so that a child is told from its parent in one way.
+    #[unsafe(link_section = ".data")]
     static PAGE: AtomicPtr<AtomicU64> = AtomicPtr::new(null_mut());
+    #[unsafe(link_section = ".data")]
     static NONE: AtomicU64 = AtomicU64::new(0);
     let none = (&raw const NONE).cast_mut();
 

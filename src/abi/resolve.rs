@@ -142,6 +142,7 @@ pub type FindObject = unsafe extern "C" fn(address: *const c_void, found: *mut F
 /// `_dl_find_object`, which takes no lock: glibc has it from 2.35 on.
 pub fn find_object() -> Option<FindObject> {
     /// Null until looked up; its own address when there is none.
+    #[unsafe(link_section = ".data")]
     static FUNCTION: AtomicPtr<c_void> = AtomicPtr::new(null_mut());
     let none = (&raw const FUNCTION).cast_mut().cast();
 
@@ -210,6 +211,7 @@ pub fn first_copy(prefix: &str) -> Option<Module> {
 /// How many objects have been unloaded so far; None in a child of the process that asked first, where the lock that this
 /// takes may be held for ever.
 pub fn unloads() -> Option<usize> {
+    #[unsafe(link_section = ".data")]
     static FIRST: AtomicU64 = AtomicU64::new(0);
     unsafe extern "C" fn step(info: *mut libc::dl_phdr_info, _size: usize, unloads: *mut c_void) -> c_int {
         // SAFETY: the loader passes a valid description, and `unloads` is a number's place.
@@ -311,6 +313,7 @@ struct Scopes {
 /// Runs `look` while no object can be unloaded. A child of the process that was the first here goes without the lock, which
 /// may be held for ever there: the thread that unloads is its parent's.
 fn undisturbed<T>(look: impl Fn() -> Option<T>) -> Option<T> {
+    #[unsafe(link_section = ".data")]
     static FIRST: AtomicU64 = AtomicU64::new(0);
     if is_anothers(&FIRST) {
         return look();

@@ -99,6 +99,7 @@ extern "C" fn bind_and_jump() {
 }
 
 /// The calls whose target is not every caller's; null until there is one.
+#[unsafe(link_section = ".data")]
 static SITES: AtomicPtr<Sites<4096>> = AtomicPtr::new(null_mut());
 
 fn sites() -> Option<&'static Sites<4096>> {
@@ -186,6 +187,7 @@ fn ask_core(export: &Export, caller: usize) -> Option<(*mut c_void, Holds)> {
 }
 
 /// The core's entry: null until tried; its own address when there is none to be had.
+#[unsafe(link_section = ".data")]
 static CORE: AtomicPtr<c_void> = AtomicPtr::new(null_mut());
 
 /// The core's entry, loaded on first use. None in a setuid program, and when the core cannot be loaded.
@@ -211,6 +213,7 @@ fn core_target() -> Option<CoreTarget> {
 /// perhaps a held lock in the loader, for ever.
 fn cut_off() -> bool {
     /// The process that has begun.
+    #[unsafe(link_section = ".data")]
     static LOADER: AtomicU64 = AtomicU64::new(0);
     CORE.load(Ordering::Acquire).is_null() && resolve::is_anothers(&LOADER)
 }
