@@ -1,7 +1,7 @@
 //! A boot.
 
 use super::{LIST, PROGRAMS, STATE, disk, install};
-use rmcp_machine_tests::vm::Vm;
+use rmcp_machines::vm::Vm;
 
 /// How far the boot came. Of services some end by themselves.
 const REACHED: &str = "systemctl list-units --type=target,socket --state=active --no-legend --plain | cut -d' ' -f1";

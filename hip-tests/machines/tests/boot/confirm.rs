@@ -1,7 +1,7 @@
 //! `rmcp enable --system --confirm-within` where systemd runs the machine.
 
 use super::{LIST, POWER_CUT, PROGRAMS, STATE, disk, install, library_replaced_by};
-use rmcp_machine_tests::vm::{AGENT_ONLY, Vm};
+use rmcp_machines::vm::{AGENT_ONLY, Vm};
 
 /// Waits until rmcp-rescue has said something to the journal; then stops reading it.
 fn rescue_says(vm: &mut Vm, text: &str) {

@@ -6,8 +6,8 @@ mod power;
 mod rescue;
 mod security;
 
-use rmcp_machine_tests::require;
-use rmcp_machine_tests::vm::{Base, Disk, Vm};
+use rmcp_machines::require;
+use rmcp_machines::vm::{Base, Disk, Vm};
 
 /// A machine's disk, with RMCP's package at hand. None, after a loud word, where there can be none.
 fn disk() -> Option<Disk> {

@@ -1,7 +1,7 @@
 //! A power cut at any point of enabling.
 
 use super::{LIST, POWER_CUT, disk, install};
-use rmcp_machine_tests::vm::{AGENT_ONLY, Vm};
+use rmcp_machines::vm::{AGENT_ONLY, Vm};
 
 /// A disk that keeps what was brought to it and no more: ext4 would otherwise write a renamed file out by itself.
 /// (Linux, Documentation/admin-guide/ext4.rst)

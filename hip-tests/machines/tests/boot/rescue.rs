@@ -1,7 +1,7 @@
 //! The ways back where the first process of the machine cannot start.
 
 use super::{LIST, POWER_CUT, STATE, disk, install, library_replaced_by};
-use rmcp_machine_tests::vm::{AGENT_ONLY, Disk, Vm};
+use rmcp_machines::vm::{AGENT_ONLY, Disk, Vm};
 
 /// A machine whose list names a library that ends every program.
 fn broken() -> Option<Disk> {

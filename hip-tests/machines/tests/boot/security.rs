@@ -1,7 +1,7 @@
 //! Machines whose kernel restricts programs beyond their user: SELinux, AppArmor.
 
 use super::{LIST, PROGRAMS, STATE, disk, install};
-use rmcp_machine_tests::vm::{AGENT_ONLY, Said, Vm};
+use rmcp_machines::vm::{AGENT_ONLY, Said, Vm};
 
 const SELINUX: &str = "security=selinux selinux=1 enforcing=1";
 

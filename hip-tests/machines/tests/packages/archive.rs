@@ -1,7 +1,7 @@
 //! The archive with its install script.
 
 use super::{IS_IN, LIST, added};
-use rmcp_machine_tests::{Release, machine};
+use rmcp_machines::{Release, machine};
 use std::path::PathBuf;
 
 const UNPACK: &str = "tar --extract --gzip --file /mnt/packages/rmcp-*.tar.gz --directory /tmp && cd /tmp/rmcp-*";

@@ -1,7 +1,7 @@
 //! What RMCP is for, as installed: on an emulated card.
 
 use rmcp_hip_tests::{Log, Stack};
-use rmcp_machine_tests::{Machine, Release, installed, require};
+use rmcp_machines::{Machine, Release, installed, require};
 
 /// A machine with RMCP installed and a ROCm of the cache in /mnt/stacks.
 fn with_stack(release: Release, rocm: rmcp_hip_tests::Release) -> Option<Machine> {

@@ -1,7 +1,7 @@
 //! Installing.
 
 use super::{IS_IN, OPTIONS, added, does};
-use rmcp_machine_tests::{Release, machine};
+use rmcp_machines::{Release, machine};
 use std::path::Path;
 
 #[test]

@@ -7,7 +7,7 @@ mod remove;
 mod rpm;
 mod upgrade;
 
-use rmcp_machine_tests::Machine;
+use rmcp_machines::Machine;
 use std::path::PathBuf;
 
 const LIST: &str = "/etc/ld.so.preload";

@@ -1,7 +1,7 @@
 //! Removing.
 
 use super::{IS_IN, LIST, OPTIONS, added, does};
-use rmcp_machine_tests::{Machine, Release, installed};
+use rmcp_machines::{Machine, Release, installed};
 use std::path::{Path, PathBuf};
 
 /// Asserts that nothing is left but the options, and nothing at all after a purge.

@@ -1,7 +1,7 @@
 //! The .rpm, by Debian's rpm: its files and its scripts. What else an RPM-based system has takes no part.
 
 use super::{IS_IN, LIST, added, does};
-use rmcp_machine_tests::{Machine, Release, machine};
+use rmcp_machines::{Machine, Release, machine};
 use std::path::PathBuf;
 
 /// Debian's rpm has no packages to satisfy dependencies from, and wants to be told that this is meant.

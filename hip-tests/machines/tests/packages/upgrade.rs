@@ -1,7 +1,7 @@
 //! From one version to the next.
 
 use super::{IS_IN, LIST, OPTIONS, does};
-use rmcp_machine_tests::{Machine, Release, installed};
+use rmcp_machines::{Machine, Release, installed};
 
 /// Makes /root/next.deb: the same package with a higher version, after a change to its files.
 fn make_next(machine: &Machine, change: &str) {

@@ -1,7 +1,7 @@
 //! `rmcp enable --system`, `disable`, `status`.
 
 use super::{LIST, machine};
-use rmcp_machine_tests::{Release, installed};
+use rmcp_machines::{Release, installed};
 
 /// Whether a program that starts there has RMCP in it.
 const IS_IN: &str = "grep -c '/librmcp[.]so' /proc/self/maps || true";

@@ -2,7 +2,7 @@
 
 use super::machine;
 use rmcp_hip_tests::Stubs;
-use rmcp_machine_tests::Machine;
+use rmcp_machines::Machine;
 
 /// A program of two names that calls HIP, and the stub drivers, which say with which flags its calls arrive.
 const INSTALL: &str = "

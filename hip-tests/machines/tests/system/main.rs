@@ -6,7 +6,7 @@ mod own;
 mod programs;
 mod recover;
 
-use rmcp_machine_tests::{Machine, Release, installed};
+use rmcp_machines::{Machine, Release, installed};
 
 /// A machine with RMCP installed and nothing enabled. None, after a loud word, where there can be none.
 fn machine() -> Option<Machine> {

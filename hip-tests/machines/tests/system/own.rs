@@ -1,7 +1,7 @@
 //! A library with functions of its own under HIP's names, where the loader's functions are a library of their own that the
 //! program does not have, as before glibc 2.34.
 
-use rmcp_machine_tests::{Release, installed};
+use rmcp_machines::{Release, installed};
 use std::path::Path;
 use std::process::Command;
 

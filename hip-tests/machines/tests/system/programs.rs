@@ -1,7 +1,7 @@
 //! Programs that nobody here wrote do with RMCP in them what they do without.
 
 use super::machine;
-use rmcp_machine_tests::{Release, installed};
+use rmcp_machines::{Release, installed};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Every program with --version and with --help.
