@@ -36,7 +36,7 @@ pub trait Memory: Sync {
         &ONE
     }
 
-    /// The wave sent MSG_INTERRUPT with this M0: the runtime puts the id of a KFD event there.
+    /// The wave sent MSG_INTERRUPT with this M0: the runtime puts the id of an event there.
     fn interrupt(&self, _event: u32) {}
 
     /// Ticks of the 100 MHz clock that `s_memrealtime` reads.

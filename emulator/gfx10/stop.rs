@@ -28,7 +28,7 @@ impl std::fmt::Display for Stop {
             }
             Self::Trap { pc, text } => write!(f, "at {pc:#x}: {text}"),
             Self::Refused(text) => f.write_str(text),
-            Self::Cancelled => f.write_str("the queue was destroyed"),
+            Self::Cancelled => f.write_str("the dispatch was cancelled"),
         }
     }
 }

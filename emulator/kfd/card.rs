@@ -10,7 +10,7 @@ use std::ops::Range;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
-use rmcp_gfx10::{Atomic, Fault, Gws, Memory};
+use gfx10::{Atomic, Fault, Gws, Memory};
 
 use crate::gl2::Gl2;
 use crate::machine::Gpu;

@@ -2,7 +2,7 @@
 
 use std::sync::OnceLock;
 
-use rmcp_gfx10::{Stop, Target};
+use gfx10::{Stop, Target};
 use serde_json::json;
 
 use crate::card::{Bus, Card};
@@ -59,7 +59,7 @@ pub fn execute(ring: &Ring, dispatch: &Dispatch, slot: Slot) -> Result<(), Troub
         // No other instruction set is known here: the packet completes without effect.
         _ => return Ok(()),
     };
-    let launch = rmcp_gfx10::Dispatch {
+    let launch = gfx10::Dispatch {
         target,
         workgroup: dispatch.workgroup,
         grid: dispatch.grid,
@@ -81,7 +81,7 @@ pub fn execute(ring: &Ring, dispatch: &Dispatch, slot: Slot) -> Result<(), Troub
         }
         Err(Stop::Cancelled) => Err(Trouble::Stopped),
         Err(stop) => {
-            let name = rmcp_gfx10::kernel_name(&card, dispatch.kernel_object);
+            let name = gfx10::kernel_name(&card, dispatch.kernel_object);
             Err(report(ring, dispatch, name.as_deref().unwrap_or("without a name"), &stop))
         }
     }

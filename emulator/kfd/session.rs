@@ -8,7 +8,7 @@ use std::ops::Range;
 use std::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-use rmcp_gfx10::Gws;
+use gfx10::Gws;
 
 use crate::events::{Events, Fault};
 use crate::gl2::{self, Gl2};

@@ -36,9 +36,9 @@ pub fn write_all() -> Result<()> {
 /// Has the tests write the pages of what they observe.
 pub fn observe_all() -> Result<()> {
     let dist = build::everything(Build::Native)?;
-    ["test --package rmcp-gfx10 mutation", "test --package rmcp-hip-tests --test ways"]
+    ["test --package gfx10 mutation", "test --package rmcp-hip-tests --test ways"]
         .into_iter()
-        .try_for_each(|test| cargo(test).env("RMCP_WRITE", "1").env("RMCP_DIST", &dist).go())
+        .try_for_each(|test| cargo(test).env("GFX10_WRITE", "1").env("RMCP_WRITE", "1").env("RMCP_DIST", &dist).go())
 }
 
 /// Fails when one is not what its source gives.

@@ -1,11 +1,11 @@
-//! How many instructions a second one thread interprets: `cargo bench -p rmcp-gfx10`.
+//! How many instructions a second one thread interprets: `cargo bench -p gfx10`.
 //!
 //! CPU time is counted, not elapsed time, and of several turns the quickest: other work on the machine shows little.
 #![forbid(unsafe_code)]
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use rmcp_gfx10::{Atomic, Dispatch, Fault, Memory, Target};
+use gfx10::{Atomic, Dispatch, Fault, Memory, Target};
 
 /// Loads the address of the words and the two numbers from the arguments. Each kernel goes on with a loop, which counts s6
 /// down. All were assembled by llvm-mc for gfx1030.

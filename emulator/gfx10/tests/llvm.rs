@@ -112,7 +112,7 @@ fn vector_operands_are_those_that_llvm_prints() {
     }
 }
 
-/// `cargo test -p rmcp-gfx10 -- --ignored`, after a line was added or another LLVM is to be tried.
+/// `cargo test -p gfx10 -- --ignored`, after a line was added or another LLVM is to be tried.
 #[test]
 #[ignore = "needs llvm-mc, and prints as LLVM 14 does"]
 fn llvm_prints_these_lines() {
