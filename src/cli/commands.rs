@@ -4,20 +4,16 @@ pub mod completions;
 pub mod config;
 pub mod demo;
 pub mod detect;
-pub mod exit;
 pub mod explain;
 pub mod inspect;
-pub mod library;
-mod machine;
 pub mod run;
 pub mod schema;
-mod scratch;
 pub mod selftest;
-pub mod show;
 pub mod stage;
 pub mod system;
 pub mod trace;
 
+use crate::{exit_status, output};
 use anyhow::Result;
 use clap::{CommandFactory, Parser, Subcommand};
 use std::process::{ExitCode, Termination};
@@ -26,7 +22,7 @@ use std::process::{ExitCode, Termination};
 ///
 /// To run a program with it: rmcp-run PROGRAM.
 #[derive(Parser)]
-#[command(name = "rmcp", version, arg_required_else_help = true, after_help = exit::help(exit::RMCP))]
+#[command(name = "rmcp", version, arg_required_else_help = true, after_help = exit_status::help(exit_status::RMCP))]
 struct Arguments {
     #[command(subcommand)]
     command: Command,
@@ -52,12 +48,12 @@ pub fn command() -> clap::Command {
     Arguments::command()
 }
 
-/// The command `rmcp`. [`exit::RMCP`] says what it returns.
+/// The command `rmcp`. [`exit_status::RMCP`] says what it returns.
 pub fn main() -> ExitCode {
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
         Err(message) => {
-            show::usage(&message);
+            output::usage(&message);
             return ExitCode::from(message.exit_code() as u8);
         }
     };
@@ -69,17 +65,17 @@ pub fn main() -> ExitCode {
         Command::Config(arguments) => finish(config::main(&arguments)),
         Command::Demo(arguments) => finish(demo::main(&arguments)),
         Command::Selftest(arguments) => finish(selftest::main(&arguments)),
-        Command::Completions(arguments) => finish(completions::main(&arguments)),
+        Command::Completions(arguments) => finish(completions::main(&arguments, command(), run::command())),
         Command::Enable(arguments) => finish(system::enable(&arguments)),
         Command::Disable(arguments) => finish(system::disable(&arguments)),
         Command::Status(arguments) => finish(system::status(&arguments)),
     };
     match result {
         Ok(status) => status,
-        Err(error) if show::reader_left(&error) => ExitCode::SUCCESS,
+        Err(error) if output::reader_left(&error) => ExitCode::SUCCESS,
         Err(error) => {
-            show::complain("rmcp", format_args!("{error:#}"));
-            ExitCode::from(exit::FAILURE)
+            output::complain("rmcp", format_args!("{error:#}"));
+            ExitCode::from(exit_status::FAILURE)
         }
     }
 }

@@ -7,8 +7,8 @@ use clap::Command;
 use clap_complete::Shell;
 use clap_mangen::Man;
 use clap_mangen::roff::{Roff, bold, roman};
-use rmcp_cli::commands::exit::{self, Meaning};
 use rmcp_cli::commands::{self, completions};
+use rmcp_cli::exit_status::{self, Meaning};
 use rmcp_domain::options::{Options, Scope, TABLE, VARIABLES};
 use rmcp_system::LIST;
 use rmcp_system::rescue::USAGE;
@@ -25,7 +25,8 @@ pub fn write(share: &Path) -> Result<()> {
         let folder = path.parent().context("a file lies in a folder")?;
         fs::create_dir_all(folder).and_then(|()| fs::write(&path, text)).with_context(|| path.display().to_string())
     };
-    for (command, statuses) in [(commands::command(), exit::RMCP), (commands::run::command(), exit::RUN)] {
+    for (command, statuses) in [(commands::command(), exit_status::RMCP), (commands::run::command(), exit_status::RUN)]
+    {
         let name = command.get_name().to_owned();
         for (path, shell) in [
             (format!("bash-completion/completions/{name}"), Shell::Bash),
@@ -53,7 +54,7 @@ fn pages(command: &Command, statuses: &[Meaning]) -> Result<Vec<(String, Vec<u8>
     let mut pages = vec![(name, page(command, statuses)?)];
     for subcommand in command.get_subcommands().filter(|subcommand| !subcommand.is_hide_set()) {
         // It ends as the program does that it runs.
-        let statuses = if subcommand.get_name() == "trace" { exit::RUN } else { statuses };
+        let statuses = if subcommand.get_name() == "trace" { exit_status::RUN } else { statuses };
         pages.extend(self::pages(subcommand, statuses)?);
     }
     Ok(pages)
@@ -77,7 +78,7 @@ fn page(command: &Command, statuses: &[Meaning]) -> Result<Vec<u8>> {
         roff.control("SH", ["EXAMPLES"]).control("nf", []).text([roman(examples)]).control("fi", []);
         roff.to_writer(&mut page)?;
     }
-    let others = (statuses == exit::RUN).then(|| ("any other".to_owned(), "the program's".to_owned()));
+    let others = (statuses == exit_status::RUN).then(|| ("any other".to_owned(), "the program's".to_owned()));
     let statuses = statuses.iter().map(|(status, meaning)| (status.to_string(), (*meaning).to_owned()));
     section(&mut page, "EXIT STATUS", statuses.chain(others))?;
     section(&mut page, "ENVIRONMENT", environment())?;

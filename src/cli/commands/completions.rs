@@ -1,6 +1,6 @@
 //! `rmcp completions`: what a shell completes after `rmcp` and `rmcp-run`.
 
-use super::show;
+use crate::output;
 use anyhow::Result;
 use clap::ValueEnum;
 use clap_complete::Shell;
@@ -27,13 +27,13 @@ enum Completed {
     RmcpRun,
 }
 
-/// The subcommand.
-pub fn main(arguments: &Arguments) -> Result<()> {
+/// The subcommand; `rmcp` and `rmcp_run` are the command lines of the two commands.
+pub fn main(arguments: &Arguments, rmcp: clap::Command, rmcp_run: clap::Command) -> Result<()> {
     let command = match arguments.command {
-        Completed::Rmcp => super::command(),
-        Completed::RmcpRun => super::run::command(),
+        Completed::Rmcp => rmcp,
+        Completed::RmcpRun => rmcp_run,
     };
-    Ok(show::stdout().write_all(&script(command, arguments.shell))?)
+    Ok(output::stdout().write_all(&script(command, arguments.shell))?)
 }
 
 /// The script for a shell.

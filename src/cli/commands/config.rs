@@ -2,9 +2,9 @@
 
 mod init;
 
-use super::machine::{self, InForce};
-use super::run;
-use super::show::{self, BAD, FAINT, GOOD, Output, Report, styled};
+use crate::effective_policy::{self, InForce};
+use crate::output::{self, BAD, FAINT, GOOD, Output, Report, styled};
+use crate::preparation;
 use anyhow::{Context, Result, bail};
 pub use init::Written;
 use rmcp_domain::options::{self, Complaint, Options, Place, Sources, TABLE};
@@ -111,8 +111,8 @@ pub fn main(arguments: &Arguments) -> Result<()> {
 
 impl Shown {
     fn new(program: Option<&OsString>) -> Self {
-        let mut sources = machine::sources(Path::new("/"));
-        sources.program = program.map(|program| run::program(program));
+        let mut sources = effective_policy::sources(Path::new("/"));
+        sources.program = program.map(|program| preparation::program(program));
         let loaded = Options::load(&sources);
         let file = |path: &PathBuf| ConfigFile { path: path.display().to_string(), exists: path.exists() };
         Self {
@@ -209,7 +209,7 @@ impl Report for Shown {
         if let Some(why) = &self.left_alone {
             writeln!(out, "{}", styled(BAD, format!("RMCP is inactive in this program: it is {why}")))?;
         }
-        let mut table = show::table(["option", "value", "set by"]);
+        let mut table = output::table(["option", "value", "set by"]);
         for option in &self.options {
             let style = if option.origin == "default" { FAINT } else { GOOD };
             table.add_row([option.name, &option.value, &styled(style, &option.origin)]);

@@ -3,8 +3,8 @@
 mod atomics;
 mod flags;
 
-use super::show::Output;
 use super::stage::{Choice, Stage};
+use crate::output::Output;
 use anyhow::{Context, Result};
 pub use atomics::Atomics;
 pub use flags::Flags;

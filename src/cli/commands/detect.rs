@@ -2,13 +2,13 @@
 
 mod environment;
 mod facts;
-mod preload;
+mod preload_state;
 mod problems;
 mod survey;
 mod text;
 
-use super::show::Output;
 use crate::installs;
+use crate::output::Output;
 use anyhow::Result;
 pub use facts::Found;
 use std::path::PathBuf;

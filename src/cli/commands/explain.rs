@@ -2,16 +2,15 @@
 
 mod callers;
 mod decide;
-pub mod flags;
 mod pages;
 
-use super::machine::{self, InForce, Machine};
-use super::run;
-use super::show::{self, FAINT, GOOD, Output, Report, STRONG, styled};
+use crate::effective_policy::{self, InForce, Machine};
+use crate::flag_names::Vocabulary;
+use crate::output::{self, FAINT, GOOD, Output, Report, STRONG, styled};
+use crate::preparation;
 use anyhow::{Result, anyhow, bail};
 use callers::Callers;
 use decide::{Outcome, Question, call};
-use flags::Vocabulary;
 use pages::Reference;
 use rmcp_abi::{HOOKS, Hook, HookInfo, Policy};
 use rmcp_domain::gfx::GfxTarget;
@@ -122,9 +121,9 @@ pub fn main(arguments: &Arguments) -> Result<()> {
     let Some(name) = &arguments.call else { return arguments.output.show(&Hooked::all()) };
     let hook = find(name)?;
     let asked = asked(hook, &arguments.flags)?;
-    let mut sources = machine::sources(Path::new("/"));
-    machine::set(&mut sources, &arguments.set);
-    sources.program = arguments.program.as_ref().map(|program| run::program(program));
+    let mut sources = effective_policy::sources(Path::new("/"));
+    effective_policy::set(&mut sources, &arguments.set);
+    sources.program = arguments.program.as_ref().map(|program| preparation::program(program));
     let machine = Machine::read(&sources, Path::new("/"));
     let cards = cards(&machine, &arguments.card, name)?;
     let callers = callers::of(&machine.loaded, arguments.caller.as_deref());
@@ -270,7 +269,7 @@ impl Report for Explanation {
         facts.push(("docs/hooks.md", self.hooks_page.into()));
         facts.extend(self.coherence_page.iter().map(|page| ("docs/coherence.md", row(page))));
         facts.extend(self.complaints.iter().map(|complaint| ("wrong", complaint.clone())));
-        writeln!(out, "\n{}", show::facts("", facts))
+        writeln!(out, "\n{}", output::facts("", facts))
     }
 }
 
@@ -281,7 +280,7 @@ impl Outcome {
         }
         let (style, verb) = if self.changed { (GOOD, "becomes") } else { (FAINT, "stays") };
         let indent = if self.when.is_some() { "    " } else { "  " };
-        writeln!(out, "{}", show::facts(indent, [(&*styled(style, verb), &self.becomes), ("because", &self.why)]))
+        writeln!(out, "{}", output::facts(indent, [(&*styled(style, verb), &self.becomes), ("because", &self.why)]))
     }
 }
 
@@ -289,7 +288,7 @@ impl Report for Hooked {
     const SCHEMA: &'static str = "rmcp.explain-list/1";
 
     fn text(&self, out: &mut dyn Write) -> io::Result<()> {
-        let mut table = show::table(["function", "library", "what RMCP does"]);
+        let mut table = output::table(["function", "library", "what RMCP does"]);
         for function in &self.functions {
             table.add_row([function.name, function.library, function.what]);
         }

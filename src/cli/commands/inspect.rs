@@ -3,10 +3,10 @@
 mod report;
 pub mod verdict;
 
-use super::exit;
-use super::show::{self, Output};
+use crate::exit_status;
 use crate::inspect;
 use crate::installs::{Backend, Framework, Machine, Program, Python};
+use crate::output::{self, Output};
 use anyhow::{Result, bail};
 pub use report::Inspection;
 use report::Package;
@@ -38,7 +38,7 @@ pub struct Arguments {
     output: Output,
 }
 
-/// The subcommand. Its status is [`exit::NOT_COVERED`] when a card has no code.
+/// The subcommand. Its status is [`exit_status::NOT_COVERED`] when a card has no code.
 pub fn main(arguments: &Arguments) -> Result<ExitCode> {
     let machine = Machine::this();
     let mut packages = Vec::new();
@@ -61,7 +61,7 @@ pub fn main(arguments: &Arguments) -> Result<ExitCode> {
     let found = inspect::paths(&asked, &brings);
     if found.code.is_empty() {
         match found.problems.first() {
-            Some(problem) => bail!("{}: {}", show::name(problem.path.display()), problem.reason),
+            Some(problem) => bail!("{}: {}", output::name(problem.path.display()), problem.reason),
             None => bail!("there is no GPU code in {}", listed(&arguments.what)),
         }
     }
@@ -69,14 +69,14 @@ pub fn main(arguments: &Arguments) -> Result<ExitCode> {
     let inspection = Inspection::new(found, packages, &arguments.card);
     arguments.output.show(&inspection)?;
     Ok(match (unread, inspection.serves_every_card()) {
-        (true, _) => ExitCode::from(exit::FAILURE),
-        (false, false) => ExitCode::from(exit::NOT_COVERED),
+        (true, _) => ExitCode::from(exit_status::FAILURE),
+        (false, false) => ExitCode::from(exit_status::NOT_COVERED),
         (false, true) => ExitCode::SUCCESS,
     })
 }
 
 fn listed(paths: &[PathBuf]) -> String {
-    paths.iter().map(|path| show::name(path.display())).collect::<Vec<_>>().join(", ")
+    paths.iter().map(|path| output::name(path.display())).collect::<Vec<_>>().join(", ")
 }
 
 /// A package by name, and what to read of it.

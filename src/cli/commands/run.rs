@@ -5,18 +5,13 @@
 //! exec resets SIGPIPE, so that a service which systemd started with SIGPIPE ignored would die of it. Therefore the
 //! binary has a C `main`, and exec is called directly.
 
-mod prepare;
-mod program;
 pub mod report;
 
-use super::exit;
-use super::show::{self, Output};
-use crate::recipes;
-use clap::builder::PossibleValuesParser;
+use crate::exit_status;
+use crate::output::{self, Output};
+use crate::preparation::{Preparation, Prepared, prepare, reason};
 use clap::{CommandFactory, Parser};
-pub use prepare::{Prepared, prepare};
-pub use program::{Obstacle, program, reason};
-use rmcp_domain::options::{self, Row};
+use rmcp_domain::options;
 use std::collections::BTreeMap;
 use std::env;
 use std::ffi::{CString, OsStr, OsString};
@@ -57,37 +52,13 @@ struct Arguments {
     command: Vec<OsString>,
 }
 
-/// What decides on a program's environment: common to `rmcp-run` and `rmcp trace`.
-#[derive(clap::Args)]
-pub struct Preparation {
-    /// Sets an option for this run, such as host=keep; repeatable.
-    #[arg(short, long, value_name = "OPTION=VALUE", value_parser = options::assignment)]
-    set: Vec<(&'static Row, String)>,
-
-    /// Applies the recipes for a problem; repeatable. `rmcp-run --list-profiles` shows all.
-    #[arg(short, long, value_name = "NAME", value_parser = profile_names(), hide_possible_values = true)]
-    profile: Vec<String>,
-
-    /// Removes nothing from the environment, even where it is harmful.
-    #[arg(long)]
-    keep_env: bool,
-
-    /// Applies no recipes.
-    #[arg(long, conflicts_with = "profile")]
-    no_recipes: bool,
-}
-
-fn profile_names() -> PossibleValuesParser {
-    recipes::profiles().into_iter().map(|(name, _)| name).collect::<Vec<_>>().into()
-}
-
 fn after_help() -> String {
     format!(
         "Options for --set, also as environment variables (RMCP_HOST=keep) and in /etc/rmcp.toml and \
          ~/.config/rmcp/config.toml:\n{}\n\
          The exit status is the program's, or:\n{}",
         options::usage(),
-        exit::help(exit::RUN)
+        exit_status::help(exit_status::RUN)
     )
 }
 
@@ -101,8 +72,8 @@ pub fn main() -> u8 {
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
         Err(message) => {
-            show::usage(&message);
-            return if message.use_stderr() { exit::RUN_FAILED } else { 0 };
+            output::usage(&message);
+            return if message.use_stderr() { exit_status::RUN_FAILED } else { 0 };
         }
     };
     if arguments.list_profiles {
@@ -110,7 +81,7 @@ pub fn main() -> u8 {
     }
     let prepared = match prepare(&arguments.preparation, &arguments.command) {
         Ok(prepared) => prepared,
-        Err(error) => return fail(exit::RUN_FAILED, error),
+        Err(error) => return fail(exit_status::RUN_FAILED, error),
     };
     if arguments.dry_run {
         let report = report::DryRun::new(&prepared, arguments.explain);
@@ -121,11 +92,11 @@ pub fn main() -> u8 {
     }
     prepared.warn("rmcp-run");
     if arguments.explain {
-        let _ = report::DryRun::new(&prepared, true).explain(&mut show::stderr());
+        let _ = report::DryRun::new(&prepared, true).explain(&mut output::stderr());
     }
     let [program, rest @ ..] = &arguments.command[..] else { unreachable!("clap requires it") };
     let error = execute(program, rest, &prepared);
-    let status = if error.kind() == ErrorKind::NotFound { exit::NOT_FOUND } else { exit::NOT_EXECUTABLE };
+    let status = if error.kind() == ErrorKind::NotFound { exit_status::NOT_FOUND } else { exit_status::NOT_EXECUTABLE };
     fail(status, format_args!("{}: {}", program.display(), reason(program, &error)))
 }
 
@@ -151,12 +122,12 @@ fn execute(program: &OsStr, arguments: &[OsString], prepared: &Prepared) -> io::
 fn done(result: anyhow::Result<()>) -> u8 {
     match result {
         Ok(()) => 0,
-        Err(error) if super::show::reader_left(&error) => 0,
-        Err(error) => fail(exit::RUN_FAILED, error),
+        Err(error) if crate::output::reader_left(&error) => 0,
+        Err(error) => fail(exit_status::RUN_FAILED, error),
     }
 }
 
 fn fail(status: u8, message: impl std::fmt::Display) -> u8 {
-    show::complain("rmcp-run", message);
+    output::complain("rmcp-run", message);
     status
 }

@@ -1,7 +1,7 @@
 //! The JSON of every command, described: docs/schema/ and docs/json.md come from here.
 
-use super::show::Report;
 use super::{config, demo, detect, explain, inspect, run, selftest, system, trace};
+use crate::output::Report;
 use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value, json};
 use std::fmt::Write;

@@ -6,8 +6,8 @@
 mod kernel_log;
 mod torch;
 
-use super::show::{self, Output, Report};
 use super::stage::{Choice, Source, Stage, Way, run};
+use crate::output::{self, Output, Report};
 use anyhow::Result;
 use kernel_log::KernelLog;
 use schemars::JsonSchema;
@@ -176,10 +176,10 @@ impl Outcome {
 
     fn word(&self) -> String {
         match self {
-            Self::Passed(1) => show::styled(show::GOOD, "1 check passed"),
-            Self::Passed(count) => show::styled(show::GOOD, format!("{count} checks passed")),
-            Self::Failed(failures) => show::styled(show::BAD, format!("{} failed", failures.len())),
-            Self::Skipped(_) => show::styled(show::FAINT, "not tried"),
+            Self::Passed(1) => output::styled(output::GOOD, "1 check passed"),
+            Self::Passed(count) => output::styled(output::GOOD, format!("{count} checks passed")),
+            Self::Failed(failures) => output::styled(output::BAD, format!("{} failed", failures.len())),
+            Self::Skipped(_) => output::styled(output::FAINT, "not tried"),
         }
     }
 
@@ -215,7 +215,7 @@ impl Report for Tested {
         if self.source.emulated {
             writeln!(out, "No card and no real driver took part; times say nothing of a card.")?;
         }
-        let mut table = show::table(["category", "tries", "without RMCP", "with RMCP"]);
+        let mut table = output::table(["category", "tries", "without RMCP", "with RMCP"]);
         for category in &self.categories {
             let words = [category.without.word(), category.with.word()];
             let [without, with] = words;
@@ -230,7 +230,7 @@ impl Report for Tested {
             }
         }
         if !self.figures.is_empty() {
-            let mut table = show::table(["speed", "unit", "without RMCP", "with RMCP"]);
+            let mut table = output::table(["speed", "unit", "without RMCP", "with RMCP"]);
             for figure in &self.figures {
                 let number = |value: f64| format!("{value:.2}");
                 table.add_row([figure.what.clone(), figure.unit.clone(), number(figure.without), number(figure.with)]);
@@ -239,9 +239,9 @@ impl Report for Tested {
         }
         self.kernel_log.text(out)?;
         let verdict = if self.passed {
-            show::styled(show::GOOD, "Nothing failed with RMCP.")
+            output::styled(output::GOOD, "Nothing failed with RMCP.")
         } else {
-            show::styled(show::BAD, "With RMCP something failed; what fails without it too is not its doing.")
+            output::styled(output::BAD, "With RMCP something failed; what fails without it too is not its doing.")
         };
         writeln!(out, "\n{verdict}")
     }

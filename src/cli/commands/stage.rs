@@ -1,7 +1,7 @@
 //! Where the programs of `rmcp demo` and `rmcp selftest` run: on this machine's card, or on an emulated one with Debian's
 //! ROCm.
 
-use super::library;
+use crate::preload;
 use anyhow::{Context, Result, bail, ensure};
 use rmcp_domain::gfx::{Family, GfxTarget};
 use rmcp_domain::options::SYSTEM_FENCES;
@@ -78,9 +78,7 @@ pub enum Way {
 impl Stage {
     /// The card that there is, or an emulated one.
     pub fn choose(choice: &Choice) -> Result<Self> {
-        let here = env::current_exe().ok();
-        let gate = library::find(env::var_os("RMCP_LIBRARY"), here.as_deref().and_then(Path::parent))?;
-        Ok(Self { gate, place: Place::choose(choice)? })
+        Ok(Self { gate: preload::find_gate()?, place: Place::choose(choice)? })
     }
 
     /// With the compiler of kernels, which an emulated card's stack has only on request.
@@ -116,7 +114,7 @@ impl Stage {
             Place::Card { device, runtimes, .. } => {
                 let mut command = Command::new(program);
                 command.args(first).arg(device.to_string()).args(runtimes);
-                (command, library::inherited())
+                (command, preload::inherited())
             }
             Place::Emulated { machine, stack } => {
                 let mut command = stack.command(program)?;
@@ -126,7 +124,7 @@ impl Stage {
         };
         if observed || matches!(self.place, Place::Emulated { .. }) {
             preload.push(":");
-            preload.push(self.beside(library::KFD)?);
+            preload.push(self.beside(preload::KFD)?);
         }
         self.prepare(&mut command, preload, way);
         Ok(command)
@@ -135,7 +133,7 @@ impl Stage {
     /// The command that starts a program of this machine, which finds its card and its runtime by itself.
     pub fn own_command(&self, program: &Path, way: Way) -> Command {
         let mut command = Command::new(absolute(program));
-        self.prepare(&mut command, library::inherited(), way);
+        self.prepare(&mut command, preload::inherited(), way);
         command
     }
 
@@ -155,7 +153,7 @@ impl Stage {
             // It may be preloaded into every process of the machine.
             command.env("RMCP_DISABLE", "1");
         } else {
-            preload = library::preload(&self.gate, Some(&preload));
+            preload = preload::preload(&self.gate, Some(&preload));
         }
         if let Way::Options(options) = way {
             command.env(SYSTEM_FENCES.0, SYSTEM_FENCES.1);
@@ -223,7 +221,7 @@ fn card() -> Option<(usize, String)> {
     let gpus = topology.visible(&Masks::from_process());
     let (device, gpu) = gpus.into_iter().enumerate().find(|(_, gpu)| gpu.target.family() != Family::Other)?;
     // By hand it is put before every program of a shell: what they say is still true of no card.
-    let emulated = if library::emulator_in_environment() { " (emulated by the preloaded librmcp_kfd.so)" } else { "" };
+    let emulated = if preload::emulator_in_environment() { " (emulated by the preloaded librmcp_kfd.so)" } else { "" };
     Some((device, format!("{} at {}{emulated}", gpu.target, gpu.pci)))
 }
 

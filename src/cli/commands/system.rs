@@ -1,16 +1,15 @@
 //! `rmcp enable`, `rmcp disable` and `rmcp status`: RMCP for every process of the machine.
 
-use super::exit;
-use super::library;
-use super::machine::{self, InForce};
-use super::scratch::Scratch;
-use super::show::{self, Output, Report};
+use crate::effective_policy::{self, InForce};
+use crate::exit_status;
+use crate::output::{self, Output, Report};
+use crate::preload;
+use crate::scratch::Scratch;
 use anyhow::{Context, Result, bail, ensure};
 use rmcp_system::confirm::{self, Watch};
 use rmcp_system::{Disabled, Enabled, LIST, System, list, loaders, tree, variables};
 use schemars::JsonSchema;
 use serde::Serialize;
-use std::env;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -65,14 +64,12 @@ pub struct Status {
 pub fn enable(arguments: &Enable) -> Result<()> {
     let system = System::here();
     let lock = system.lock()?;
-    let mut out = show::stdout();
+    let mut out = output::stdout();
     if arguments.confirm {
         ensure!(confirm::settle(&system)?, "nothing waits to be confirmed");
         return Ok(writeln!(out, "Confirmed: {LIST} stays as it is.")?);
     }
-    let here = env::current_exe().ok();
-    let bin = here.as_deref().and_then(Path::parent);
-    let gate = library::find(env::var_os("RMCP_LIBRARY"), bin)?;
+    let gate = preload::find_gate()?;
     let rescue = gate.with_file_name(RESCUE);
     let confirm = match arguments.confirm_within {
         Some(_) if !rescue.is_file() => {
@@ -138,7 +135,7 @@ fn set_searchable(folder: &Path) -> Result<()> {
 pub fn disable(arguments: &Disable) -> Result<()> {
     let system = System::here();
     let lock = system.lock()?;
-    let mut out = show::stdout();
+    let mut out = output::stdout();
     let disabled = system.disable(&lock)?;
     confirm::settle(&system)?;
     match disabled {
@@ -157,7 +154,7 @@ pub fn status(arguments: &Status) -> Result<ExitCode> {
     let state = State::of(&System::here())?;
     arguments.output.show(&state)?;
     Ok(match (&state.entry, state.trouble.is_empty()) {
-        (None, _) => ExitCode::from(exit::DISABLED),
+        (None, _) => ExitCode::from(exit_status::DISABLED),
         (Some(_), true) => ExitCode::SUCCESS,
         (Some(_), false) => ExitCode::FAILURE,
     })
@@ -192,8 +189,8 @@ impl State {
             None => Vec::new(),
         };
         let processes = tree::users(system, &format!("{}/", tree::TREE));
-        let only = entry.as_deref().and_then(machine::only);
-        let memory = entry.as_deref().map(machine::whose_memory_there);
+        let only = entry.as_deref().and_then(effective_policy::only);
+        let memory = entry.as_deref().map(effective_policy::whose_memory_there);
         Ok(Self { entry, only, memory, foreign, trouble, unconfirmed: confirm::pending(system).is_some(), processes })
     }
 }
@@ -213,7 +210,7 @@ impl Report for State {
             writeln!(out, "Memory that changes: {memory}.")?;
         }
         for line in &self.trouble {
-            writeln!(out, "{}", show::styled(show::BAD, line))?;
+            writeln!(out, "{}", output::styled(output::BAD, line))?;
         }
         if !self.trouble.is_empty() {
             writeln!(out, "Run `rmcp enable --system` again, or `rmcp disable --system`.")?;

@@ -10,10 +10,10 @@ pub mod report;
 mod text;
 mod words;
 
-use super::exit;
-use super::run::{self, Preparation};
-use super::scratch::Scratch;
-use super::show::{self, Printable, Report};
+use crate::exit_status;
+use crate::output::{self, Printable, Report};
+use crate::preparation::{self, Preparation};
+use crate::scratch::Scratch;
 use crate::trace::files;
 use crate::trace::replay::replay;
 use anstream::AutoStream;
@@ -65,16 +65,16 @@ pub struct Arguments {
 }
 
 fn after_help() -> String {
-    format!("The exit status is the program's, or:\n{}", exit::help(exit::RUN))
+    format!("The exit status is the program's, or:\n{}", exit_status::help(exit_status::RUN))
 }
 
 /// The subcommand.
 pub fn main(arguments: &Arguments) -> Result<ExitCode> {
-    Ok(traced(arguments).unwrap_or_else(|error| fail(exit::RUN_FAILED, format_args!("{error:#}"))))
+    Ok(traced(arguments).unwrap_or_else(|error| fail(exit_status::RUN_FAILED, format_args!("{error:#}"))))
 }
 
 fn fail(status: u8, message: impl Display) -> ExitCode {
-    show::complain("rmcp trace", message);
+    output::complain("rmcp trace", message);
     status.into()
 }
 
@@ -91,7 +91,7 @@ fn traced(arguments: &Arguments) -> Result<ExitCode> {
     let mut html = arguments.html.as_deref().map(Target::open).transpose()?;
     let folder = Scratch::new("trace")?;
 
-    let prepared = run::prepare(&arguments.preparation, &arguments.command)?;
+    let prepared = preparation::prepare(&arguments.preparation, &arguments.command)?;
     prepared.warn("rmcp trace");
     let words = &arguments.command;
     let [program, rest @ ..] = &words[..] else { unreachable!("clap requires it") };
@@ -110,8 +110,9 @@ fn traced(arguments: &Arguments) -> Result<ExitCode> {
         Ok(run) => run,
         Err(Failed::Own(error)) => return Err(error),
         Err(Failed::Start(error)) => {
-            let status = if error.kind() == ErrorKind::NotFound { exit::NOT_FOUND } else { exit::NOT_EXECUTABLE };
-            return Ok(fail(status, format_args!("{}: {}", program.display(), run::reason(program, &error))));
+            let status =
+                if error.kind() == ErrorKind::NotFound { exit_status::NOT_FOUND } else { exit_status::NOT_EXECUTABLE };
+            return Ok(fail(status, format_args!("{}: {}", program.display(), preparation::reason(program, &error))));
         }
     };
     let status = run.status;
@@ -150,12 +151,12 @@ fn read(folder: &Path, run: Run, mut ending: Ending) -> Result<Traced> {
 
 fn write(traced: &Traced, json: bool, output: Option<&mut Target>) -> Result<()> {
     let print = |out: &mut dyn Write| -> io::Result<()> {
-        if json { show::json(out, traced).map_err(io::Error::other) } else { traced.text(out) }
+        if json { output::json(out, traced).map_err(io::Error::other) } else { traced.text(out) }
     };
     match output {
         Some(target) => target.write(|file| print(&mut Printable(AutoStream::never(file)))),
         None => {
-            let mut out = show::stderr();
+            let mut out = output::stderr();
             print(&mut out).and_then(|()| out.flush()).context("cannot write the report")
         }
     }

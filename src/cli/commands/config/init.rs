@@ -1,6 +1,6 @@
 //! `rmcp config init`.
 
-use crate::commands::show::{Output, Report};
+use crate::output::{Output, Report};
 use anyhow::{Context, Result, bail};
 use rmcp_domain::options::{self, SYSTEM_FILE};
 use schemars::JsonSchema;

@@ -1,8 +1,8 @@
 //! Which atomic operations act on which kind of memory.
 
 use super::{BUS, bus};
-use crate::commands::show::{self, BAD, GOOD, Report, styled};
 use crate::commands::stage::{Source, Stage, Way, run};
+use crate::output::{self, BAD, GOOD, Report, styled};
 use anyhow::{Result, bail, ensure};
 use comfy_table::Table;
 use rmcp_domain::gfx::{Family, GfxTarget};
@@ -131,7 +131,7 @@ impl Atomics {
 
     /// The kinds of memory with a letter each, and how many operations go wrong there.
     fn kinds(&self) -> Table {
-        let mut table = show::table(["", "memory", "without RMCP", "with RMCP", "with options"]);
+        let mut table = output::table(["", "memory", "without RMCP", "with RMCP", "with options"]);
         for (letter, memory) in LETTERS.zip(self.memory()) {
             let pairs: Vec<&Pair> = self.results.iter().filter(|pair| pair.memory == memory).collect();
             let cells = WAYS.map(|way| {
@@ -147,7 +147,7 @@ impl Atomics {
     fn pairs(&self) -> Table {
         let kinds = self.memory();
         let letters = LETTERS.take(kinds.len()).map(String::from);
-        let mut table = show::table(["operation".to_owned()].into_iter().chain(letters));
+        let mut table = output::table(["operation".to_owned()].into_iter().chain(letters));
         for (index, (operation, r#type)) in self.operations().enumerate() {
             // Every kind of memory has the same operations in the same order.
             let of_each = self.results.iter().skip(index).step_by(self.results.len() / kinds.len());

@@ -1,8 +1,8 @@
 //! What each allocation call asks of the kernel.
 
-use crate::commands::scratch::Scratch;
-use crate::commands::show::{self, Report};
 use crate::commands::stage::{Source, Stage, Way, run};
+use crate::output::{self, Report};
+use crate::scratch::Scratch;
 use anyhow::{Context, Result};
 use rmcp_kfd_log::{Event, Log};
 use schemars::JsonSchema;
@@ -156,7 +156,7 @@ impl Report for Flags {
             ""
         };
         writeln!(out, "{}{honest}.\n", self.source)?;
-        let mut table = show::table(["call", "without RMCP", "with RMCP"]);
+        let mut table = output::table(["call", "without RMCP", "with RMCP"]);
         for call in &self.calls {
             table.add_row([call.call.clone(), call.without.text(), call.with.text()]);
         }

@@ -3,7 +3,7 @@
 use super::environment;
 use super::problems::{self, Problem};
 use super::survey::Survey;
-use crate::commands::machine::{InForce, whose_memory};
+use crate::effective_policy::{InForce, whose_memory};
 use crate::host::{Access, DeviceFile, PciDetails};
 use crate::installs::{Backend, Framework, Python, Rocm, Runtime};
 use rmcp_domain::gfx::Family;

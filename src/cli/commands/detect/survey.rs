@@ -1,7 +1,7 @@
 //! Everything that is looked at.
 
-use super::preload::{self, Preload};
-use crate::commands::machine::{self, Machine};
+use super::preload_state::{self, Preload};
+use crate::effective_policy::{self, Machine};
 use crate::host::{Account, DeviceFile, Host};
 use crate::installs::{self, Framework, Python, Rocm};
 use rmcp_domain::topology::{Gpu, Overrides};
@@ -34,14 +34,14 @@ impl Survey {
     pub fn make(place: installs::Machine) -> Self {
         let root = place.root.clone();
         Self {
-            machine: Machine::read(&machine::sources(&root), &root),
+            machine: Machine::read(&effective_policy::sources(&root), &root),
             host: Host::read(&root),
             account: Account::read(&root),
             kfd: DeviceFile::kfd(&root),
             overrides: Overrides::from_process(),
             rocm: installs::installations(&place),
             frameworks: frameworks(&place),
-            preload: preload::look(&root),
+            preload: preload_state::look(&root),
             place,
         }
     }

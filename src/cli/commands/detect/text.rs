@@ -2,7 +2,7 @@
 
 use super::facts::{Card, Device, Found, Machine, Rmcp};
 use super::problems::{Problem, Severity};
-use crate::commands::show::{self, BAD, FAINT, GOOD, Report, STRONG, WARN, bytes, styled};
+use crate::output::{self, BAD, FAINT, GOOD, Report, STRONG, WARN, bytes, styled};
 use anstyle::Style;
 use std::io::{self, Write};
 
@@ -23,7 +23,7 @@ impl Report for Found {
         section(out, "Visible devices", self.visible())?;
         section(out, "ROCm", self.runtimes())?;
         section(out, "RMCP", self.rmcp.facts())?;
-        let variables = self.environment.iter().map(|each| format!("{}={}", each.name, show::name(&each.value)));
+        let variables = self.environment.iter().map(|each| format!("{}={}", each.name, output::name(&each.value)));
         list(out, "Environment", variables)?;
         if self.problems.is_empty() {
             return writeln!(out, "{}", styled(GOOD, "Nothing is wrong that can be seen from here."));
@@ -37,7 +37,7 @@ fn section(out: &mut dyn Write, title: &str, facts: Facts) -> io::Result<()> {
     if facts.is_empty() {
         return Ok(());
     }
-    writeln!(out, "{}\n{}\n", styled(STRONG, title), show::facts("  ", facts))
+    writeln!(out, "{}\n{}\n", styled(STRONG, title), output::facts("  ", facts))
 }
 
 fn list(out: &mut dyn Write, title: &str, lines: impl Iterator<Item = String>) -> io::Result<()> {
@@ -203,6 +203,6 @@ impl Problem {
             self.what,
             styled(FAINT, format!("[{}]", self.id))
         )?;
-        writeln!(out, "{}\n", show::facts("  ", facts))
+        writeln!(out, "{}\n", output::facts("  ", facts))
     }
 }

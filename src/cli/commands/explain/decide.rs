@@ -1,6 +1,6 @@
 //! What becomes of one call under some rules. The decisions are [`rmcp_domain::policy`]'s; this puts them into words.
 
-use super::flags::{POOL_FINE, POOL_KERNARG, Vocabulary};
+use crate::flag_names::{POOL_FINE, POOL_KERNARG, Vocabulary};
 use rmcp_abi::flags::{
     DEVICE_CONTIGUOUS, DEVICE_FINEGRAINED, DEVICE_UNCACHED, EVENT_DISABLE_SYSTEM_FENCE, EVENT_RELEASE_TO_DEVICE,
     HOST_COHERENT, HOST_MAPPED, HOST_NON_COHERENT, HOST_UNCACHED,

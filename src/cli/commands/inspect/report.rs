@@ -1,9 +1,9 @@
 //! What `rmcp inspect` reports.
 
 use super::verdict::{self, Coverage};
-use crate::commands::machine::{self, Machine};
-use crate::commands::show::{self, BAD, FAINT, GOOD, Report, STRONG, WARN, styled};
+use crate::effective_policy::{self, Machine};
 use crate::inspect::{Code, Found, Kind};
+use crate::output::{self, BAD, FAINT, GOOD, Report, STRONG, WARN, styled};
 use crate::recipes::Confidence;
 use rmcp_domain::gfx::GfxTarget;
 use schemars::JsonSchema;
@@ -132,7 +132,7 @@ impl Inspection {
     pub fn new(found: Found, packages: Vec<Package>, named: &[GfxTarget]) -> Self {
         let mut no_cards = None;
         let cards: Vec<(Option<usize>, GfxTarget, Option<String>)> = if named.is_empty() {
-            let machine = Machine::read(&machine::sources(Path::new("/")), Path::new("/"));
+            let machine = Machine::read(&effective_policy::sources(Path::new("/")), Path::new("/"));
             let visible = machine.visible();
             if visible.is_empty() {
                 let why = machine.topology.as_ref().err().map(ToString::to_string);
@@ -233,17 +233,17 @@ impl Report for Inspection {
             let version = package.version.as_deref().map(|version| format!(" {version}")).unwrap_or_default();
             let backend =
                 package.backend.as_deref().map(|backend| format!(", built for {backend}")).unwrap_or_default();
-            writeln!(out, "{}{}{}", styled(STRONG, &package.name), show::name(version), show::name(backend))?;
-            writeln!(out, "  in {}", show::name(package.folder.display()))?;
+            writeln!(out, "{}{}{}", styled(STRONG, &package.name), output::name(version), output::name(backend))?;
+            writeln!(out, "  in {}", output::name(package.folder.display()))?;
             if let Some(runtime) = &package.runtime {
-                writeln!(out, "  with {}", show::name(runtime.display()))?;
+                writeln!(out, "  with {}", output::name(runtime.display()))?;
             }
             writeln!(out)?;
         }
         let headers = ["file or folder", "what", "code for"].map(str::to_owned).into_iter();
-        let mut table = show::table(headers.chain(self.cards.iter().map(|card| card.target.clone())));
+        let mut table = output::table(headers.chain(self.cards.iter().map(|card| card.target.clone())));
         for file in &self.files {
-            let row = [show::name(file.path.display()), file.what(), file.code_for()];
+            let row = [output::name(file.path.display()), file.what(), file.code_for()];
             table.add_row(row.into_iter().chain(file.coverage.iter().map(|&served| file.cell(served))));
         }
         writeln!(out, "{table}")?;
@@ -252,12 +252,12 @@ impl Report for Inspection {
         }
         for file in &self.files {
             for problem in &file.problems {
-                let (file, problem) = (show::name(file.path.display()), show::name(problem));
+                let (file, problem) = (output::name(file.path.display()), output::name(problem));
                 writeln!(out, "{} {file}: {problem}", styled(WARN, "broken:"))?;
             }
         }
         for problem in &self.problems {
-            let path = show::name(problem.path.display());
+            let path = output::name(problem.path.display());
             writeln!(out, "{} {path}: {}", styled(WARN, "not read:"), problem.reason)?;
         }
         if let Some(why) = &self.no_cards {
@@ -289,7 +289,7 @@ impl File {
             count if count == most || self.bundles == 0 => target.name.clone(),
             count => format!("{} ({count} of {most})", target.name),
         };
-        self.targets.iter().map(target).chain(self.foreign.iter().map(show::name)).collect::<Vec<_>>().join(" ")
+        self.targets.iter().map(target).chain(self.foreign.iter().map(output::name)).collect::<Vec<_>>().join(" ")
     }
 
     fn cell(&self, served: Served) -> String {

@@ -1,7 +1,7 @@
 //! What `rmcp-run --dry-run`, `--explain` and `--list-profiles` print.
 
-use super::prepare::Prepared;
-use crate::commands::show::{self, FAINT, Report, STRONG, styled};
+use crate::output::{self, FAINT, Report, STRONG, styled};
+use crate::preparation::Prepared;
 use crate::recipes::{self, Confidence, Recipe};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -137,7 +137,7 @@ impl DryRun {
             ("libraries with GPU code", self.libraries.to_string()),
             ("GPUs", gpus),
         ] {
-            writeln!(out, "{what}: {}", show::name(is))?;
+            writeln!(out, "{what}: {}", output::name(is))?;
         }
         if let Some(why) = &self.inactive {
             writeln!(out, "RMCP: inactive, {why}")?;
@@ -157,9 +157,9 @@ impl DryRun {
 
     fn change(&self, out: &mut dyn Write, change: &Changed) -> io::Result<()> {
         match (&change.value, &change.before) {
-            (Some(value), _) => writeln!(out, "set {}={}", change.variable, show::name(value))?,
+            (Some(value), _) => writeln!(out, "set {}={}", change.variable, output::name(value))?,
             (None, before) => {
-                let before = show::name(before.as_deref().unwrap_or_default());
+                let before = output::name(before.as_deref().unwrap_or_default());
                 writeln!(out, "remove {} (was {before})", change.variable)?;
             }
         }
@@ -200,7 +200,7 @@ fn own(variable: &str) -> &'static str {
 
 /// Lists the profiles.
 pub fn profiles() -> io::Result<()> {
-    let mut out = show::stdout();
+    let mut out = output::stdout();
     for (name, recipe) in recipes::profiles() {
         writeln!(out, "{}", styled(STRONG, name))?;
         writeln!(out, "    {}", recipe.why)?;

@@ -2,7 +2,7 @@
 
 use super::report::{Calls, Chosen, Traced};
 use super::text::{KIND_TITLES, count, time};
-use crate::commands::show::bytes;
+use crate::output::bytes;
 use std::fmt::{Display, Write};
 
 /// Rows of the tables that grow with the program.

@@ -1,7 +1,7 @@
 //! The line on the terminal while the program runs.
 
 use super::text::count;
-use crate::commands::show::bytes;
+use crate::output::bytes;
 use crate::trace::files::{Process, record};
 use crate::trace::replay::{Kind, Replay};
 use indicatif::{ProgressBar, ProgressStyle};

@@ -1,7 +1,7 @@
 //! What a traced program did with memory, as a report.
 
 use super::words::{error_name, grain, shown_choice};
-use crate::commands::run::Obstacle;
+use crate::preparation::Obstacle;
 use crate::trace::files::Process;
 use crate::trace::replay::{self, Choice, Count, Kind, Live, Replay, Usage};
 use rmcp_abi::effect::Does;

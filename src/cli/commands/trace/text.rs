@@ -1,7 +1,7 @@
 //! The report for people.
 
 use super::report::{Calls, Chosen, Ran, Traced};
-use crate::commands::show::{self, BAD, FAINT, GOOD, Report, STRONG, WARN, bytes, styled};
+use crate::output::{self, BAD, FAINT, GOOD, Report, STRONG, WARN, bytes, styled};
 use std::io::{self, Write};
 
 /// How many of the allocations that were never freed the text shows; the JSON has more.
@@ -14,7 +14,7 @@ impl Report for Traced {
     const SCHEMA: &'static str = "rmcp.trace/1";
 
     fn text(&self, out: &mut dyn Write) -> io::Result<()> {
-        writeln!(out, "{}: {}", styled(STRONG, "rmcp trace"), show::name(self.command.join(" ")))?;
+        writeln!(out, "{}: {}", styled(STRONG, "rmcp trace"), output::name(self.command.join(" ")))?;
         writeln!(out, "{}, {}", time(self.duration), self.ending())?;
         if !self.is_empty() {
             self.processes(out)?;
@@ -45,10 +45,16 @@ impl Traced {
     }
 
     fn processes(&self, out: &mut dyn Write) -> io::Result<()> {
-        let mut table = show::table(["process", "program", "GPUs", "RMCP", "recorded calls"]);
+        let mut table = output::table(["process", "program", "GPUs", "RMCP", "recorded calls"]);
         for ran in &self.processes {
             let active = ran.inactive.clone().unwrap_or_else(|| "active".into());
-            table.add_row([ran.pid.to_string(), show::name(ran.called()), ran.gpus.clone(), active, count(ran.calls)]);
+            table.add_row([
+                ran.pid.to_string(),
+                output::name(ran.called()),
+                ran.gpus.clone(),
+                active,
+                count(ran.calls),
+            ]);
         }
         writeln!(out, "\n{table}")
     }
@@ -57,7 +63,7 @@ impl Traced {
         if self.memory.iter().all(|memory| memory.allocated == 0) {
             return Ok(());
         }
-        let mut table = show::table(["memory", "peak", "at", "allocated", "never freed"]);
+        let mut table = output::table(["memory", "peak", "at", "allocated", "never freed"]);
         for (memory, title) in self.memory.iter().zip(KIND_TITLES).filter(|(memory, _)| memory.allocated > 0) {
             let left = left(memory.never_freed, bytes(memory.never_freed));
             table.add_row([
@@ -76,8 +82,15 @@ impl Traced {
     }
 
     fn calls_of(&self, out: &mut dyn Write, title: &str, calls: &[Calls]) -> io::Result<()> {
-        let mut table =
-            show::table(["function", "calls", "failed", "bytes", "peak", "never freed", "lived: least, median, most"]);
+        let mut table = output::table([
+            "function",
+            "calls",
+            "failed",
+            "bytes",
+            "peak",
+            "never freed",
+            "lived: least, median, most",
+        ]);
         for call in calls {
             let nothing = String::new;
             let allocates = call.does == "allocates";
@@ -100,7 +113,7 @@ impl Traced {
         if self.choices.is_empty() {
             return Ok(());
         }
-        let mut table = show::table(["function", "asked for", "given", "calls", "bytes"]);
+        let mut table = output::table(["function", "asked for", "given", "calls", "bytes"]);
         for choice in &self.choices {
             let [asked, given] = choice.words();
             let style = if choice.changed() { GOOD } else { FAINT };
@@ -121,7 +134,7 @@ impl Traced {
         }
         let all: u64 = self.calls.iter().map(|call| call.never_freed).sum();
         let of = if all as usize > SHOWN { format!(", the largest {SHOWN} of {}", count(all)) } else { String::new() };
-        let mut table = show::table(["function", "bytes", "address", "allocated at", "process", "thread"]);
+        let mut table = output::table(["function", "bytes", "address", "allocated at", "process", "thread"]);
         for one in self.never_freed.iter().take(SHOWN) {
             table.add_row([
                 one.function.into(),
@@ -139,7 +152,7 @@ impl Traced {
         if self.running.is_empty() {
             return Ok(());
         }
-        let mut table = show::table(["function", "bytes", "began at", "process", "thread"]);
+        let mut table = output::table(["function", "bytes", "began at", "process", "thread"]);
         for one in &self.running {
             let size = if one.bytes == 0 { String::new() } else { bytes(one.bytes) };
             table.add_row([one.function.into(), size, time(one.at), one.pid.to_string(), one.thread.to_string()]);

@@ -1,7 +1,7 @@
 //! Calls, flags and errors in words.
 
-use crate::commands::explain::flags::Vocabulary;
-use crate::commands::run::Obstacle;
+use crate::flag_names::Vocabulary;
+use crate::preparation::Obstacle;
 use crate::trace::replay::Choice;
 use rmcp_abi::flags::{
     DEVICE_CONTIGUOUS, DEVICE_SIGNAL, DEVICE_UNCACHED, HOST_COHERENT, HOST_MAPPED, HOST_NON_COHERENT, HOST_NUMA_USER,

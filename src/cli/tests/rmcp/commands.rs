@@ -15,7 +15,7 @@ fn a_misspelt_command_or_option_names_the_nearest_and_the_usage() {
 #[test]
 fn help_shows_every_command_and_what_the_exit_statuses_mean() {
     let help = text(&mut rmcp(["help"]));
-    for (status, meaning) in rmcp_cli::commands::exit::RMCP {
+    for (status, meaning) in rmcp_cli::exit_status::RMCP {
         assert!(help.contains(&format!("  {status:<4} {meaning}")), "{help}");
     }
     for command in rmcp_cli::commands::command().get_subcommands() {
@@ -27,7 +27,7 @@ fn help_shows_every_command_and_what_the_exit_statuses_mean() {
 #[test]
 fn the_page_of_commands_lists_every_command_and_exit_status() {
     let page = std::fs::read_to_string(crate::machine::repository().join("docs/commands.md")).unwrap();
-    for (status, meaning) in rmcp_cli::commands::exit::RMCP.iter().chain(rmcp_cli::commands::exit::RUN) {
+    for (status, meaning) in rmcp_cli::exit_status::RMCP.iter().chain(rmcp_cli::exit_status::RUN) {
         assert!(page.contains(&format!("| {status} | {meaning} |")), "{status}");
     }
     for command in rmcp_cli::commands::command().get_subcommands().filter(|command| !command.is_hide_set()) {

@@ -78,7 +78,7 @@ fn escaped(text: &str, escape: impl Fn(char) -> String, keep: impl Fn(&str) -> O
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::commands::show::{BAD, FAINT, GOOD, STRONG, WARN, styled};
+    use crate::output::{BAD, FAINT, GOOD, STRONG, WARN, styled};
 
     fn written(text: &str) -> String {
         let mut out = Printable(Vec::new());

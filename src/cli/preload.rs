@@ -37,9 +37,15 @@ pub enum LibraryError {
     Unspeakable(PathBuf),
 }
 
-/// The absolute path of librmcp.so: RMCP_LIBRARY, else ../lib/rmcp from the real folder `bin` of the command, that
-/// folder itself, then the installed places.
-pub fn find(rmcp_library: Option<OsString>, bin: Option<&Path>) -> Result<PathBuf, LibraryError> {
+/// The absolute path of the librmcp.so that belongs to this command.
+pub fn find_gate() -> Result<PathBuf, LibraryError> {
+    let command = env::current_exe().ok();
+    find(env::var_os("RMCP_LIBRARY"), command.as_deref().and_then(Path::parent))
+}
+
+/// RMCP_LIBRARY, else ../lib/rmcp from the real folder `bin` of the command, that folder itself, then the installed
+/// places.
+fn find(rmcp_library: Option<OsString>, bin: Option<&Path>) -> Result<PathBuf, LibraryError> {
     let library = match rmcp_library.filter(|path| !path.is_empty()) {
         Some(path) => absolute(Path::new(&path)).ok_or(LibraryError::NoSuchLibrary(path.into()))?,
         None => {

@@ -1,18 +1,45 @@
 //! From the command line and the machine to the changes of the environment.
 
-use super::Preparation;
-use super::program::{self, Obstacle};
-use crate::commands::library;
-use crate::commands::machine::Machine;
-use crate::commands::show;
+mod obstacle;
+
+pub use obstacle::{Obstacle, program, reason};
+
+use crate::effective_policy::Machine;
 use crate::installs;
 use crate::launchers::Launched;
+use crate::output;
+use crate::preload;
 use crate::recipes::{self, Plan, Recipe, Situation};
 use anyhow::{Result, bail};
-use rmcp_domain::options::{DispatchTable, Mode, Register, SYSTEM_FENCES, Sources};
+use clap::builder::PossibleValuesParser;
+use rmcp_domain::options::{self, DispatchTable, Mode, Register, Row, SYSTEM_FENCES, Sources};
 use std::env;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
+
+/// What decides on a program's environment: common to `rmcp-run` and `rmcp trace`.
+#[derive(clap::Args)]
+pub struct Preparation {
+    /// Sets an option for this run, such as host=keep; repeatable.
+    #[arg(short, long, value_name = "OPTION=VALUE", value_parser = options::assignment)]
+    set: Vec<(&'static Row, String)>,
+
+    /// Applies the recipes for a problem; repeatable. `rmcp-run --list-profiles` shows all.
+    #[arg(short, long, value_name = "NAME", value_parser = profile_names(), hide_possible_values = true)]
+    profile: Vec<String>,
+
+    /// Removes nothing from the environment, even where it is harmful.
+    #[arg(long)]
+    keep_env: bool,
+
+    /// Applies no recipes.
+    #[arg(long, conflicts_with = "profile")]
+    no_recipes: bool,
+}
+
+fn profile_names() -> PossibleValuesParser {
+    recipes::profiles().into_iter().map(|(name, _)| name).collect::<Vec<_>>().into()
+}
 
 /// What rmcp-run is about to do.
 #[derive(Default)]
@@ -47,25 +74,24 @@ pub struct Change {
 
 /// Finds out what to do.
 pub fn prepare(arguments: &Preparation, command: &[OsString]) -> Result<Prepared> {
-    let executable = env::current_exe().ok();
-    let library = library::find(env::var_os("RMCP_LIBRARY"), executable.as_deref().and_then(|path| path.parent()))?;
+    let library = preload::find_gate()?;
     let installed = installs::Machine::this();
     let launched = Launched::by(command, &installed);
     let called = command.first();
     let file = launched.launchers.first().or(launched.file.as_ref()).cloned();
     let runs = launched.file.clone().filter(|_| !launched.launchers.is_empty());
-    let obstacle = program::obstacle(&launched);
+    let obstacle = obstacle::obstacle(&launched);
     if obstacle.as_ref().is_some_and(|(_, obstacle)| !obstacle.passes_on()) {
         let instead = launched.outside.then(|| launched.advice());
         return Ok(Prepared { file, runs, obstacle, instead, ..Prepared::default() });
     }
 
-    let preload = library::preload(&library, env::var_os("LD_PRELOAD").as_deref());
+    let preload = preload::preload(&library, env::var_os("LD_PRELOAD").as_deref());
     let mut changes = vec![own("LD_PRELOAD", preload)];
     changes.extend(arguments.set.iter().map(|(row, value)| own(&row.env(), value.into())));
 
     let mut sources = Sources::from_command();
-    sources.program = called.map(|called| program::running(&launched, called));
+    sources.program = called.map(|called| obstacle::running(&launched, called));
     let set = changes.iter().map(|change| (change.variable.clone(), change.after.clone().unwrap_or_default()));
     let (fences, value) = SYSTEM_FENCES;
     sources.environment.extend(set.chain([(fences.into(), value.into())]));
@@ -77,7 +103,7 @@ pub fn prepare(arguments: &Preparation, command: &[OsString]) -> Result<Prepared
 
     let (situation, table) = situation(arguments, machine, &launched)?;
     if let Some(origin) = table {
-        changes.extend(tool(&library.with_file_name(library::CORE), &origin)?);
+        changes.extend(tool(&library.with_file_name(preload::CORE), &origin)?);
     }
     let plan = Plan::make(&situation);
     changes.extend(plan.changes.iter().map(|change| Change {
@@ -148,7 +174,7 @@ impl Prepared {
     /// Says what the user must know without having asked, in the name of the command `who`.
     pub fn warn(&self, who: &str) {
         for line in self.hindrance().into_iter().chain(self.warnings()) {
-            show::complain(who, line);
+            output::complain(who, line);
         }
     }
 

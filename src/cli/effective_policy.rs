@@ -1,6 +1,6 @@
 //! The cards of this machine with the rules that RMCP has for each.
 
-use super::library;
+use crate::preload;
 use rmcp_abi::gate::is_system_wide;
 use rmcp_domain::gfx::GfxTarget;
 use rmcp_domain::libraries::{LIBRARIES, Memory};
@@ -124,7 +124,7 @@ impl InForce {
 /// sections `[system]` count where it has RMCP from `rmcp enable --system` alone. `root` as for [`Machine::read`].
 pub fn sources(root: &Path) -> Sources {
     let entry = System::at(root).entry().ok().flatten();
-    let system = entry.is_some_and(|entry| is_system_wide(entry.as_bytes())) && !library::in_environment();
+    let system = entry.is_some_and(|entry| is_system_wide(entry.as_bytes())) && !preload::in_environment();
     Sources { system, program: None, ..Sources::from_command() }
 }
 

@@ -1,7 +1,7 @@
 //! Whether librmcp.so is there, and whether the dynamic loader takes it.
 
-use crate::commands::library;
-use crate::commands::machine::{self, InForce};
+use crate::effective_policy::{self, InForce};
+use crate::preload;
 use rmcp_system::System;
 use std::env;
 use std::ffi::OsString;
@@ -23,22 +23,20 @@ pub struct Preload {
 
 /// Looks for it, and has a process load it.
 pub fn look(root: &Path) -> Preload {
-    let exe = env::current_exe().ok();
-    let library = library::find(env::var_os("RMCP_LIBRARY"), exe.as_deref().and_then(Path::parent));
-    let library = library.map_err(|why| why.to_string()).and_then(|library| {
-        exe.as_deref().map_or(Ok(()), |exe| load(exe, &library))?;
+    let library = preload::find_gate().map_err(|why| why.to_string()).and_then(|library| {
+        env::current_exe().map_or(Ok(()), |command| load(&command, &library))?;
         Ok(library)
     });
     let everywhere = System::at(root).entry().ok().flatten();
-    let only = everywhere.as_deref().and_then(machine::only);
-    Preload { library, everywhere, only, here: library::in_environment() }
+    let only = everywhere.as_deref().and_then(effective_policy::only);
+    Preload { library, everywhere, only, here: preload::in_environment() }
 }
 
 /// Starts this command with the gate and its core, which the gate would load at the first call.
 fn load(exe: &Path, library: &Path) -> Result<(), String> {
     let mut preload = OsString::from(library);
     preload.push(":");
-    preload.push(library.with_file_name(library::CORE));
+    preload.push(library.with_file_name(preload::CORE));
     let mut command = Command::new(exe);
     command.arg("--version").env("LD_PRELOAD", preload).stdin(Stdio::null());
     let output = command.output().map_err(|error| error.to_string())?;
