@@ -3,7 +3,7 @@
 use crate::run::{Run, cargo, program, root, target};
 use crate::zig::{TARGET, Zig};
 use crate::{manual, symbols};
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -20,17 +20,6 @@ pub enum Build {
     Native,
     /// Every machine with [`GLIBC`], and programs of other systems with [`GATE_GLIBC`].
     Portable,
-}
-
-impl Build {
-    /// What the arguments of `cargo xtask build` ask for.
-    pub fn asked(arguments: &[String]) -> Result<Build> {
-        match arguments {
-            [] => Ok(Build::Native),
-            [portable] if portable == "--portable" => Ok(Build::Portable),
-            other => bail!("`cargo xtask build` takes --portable or nothing, not {}", other.join(" ")),
-        }
-    }
 }
 
 /// Builds all and returns the folder.

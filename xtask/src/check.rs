@@ -1,4 +1,4 @@
-//! `cargo xtask test`: every check, from installing what it needs to the last test.
+//! `cargo xtask check` and `cargo xtask test`: what is held on every edit, and everything.
 
 use crate::build::{self, Build};
 use crate::run::{cargo, program};
@@ -6,22 +6,29 @@ use crate::{generate, package};
 use anyhow::{Result, bail};
 use std::path::{Path, PathBuf};
 
-/// The programs that the build and the tests call, and Debian's packages of them.
-const PROGRAMS: [(&str, &str); 20] = [
+/// A program that the build or a test calls, and Debian's package of it.
+type Program = (&'static str, &'static str);
+
+/// Those that [`check`] calls.
+const CHECK: [Program; 7] = [
     ("c++", "g++"),
-    ("dpkg", "dpkg"),
-    ("apt-get", "apt"),
     ("python3", "python3"),
-    ("pip3", "python3-pip"),
     ("git", "git"),
     ("gpg", "gnupg"),
     ("strace", "strace"),
+    ("zsh", "zsh"),
+    ("fish", "fish"),
+];
+
+/// Those that the other tests call.
+const TEST: [Program; 13] = [
+    ("dpkg", "dpkg"),
+    ("apt-get", "apt"),
+    ("pip3", "python3-pip"),
     ("mmdebstrap", "mmdebstrap"),
     ("mke2fs", "e2fsprogs"),
     ("qemu-system-x86_64", "qemu-system-x86"),
     ("mandoc", "mandoc"),
-    ("zsh", "zsh"),
-    ("fish", "fish"),
     ("lintian", "lintian"),
     ("rpm", "rpm"),
     ("rpmlint", "rpmlint"),
@@ -30,35 +37,90 @@ const PROGRAMS: [(&str, &str); 20] = [
     ("bsdtar", "libarchive-tools"),
 ];
 
+/// A part of [`everything`] that a machine of its own can run.
+#[derive(Clone, Copy, clap::ValueEnum)]
+pub enum Lane {
+    /// What `cargo xtask check` does
+    Check,
+    /// The tests on the real runtime
+    Real,
+    /// The packages and their tests
+    Packages,
+    /// RMCP in every process of throw-away machines
+    Machines,
+}
+
+impl Lane {
+    /// Installs what it needs, builds, and runs it.
+    pub fn test(self) -> Result<()> {
+        if let Lane::Check = self {
+            install(missing(CHECK))?;
+            return check();
+        }
+        install(missing(CHECK.into_iter().chain(TEST)))?;
+        let dist = build::everything(Build::Portable)?;
+        let tests = match self {
+            Lane::Check => unreachable!("it has returned"),
+            Lane::Real => cargo("test --package rmcp-hip-tests"),
+            Lane::Packages => cargo("test --package xtask package::tests"),
+            Lane::Machines => cargo("test --package rmcp-machine-tests"),
+        };
+        let packages = package::everything(&dist)?;
+        tests.env("RMCP_DIST", &dist).env("RMCP_PACKAGES", packages).go()
+    }
+}
+
+/// What needs neither root nor a network: everything but the packages, and the tests that run a real runtime or a machine.
+pub fn check() -> Result<()> {
+    let missing = missing(CHECK);
+    if !missing.is_empty() {
+        bail!("programs are missing; as root run: {}", installation(&missing));
+    }
+    texts_and_lints()?;
+    let dist = build::everything(Build::Native)?;
+    cargo("test --workspace --exclude rmcp-gate --exclude rmcp-hip-tests --exclude rmcp-machine-tests")
+        .args(["--", "--skip", "package::tests"])
+        .env("RMCP_DIST", dist)
+        .go()
+}
+
 /// Runs all; the first failure ends it.
 pub fn everything() -> Result<()> {
-    install_prerequisites()?;
-    cargo("fmt --all --check").go()?;
-    generate::check_all()?;
+    install(missing(CHECK.into_iter().chain(TEST)))?;
+    texts_and_lints()?;
     // What is released is what is tested.
     let dist = build::everything(Build::Portable)?;
-    lint()?;
-    cargo("doc --workspace --exclude rmcp-gate --no-deps --document-private-items")
-        .env("RUSTDOCFLAGS", "--deny warnings --allow rustdoc::private_intra_doc_links")
-        .go()?;
     let packages = package::everything(&dist)?;
     cargo("test --workspace --exclude rmcp-gate").env("RMCP_DIST", &dist).env("RMCP_PACKAGES", packages).go()
 }
 
-/// Clippy; the gate builds only under its own profile.
-pub fn lint() -> Result<()> {
+/// The format, the generated files, clippy and the docs. The gate builds only under its own profile.
+fn texts_and_lints() -> Result<()> {
+    cargo("fmt --all --check").go()?;
+    generate::check_all()?;
     cargo("clippy --workspace --exclude rmcp-gate --all-targets -- --deny warnings").go()?;
-    cargo("clippy --profile gate --package rmcp-gate -- --deny warnings").go()
+    cargo("clippy --profile gate --package rmcp-gate -- --deny warnings").go()?;
+    cargo("doc --workspace --exclude rmcp-gate --no-deps --document-private-items")
+        .env("RUSTDOCFLAGS", "--deny warnings --allow rustdoc::private_intra_doc_links")
+        .go()
 }
 
-/// As root installs the programs that are missing; otherwise names them.
-fn install_prerequisites() -> Result<()> {
-    let missing: Vec<_> =
-        PROGRAMS.iter().filter(|(name, _)| find(name).is_none()).map(|(_, package)| *package).collect();
-    if missing.is_empty() {
+/// The packages of the programs that are missing.
+fn missing(programs: impl IntoIterator<Item = Program>) -> Vec<&'static str> {
+    programs.into_iter().filter(|(name, _)| find(name).is_none()).map(|(_, package)| package).collect()
+}
+
+/// The command line that installs these packages.
+fn installation(packages: &[&str]) -> String {
+    format!("apt-get install --yes --no-install-recommends {}", packages.join(" "))
+}
+
+/// As root installs these packages; otherwise names them.
+fn install(packages: Vec<&str>) -> Result<()> {
+    if packages.is_empty() {
         return Ok(());
     }
-    let install = format!("apt-get install --yes --no-install-recommends {}", missing.join(" "));
+    let install = installation(&packages);
     // Only root can write there, whoever asks.
     if find("apt-get").is_none() || std::fs::OpenOptions::new().append(true).open("/var/lib/dpkg/lock").is_err() {
         bail!("programs are missing; as root run: {install}");

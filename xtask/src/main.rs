@@ -14,50 +14,79 @@ mod texts;
 mod tools;
 mod zig;
 
-use anyhow::{Result, bail};
+use anyhow::Result;
 use build::Build;
+use clap::Parser;
+use std::ffi::OsString;
+use std::path::PathBuf;
 
-const USAGE: &str = "\
-usage: cargo xtask COMMAND
-
-  build      build everything into <target>/rmcp, laid out as installed; with --portable into <target>/rmcp-portable,
-             for systems from glibc 2.28 on
-  demo       build, then run `rmcp demo`
-  generate   write the generated files anew: include/rmcp.h, docs/options.md, config/rmcp.toml, ...; with --observed
-             also those that tests write of what they see: docs/coverage.md, emulator/gfx10/MUTATION.md
-  lint       clippy, with warnings denied
-  package    build for older systems too, then make the packages in <target>/packages; with --native of the build for
-             this one, with a FOLDER of what is built there
-  release    build the packages of this version, with checksums, a signature and notes
-  test       install what is missing (as root), build, and run every check and test
-";
+/// The commands of this repository
+#[derive(Parser)]
+#[command(name = "xtask", bin_name = "cargo xtask", max_term_width = 120)]
+enum Xtask {
+    /// Build everything into <target>/rmcp, laid out as installed
+    Build {
+        /// For systems from glibc 2.28 on, into <target>/rmcp-portable
+        #[arg(long)]
+        portable: bool,
+    },
+    /// Format, generated files, clippy, docs, unit and loading tests: for every edit
+    Check,
+    /// Build, then run `rmcp demo`
+    Demo {
+        /// What `rmcp demo` takes
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<OsString>,
+    },
+    /// Write the generated files anew: include/rmcp.h, docs/options.md, config/rmcp.toml, ...
+    Generate {
+        /// Also those that tests write of what they see: docs/coverage.md, emulator/gfx10/MUTATION.md
+        #[arg(long)]
+        observed: bool,
+    },
+    /// Build for older systems too, then make the packages in <target>/packages
+    Package {
+        /// Of the build for this machine
+        #[arg(long, conflicts_with = "folder")]
+        native: bool,
+        /// Of what is built in this folder
+        folder: Option<PathBuf>,
+    },
+    Release(release::Release),
+    /// Install what is missing (as root), build, and run every check and test
+    Test {
+        /// One lane of it
+        #[arg(long, value_name = "LANE")]
+        only: Option<check::Lane>,
+    },
+}
 
 fn main() -> Result<()> {
-    let mut arguments = std::env::args().skip(1);
-    let command = arguments.next().unwrap_or_default();
-    let rest: Vec<String> = arguments.collect();
-    match command.as_str() {
-        "build" => println!("built {}", build::everything(Build::asked(&rest)?)?.display()),
-        "demo" => run::program(build::everything(Build::Native)?.join("bin/rmcp")).arg("demo").args(rest).go()?,
-        "generate" => {
+    match Xtask::parse() {
+        Xtask::Build { portable } => {
+            let build = if portable { Build::Portable } else { Build::Native };
+            println!("built {}", build::everything(build)?.display());
+        }
+        Xtask::Check => check::check()?,
+        Xtask::Demo { arguments } => {
+            run::program(build::everything(Build::Native)?.join("bin/rmcp")).arg("demo").args(arguments).go()?;
+        }
+        Xtask::Generate { observed } => {
             generate::write_all()?;
-            if rest.iter().any(|word| word == "--observed") {
+            if observed {
                 generate::observe_all()?;
             }
         }
-        "lint" => check::lint()?,
-        "package" => {
-            let dist = match rest.first().map(String::as_str) {
-                None => build::everything(Build::Portable)?,
-                Some("--native") => build::everything(Build::Native)?,
-                Some(folder) => folder.into(),
+        Xtask::Package { native, folder } => {
+            let dist = match folder {
+                Some(folder) => folder,
+                None => build::everything(if native { Build::Native } else { Build::Portable })?,
             };
             println!("made {}", package::everything(&dist)?.display());
         }
-        "release" => <release::Release as clap::Parser>::parse_from([command].into_iter().chain(rest)).go()?,
-        "test" => check::everything()?,
-        "help" | "--help" | "-h" | "" => print!("{USAGE}"),
-        other => bail!("there is no command {other:?}\n{USAGE}"),
+        Xtask::Release(release) => release.go()?,
+        Xtask::Test { only: Some(lane) } => lane.test()?,
+        Xtask::Test { only: None } => check::everything()?,
     }
     Ok(())
 }

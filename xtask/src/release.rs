@@ -14,9 +14,8 @@ const SIGNATURE: &str = "SHA256SUMS.asc";
 const NOTES: &str = "RELEASE-NOTES.md";
 const KEY_VARIABLE: &str = "RMCP_SIGNING_KEY";
 
-/// Make everything that is published of the version in Cargo.toml, in `<target>/release-artefacts`.
+/// Make everything that is published of the version in Cargo.toml, in <target>/release-artefacts
 #[derive(clap::Parser)]
-#[command(bin_name = "cargo xtask release")]
 pub struct Release {
     /// Only check the files of a folder: checksums and signature
     #[arg(long, value_name = "FOLDER", conflicts_with_all = ["allow_dirty", "tag"])]
