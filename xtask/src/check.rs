@@ -61,7 +61,7 @@ impl Lane {
         let dist = build::everything(Build::Portable)?;
         let tests = match self {
             Lane::Check => unreachable!("it has returned"),
-            Lane::Real => cargo("test --package rmcp-hip-tests"),
+            Lane::Real => return cargo("test --package rmcp-hip-tests").env("RMCP_DIST", dist).go(),
             Lane::Packages => cargo("test --package xtask package::tests"),
             Lane::Machines => cargo("test --package rmcp-machine-tests"),
         };

@@ -3,6 +3,7 @@
 mod build;
 mod changelog;
 mod check;
+mod coverage;
 mod generate;
 mod manual;
 mod package;
@@ -24,14 +25,20 @@ use std::path::PathBuf;
 #[derive(Parser)]
 #[command(name = "xtask", bin_name = "cargo xtask", max_term_width = 120)]
 enum Xtask {
-    /// Build everything into <target>/rmcp, laid out as installed
+    /// Build everything into target/rmcp, laid out as installed
     Build {
-        /// For systems from glibc 2.28 on, into <target>/rmcp-portable
+        /// For systems from glibc 2.28 on, into target/rmcp-portable
         #[arg(long)]
         portable: bool,
     },
     /// Format, generated files, clippy, docs, unit and loading tests: for every edit
     Check,
+    /// Which lines of src and emulator the tests run
+    Coverage {
+        /// Only with the tests of `cargo xtask check`
+        #[arg(long)]
+        quick: bool,
+    },
     /// Build, then run `rmcp demo`
     Demo {
         /// What `rmcp demo` takes
@@ -44,7 +51,7 @@ enum Xtask {
         #[arg(long)]
         observed: bool,
     },
-    /// Build for older systems too, then make the packages in <target>/packages
+    /// Build for older systems too, then make the packages in target/packages
     Package {
         /// Of the build for this machine
         #[arg(long, conflicts_with = "folder")]
@@ -68,6 +75,7 @@ fn main() -> Result<()> {
             println!("built {}", build::everything(build)?.display());
         }
         Xtask::Check => check::check()?,
+        Xtask::Coverage { quick } => coverage::measure(quick)?,
         Xtask::Demo { arguments } => {
             run::program(build::everything(Build::Native)?.join("bin/rmcp")).arg("demo").args(arguments).go()?;
         }

@@ -14,7 +14,7 @@ const SIGNATURE: &str = "SHA256SUMS.asc";
 const NOTES: &str = "RELEASE-NOTES.md";
 const KEY_VARIABLE: &str = "RMCP_SIGNING_KEY";
 
-/// Make everything that is published of the version in Cargo.toml, in <target>/release-artefacts
+/// Make everything that is published of the version in Cargo.toml, in target/release-artefacts
 #[derive(clap::Parser)]
 pub struct Release {
     /// Only check the files of a folder: checksums and signature

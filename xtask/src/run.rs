@@ -3,7 +3,7 @@
 use anyhow::{Context, Result, ensure};
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 /// The repository's root.
 pub fn root() -> &'static Path {
@@ -47,6 +47,11 @@ impl Run {
     pub fn env(mut self, name: &str, value: impl AsRef<OsStr>) -> Self {
         self.0.env(name, value);
         self
+    }
+
+    /// Runs it, and returns what it prints.
+    pub fn said(mut self) -> Result<String> {
+        said(self.0.stderr(Stdio::inherit()))
     }
 
     /// Runs it.
