@@ -165,7 +165,7 @@ Acquire::Languages "none";
 }
 
 /// Reads `'URI' name_version_arch.deb size hash` lines.
-fn packages(uris: &str) -> Vec<Package> {
+pub(crate) fn packages(uris: &str) -> Vec<Package> {
     uris.lines()
         .filter_map(|line| {
             let mut fields = line.split_whitespace().skip(1);

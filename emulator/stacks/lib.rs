@@ -18,12 +18,14 @@
 
 mod apt;
 mod mirror;
+mod moved;
 mod prefix;
 mod progress;
 mod release;
 mod stack;
 
 pub use mirror::{Mirror, NoMirror};
+pub use moved::moved;
 pub use prefix::{Package, Stamp};
 pub use release::Release;
 pub use stack::{Stack, cache_dir};

@@ -1,7 +1,7 @@
 //! `rocm-stack`: fetch ROCm user-mode stacks from Debian and run programs in them.
 #![forbid(unsafe_code)]
 
-use anyhow::{Result, anyhow};
+use anyhow::{Result, anyhow, ensure};
 use clap::{Parser, Subcommand};
 use rmcp_stacks::{Release, Stack};
 use std::ffi::OsString;
@@ -27,7 +27,12 @@ enum Action {
         /// More packages of the same suite, in an overlay.
         #[arg(long = "with", value_name = "PACKAGE")]
         packages: Vec<String>,
+        /// What the suites have today, also where the cache has a release already.
+        #[arg(long)]
+        newest: bool,
     },
+    /// Print the packages that the cache has in other versions than were last tested; fails where there are any.
+    Moved,
     /// Print where a release is unpacked, downloading it first if need be.
     Path {
         /// The version.
@@ -49,13 +54,15 @@ enum Action {
 fn main() -> Result<()> {
     match Cli::parse().action {
         Action::List => list(),
-        Action::Fetch { releases, packages } => {
+        Action::Fetch { releases, packages, newest } => {
             for release in parse(&releases)? {
-                let stack = with(Stack::fetch(release)?, &packages)?;
+                let stack = if newest { Stack::fetch_newest(release)? } else { Stack::fetch(release)? };
+                let stack = with(stack, &packages)?;
                 println!("{}", describe(&stack));
             }
             Ok(())
         }
+        Action::Moved => moved(),
         Action::Path { release } => {
             println!("{}", Stack::fetch(release)?.prefix().display());
             Ok(())
@@ -82,6 +89,18 @@ fn parse(names: &[String]) -> Result<Vec<Release>> {
     }
     let releases = names.iter().map(|name| name.parse().map_err(|e: String| anyhow!(e)));
     releases.collect()
+}
+
+fn moved() -> Result<()> {
+    let mut count = 0;
+    for release in Release::ALL {
+        let Some(stack) = Stack::cached(release)? else { continue };
+        let lines = rmcp_stacks::moved(release, stack.packages());
+        count += lines.len();
+        lines.iter().for_each(|line| println!("{release}, Debian {}: {line}", release.suite()));
+    }
+    ensure!(count == 0, "{count} packages moved");
+    Ok(())
 }
 
 fn list() -> Result<()> {

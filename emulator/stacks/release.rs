@@ -57,6 +57,21 @@ impl Release {
         }
     }
 
+    /// Its own packages, with Debian's versions that were last tested.
+    pub(crate) fn tested(self) -> [(&'static str, &'static str); 3] {
+        let [hip, hsa, comgr] = match self {
+            Release::Rocm523 => ["5.2.3-8", "5.2.3-3", "5.2.3-2"],
+            Release::Rocm571 => ["5.7.1-6+deb13u1", "6.1.2-3", "6.0+git20231212.4510c28+dfsg-3+b2"],
+            Release::Rocm643 => ["6.4.3-5", "6.4.3+dfsg-5", "7.0.2+dfsg-3"],
+            Release::Rocm724 => ["7.2.4-1~exp2", "7.2.4+dfsg-1~exp1", "7.2.4+dfsg-1~exp1"],
+        };
+        let compiler = match self {
+            Release::Rocm523 | Release::Rocm571 => "libamd-comgr2",
+            Release::Rocm643 | Release::Rocm724 => "libamd-comgr3",
+        };
+        [(self.runtime_package(), hip), ("libhsa-runtime64-1", hsa), (compiler, comgr)]
+    }
+
     /// The package of hiprtc, where that is no part of the HIP runtime.
     pub(crate) fn hiprtc_package(self) -> Option<&'static str> {
         match self {

@@ -47,10 +47,22 @@ impl Stack {
     /// # Errors
     /// Without a Debian mirror (see [`crate::Mirror::find`]), network, disk, apt or dpkg.
     pub fn fetch(release: Release) -> Result<Stack> {
+        Stack::provide(release, false)
+    }
+
+    /// The same with what the suite has today, downloaded unless the cache has just that.
+    ///
+    /// # Errors
+    /// As [`Stack::fetch`].
+    pub fn fetch_newest(release: Release) -> Result<Stack> {
+        Stack::provide(release, true)
+    }
+
+    fn provide(release: Release, newest: bool) -> Result<Stack> {
         let prefix = stacks_dir()?.join(release.version());
         let wanted: Vec<&str> = std::iter::once(release.runtime_package()).chain(RUNTIME).chain(ALONE).collect();
-        let stamp = provide(release, &prefix, &wanted, &release.to_string(), |apt, progress| {
-            let runtime = runtime_package(apt, release, progress)?;
+        let stamp = provide(release, &prefix, &wanted, &release.to_string(), newest, |apt, progress| {
+            let runtime = runtime_package(apt, release, newest, progress)?;
             let mut names = vec![runtime.as_str()];
             names.extend(RUNTIME);
             let mut packages = apt.resolve(&names)?;
@@ -103,7 +115,7 @@ impl Stack {
     fn overlay(mut self, names: &[&str], sign: &str, resolve: impl Fn(&Apt) -> Result<Vec<Package>>) -> Result<Stack> {
         let label = format!("{}{sign}{}", self.release, names.join("+"));
         let prefix = stacks_dir()?.join(&label);
-        let stamp = provide(self.release, &prefix, names, &label, |apt, _| {
+        let stamp = provide(self.release, &prefix, names, &label, false, |apt, _| {
             let mut packages = resolve(apt)?;
             packages.retain(|new| !self.packages.iter().any(|known| known.name == new.name));
             Ok(packages)
@@ -283,15 +295,18 @@ fn stacks_dir() -> Result<PathBuf> {
     Ok(cache_dir()?.join("stacks"))
 }
 
-/// The stamp of `prefix`, which is downloaded and unpacked first unless it is there.
+/// The stamp of `prefix`, which is downloaded and unpacked first unless it is there; where the `newest` is asked for, unless
+/// it is that.
 fn provide(
     release: Release,
     prefix: &Path,
     wanted: &[&str],
     label: &str,
+    newest: bool,
     resolve: impl Fn(&Apt, &mut Progress) -> Result<Vec<Package>>,
 ) -> Result<Stamp> {
-    if let Some(stamp) = Stamp::fresh(prefix, wanted) {
+    let cached = || Stamp::fresh(prefix, wanted).filter(|_| !newest);
+    if let Some(stamp) = cached() {
         return Ok(stamp);
     }
     // One lock a release: its overlays share the apt root.
@@ -300,7 +315,7 @@ fn provide(
     let lock_path = stacks.join(format!("{release}.lock"));
     let lock = File::create(&lock_path).with_context(|| format!("create {}", lock_path.display()))?;
     lock.lock().with_context(|| format!("lock {}", lock_path.display()))?;
-    if let Some(stamp) = Stamp::fresh(prefix, wanted) {
+    if let Some(stamp) = cached() {
         return Ok(stamp);
     }
 
@@ -310,6 +325,9 @@ fn provide(
         let apt = Apt::open(root, release, new_lists, &mut progress)?;
         let packages = resolve(&apt, &mut progress)?;
         let stamp = Stamp { wanted: wanted.iter().map(|&name| name.to_owned()).collect(), packages };
+        if Stamp::read(prefix).as_ref() == Some(&stamp) {
+            return Ok(stamp);
+        }
         let bytes: u64 = stamp.packages.iter().map(|package| package.bytes).sum();
         prefix::build(prefix, &stamp, |directory| {
             progress.step(&format!(
@@ -325,8 +343,11 @@ fn provide(
         Ok(stamp)
     };
     let stamp = if prefix.file_name() == Some(OsStr::new(release.version())) {
+        let before = Stamp::read(prefix);
         let stamp = attempt(true);
-        remove_overlays(&stacks, release)?;
+        if Stamp::read(prefix) != before {
+            remove_overlays(&stacks, release)?;
+        }
         stamp
     } else {
         // An overlay best fits the stack by the lists that the stack came from, as long as the mirror serves them.
@@ -347,12 +368,12 @@ fn remove_overlays(stacks: &Path, release: Release) -> Result<()> {
     Ok(())
 }
 
-/// The HIP runtime's package; the newest there is, with a note, once the suite has moved on.
-fn runtime_package(apt: &Apt, release: Release, progress: &Progress) -> Result<String> {
+/// The HIP runtime's package; the newest there is, with a note, once the suite has moved on or where that is asked for.
+fn runtime_package(apt: &Apt, release: Release, newest: bool, progress: &Progress) -> Result<String> {
     let expected = release.runtime_package();
     let names = apt.names("libamdhip64-")?;
     let number = |name: &str| name.strip_prefix("libamdhip64-")?.parse::<u32>().ok();
-    let name = if names.iter().any(|name| name == expected) {
+    let name = if !newest && names.iter().any(|name| name == expected) {
         expected.to_owned()
     } else {
         let newest = names.into_iter().max_by_key(|name| number(name));
