@@ -7,7 +7,6 @@ use crate::release::{ALONE, RUNTIME, Release};
 use anyhow::{Context, Result, bail};
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
-use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -249,12 +248,14 @@ impl Stack {
         std::fs::create_dir_all(links).with_context(|| format!("create {}", links.display()))?;
         for tool in tools {
             let link = links.join(tool);
-            match std::os::unix::fs::symlink(IN_STACK, &link) {
-                Err(error) if error.kind() != ErrorKind::AlreadyExists => {
-                    return Err(error).with_context(|| format!("create {}", link.display()));
-                }
-                _ => {}
+            if std::fs::read_link(&link).is_ok_and(|to| to == Path::new(IN_STACK)) {
+                continue;
             }
+            // In one step: another process may be starting the tool, by a link that leads to where this crate once lay.
+            let new = links.join(format!("{tool}.{}", std::process::id()));
+            std::os::unix::fs::symlink(IN_STACK, &new)
+                .and_then(|()| std::fs::rename(&new, &link))
+                .with_context(|| format!("create {}", link.display()))?;
         }
         let mut command = self.command(program)?;
         command.env("IN_STACK_LOADER", self.loader()?).env("IN_STACK_LIBRARIES", self.library_path(&[]));
