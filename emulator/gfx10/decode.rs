@@ -1,7 +1,8 @@
 //! From words to instructions ("RDNA 2 ISA", chapter 13, "Microcode Formats").
 
-use crate::inst::{Inst, Lanes, Scalar, Src, Vector};
-use crate::mem::{ds, ds::Ds, smem, smem::Smem, vmem, vmem::Segment, vmem::Vmem, vmem::VmemOp};
+use crate::inst::Inst;
+use crate::mem::{ds, smem, vmem, vmem::VmemOp};
+use crate::operands::{Ds, Lanes, Scalar, Segment, Smem, Src, Vector, Vmem};
 use crate::row::{Row, Target, find};
 use crate::salu::{sop1, sop2, sopc, sopk, sopp};
 use crate::valu::{vop1, vop2, vop3, vop3p, vopc};

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use crate::code::{Code, SLACK};
 use crate::group::Group;
-use crate::mem::vmem::SCRATCH_RESOURCE;
+use crate::mem::SCRATCH_RESOURCE;
 use crate::memory::Memory;
 use crate::row::Target;
 use crate::stop::Stop;

@@ -1,9 +1,8 @@
 //! A work-group: its waves, LDS and barriers.
 
 use crate::code::Code;
-use crate::inst::Inst;
-use crate::mem::{Reach, ds, smem, vmem};
-use crate::memory::{Fault, Memory};
+use crate::mem::Storage;
+use crate::memory::Memory;
 use crate::stop::Stop;
 use crate::wave::{Status, Wave, reg};
 
@@ -21,7 +20,7 @@ impl Group {
                 wave.status = Status::Running;
             }
             if wave.status == Status::Running {
-                run(wave, &mut Reach { memory, lds: &mut self.lds }, code, slice)?;
+                run(wave, &mut Storage { memory, lds: &mut self.lds }, code, slice)?;
             }
         }
         // Waves that have ended do not hold up a barrier.
@@ -34,37 +33,25 @@ impl Group {
 }
 
 /// Runs one wave until something else is to be done first.
-fn run(w: &mut Wave, reach: &mut Reach<'_>, code: &mut Code<'_>, slice: u64) -> Result<(), Stop> {
+fn run(w: &mut Wave, storage: &mut Storage<'_>, code: &mut Code<'_>, slice: u64) -> Result<(), Stop> {
     for _ in 0..slice {
         let pc = w.pc;
         let decoded = code.at(pc)?;
         w.pc += decoded.size;
         w.count += 1;
-        let done = execute(w, reach, &decoded.inst);
+        let done = decoded.inst.execute(w, storage);
         if let Err(fault) = done {
             return Err(Stop::Fault { fault, pc, text: format!("{:?}", decoded.inst) });
         }
         match &w.status {
             Status::Running => {}
             Status::Interrupting => {
-                reach.memory.interrupt(w.s32(reg::M0) & 0xff_ffff);
+                storage.memory.interrupt(w.s32(reg::M0) & 0xff_ffff);
                 w.status = Status::Running;
             }
             Status::Trapped(text) => return Err(Stop::Trap { pc, text: text.clone() }),
             Status::Yielding | Status::Waiting | Status::Ended => break,
         }
-    }
-    Ok(())
-}
-
-#[inline]
-pub fn execute(w: &mut Wave, reach: &mut Reach<'_>, inst: &Inst) -> Result<(), Fault> {
-    match inst {
-        Inst::Scalar(row, i) => (row.run)(w, i),
-        Inst::Vector(row, i) => (row.run)(w, i),
-        Inst::Smem(row, i) => smem::run(w, i, row.run, reach)?,
-        Inst::Ds(row, i) => ds::run(w, i, row.run, reach)?,
-        Inst::Vmem(row, i) => vmem::run(w, i, row.run, reach)?,
     }
     Ok(())
 }

@@ -1,92 +1,13 @@
-//! Decoded instructions.
+//! A decoded instruction: a row of a table with its operands, and what it does.
 
-use crate::mem::{ds::Ds, ds::DsOp, smem::Smem, smem::SmemOp, vmem::Vmem, vmem::VmemOp};
+use crate::mem::Storage;
+use crate::mem::{ds, ds::DsOp, smem, smem::SmemOp, vmem, vmem::VmemOp};
+use crate::memory::Fault;
+use crate::operands::{Ds, Scalar, Smem, Vector, Vmem};
 use crate::row::Row;
+use crate::salu::ScalarFn;
+use crate::valu::VectorFn;
 use crate::wave::Wave;
-
-/// A source operand: the code of the encoding, and the literal where that code is [`Src::LITERAL`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Src {
-    pub code: u16,
-    pub literal: u32,
-}
-
-impl Src {
-    pub const LITERAL: u16 = 255;
-
-    /// A vector register.
-    pub const fn vgpr(index: u8) -> Self {
-        Self { code: 256 + index as u16, literal: 0 }
-    }
-
-    /// A scalar register, or an inline constant by its code.
-    pub const fn code(code: u16) -> Self {
-        Self { code, literal: 0 }
-    }
-
-    /// The number of a vector register.
-    pub const fn as_vgpr(self) -> Option<usize> {
-        if self.code >= 256 { Some(self.code as usize - 256) } else { None }
-    }
-}
-
-/// Operands of a scalar instruction.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Scalar {
-    pub dst: u8,
-    pub src: [Src; 2],
-    /// The 16 bits of SOPK and SOPP.
-    pub imm: u16,
-}
-
-/// Operands of a vector instruction.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Vector {
-    /// Vector register; for compares and lane reads the scalar one.
-    pub dst: u8,
-    /// Where a carry or a compare goes.
-    pub sdst: u8,
-    pub src: [Src; 3],
-    /// Bit n: source n. With packed operands, of the lower halves.
-    pub neg: u8,
-    pub abs: u8,
-    /// Packed: negation of the upper halves.
-    pub neg_hi: u8,
-    /// Bit n: source n takes its upper half; bit 3: so does the result.
-    pub op_sel: u8,
-    pub op_sel_hi: u8,
-    /// 1: times 2, 2: times 4, 3: half.
-    pub omod: u8,
-    pub clamp: bool,
-    pub lanes: Lanes,
-}
-
-/// How lanes or parts of a register are picked.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Lanes {
-    #[default]
-    Own,
-    Dpp {
-        control: u16,
-        rows: u8,
-        banks: u8,
-        bound: bool,
-        inactive: bool,
-    },
-    Dpp8 {
-        lanes: u32,
-        inactive: bool,
-    },
-    Sdwa {
-        dst: u8,
-        unused: u8,
-        src: [u8; 2],
-        sext: [bool; 2],
-    },
-}
-
-pub type ScalarFn = fn(&mut Wave, &Scalar);
-pub type VectorFn = fn(&mut Wave, &Vector);
 
 /// A decoded instruction.
 #[derive(Clone, Copy)]
@@ -107,5 +28,20 @@ impl std::fmt::Debug for Inst {
             Self::Ds(row, i) => write!(f, "{} {i:?}", row.name),
             Self::Vmem(row, i) => write!(f, "{} {i:?}", row.name),
         }
+    }
+}
+
+impl Inst {
+    /// Carries it out, but for the program counter's step to the next one.
+    #[inline]
+    pub fn execute(&self, w: &mut Wave, storage: &mut Storage<'_>) -> Result<(), Fault> {
+        match self {
+            Self::Scalar(row, i) => (row.run)(w, i),
+            Self::Vector(row, i) => (row.run)(w, i),
+            Self::Smem(row, i) => smem::run(w, i, row.run, storage)?,
+            Self::Ds(row, i) => ds::run(w, i, row.run, storage)?,
+            Self::Vmem(row, i) => vmem::run(w, i, row.run, storage)?,
+        }
+        Ok(())
     }
 }

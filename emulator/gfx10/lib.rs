@@ -1,8 +1,8 @@
 //! An interpreter of RDNA1 and RDNA2 (gfx10.1, gfx10.3) compute kernels.
 //!
 //! - [`Dispatch`] is one kernel launch; [`Dispatch::run`] runs it to its end over a [`Memory`]
-//! - `decode` turns words into instructions; `row` says what one opcode is: number, mnemonic, meaning
-//! - `salu`, `valu`, `mem` hold the tables of opcodes, one per encoding, each row with its meaning
+//! - `row` says what one opcode is: number, mnemonic, meaning; `operands` what an encoding holds
+//! - `salu`, `valu`, `mem` hold the tables of opcodes, one per encoding, each row with its meaning; `decode` finds the row
 //! - `wave` is the state of one wave, `group` that of a work-group
 //!
 //! What an opcode does is taken from AMD's "RDNA 1.0 ISA" and "RDNA 2 ISA" documents, the numbers were
@@ -22,14 +22,19 @@
 #![deny(unsafe_code)]
 #![allow(missing_docs, reason = "one small crate: what a name says is not said twice")]
 
+mod atomic;
 mod code;
 mod decode;
 mod dispatch;
+mod float;
 mod group;
+mod gws;
 mod inst;
 mod mem;
 mod memory;
 mod name;
+mod opcodes;
+mod operands;
 mod refused;
 mod row;
 mod salu;
@@ -39,9 +44,12 @@ mod tests;
 mod valu;
 mod wave;
 
+pub use atomic::Atomic;
 pub use dispatch::{Dispatch, Done};
-pub use memory::{Atomic, Fault, Gws, Memory};
+pub use gws::Gws;
+pub use memory::{Fault, Memory};
 pub use name::kernel_name;
+pub use opcodes::mnemonics;
 pub use refused::REFUSED;
-pub use row::{Target, mnemonics};
+pub use row::Target;
 pub use stop::Stop;

@@ -2,7 +2,8 @@
 
 use std::sync::LazyLock;
 
-pub use crate::mem::gws::Gws;
+use crate::atomic::Atomic;
+use crate::gws::Gws;
 
 /// The kernel touched an address that the card does not see.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,92 +44,4 @@ pub trait Memory: Sync {
     fn ticks(&self) -> u64 {
         0
     }
-}
-
-/// Atomic read-modify-write operations.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Atomic {
-    Swap,
-    CmpSwap,
-    Add,
-    Sub,
-    /// Subtracts, but not below zero.
-    CSub,
-    RSub,
-    SMin,
-    UMin,
-    SMax,
-    UMax,
-    And,
-    Or,
-    Xor,
-    /// Counts up to `data`, then starts at 0.
-    Inc,
-    /// Counts down from `data`.
-    Dec,
-    FCmpSwap,
-    FMin,
-    FMax,
-    FAdd,
-    /// Of LDS only, as the next: clears the bits of `compare`, then sets those of `data`.
-    MaskOr,
-    /// Subtracts `compare` where that is possible, otherwise adds `data`.
-    Wrap,
-}
-
-impl Atomic {
-    /// Whether it takes two operands.
-    pub fn compares(self) -> bool {
-        matches!(self, Self::CmpSwap | Self::FCmpSwap | Self::MaskOr | Self::Wrap)
-    }
-
-    /// What the memory holds afterwards. Of 32-bit values the upper half is 0.
-    pub fn apply(self, wide: bool, old: u64, data: u64, compare: u64) -> u64 {
-        let signed = |a: u64| if wide { a as i64 } else { i64::from(a as i32) };
-        let new = match self {
-            Self::Swap => data,
-            Self::CmpSwap => [old, data][usize::from(old == compare)],
-            Self::Add => old.wrapping_add(data),
-            Self::Sub => old.wrapping_sub(data),
-            Self::CSub => old.saturating_sub(data),
-            Self::RSub => data.wrapping_sub(old),
-            Self::SMin => [data, old][usize::from(signed(old) < signed(data))],
-            Self::UMin => old.min(data),
-            Self::SMax => [data, old][usize::from(signed(old) > signed(data))],
-            Self::UMax => old.max(data),
-            Self::And => old & data,
-            Self::Or => old | data,
-            Self::Xor => old ^ data,
-            Self::Inc => {
-                if old >= data {
-                    0
-                } else {
-                    old + 1
-                }
-            }
-            Self::Dec => {
-                if old == 0 || old > data {
-                    data
-                } else {
-                    old - 1
-                }
-            }
-            Self::FCmpSwap if wide => [old, data][usize::from(f64::from_bits(old) == f64::from_bits(compare))],
-            Self::FCmpSwap => [old, data][usize::from(single(old) == single(compare))],
-            Self::FMin if wide => crate::valu::float::min(f64::from_bits(old), f64::from_bits(data)).to_bits(),
-            Self::FMin => crate::valu::float::min(single(old), single(data)).to_bits().into(),
-            Self::FMax if wide => crate::valu::float::max(f64::from_bits(old), f64::from_bits(data)).to_bits(),
-            Self::FMax => crate::valu::float::max(single(old), single(data)).to_bits().into(),
-            Self::MaskOr => old & !compare | data,
-            Self::Wrap if old >= compare => old - compare,
-            Self::Wrap => old.wrapping_add(data),
-            Self::FAdd if wide => (f64::from_bits(old) + f64::from_bits(data)).to_bits(),
-            Self::FAdd => (single(old) + single(data)).to_bits().into(),
-        };
-        if wide { new } else { new & 0xffff_ffff }
-    }
-}
-
-fn single(bits: u64) -> f32 {
-    f32::from_bits(bits as u32)
 }

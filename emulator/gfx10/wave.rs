@@ -1,6 +1,6 @@
 //! The state of one wave.
 
-use crate::inst::Src;
+use crate::operands::Src;
 
 /// One 32-bit value per lane; a wave32 uses the first half.
 pub type Lanes32 = [u32; 64];
@@ -203,6 +203,34 @@ impl Wave {
         }
     }
 }
+
+/// A number of one scalar register or of a pair of them.
+pub trait Sgpr: Copy + Default + PartialEq {
+    fn source(w: &Wave, src: Src) -> Self;
+    fn read(w: &Wave, r: u8) -> Self;
+    fn write(self, w: &mut Wave, r: u8);
+}
+
+macro_rules! sgpr {
+    ($t:ty, $source:ident, $read:ident, $write:ident) => {
+        impl Sgpr for $t {
+            fn source(w: &Wave, src: Src) -> Self {
+                w.$source(src)
+            }
+
+            fn read(w: &Wave, r: u8) -> Self {
+                w.$read(r)
+            }
+
+            fn write(self, w: &mut Wave, r: u8) {
+                w.$write(r, self);
+            }
+        }
+    };
+}
+
+sgpr!(u32, src32, s32, set_s32);
+sgpr!(u64, src64, s64, set_s64);
 
 /// The lanes whose bit is set.
 pub fn bits(mut mask: u64) -> impl Iterator<Item = usize> {

@@ -1,10 +1,11 @@
 //! DS: local data share, and moving data between lanes.
 
-use super::exchange::exchange;
+use super::access::{Part, Storage, merge, number, slice, update};
+use super::exchange::{Exchange, exchange};
 use super::gws::{self, GwsOp};
-use super::vmem::{Into, merge, update};
-use super::{Reach, number, slice};
-use crate::memory::{Atomic, Fault};
+use crate::atomic::Atomic;
+use crate::memory::Fault;
+use crate::operands::Ds;
 use crate::row::{Row, both, rdna1};
 use crate::wave::{SHARED_APERTURE, Wave, bits, reg};
 
@@ -13,7 +14,7 @@ pub enum DsOp {
     Read {
         bytes: usize,
         signed: bool,
-        into: Into,
+        part: Part,
     },
     Write {
         bytes: usize,
@@ -56,18 +57,17 @@ pub enum DsOp {
     /// Subtracts it.
     Consume,
     /// A word for each lane, from M0 on.
-    ReadLanes,
-    WriteLanes,
-    Swizzle,
-    Permute,
-    BPermute,
+    ReadAddTid,
+    WriteAddTid,
+    /// Exchanges registers between lanes.
+    Exchange(Exchange),
     Nothing,
     /// Global wave sync, with the GDS bit.
     Gws(GwsOp),
 }
 
-const fn read(bytes: usize, signed: bool, into: Into) -> DsOp {
-    DsOp::Read { bytes, signed, into }
+const fn read(bytes: usize, signed: bool, part: Part) -> DsOp {
+    DsOp::Read { bytes, signed, part }
 }
 
 const fn single(op: Atomic, returns: bool) -> DsOp {
@@ -138,14 +138,14 @@ pub static TABLE: &[Row<DsOp>] = &[
     both(0x32, "ds_min_rtn_f32", single(Atomic::FMin, true)),
     both(0x33, "ds_max_rtn_f32", single(Atomic::FMax, true)),
     both(0x34, "ds_wrap_rtn_b32", two(Atomic::Wrap, false, true)),
-    both(0x35, "ds_swizzle_b32", DsOp::Swizzle),
-    both(0x36, "ds_read_b32", read(4, false, Into::Whole)),
+    both(0x35, "ds_swizzle_b32", DsOp::Exchange(Exchange::Swizzle)),
+    both(0x36, "ds_read_b32", read(4, false, Part::Whole)),
     both(0x37, "ds_read2_b32", DsOp::Read2 { bytes: 4, unit: 4 }),
     both(0x38, "ds_read2st64_b32", DsOp::Read2 { bytes: 4, unit: 256 }),
-    both(0x39, "ds_read_i8", read(1, true, Into::Whole)),
-    both(0x3a, "ds_read_u8", read(1, false, Into::Whole)),
-    both(0x3b, "ds_read_i16", read(2, true, Into::Whole)),
-    both(0x3c, "ds_read_u16", read(2, false, Into::Whole)),
+    both(0x39, "ds_read_i8", read(1, true, Part::Whole)),
+    both(0x3a, "ds_read_u8", read(1, false, Part::Whole)),
+    both(0x3b, "ds_read_i16", read(2, true, Part::Whole)),
+    both(0x3c, "ds_read_u16", read(2, false, Part::Whole)),
     both(0x3d, "ds_consume", DsOp::Consume),
     both(0x3e, "ds_append", DsOp::Append),
     both(0x40, "ds_add_u64", double(Atomic::Add, false)),
@@ -189,7 +189,7 @@ pub static TABLE: &[Row<DsOp>] = &[
     both(0x71, "ds_cmpst_rtn_f64", two(Atomic::FCmpSwap, true, true)),
     both(0x72, "ds_min_rtn_f64", double(Atomic::FMin, true)),
     both(0x73, "ds_max_rtn_f64", double(Atomic::FMax, true)),
-    both(0x76, "ds_read_b64", read(8, false, Into::Whole)),
+    both(0x76, "ds_read_b64", read(8, false, Part::Whole)),
     both(0x77, "ds_read2_b64", DsOp::Read2 { bytes: 8, unit: 8 }),
     both(0x78, "ds_read2st64_b64", DsOp::Read2 { bytes: 8, unit: 512 }),
     both(0x7e, "ds_condxchg32_rtn_b64", DsOp::ExchangeIf),
@@ -211,16 +211,16 @@ pub static TABLE: &[Row<DsOp>] = &[
     rdna1(0x95, "ds_add_src2_f32", src2(Atomic::FAdd)),
     both(0xa0, "ds_write_b8_d16_hi", DsOp::Write { bytes: 1, high: true }),
     both(0xa1, "ds_write_b16_d16_hi", DsOp::Write { bytes: 2, high: true }),
-    both(0xa2, "ds_read_u8_d16", read(1, false, Into::Low)),
-    both(0xa3, "ds_read_u8_d16_hi", read(1, false, Into::High)),
-    both(0xa4, "ds_read_i8_d16", read(1, true, Into::Low)),
-    both(0xa5, "ds_read_i8_d16_hi", read(1, true, Into::High)),
-    both(0xa6, "ds_read_u16_d16", read(2, false, Into::Low)),
-    both(0xa7, "ds_read_u16_d16_hi", read(2, false, Into::High)),
-    both(0xb0, "ds_write_addtid_b32", DsOp::WriteLanes),
-    both(0xb1, "ds_read_addtid_b32", DsOp::ReadLanes),
-    both(0xb2, "ds_permute_b32", DsOp::Permute),
-    both(0xb3, "ds_bpermute_b32", DsOp::BPermute),
+    both(0xa2, "ds_read_u8_d16", read(1, false, Part::Low)),
+    both(0xa3, "ds_read_u8_d16_hi", read(1, false, Part::High)),
+    both(0xa4, "ds_read_i8_d16", read(1, true, Part::Low)),
+    both(0xa5, "ds_read_i8_d16_hi", read(1, true, Part::High)),
+    both(0xa6, "ds_read_u16_d16", read(2, false, Part::Low)),
+    both(0xa7, "ds_read_u16_d16_hi", read(2, false, Part::High)),
+    both(0xb0, "ds_write_addtid_b32", DsOp::WriteAddTid),
+    both(0xb1, "ds_read_addtid_b32", DsOp::ReadAddTid),
+    both(0xb2, "ds_permute_b32", DsOp::Exchange(Exchange::Permute)),
+    both(0xb3, "ds_bpermute_b32", DsOp::Exchange(Exchange::BPermute)),
     rdna1(0xc0, "ds_add_src2_u64", src2_wide(Atomic::Add)),
     rdna1(0xc1, "ds_sub_src2_u64", src2_wide(Atomic::Sub)),
     rdna1(0xc2, "ds_rsub_src2_u64", src2_wide(Atomic::RSub)),
@@ -238,31 +238,22 @@ pub static TABLE: &[Row<DsOp>] = &[
     rdna1(0xd3, "ds_max_src2_f64", src2_wide(Atomic::FMax)),
     both(0xde, "ds_write_b96", DsOp::Write { bytes: 12, high: false }),
     both(0xdf, "ds_write_b128", DsOp::Write { bytes: 16, high: false }),
-    both(0xfe, "ds_read_b96", read(12, false, Into::Whole)),
-    both(0xff, "ds_read_b128", read(16, false, Into::Whole)),
+    both(0xfe, "ds_read_b96", read(12, false, Part::Whole)),
+    both(0xff, "ds_read_b128", read(16, false, Part::Whole)),
 ];
 
-#[derive(Debug, Clone, Copy)]
-pub struct Ds {
-    pub dst: u8,
-    pub addr: u8,
-    pub data: [u8; 2],
-    /// Of operations on two places, one byte for each.
-    pub offset: u16,
-}
-
-pub fn run(w: &mut Wave, i: &Ds, op: DsOp, reach: &mut Reach<'_>) -> Result<(), Fault> {
+pub fn run(w: &mut Wave, i: &Ds, op: DsOp, storage: &mut Storage<'_>) -> Result<(), Fault> {
     match op {
         DsOp::Nothing => return Ok(()),
         DsOp::Gws(op) => {
-            gws::run(w, i, op, reach);
+            gws::run(w, i, op, storage);
             return Ok(());
         }
-        DsOp::Swizzle | DsOp::Permute | DsOp::BPermute => {
+        DsOp::Exchange(op) => {
             exchange(w, i, op);
             return Ok(());
         }
-        DsOp::Append | DsOp::Consume => return count(w, i, op, reach),
+        DsOp::Append | DsOp::Consume => return count(w, i, op, storage),
         _ => {}
     }
     for lane in bits(w.exec()) {
@@ -273,46 +264,46 @@ pub fn run(w: &mut Wave, i: &Ds, op: DsOp, reach: &mut Reach<'_>) -> Result<(), 
         match op {
             // Words are what most kernels read and write.
             DsOp::Read { bytes: 4, .. } => {
-                let data = number(at(reach, whole, 4)?);
+                let data = number(at(storage, whole, 4)?);
                 w.v[usize::from(i.dst)][lane] = data as u32;
             }
             DsOp::Write { bytes: 4, .. } => {
                 let data = w.v[usize::from(i.data[0])][lane].to_le_bytes();
-                at(reach, whole, 4)?.copy_from_slice(&data);
+                at(storage, whole, 4)?.copy_from_slice(&data);
             }
-            DsOp::Read { bytes, signed, into } => {
-                let data = at(reach, whole, bytes)?;
+            DsOp::Read { bytes, signed, part } => {
+                let data = at(storage, whole, bytes)?;
                 if bytes < 4 {
                     let value = number(data);
                     let wide =
                         if signed { (value << (64 - 8 * bytes)) as i64 >> (64 - 8 * bytes) } else { value as i64 };
-                    merge(&mut w.v[usize::from(i.dst)][lane], wide as u32, into);
+                    merge(&mut w.v[usize::from(i.dst)][lane], wide as u32, part);
                 } else {
                     set(w, i.dst, lane, data);
                 }
             }
             DsOp::Write { bytes, high } => {
                 let data = get(w, i.data[0], lane, high);
-                at(reach, whole, bytes)?.copy_from_slice(&data[..bytes]);
+                at(storage, whole, bytes)?.copy_from_slice(&data[..bytes]);
             }
             DsOp::Read2 { bytes, unit } => {
                 let mut both = [0; 16];
                 for (n, place) in places(unit).into_iter().enumerate() {
-                    both[n * bytes..(n + 1) * bytes].copy_from_slice(at(reach, place, bytes)?);
+                    both[n * bytes..(n + 1) * bytes].copy_from_slice(at(storage, place, bytes)?);
                 }
                 set(w, i.dst, lane, &both[..2 * bytes]);
             }
             DsOp::Write2 { bytes, unit } => {
                 for (place, register) in places(unit).into_iter().zip(i.data) {
                     let data = get(w, register, lane, false);
-                    at(reach, place, bytes)?.copy_from_slice(&data[..bytes]);
+                    at(storage, place, bytes)?.copy_from_slice(&data[..bytes]);
                 }
             }
             DsOp::Atomic { op, wide, returns } | DsOp::CmpSwap { op, wide, returns } => {
                 let bytes = if wide { 8 } else { 4 };
                 let [first, second] = i.data.map(|r| number(&get(w, r, lane, false)[..bytes]));
                 let (data, compare) = if op.compares() { (second, first) } else { (first, 0) };
-                let old = update(at(reach, whole, bytes)?, op, data, compare);
+                let old = update(at(storage, whole, bytes)?, op, data, compare);
                 if returns {
                     set(w, i.dst, lane, &old.to_le_bytes()[..bytes]);
                 }
@@ -321,7 +312,7 @@ pub fn run(w: &mut Wave, i: &Ds, op: DsOp, reach: &mut Reach<'_>) -> Result<(), 
                 let mut old = [0; 16];
                 for (n, (place, register)) in places(unit).into_iter().zip(i.data).enumerate() {
                     let new = get(w, register, lane, false);
-                    let place = at(reach, place, bytes)?;
+                    let place = at(storage, place, bytes)?;
                     old[n * bytes..(n + 1) * bytes].copy_from_slice(place);
                     place.copy_from_slice(&new[..bytes]);
                 }
@@ -329,7 +320,7 @@ pub fn run(w: &mut Wave, i: &Ds, op: DsOp, reach: &mut Reach<'_>) -> Result<(), 
             }
             DsOp::ExchangeIf => {
                 let new = get(w, i.data[0], lane, false);
-                let place = at(reach, whole, 8)?;
+                let place = at(storage, whole, 8)?;
                 let old: [u8; 8] = std::array::from_fn(|n| place[n]);
                 for (word, new) in place.chunks_exact_mut(4).zip(new.chunks_exact(4)) {
                     let new = number(new) as u32;
@@ -344,50 +335,44 @@ pub fn run(w: &mut Wave, i: &Ds, op: DsOp, reach: &mut Reach<'_>) -> Result<(), 
                 let words =
                     if i.offset >> 15 != 0 { base as i32 >> 17 } else { i32::from((i.offset << 1) as i16 >> 1) };
                 let from = u64::from(base.wrapping_add_signed(4 * words));
-                let data = number(at(reach, from, bytes)?);
-                update(at(reach, base.into(), bytes)?, op, data, 0);
+                let data = number(at(storage, from, bytes)?);
+                update(at(storage, base.into(), bytes)?, op, data, 0);
             }
-            DsOp::ReadLanes => {
-                let data = number(at(reach, row_of_lanes(w, i, lane), 4)?) as u32;
+            DsOp::ReadAddTid => {
+                let data = number(at(storage, addtid(w, i, lane), 4)?) as u32;
                 w.v[usize::from(i.dst)][lane] = data;
             }
-            DsOp::WriteLanes => {
+            DsOp::WriteAddTid => {
                 let data = get(w, i.data[0], lane, false);
-                at(reach, row_of_lanes(w, i, lane), 4)?.copy_from_slice(&data[..4]);
+                at(storage, addtid(w, i, lane), 4)?.copy_from_slice(&data[..4]);
             }
-            DsOp::Swizzle
-            | DsOp::Permute
-            | DsOp::BPermute
-            | DsOp::Append
-            | DsOp::Consume
-            | DsOp::Nothing
-            | DsOp::Gws(_) => {}
+            DsOp::Exchange(_) | DsOp::Append | DsOp::Consume | DsOp::Nothing | DsOp::Gws(_) => {}
         }
     }
     Ok(())
 }
 
 /// Where a lane's word is that no register says.
-fn row_of_lanes(w: &Wave, i: &Ds, lane: usize) -> u64 {
+fn addtid(w: &Wave, i: &Ds, lane: usize) -> u64 {
     u64::from((w.s32(reg::M0) & 0xffff) + u32::from(i.offset)) + 4 * lane as u64
 }
 
 /// Appends to or consumes from a buffer: its word of LDS, found as compilers set M0, changes by the number of lanes.
-fn count(w: &mut Wave, i: &Ds, op: DsOp, reach: &mut Reach<'_>) -> Result<(), Fault> {
+fn count(w: &mut Wave, i: &Ds, op: DsOp, storage: &mut Storage<'_>) -> Result<(), Fault> {
     let exec = w.exec();
     if exec == 0 {
         return Ok(());
     }
     let op = if op == DsOp::Append { Atomic::Add } else { Atomic::Sub };
-    let place = at(reach, row_of_lanes(w, i, 0), 4)?;
+    let place = at(storage, addtid(w, i, 0), 4)?;
     let old = update(place, op, exec.count_ones().into(), 0);
     w.set_v(i.dst.into(), &[old as u32; 64], exec);
     Ok(())
 }
 
 #[inline]
-fn at<'a>(reach: &'a mut Reach<'_>, address: u64, len: usize) -> Result<&'a mut [u8], Fault> {
-    slice(reach.lds, address, len, SHARED_APERTURE + address)
+fn at<'a>(storage: &'a mut Storage<'_>, address: u64, len: usize) -> Result<&'a mut [u8], Fault> {
+    slice(storage.lds, address, len, SHARED_APERTURE + address)
 }
 
 /// Up to four registers as bytes.

@@ -1,10 +1,18 @@
 //! DS instructions that exchange registers between lanes.
 
-use super::ds::{Ds, DsOp};
+use crate::operands::Ds;
 use crate::wave::{Wave, bits};
 
+/// How lanes find each other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Exchange {
+    Swizzle,
+    Permute,
+    BPermute,
+}
+
 /// Lanes exchange registers within groups of 32; LDS itself is not touched.
-pub fn exchange(w: &mut Wave, i: &Ds, op: DsOp) {
+pub fn exchange(w: &mut Wave, i: &Ds, op: Exchange) {
     let exec = w.exec();
     let address = w.v[usize::from(i.addr)];
     let data = w.v[usize::from(i.data[0])];
@@ -12,12 +20,12 @@ pub fn exchange(w: &mut Wave, i: &Ds, op: DsOp) {
     for lane in bits(exec) {
         let byte = |v: u32| (v.wrapping_add(i.offset.into()) >> 2) as usize & 31 | lane & !31;
         match op {
-            DsOp::Permute => results[byte(address[lane])] = data[lane],
-            DsOp::BPermute => {
+            Exchange::Permute => results[byte(address[lane])] = data[lane],
+            Exchange::BPermute => {
                 let from = byte(address[lane]);
                 results[lane] = if exec >> from & 1 != 0 { data[from] } else { 0 };
             }
-            _ => {
+            Exchange::Swizzle => {
                 let from = swizzled(i.offset, lane);
                 results[lane] = if exec >> from & 1 != 0 { address[from] } else { 0 };
             }

@@ -3,9 +3,10 @@
 
 use half::f16;
 
-use super::Reach;
-use super::vmem::{Into, Vmem, Where, merge, place, read, resource, write};
+use super::access::{Location, Part, Storage, merge, read, write};
+use super::address::{location, resource};
 use crate::memory::Fault;
+use crate::operands::Vmem;
 use crate::wave::{Wave, bits};
 
 /// What a component is.
@@ -141,7 +142,7 @@ pub fn formatted(
     loads: bool,
     count: usize,
     d16: bool,
-    reach: &mut Reach<'_>,
+    storage: &mut Storage<'_>,
 ) -> Result<(), Fault> {
     let word = resource(w, i)[3];
     let number = i.format.unwrap_or((word >> 12 & 0x7f) as u8);
@@ -158,18 +159,18 @@ pub fn formatted(
         })
     };
     for lane in bits(w.exec()) {
-        let at = place(w, i, lane, format.bytes() as u64);
+        let at = location(w, i, lane, format.bytes() as u64);
         let mut bytes = [0; 16];
         if loads {
-            read(w, lane, at, &mut bytes[..format.bytes()], reach)?;
-            let outside = at == Where::Nowhere;
+            read(w, lane, at, &mut bytes[..format.bytes()], storage)?;
+            let outside = at == Location::OutOfBounds;
             let all = if outside { [0; 4] } else { selected(format.load(u128::from_le_bytes(bytes))) };
             for (n, &value) in all[..count].iter().enumerate() {
                 if d16 {
                     let bits =
                         if format.is_float() { f16::from_f32(f32::from_bits(value)).to_bits().into() } else { value };
-                    let into = if n % 2 == 0 { Into::Whole } else { Into::High };
-                    merge(&mut w.v[usize::from(i.dst) + n / 2][lane], bits & 0xffff, into);
+                    let part = if n % 2 == 0 { Part::Whole } else { Part::High };
+                    merge(&mut w.v[usize::from(i.dst) + n / 2][lane], bits & 0xffff, part);
                 } else {
                     w.v[usize::from(i.dst) + n][lane] = value;
                 }
@@ -186,7 +187,7 @@ pub fn formatted(
                 }
             };
             let element = format.store(std::array::from_fn(component)).to_le_bytes();
-            write(w, lane, at, &element[..format.bytes()], reach)?;
+            write(w, lane, at, &element[..format.bytes()], storage)?;
         }
     }
     Ok(())

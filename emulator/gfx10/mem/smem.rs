@@ -1,7 +1,8 @@
 //! SMEM: scalar loads.
 
-use super::{Reach, number};
+use super::access::{Storage, number};
 use crate::memory::Fault;
+use crate::operands::Smem;
 use crate::row::{Row, both, rdna1};
 use crate::wave::{Wave, reg};
 
@@ -40,40 +41,31 @@ pub static TABLE: &[Row<SmemOp>] = &[
     both(0x25, "s_memrealtime", SmemOp::RealTime),
 ];
 
-#[derive(Debug, Clone, Copy)]
-pub struct Smem {
-    pub base: u8,
-    pub dst: u8,
-    pub offset: i32,
-    /// A register with a further offset, or null.
-    pub soffset: u8,
-}
-
-pub fn run(w: &mut Wave, i: &Smem, op: SmemOp, reach: &mut Reach<'_>) -> Result<(), Fault> {
+pub fn run(w: &mut Wave, i: &Smem, op: SmemOp, storage: &mut Storage<'_>) -> Result<(), Fault> {
     match op {
         SmemOp::Nothing => {}
         SmemOp::CoreTime => w.set_s64(i.dst, w.count),
-        SmemOp::RealTime => w.set_s64(i.dst, reach.memory.ticks()),
-        SmemOp::Load(count) => load(w, i, w.s64(i.base), count, u64::MAX, reach)?,
+        SmemOp::RealTime => w.set_s64(i.dst, storage.memory.ticks()),
+        SmemOp::Load(count) => load(w, i, w.s64(i.base), count, u64::MAX, storage)?,
         SmemOp::BufferLoad(count) => {
             let base = w.s64(i.base) & 0xffff_ffff_ffff;
             // Records times stride, or bytes where there is no stride.
             let stride = u64::from(w.s32(i.base + 1) >> 16 & 0x3fff).max(1);
             let records = u64::from(w.s32(i.base + 2));
-            load(w, i, base, count, records * stride, reach)?;
+            load(w, i, base, count, records * stride, storage)?;
         }
     }
     Ok(())
 }
 
-fn load(w: &mut Wave, i: &Smem, base: u64, count: usize, size: u64, reach: &mut Reach<'_>) -> Result<(), Fault> {
+fn load(w: &mut Wave, i: &Smem, base: u64, count: usize, size: u64, storage: &mut Storage<'_>) -> Result<(), Fault> {
     let soffset = if i.soffset == reg::NULL { 0 } else { w.s32(i.soffset) };
     let offset = i64::from(i.offset) + i64::from(soffset);
     for n in 0..count {
         let offset = (offset as u64 & !3).wrapping_add(4 * n as u64);
         let mut bytes = [0; 4];
         if offset < size || size == u64::MAX {
-            reach.memory.load(base.wrapping_add(offset) & !3, &mut bytes)?;
+            storage.memory.load(base.wrapping_add(offset) & !3, &mut bytes)?;
         }
         w.set_s32(i.dst + n as u8, number(&bytes) as u32);
     }

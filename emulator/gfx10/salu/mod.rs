@@ -6,29 +6,21 @@ pub mod sopc;
 pub mod sopk;
 pub mod sopp;
 
-use crate::inst::Scalar;
-use crate::wave::Wave;
+use crate::operands::Scalar;
+use crate::wave::{Sgpr, Wave};
 
-/// The two sources as 32 bits.
-fn two(w: &Wave, i: &Scalar) -> (u32, u32) {
-    (w.src32(i.src[0]), w.src32(i.src[1]))
+/// What an opcode does.
+pub type ScalarFn = fn(&mut Wave, &Scalar);
+
+/// The two sources.
+fn sources<T: Sgpr>(w: &Wave, i: &Scalar) -> (T, T) {
+    (T::source(w, i.src[0]), T::source(w, i.src[1]))
 }
 
-/// The two sources as 64 bits.
-fn two64(w: &Wave, i: &Scalar) -> (u64, u64) {
-    (w.src64(i.src[0]), w.src64(i.src[1]))
-}
-
-/// A 32-bit result; SCC says whether it is not zero.
-fn logic32(w: &mut Wave, i: &Scalar, result: u32) {
-    w.set_s32(i.dst, result);
-    w.scc = result != 0;
-}
-
-/// A 64-bit result; SCC says whether it is not zero.
-fn logic64(w: &mut Wave, i: &Scalar, result: u64) {
-    w.set_s64(i.dst, result);
-    w.scc = result != 0;
+/// A result; SCC says whether it is not zero.
+fn logic<T: Sgpr>(w: &mut Wave, i: &Scalar, result: T) {
+    result.write(w, i.dst);
+    w.scc = result != T::default();
 }
 
 /// A 32-bit result and SCC.

@@ -1,9 +1,9 @@
 //! SOP2: two sources, one destination.
 
-use super::{carry, field, logic32, logic64, two, two64};
-use crate::inst::{Scalar, ScalarFn};
+use super::{ScalarFn, carry, field, logic, sources};
+use crate::operands::Scalar;
 use crate::row::{Row, both};
-use crate::wave::Wave;
+use crate::wave::{Sgpr, Wave};
 
 pub static TABLE: &[Row<ScalarFn>] = &[
     both(0x00, "s_add_u32", |w, i| with(w, i, u32::overflowing_add)),
@@ -22,56 +22,47 @@ pub static TABLE: &[Row<ScalarFn>] = &[
     both(0x07, "s_min_u32", |w, i| with(w, i, |a, b| (a.min(b), a < b))),
     both(0x08, "s_max_i32", |w, i| signed(w, i, |a, b| (a.max(b), a > b))),
     both(0x09, "s_max_u32", |w, i| with(w, i, |a, b| (a.max(b), a > b))),
-    both(0x0a, "s_cselect_b32", |w, i| {
-        let (a, b) = two(w, i);
-        w.set_s32(i.dst, if w.scc { a } else { b });
-    }),
-    both(0x0b, "s_cselect_b64", |w, i| {
-        let (a, b) = two64(w, i);
-        w.set_s64(i.dst, if w.scc { a } else { b });
-    }),
-    both(0x0e, "s_and_b32", |w, i| bits(w, i, |a, b| a & b)),
-    both(0x0f, "s_and_b64", |w, i| bits64(w, i, |a, b| a & b)),
-    both(0x10, "s_or_b32", |w, i| bits(w, i, |a, b| a | b)),
-    both(0x11, "s_or_b64", |w, i| bits64(w, i, |a, b| a | b)),
-    both(0x12, "s_xor_b32", |w, i| bits(w, i, |a, b| a ^ b)),
-    both(0x13, "s_xor_b64", |w, i| bits64(w, i, |a, b| a ^ b)),
-    both(0x14, "s_andn2_b32", |w, i| bits(w, i, |a, b| a & !b)),
-    both(0x15, "s_andn2_b64", |w, i| bits64(w, i, |a, b| a & !b)),
-    both(0x16, "s_orn2_b32", |w, i| bits(w, i, |a, b| a | !b)),
-    both(0x17, "s_orn2_b64", |w, i| bits64(w, i, |a, b| a | !b)),
-    both(0x18, "s_nand_b32", |w, i| bits(w, i, |a, b| !(a & b))),
-    both(0x19, "s_nand_b64", |w, i| bits64(w, i, |a, b| !(a & b))),
-    both(0x1a, "s_nor_b32", |w, i| bits(w, i, |a, b| !(a | b))),
-    both(0x1b, "s_nor_b64", |w, i| bits64(w, i, |a, b| !(a | b))),
-    both(0x1c, "s_xnor_b32", |w, i| bits(w, i, |a, b| !(a ^ b))),
-    both(0x1d, "s_xnor_b64", |w, i| bits64(w, i, |a, b| !(a ^ b))),
-    both(0x1e, "s_lshl_b32", |w, i| bits(w, i, |a, b| a << (b & 31))),
+    both(0x0a, "s_cselect_b32", select::<u32>),
+    both(0x0b, "s_cselect_b64", select::<u64>),
+    both(0x0e, "s_and_b32", |w, i| bits(w, i, |a: u32, b| a & b)),
+    both(0x0f, "s_and_b64", |w, i| bits(w, i, |a: u64, b| a & b)),
+    both(0x10, "s_or_b32", |w, i| bits(w, i, |a: u32, b| a | b)),
+    both(0x11, "s_or_b64", |w, i| bits(w, i, |a: u64, b| a | b)),
+    both(0x12, "s_xor_b32", |w, i| bits(w, i, |a: u32, b| a ^ b)),
+    both(0x13, "s_xor_b64", |w, i| bits(w, i, |a: u64, b| a ^ b)),
+    both(0x14, "s_andn2_b32", |w, i| bits(w, i, |a: u32, b| a & !b)),
+    both(0x15, "s_andn2_b64", |w, i| bits(w, i, |a: u64, b| a & !b)),
+    both(0x16, "s_orn2_b32", |w, i| bits(w, i, |a: u32, b| a | !b)),
+    both(0x17, "s_orn2_b64", |w, i| bits(w, i, |a: u64, b| a | !b)),
+    both(0x18, "s_nand_b32", |w, i| bits(w, i, |a: u32, b| !(a & b))),
+    both(0x19, "s_nand_b64", |w, i| bits(w, i, |a: u64, b| !(a & b))),
+    both(0x1a, "s_nor_b32", |w, i| bits(w, i, |a: u32, b| !(a | b))),
+    both(0x1b, "s_nor_b64", |w, i| bits(w, i, |a: u64, b| !(a | b))),
+    both(0x1c, "s_xnor_b32", |w, i| bits(w, i, |a: u32, b| !(a ^ b))),
+    both(0x1d, "s_xnor_b64", |w, i| bits(w, i, |a: u64, b| !(a ^ b))),
+    both(0x1e, "s_lshl_b32", |w, i| bits(w, i, |a: u32, b| a << (b & 31))),
     both(0x1f, "s_lshl_b64", |w, i| shift64(w, i, |a, b| a << b)),
-    both(0x20, "s_lshr_b32", |w, i| bits(w, i, |a, b| a >> (b & 31))),
+    both(0x20, "s_lshr_b32", |w, i| bits(w, i, |a: u32, b| a >> (b & 31))),
     both(0x21, "s_lshr_b64", |w, i| shift64(w, i, |a, b| a >> b)),
-    both(0x22, "s_ashr_i32", |w, i| bits(w, i, |a, b| (a as i32 >> (b & 31)) as u32)),
+    both(0x22, "s_ashr_i32", |w, i| bits(w, i, |a: u32, b| (a as i32 >> (b & 31)) as u32)),
     both(0x23, "s_ashr_i64", |w, i| shift64(w, i, |a, b| (a as i64 >> b) as u64)),
-    both(0x24, "s_bfm_b32", |w, i| {
-        let (a, b) = two(w, i);
-        w.set_s32(i.dst, ((1 << (a & 31)) - 1) << (b & 31));
-    }),
+    both(0x24, "s_bfm_b32", |w, i| plain(w, i, |a, b| ((1 << (a & 31)) - 1) << (b & 31))),
     both(0x25, "s_bfm_b64", |w, i| {
-        let (a, b) = two(w, i);
+        let (a, b): (u32, u32) = sources(w, i);
         w.set_s64(i.dst, ((1 << (a & 63)) - 1) << (b & 63));
     }),
     both(0x26, "s_mul_i32", |w, i| plain(w, i, u32::wrapping_mul)),
-    both(0x27, "s_bfe_u32", |w, i| bits(w, i, |a, b| field(a.into(), b, 32, false) as u32)),
-    both(0x28, "s_bfe_i32", |w, i| bits(w, i, |a, b| field(a.into(), b, 32, true) as u32)),
+    both(0x27, "s_bfe_u32", |w, i| bits(w, i, |a: u32, b| field(a.into(), b, 32, false) as u32)),
+    both(0x28, "s_bfe_i32", |w, i| bits(w, i, |a: u32, b| field(a.into(), b, 32, true) as u32)),
     both(0x29, "s_bfe_u64", |w, i| {
         let (a, b) = (w.src64(i.src[0]), w.src32(i.src[1]));
-        logic64(w, i, field(a, b, 64, false));
+        logic(w, i, field(a, b, 64, false));
     }),
     both(0x2a, "s_bfe_i64", |w, i| {
         let (a, b) = (w.src64(i.src[0]), w.src32(i.src[1]));
-        logic64(w, i, field(a, b, 64, true));
+        logic(w, i, field(a, b, 64, true));
     }),
-    both(0x2c, "s_absdiff_i32", |w, i| bits(w, i, |a, b| (a as i32).wrapping_sub(b as i32).unsigned_abs())),
+    both(0x2c, "s_absdiff_i32", |w, i| bits(w, i, |a: u32, b| (a as i32).wrapping_sub(b as i32).unsigned_abs())),
     both(0x2e, "s_lshl1_add_u32", |w, i| with(w, i, |a, b| wide((u64::from(a) << 1) + u64::from(b)))),
     both(0x2f, "s_lshl2_add_u32", |w, i| with(w, i, |a, b| wide((u64::from(a) << 2) + u64::from(b)))),
     both(0x30, "s_lshl3_add_u32", |w, i| with(w, i, |a, b| wide((u64::from(a) << 3) + u64::from(b)))),
@@ -84,7 +75,7 @@ pub static TABLE: &[Row<ScalarFn>] = &[
 ];
 
 fn with(w: &mut Wave, i: &Scalar, f: impl Fn(u32, u32) -> (u32, bool)) {
-    let (a, b) = two(w, i);
+    let (a, b) = sources(w, i);
     carry(w, i, f(a, b));
 }
 
@@ -96,23 +87,23 @@ fn signed(w: &mut Wave, i: &Scalar, f: impl Fn(i32, i32) -> (i32, bool)) {
 }
 
 fn plain(w: &mut Wave, i: &Scalar, f: impl Fn(u32, u32) -> u32) {
-    let (a, b) = two(w, i);
+    let (a, b) = sources(w, i);
     w.set_s32(i.dst, f(a, b));
 }
 
-fn bits(w: &mut Wave, i: &Scalar, f: impl Fn(u32, u32) -> u32) {
-    let (a, b) = two(w, i);
-    logic32(w, i, f(a, b));
+fn bits<T: Sgpr>(w: &mut Wave, i: &Scalar, f: impl Fn(T, T) -> T) {
+    let (a, b) = sources(w, i);
+    logic(w, i, f(a, b));
 }
 
-fn bits64(w: &mut Wave, i: &Scalar, f: impl Fn(u64, u64) -> u64) {
-    let (a, b) = two64(w, i);
-    logic64(w, i, f(a, b));
+fn select<T: Sgpr>(w: &mut Wave, i: &Scalar) {
+    let (a, b) = sources::<T>(w, i);
+    if w.scc { a } else { b }.write(w, i.dst);
 }
 
 fn shift64(w: &mut Wave, i: &Scalar, f: impl Fn(u64, u32) -> u64) {
     let (a, b) = (w.src64(i.src[0]), w.src32(i.src[1]) & 63);
-    logic64(w, i, f(a, b));
+    logic(w, i, f(a, b));
 }
 
 /// The lower half, and whether there is anything in the upper.

@@ -1,7 +1,7 @@
 //! SOPK: a register and 16 bits.
 
-use super::jump;
-use crate::inst::{Scalar, ScalarFn};
+use super::{ScalarFn, jump};
+use crate::operands::Scalar;
 use crate::row::{Row, both};
 use crate::wave::{PRIVATE_APERTURE, SHARED_APERTURE, Wave, reg};
 

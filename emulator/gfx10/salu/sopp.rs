@@ -1,7 +1,7 @@
 //! SOPP: control flow, and what concerns the wave as a whole.
 
-use super::jump;
-use crate::inst::{Scalar, ScalarFn};
+use super::{ScalarFn, jump};
+use crate::operands::Scalar;
 use crate::row::{Row, both};
 use crate::wave::{Status, Wave, reg};
 

@@ -3,8 +3,8 @@
 use std::cmp::Ordering;
 
 use super::state::{SDST, d, f, give, got, h, operands, set, wave};
-use crate::inst::VectorFn;
 use crate::row::Row;
+use crate::valu::VectorFn;
 use crate::valu::vopc;
 use crate::wave::reg;
 

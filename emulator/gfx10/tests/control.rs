@@ -1,7 +1,7 @@
 //! Scalar instructions that are more than a result: EXEC, jumps, hardware registers, the wave's status.
 
 use super::scalar::{EXEC, MAX, operands, row, wave};
-use crate::inst::{Scalar, Src};
+use crate::operands::{Scalar, Src};
 use crate::wave::{Status, Wave, reg};
 
 /// The tests below.

@@ -3,8 +3,9 @@
 use std::collections::BTreeSet;
 
 use super::{control, lanes, llvm, rare, scalar, vector, wide};
+use crate::opcodes::mnemonics;
 use crate::refused::REFUSED;
-use crate::row::{Target, mnemonics};
+use crate::row::Target;
 
 #[test]
 fn every_opcode_has_a_test_of_its_meaning() {
@@ -13,7 +14,7 @@ fn every_opcode_has_a_test_of_its_meaning() {
     tested.extend(scalar::CASES.iter().map(|case| case.name));
     tested.extend(control::TESTED);
     tested.extend(lanes::TESTED);
-    // `compares` and `reach` walk their whole tables and panic where they have no test for a name.
+    // `compares` and `storage` walk their whole tables and panic where they have no test for a name.
     let walked = |encoding: &str| ["vopc", "ds", "vmem", "smem"].contains(&encoding);
     let missing: Vec<_> = [Target::Gfx101, Target::Gfx103]
         .into_iter()

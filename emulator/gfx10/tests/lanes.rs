@@ -1,7 +1,7 @@
 //! Instructions that look at other lanes, at modifiers or at parts of registers.
 
 use super::state::{DST, f, got, operands, set, vector_row};
-use crate::inst::{Lanes, Src, Vector};
+use crate::operands::{Lanes, Src, Vector};
 use crate::wave::{Status, Wave, reg};
 
 /// The tests of [`TESTED`].

@@ -6,7 +6,8 @@ use std::process::{Command, Stdio};
 
 use crate::decode::decode;
 use crate::inst::Inst;
-use crate::row::{Target, mnemonics};
+use crate::opcodes::mnemonics;
+use crate::row::Target;
 
 /// A line of `llvm.txt` for `target`: words and text.
 pub fn lines(target: Target) -> impl Iterator<Item = (Vec<u32>, &'static str)> {

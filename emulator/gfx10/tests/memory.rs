@@ -2,12 +2,15 @@
 
 use super::state::{DST, Ram};
 use crate::dispatch::{Dispatch, Done};
-use crate::inst::Src;
-use crate::mem::Reach;
-use crate::mem::ds::{self, Ds, DsOp};
+use crate::mem::SCRATCH_RESOURCE;
+use crate::mem::Storage;
+use crate::mem::access::Part;
+use crate::mem::ds::{self, DsOp};
 use crate::mem::gws::GwsOp;
-use crate::mem::vmem::{self, Into, SCRATCH_RESOURCE, Segment, Vmem, VmemOp};
+use crate::mem::vmem::{self, VmemOp};
 use crate::memory::Fault;
+use crate::operands::Src;
+use crate::operands::{Ds, Segment, Vmem};
 use crate::row::Target;
 use crate::stop::Stop;
 use crate::wave::{PRIVATE_APERTURE, SHARED_APERTURE, Status, Wave, reg};
@@ -28,7 +31,7 @@ fn waves_wait_at_the_global_barrier_until_the_last_one_comes() {
     let run = |w: &mut Wave, op: GwsOp| {
         w.pc = 108;
         w.status = Status::Running;
-        ds::run(w, &i, DsOp::Gws(op), &mut Reach { memory: &ram, lds: &mut [] }).unwrap();
+        ds::run(w, &i, DsOp::Gws(op), &mut Storage { memory: &ram, lds: &mut [] }).unwrap();
         (w.pc, w.status.clone())
     };
     let mut waves = [wave(), wave()];
@@ -57,7 +60,7 @@ fn flat_addresses_reach_lds_and_scratch_through_their_apertures() {
     let mut store = |w: &mut Wave, va: u64| {
         (w.v[2][0], w.v[3][0]) = (va as u32, (va >> 32) as u32);
         let i = Vmem { data: 8, addr: 2, offset: 4, saddr: reg::NULL, ..Vmem::default() };
-        vmem::run(w, &i, VmemOp::Store { bytes: 4, high: false }, &mut Reach { memory: &ram, lds: &mut lds })
+        vmem::run(w, &i, VmemOp::Store { bytes: 4, high: false }, &mut Storage { memory: &ram, lds: &mut lds })
     };
     store(&mut w, BASE).unwrap();
     store(&mut w, SHARED_APERTURE + 8).unwrap();
@@ -87,11 +90,12 @@ fn scratch_offsets_count_for_all_lanes_in_soffset_and_for_one_elsewhere() {
         soffset: Src::code(32),
         ..Vmem::default()
     };
-    vmem::run(&mut w, &i, VmemOp::Store { bytes: 4, high: false }, &mut Reach { memory: &ram, lds: &mut [] }).unwrap();
+    vmem::run(&mut w, &i, VmemOp::Store { bytes: 4, high: false }, &mut Storage { memory: &ram, lds: &mut [] })
+        .unwrap();
     assert_eq!(w.scratch[64 + 16 + 4 + 8], 77);
     let i = Vmem { segment: Segment::Scratch, dst: DST, addr: 2, saddr: reg::NULL, offset: 24, ..Vmem::default() };
-    let load = VmemOp::Load { bytes: 4, signed: false, into: Into::Whole };
-    vmem::run(&mut w, &i, load, &mut Reach { memory: &ram, lds: &mut [] }).unwrap();
+    let load = VmemOp::Load { bytes: 4, signed: false, part: Part::Whole };
+    vmem::run(&mut w, &i, load, &mut Storage { memory: &ram, lds: &mut [] }).unwrap();
     assert_eq!(w.v[usize::from(DST)][1], 77);
 }
 

@@ -10,10 +10,12 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::{Mutex, Once};
 
-use super::{compares, control, lanes, rare, reach, scalar, state, vector, wide};
-use crate::inst::{Scalar, ScalarFn, Vector, VectorFn};
+use super::{compares, control, lanes, lds, rare, scalar, state, storage, vector, wide};
 use crate::mem::{ds, ds::DsOp, smem, smem::SmemOp, vmem, vmem::VmemOp};
+use crate::operands::{Scalar, Vector};
 use crate::row::Row;
+use crate::salu::ScalarFn;
+use crate::valu::VectorFn;
 use crate::wave::Wave;
 
 /// The opcode of a family that is spoilt at the moment on this thread, and its meaning.
@@ -241,7 +243,7 @@ fn vectors(outcomes: &mut Outcomes) {
 }
 
 /// Those that reach memory, whose meanings are data: the tests are given a row with another's.
-fn reaching<T: Copy>(
+fn memory_rows<T: Copy>(
     outcomes: &mut Outcomes,
     family: &'static str,
     table: &'static [Row<T>],
@@ -340,9 +342,9 @@ fn spoilt_opcodes_are_noticed_by_their_tests() {
         let mut outcomes = Outcomes::new();
         scalars(&mut outcomes);
         vectors(&mut outcomes);
-        reaching(&mut outcomes, "SMEM", smem::TABLE, SmemOp::Nothing, reach::check_smem);
-        reaching(&mut outcomes, "DS", ds::TABLE, DsOp::Nothing, reach::check_ds);
-        reaching(&mut outcomes, "vector memory", vmem::TABLE, VmemOp::Nothing, reach::check_vmem);
+        memory_rows(&mut outcomes, "SMEM", smem::TABLE, SmemOp::Nothing, storage::check_smem);
+        memory_rows(&mut outcomes, "DS", ds::TABLE, DsOp::Nothing, lds::check_ds);
+        memory_rows(&mut outcomes, "vector memory", vmem::TABLE, VmemOp::Nothing, storage::check_vmem);
         outcomes
     });
     let noticed = outcomes.iter().filter(|(_, _, outcome)| outcome.noticed()).count();

@@ -1,8 +1,9 @@
 //! Scalar instructions.
 
 use super::{compares, mutation};
-use crate::inst::{Scalar, ScalarFn, Src};
+use crate::operands::{Scalar, Src};
 use crate::row::Row;
+use crate::salu::ScalarFn;
 use crate::salu::{sop1, sop2, sopc, sopk, sopp};
 use crate::wave::{Wave, reg};
 

@@ -3,9 +3,11 @@
 use std::sync::Mutex;
 
 use super::mutation;
-use crate::inst::{Src, Vector, VectorFn};
-use crate::memory::{Atomic, Fault, Memory};
+use crate::atomic::Atomic;
+use crate::memory::{Fault, Memory};
+use crate::operands::{Src, Vector};
 use crate::row::Row;
+use crate::valu::VectorFn;
 use crate::valu::{vop1, vop2, vop3, vop3p, vopc};
 use crate::wave::{Wave, reg};
 
@@ -125,6 +127,6 @@ impl Memory for Ram {
 
     fn atomic(&self, va: u64, wide: bool, op: Atomic, data: u64, compare: u64) -> Result<u64, Fault> {
         let range = self.range(va, if wide { 8 } else { 4 })?;
-        Ok(crate::mem::vmem::update(&mut self.bytes.lock().unwrap()[range], op, data, compare))
+        Ok(crate::mem::access::update(&mut self.bytes.lock().unwrap()[range], op, data, compare))
     }
 }

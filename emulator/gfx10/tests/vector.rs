@@ -1,7 +1,8 @@
 //! Vector instructions on up to 32 bits, lane by lane.
 
 use super::state::{SDST, f, give, got, h, operands, set, vector_row, wave};
-use crate::inst::{Src, VectorFn};
+use crate::operands::Src;
+use crate::valu::VectorFn;
 use crate::wave::reg;
 
 /// One instruction on one lane.

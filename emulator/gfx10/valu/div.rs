@@ -3,9 +3,9 @@
 //! "RDNA 2 ISA", V_DIV_SCALE and V_DIV_FIXUP. V_DIV_FMAS (vop3) scales back by the sign of the quotient's
 //! exponent, as the RDNA3 document words it: the older text's single power does not undo either scaling.
 
-use super::float::ldexp64;
 use super::map::{Value, each, gather};
-use crate::inst::Vector;
+use crate::float::ldexp64;
+use crate::operands::Vector;
 use crate::wave::{PASS, Pass, Wave, reg};
 
 /// What differs between the two precisions.
@@ -70,7 +70,7 @@ fn exponent(v: f64, f: Format) -> i32 {
     if !v.is_finite() {
         return f.highest - f.least + 1;
     }
-    let unbiased = super::float::frexp64(v).1 - 1;
+    let unbiased = crate::float::frexp64(v).1 - 1;
     (unbiased - f.least + 1).max(0)
 }
 

@@ -1,7 +1,7 @@
 //! Integers whose results may be clamped to their range.
 
 use super::map::{Value, map2, map3};
-use crate::inst::Vector;
+use crate::operands::Vector;
 use crate::wave::Wave;
 
 /// An integer of a register or of half of one.

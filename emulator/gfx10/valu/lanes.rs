@@ -1,6 +1,6 @@
 //! Reading and writing one operand of a pass's lanes: registers, constants, DPP, SDWA.
 
-use crate::inst::{Lanes, Src, Vector};
+use crate::operands::{Lanes, Src, Vector};
 use crate::wave::{PASS, Pass, Wave};
 
 /// Source `n` as 32 bits, with DPP and SDWA: the register itself, or what is made of it in `room`. `constant` resolves what

@@ -2,9 +2,9 @@
 
 use half::f16;
 
-use super::float::{Float, greatest, least};
 use super::lanes::{read32, write16, write32, written};
-use crate::inst::{Src, Vector};
+use crate::float::{Float, greatest, least};
+use crate::operands::{Src, Vector};
 use crate::wave::{PASS, Pass, Wave, reg};
 
 /// What a lane's operand can be.

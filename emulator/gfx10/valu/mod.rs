@@ -2,7 +2,6 @@
 
 mod cube;
 pub mod div;
-pub mod float;
 mod int;
 mod lanes;
 mod map;
@@ -15,3 +14,9 @@ pub mod vop2;
 pub mod vop3;
 pub mod vop3p;
 pub mod vopc;
+
+use crate::operands::Vector;
+use crate::wave::Wave;
+
+/// What an opcode does.
+pub type VectorFn = fn(&mut Wave, &Vector);

@@ -1,7 +1,7 @@
 //! Registers whose numbers M0 changes ("RDNA 2 ISA", V_MOVREL*).
 
 use super::map::{Value, each};
-use crate::inst::{Src, Vector};
+use crate::operands::{Src, Vector};
 use crate::wave::{Wave, reg};
 
 /// What M0 adds to the number of the destination and to that of the source.

@@ -5,9 +5,9 @@
 
 use half::f16;
 
-use super::float::{Float, ldexp32, ldexp64};
 use super::map::{Value, map1, map2, map3};
-use crate::inst::{Src, Vector};
+use crate::float::{Float, ldexp32, ldexp64};
+use crate::operands::{Src, Vector};
 use crate::wave::Wave;
 
 /// The directions by their numbers in MODE ("RDNA 2 ISA", "Mode register", FP_ROUND).

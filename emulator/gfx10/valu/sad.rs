@@ -1,7 +1,7 @@
 //! Sums of absolute differences of bytes.
 
 use super::map::{Value, each, map3};
-use crate::inst::{Src, Vector};
+use crate::operands::{Src, Vector};
 use crate::wave::{Pass, Wave};
 
 fn byte(a: u32, n: u32) -> u32 {

@@ -1,6 +1,6 @@
 //! Argument reduction of the double-precision trigonometric functions.
 
-use super::float::ldexp64;
+use crate::float::ldexp64;
 
 /// 2/pi: the bits after the point, highest first.
 const TWO_OVER_PI: [u64; 19] = [

@@ -2,11 +2,12 @@
 
 use half::f16;
 
-use super::float::{fract32, fract64, frexp32, frexp64};
+use super::VectorFn;
 use super::map::map1;
 use super::relative::{self, ALL, HIGH, LOW, NONE, Steps};
 use super::round::{Rounds, round1};
-use crate::inst::{Src, Vector, VectorFn};
+use crate::float::{fract32, fract64, frexp32, frexp64};
+use crate::operands::{Src, Vector};
 use crate::row::{Row, both};
 use crate::wave::Wave;
 

@@ -2,11 +2,12 @@
 
 use half::f16;
 
+use super::VectorFn;
 use super::int::exact2;
 use super::map::{Modified, Value, carry, each, lane_mask, lanewise, map2, max2, min2};
 use super::round::{Round, Rounds, accumulate, round2, round3};
 use super::vop3p::{dot, dot2_f32, packed};
-use crate::inst::{Src, Vector, VectorFn};
+use crate::operands::{Src, Vector};
 use crate::row::{Row, both, rdna1, rdna2};
 use crate::wave::PASS;
 

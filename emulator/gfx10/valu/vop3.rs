@@ -2,14 +2,15 @@
 
 use half::f16;
 
-use super::float::{Float, greatest, ldexp64, least, med3};
+use super::VectorFn;
 use super::int::{exact2, exact3};
 use super::map::{Value, carry, each, gather, ieee, map2, map3, max2, min2};
 use super::round::{Rounds, round2, round3};
 use super::vop1::{lane, norm_i16, norm_u16};
 use super::vop2::{fma_legacy, legacy, mad, mad_legacy, signed24, unsigned24};
 use super::{cube, div, sad};
-use crate::inst::{Src, Vector, VectorFn};
+use crate::float::{Float, greatest, ldexp64, least, med3};
+use crate::operands::{Src, Vector};
 use crate::row::{Row, both, rdna1, rdna2};
 use crate::wave::{PASS, Pass, Wave, bits};
 

@@ -2,11 +2,12 @@
 
 use half::f16;
 
-use super::float::{greatest, least};
+use super::VectorFn;
 use super::int::{Integer, clamped};
 use super::map::{Value, each, ieee};
 use super::round::{Round, Rounds};
-use crate::inst::{Vector, VectorFn};
+use crate::float::{greatest, least};
+use crate::operands::Vector;
 use crate::row::{Row, both, rdna2};
 use crate::wave::{Pass, Wave};
 

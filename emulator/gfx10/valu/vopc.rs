@@ -9,9 +9,10 @@
 
 use half::f16;
 
-use super::float::{class16, class32, class64};
+use super::VectorFn;
 use super::map::compare;
-use crate::inst::{Vector, VectorFn};
+use crate::float::{class16, class32, class64};
+use crate::operands::Vector;
 use crate::row::{Row, both};
 use crate::wave::Wave;
 
