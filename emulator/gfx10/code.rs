@@ -68,7 +68,7 @@ impl<'a> Code<'a> {
         let (inst, used) =
             decode(words, self.target).map_err(|text| Stop::Unknown { pc, words: [words[0], words[1]], text })?;
         if let Some(r) = registers(&inst).into_iter().find(|&r| r >= self.vgprs) {
-            let text = format!("{inst:?} uses v{r}, but the kernel's waves have {} vector registers", self.vgprs);
+            let text = format!("{inst} uses v{r}, but the kernel's waves have {} vector registers", self.vgprs);
             return Err(Stop::Trap { pc, text });
         }
         Ok(Decoded { inst, size: 4 * u64::from(used) })

@@ -41,7 +41,7 @@ fn run(w: &mut Wave, storage: &mut Storage<'_>, code: &mut Code<'_>, slice: u64)
         w.count += 1;
         let done = decoded.inst.execute(w, storage);
         if let Err(fault) = done {
-            return Err(Stop::Fault { fault, pc, text: format!("{:?}", decoded.inst) });
+            return Err(Stop::Fault { fault, pc, text: decoded.inst.to_string() });
         }
         match &w.status {
             Status::Running => {}

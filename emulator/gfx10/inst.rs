@@ -19,18 +19,6 @@ pub enum Inst {
     Vmem(&'static Row<VmemOp>, Vmem),
 }
 
-impl std::fmt::Debug for Inst {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Scalar(row, i) => write!(f, "{} {i:?}", row.name),
-            Self::Vector(row, i) => write!(f, "{} {i:?}", row.name),
-            Self::Smem(row, i) => write!(f, "{} {i:?}", row.name),
-            Self::Ds(row, i) => write!(f, "{} {i:?}", row.name),
-            Self::Vmem(row, i) => write!(f, "{} {i:?}", row.name),
-        }
-    }
-}
-
 impl Inst {
     /// Carries it out, but for the program counter's step to the next one.
     #[inline]

@@ -41,6 +41,7 @@ mod salu;
 mod stop;
 #[cfg(test)]
 mod tests;
+mod text;
 mod valu;
 mod wave;
 

@@ -1,7 +1,7 @@
 //! Instructions that reach memory, LDS and scratch.
 
 pub mod access;
-mod address;
+pub mod address;
 pub mod ds;
 pub mod exchange;
 mod format;

@@ -38,7 +38,7 @@ fn name(inst: &Inst) -> &'static str {
     }
 }
 
-fn decoded(words: &[u32], target: Target) -> Result<(Inst, u32), String> {
+pub fn decoded(words: &[u32], target: Target) -> Result<(Inst, u32), String> {
     // What follows an instruction must not matter to it.
     decode(std::array::from_fn(|n| words.get(n).copied().unwrap_or(0xdead_beef)), target)
 }

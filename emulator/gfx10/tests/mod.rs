@@ -17,5 +17,6 @@ mod rare;
 mod scalar;
 mod state;
 mod storage;
+mod text;
 mod vector;
 mod wide;
