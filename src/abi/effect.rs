@@ -4,20 +4,20 @@ use crate::Hook;
 
 /// What a successful call does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Does {
+pub enum Action {
     /// Hands out memory, or an object that holds some.
-    Allocates,
+    Allocate,
     /// Takes it back.
-    Frees,
+    Free,
     /// Takes back everything that the current device holds.
-    FreesAll,
+    FreeAll,
     /// Changes how a range of memory behaves.
-    Advises,
+    Advise,
 }
 
-/// What the address of a call names. A free meets an allocation of the same kind of thing.
+/// What the address of a call names. A free meets an allocation of the same kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Thing {
+pub enum Resource {
     /// Memory that a pointer reaches.
     Memory,
     /// Memory of the program, pinned for the GPU.
@@ -32,7 +32,7 @@ pub enum Thing {
 
 /// Where memory lies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Place {
+pub enum Location {
     /// On the card.
     Vram,
     /// On the host, pinned.
@@ -42,18 +42,18 @@ pub enum Place {
     /// On the host, the program's own.
     Registered,
     /// Where the HSA pool or region lies that was asked for.
-    OfPool,
+    Pool,
     /// There is none.
-    Nowhere,
+    None,
 }
 
 /// Where the address stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Address {
     /// It is a parameter.
-    Is(usize),
+    Parameter(usize),
     /// The call writes it to where a parameter points, one word.
-    WrittenTo(usize),
+    Output(usize),
     /// There is none.
     None,
 }
@@ -64,7 +64,7 @@ pub enum Size {
     /// Not told by the call.
     Unknown,
     /// A parameter, in bytes.
-    Is(usize),
+    Parameter(usize),
     /// What the call writes to where the first parameter points, times the second: rows of a pitch.
     Pitched(usize, usize),
     /// `hipChannelFormatDesc` in the first parameter, times the two others.
@@ -79,11 +79,11 @@ pub enum Size {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Effect {
     /// What it does.
-    pub does: Does,
+    pub action: Action,
     /// To what.
-    pub thing: Thing,
+    pub resource: Resource,
     /// Where that lies, if the call allocates it.
-    pub place: Place,
+    pub location: Location,
     /// Its address.
     pub address: Address,
     /// Its size.
@@ -92,32 +92,39 @@ pub struct Effect {
     pub flags: Option<usize>,
 }
 
-const fn gives(place: Place, out: usize, size: Size) -> Effect {
-    let address = Address::WrittenTo(out);
-    Effect { does: Does::Allocates, thing: Thing::Memory, place, address, size, flags: None }
+const fn allocation(location: Location, out: usize, size: Size) -> Effect {
+    let address = Address::Output(out);
+    Effect { action: Action::Allocate, resource: Resource::Memory, location, address, size, flags: None }
 }
 
 const fn array(size: Size) -> Effect {
-    gives(Place::Vram, 0, size).of(Thing::Array)
+    allocation(Location::Vram, 0, size).on(Resource::Array)
 }
 
-const fn registers(place: Place) -> Effect {
-    let address = Address::Is(0);
-    Effect { does: Does::Allocates, thing: Thing::Registration, place, address, size: Size::Is(1), flags: None }
+const fn registration(location: Location) -> Effect {
+    let address = Address::Parameter(0);
+    Effect {
+        action: Action::Allocate,
+        resource: Resource::Registration,
+        location,
+        address,
+        size: Size::Parameter(1),
+        flags: None,
+    }
 }
 
-const fn frees(thing: Thing) -> Effect {
-    let address = Address::Is(0);
-    Effect { does: Does::Frees, thing, place: Place::Nowhere, address, size: Size::Unknown, flags: None }
+const fn release(resource: Resource) -> Effect {
+    let address = Address::Parameter(0);
+    Effect { action: Action::Free, resource, location: Location::None, address, size: Size::Unknown, flags: None }
 }
 
-const fn advises(flags: Option<usize>) -> Effect {
-    Effect { does: Does::Advises, place: Place::Nowhere, flags, ..registers(Place::Nowhere) }
+const fn advice(flags: Option<usize>) -> Effect {
+    Effect { action: Action::Advise, location: Location::None, flags, ..registration(Location::None) }
 }
 
 impl Effect {
-    const fn of(self, thing: Thing) -> Self {
-        Self { thing, ..self }
+    const fn on(self, resource: Resource) -> Self {
+        Self { resource, ..self }
     }
 
     const fn flags(self, flags: usize) -> Self {
@@ -129,42 +136,42 @@ impl Hook {
     /// What a successful call does with memory; None for the calls that only ask or set up.
     #[rustfmt::skip] // a table
     pub const fn effect(self) -> Option<Effect> {
-        use Place::{Host, Managed, Nowhere, OfPool, Registered, Vram};
+        use Location::{Host, Managed, Pool, Registered, Vram};
         Some(match self {
-            Hook::hipMalloc => gives(Vram, 0, Size::Is(1)),
-            Hook::hipExtMallocWithFlags => gives(Vram, 0, Size::Is(1)).flags(2),
-            Hook::hipMallocPitch | Hook::hipMemAllocPitch => gives(Vram, 0, Size::Pitched(1, 3)),
+            Hook::hipMalloc => allocation(Vram, 0, Size::Parameter(1)),
+            Hook::hipExtMallocWithFlags => allocation(Vram, 0, Size::Parameter(1)).flags(2),
+            Hook::hipMallocPitch | Hook::hipMemAllocPitch => allocation(Vram, 0, Size::Pitched(1, 3)),
             // hipPitchedPtr begins with the address.
-            Hook::hipMalloc3D => gives(Vram, 0, Size::Is(1)),
+            Hook::hipMalloc3D => allocation(Vram, 0, Size::Parameter(1)),
             Hook::hipMallocArray => array(Size::Texels(1, 2, Some(3))).flags(4),
             Hook::hipMalloc3DArray => array(Size::Texels(1, 2, None)).flags(3),
             Hook::hipMallocMipmappedArray => array(Size::Texels(1, 2, None)).flags(4),
             Hook::hipArrayCreate => array(Size::Array2D(1)),
             Hook::hipArray3DCreate | Hook::hipMipmappedArrayCreate => array(Size::Array3D(1)),
-            Hook::hipMallocAsync | Hook::hipMallocFromPoolAsync => gives(Vram, 0, Size::Is(1)),
-            Hook::hipMemPoolCreate => gives(Nowhere, 0, Size::Unknown).of(Thing::Pool),
-            Hook::hipMemCreate => gives(Vram, 0, Size::Is(1)).of(Thing::Handle).flags(3),
-            Hook::hipMallocManaged => gives(Managed, 0, Size::Is(1)).flags(2),
-            Hook::hipHostMalloc | Hook::hipHostAlloc => gives(Host, 0, Size::Is(1)).flags(2),
-            Hook::hipMallocHost | Hook::hipMemAllocHost => gives(Host, 0, Size::Is(1)),
-            Hook::hipHostRegister => registers(Registered).flags(2),
-            Hook::hsa_memory_allocate => gives(OfPool, 2, Size::Is(1)).flags(0),
-            Hook::hsa_amd_memory_pool_allocate => gives(OfPool, 3, Size::Is(1)).flags(0),
-            Hook::hsa_amd_memory_lock => registers(Registered),
-            Hook::hsa_amd_memory_lock_to_pool => registers(Registered).flags(4),
-            Hook::hsa_amd_vmem_handle_create => gives(OfPool, 4, Size::Is(1)).of(Thing::Handle).flags(0),
+            Hook::hipMallocAsync | Hook::hipMallocFromPoolAsync => allocation(Vram, 0, Size::Parameter(1)),
+            Hook::hipMemPoolCreate => allocation(Location::None, 0, Size::Unknown).on(Resource::Pool),
+            Hook::hipMemCreate => allocation(Vram, 0, Size::Parameter(1)).on(Resource::Handle).flags(3),
+            Hook::hipMallocManaged => allocation(Managed, 0, Size::Parameter(1)).flags(2),
+            Hook::hipHostMalloc | Hook::hipHostAlloc => allocation(Host, 0, Size::Parameter(1)).flags(2),
+            Hook::hipMallocHost | Hook::hipMemAllocHost => allocation(Host, 0, Size::Parameter(1)),
+            Hook::hipHostRegister => registration(Registered).flags(2),
+            Hook::hsa_memory_allocate => allocation(Pool, 2, Size::Parameter(1)).flags(0),
+            Hook::hsa_amd_memory_pool_allocate => allocation(Pool, 3, Size::Parameter(1)).flags(0),
+            Hook::hsa_amd_memory_lock => registration(Registered),
+            Hook::hsa_amd_memory_lock_to_pool => registration(Registered).flags(4),
+            Hook::hsa_amd_vmem_handle_create => allocation(Pool, 4, Size::Parameter(1)).on(Resource::Handle).flags(0),
 
-            Hook::hipFree | Hook::hipHostFree | Hook::hipFreeHost | Hook::hipFreeAsync => frees(Thing::Memory),
-            Hook::hsa_memory_free | Hook::hsa_amd_memory_pool_free => frees(Thing::Memory),
-            Hook::hipHostUnregister | Hook::hsa_amd_memory_unlock => frees(Thing::Registration),
-            Hook::hipFreeArray | Hook::hipArrayDestroy => frees(Thing::Array),
-            Hook::hipFreeMipmappedArray | Hook::hipMipmappedArrayDestroy => frees(Thing::Array),
-            Hook::hipMemRelease | Hook::hsa_amd_vmem_handle_release => frees(Thing::Handle),
-            Hook::hipMemPoolDestroy => frees(Thing::Pool),
-            Hook::hipDeviceReset => Effect { does: Does::FreesAll, address: Address::None, ..frees(Thing::Memory) },
+            Hook::hipFree | Hook::hipHostFree | Hook::hipFreeHost | Hook::hipFreeAsync => release(Resource::Memory),
+            Hook::hsa_memory_free | Hook::hsa_amd_memory_pool_free => release(Resource::Memory),
+            Hook::hipHostUnregister | Hook::hsa_amd_memory_unlock => release(Resource::Registration),
+            Hook::hipFreeArray | Hook::hipArrayDestroy => release(Resource::Array),
+            Hook::hipFreeMipmappedArray | Hook::hipMipmappedArrayDestroy => release(Resource::Array),
+            Hook::hipMemRelease | Hook::hsa_amd_vmem_handle_release => release(Resource::Handle),
+            Hook::hipMemPoolDestroy => release(Resource::Pool),
+            Hook::hipDeviceReset => Effect { action: Action::FreeAll, address: Address::None, ..release(Resource::Memory) },
 
-            Hook::hipMemAdvise | Hook::hipMemAdvise_v2 => advises(Some(2)),
-            Hook::hsa_amd_svm_attributes_set => advises(None),
+            Hook::hipMemAdvise | Hook::hipMemAdvise_v2 => advice(Some(2)),
+            Hook::hsa_amd_svm_attributes_set => advice(None),
             _ => return None,
         })
     }
@@ -197,8 +204,9 @@ mod tests {
             let Some(out) = out.filter(|_| !NO_MEMORY.contains(&hook)) else { continue };
             let effect = hook.effect().unwrap_or_else(|| panic!("{hook:?}"));
             // hsa_amd_memory_lock writes the GPU's address; what is unlocked is the host's.
-            let expected = if effect.thing == Thing::Registration { Address::Is(0) } else { Address::WrittenTo(out) };
-            assert_eq!((effect.does, effect.address), (Does::Allocates, expected), "{hook:?}");
+            let expected =
+                if effect.resource == Resource::Registration { Address::Parameter(0) } else { Address::Output(out) };
+            assert_eq!((effect.action, effect.address), (Action::Allocate, expected), "{hook:?}");
         }
     }
 
@@ -208,13 +216,13 @@ mod tests {
             let parameters = parameters(hook);
             let pointer = |at: usize| parameters[at].starts_with('*');
             match effect.address {
-                Address::Is(at) => assert!(pointer(at) || parameters[at] == "u64", "{hook:?}"),
-                Address::WrittenTo(at) => assert!(pointer(at), "{hook:?}"),
+                Address::Parameter(at) => assert!(pointer(at) || parameters[at] == "u64", "{hook:?}"),
+                Address::Output(at) => assert!(pointer(at), "{hook:?}"),
                 Address::None => {}
             }
             let (pointers, numbers) = match effect.size {
                 Size::Unknown => (None, Vec::new()),
-                Size::Is(at) => (None, [at].into()),
+                Size::Parameter(at) => (None, [at].into()),
                 Size::Pitched(pitch, rows) => (Some(pitch), [rows].into()),
                 Size::Texels(format, texels, rows) => (Some(format), [texels].into_iter().chain(rows).collect()),
                 Size::Array2D(at) | Size::Array3D(at) => (Some(at), Vec::new()),

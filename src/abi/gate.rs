@@ -7,8 +7,8 @@ use core::ffi::{CStr, c_char, c_void};
 pub const CORE_FILE: &CStr = c"/librmcp_core.so";
 /// The core's function that the gate calls; its type is [`CoreTarget`].
 pub const CORE_TARGET: &CStr = c"rmcp_core_target";
-/// The gate's export that other gates look for: [`Gate::next`].
-pub const NEXT: &CStr = c"rmcp_next";
+/// The gate's export that other gates look for: [`Gate::next_definition`].
+pub const NEXT_DEFINITION: &CStr = c"rmcp_next";
 
 /// Where `rmcp enable --system` installs gates and cores, a folder for each version.
 pub const SYSTEM_TREE: &str = "/usr/lib/rmcp/system";
@@ -25,24 +25,28 @@ pub struct Gate {
     /// Size of this struct in the gate, in bytes.
     pub size: usize,
     /// `dlsym(RTLD_NEXT, symbol)` as seen from the gate's place in the global scope, past any other gate.
-    pub next: unsafe extern "C" fn(symbol: *const c_char) -> *mut c_void,
+    pub next_definition: unsafe extern "C" fn(symbol: *const c_char) -> *mut c_void,
 }
 
 /// Which calls of a function the core's answer holds for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u32)]
-pub enum Holds {
+pub enum BindingScope {
     /// This one.
-    ForThisCall,
+    Call,
     /// All that return to the same address, until an object is unloaded.
-    UntilUnload,
+    SiteUntilUnload,
     /// All that return to the same address.
-    ForTheSite,
+    Site,
     /// All.
-    ForAll,
+    AllCallers,
 }
 
 /// Asks for the function that a call of `symbol` shall go to; `caller` is the address that the call returns to. Writes
 /// which other calls the answer holds for. Null: the core cannot tell.
-pub type CoreTarget =
-    unsafe extern "C" fn(gate: *const Gate, symbol: *const c_char, caller: usize, holds: *mut Holds) -> *mut c_void;
+pub type CoreTarget = unsafe extern "C" fn(
+    gate: *const Gate,
+    symbol: *const c_char,
+    caller: usize,
+    scope: *mut BindingScope,
+) -> *mut c_void;

@@ -4,14 +4,15 @@
 //! | module | what it has |
 //! |---|---|
 //! | [`hooks!`] | the table, one line a hook |
-//! | [`flags`], [`effect`] | the flags of HIP and HSA; where a hook's call gives, takes or changes memory |
+//! | [`flags`], [`effect`] | the flags of HIP and HSA; what a hook's call does with memory |
 //! | [`dispatch_table`] | where HIP's functions stand in the runtime's own table |
-//! | [`mod@gate`] | what the gate asks of the core |
-//! | [`sites`] | where the calls from one place go |
-//! | [`resolve`], [`link_map`] | the function that a caller means, by the loader's list |
+//! | [`mod@gate`] | what gate and core say to each other |
+//! | [`call_sites`] | where the calls from one place go |
+//! | [`resolve`] | the function that a caller means, from [`link_map`], the loader's list, [`find_object`] and [`mod@module`] |
 //! | [`process`] | which process this is, across forks |
 //!
-//! Statics of the last three stand in `.data` also where they begin as zeros: a `.bss` that comes to cross a page of the gate
+//! The gate, which every process has, is made of this crate: so nothing here allocates, panics, runs at load time or has a
+//! constructor. Statics stand in `.data` also where they begin as zeros: a `.bss` that comes to cross a page of the gate
 //! would cost every process one mapping more.
 //!
 //! One line of [`hooks!`] adds a hook: the gate's exports, the core's slots, the stub drivers and the
@@ -27,14 +28,16 @@
 //! ```
 #![cfg_attr(not(test), no_std)]
 
+pub mod call_sites;
 pub mod dispatch_table;
 pub mod effect;
+pub mod find_object;
 pub mod flags;
 pub mod gate;
 pub mod link_map;
+pub mod module;
 pub mod process;
 pub mod resolve;
-pub mod sites;
 mod table;
 
 use core::ffi::CStr;
@@ -139,7 +142,7 @@ impl Library {
 
     /// What a call returns when no loaded library has the function: `hipErrorSharedObjectSymbolNotFound` or
     /// `HSA_STATUS_ERROR`.
-    pub const fn missing(self) -> i32 {
+    pub const fn missing_symbol_error(self) -> i32 {
         match self {
             Library::Hip => 302,
             Library::Hsa => 0x1000,
@@ -147,12 +150,12 @@ impl Library {
     }
 }
 
-/// How RMCP treats a hooked function; `rmcp::policy` decides call by call.
+/// How RMCP treats a hooked function; `rmcp_domain::policy` decides call by call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[allow(non_camel_case_types)] // named as in the table
 pub enum Policy {
     /// Counted and forwarded.
-    count,
+    forward,
     /// Device memory: `vram_fraction`.
     vram,
     /// What hipMemGetInfo says of device memory.
@@ -166,19 +169,19 @@ pub enum Policy {
     /// Freed memory is forgotten.
     free,
     /// hipHostGetFlags: what was asked.
-    asked_flags,
+    requested_flags,
     /// hipPointerGetAttributes: what was asked.
-    asked_attributes,
+    requested_attributes,
     /// hipMallocManaged's flags, and an advice after success.
     managed,
     /// hipExtMallocWithFlags' flags.
-    ext,
+    ext_malloc,
     /// hipEventCreateWithFlags' flags.
-    event,
+    event_create,
     /// One device attribute.
-    attribute,
+    device_attribute,
     /// All device properties.
-    properties,
+    device_properties,
     /// hipGetProcAddress: the hook's address.
     proc_address,
     /// hipGetDriverEntryPoint: the hook's address.
@@ -190,33 +193,37 @@ pub enum Policy {
     /// The words of a node of a graph.
     graph_batch,
     /// The pool of hsa_amd_memory_pool_allocate.
-    pool,
+    pool_allocate,
     /// The pool of hsa_amd_memory_lock_to_pool, when libamdhip64 calls it.
-    register,
+    lock_to_pool,
 }
 
 impl Policy {
     /// What a user may expect, for `docs/hooks.md`. Options in code marks are those of `docs/options.md`.
     pub const fn text(self) -> &'static str {
         match self {
-            Policy::count => "counted and forwarded",
+            Policy::forward => "counted and forwarded",
             Policy::vram => "counted and forwarded; `vram_fraction` can refuse it",
             Policy::mem_info => "`vram_fraction`: total and free within the limit",
             Policy::host => "`host`: implicitly coherent flags become NonCoherent",
             Policy::host_alloc => "`host`: served by hipHostMalloc with NonCoherent; flags above 7 are forwarded",
             Policy::mem_alloc_host => "`host`: served by hipHostMalloc with NonCoherent",
             Policy::free => "counted and forwarded; what was asked for the memory is forgotten",
-            Policy::asked_flags | Policy::asked_attributes => "shows the flags that the program asked for",
+            Policy::requested_flags | Policy::requested_attributes => "shows the flags that the program asked for",
             Policy::managed => "`managed`: SetCoarseGrain is advised after success, or the attach flag changes",
-            Policy::ext => "`device_finegrained`, `device_uncached`: the flag becomes Default; `vram_fraction`",
-            Policy::event => "`event_fence`: the system-scope release is kept wherever memory can be made non-coherent",
-            Policy::attribute | Policy::properties => "`capabilities`: managed memory can be hidden",
+            Policy::ext_malloc => "`device_finegrained`, `device_uncached`: the flag becomes Default; `vram_fraction`",
+            Policy::event_create => {
+                "`event_fence`: the system-scope release is kept wherever memory can be made non-coherent"
+            }
+            Policy::device_attribute | Policy::device_properties => "`capabilities`: managed memory can be hidden",
             Policy::stream_memory | Policy::stream_batch | Policy::graph_batch => {
                 "refused with hipErrorInvalidValue on memory that `host` or `managed` made non-coherent"
             }
             Policy::proc_address | Policy::entry_point => "hands out the hook of a hooked function",
-            Policy::pool => "`hsa_pool`: the coarse-grained pool of the same agent; never for calls of libamdhip64",
-            Policy::register => "`register`: the coarse-grained pool of the CPU, for calls of libamdhip64 alone",
+            Policy::pool_allocate => {
+                "`hsa_pool`: the coarse-grained pool of the same agent; never for calls of libamdhip64"
+            }
+            Policy::lock_to_pool => "`register`: the coarse-grained pool of the CPU, for calls of libamdhip64 alone",
         }
     }
 }

@@ -1,6 +1,6 @@
 //! The loader's list of objects, which debuggers read too: in which order they came, and which brought which.
 
-use crate::resolve::Module;
+use crate::module::Module;
 use core::arch::{asm, global_asm};
 use core::ffi::{CStr, c_char, c_int, c_void};
 use core::ptr;
@@ -12,14 +12,14 @@ pub struct LinkMap {
     /// The loader's name for the object; empty for the program.
     pub name: *const c_char,
     /// Its dynamic section; null where it has none.
-    pub dynamic: *const Entry,
+    pub dynamic: *const DynamicEntry,
     next: *const LinkMap,
     previous: *const LinkMap,
 }
 
 /// Elf64_Dyn. (elf.h)
 #[repr(C)]
-pub struct Entry {
+pub struct DynamicEntry {
     tag: i64,
     value: usize,
 }
@@ -45,7 +45,7 @@ struct Symbol {
 
 /// The head of struct r_debug. (link.h)
 #[repr(C)]
-struct Debug {
+struct RDebug {
     version: c_int,
     map: *const LinkMap,
 }
@@ -56,7 +56,7 @@ global_asm!(".weak _r_debug");
 impl LinkMap {
     /// The program's, which is the first of the list. None where the C library keeps no such list.
     pub fn first() -> Option<&'static LinkMap> {
-        let debug: *const Debug;
+        let debug: *const RDebug;
         // SAFETY: reads this object's own table of addresses, whose entries are final before any code runs; what the C
         // library calls so is of this type, and lives as long as the process.
         unsafe {
@@ -66,25 +66,25 @@ impl LinkMap {
     }
 
     /// This and those behind it.
-    pub fn onwards(&'static self) -> impl Iterator<Item = &'static LinkMap> {
-        // SAFETY: the loader links only objects that are loaded; `resolve::undisturbed` keeps them so, and a process without
+    pub fn iter_forward(&'static self) -> impl Iterator<Item = &'static LinkMap> {
+        // SAFETY: the loader links only objects that are loaded; `module::with_loader_lock` keeps them so, and a process without
         // dlopen unloads none.
         core::iter::successors(Some(self), |map| unsafe { map.next.as_ref() })
     }
 
-    /// This and those before it, backwards.
-    fn backwards(&self) -> impl Iterator<Item = &LinkMap> {
+    /// This and those before it, the nearest first.
+    fn iter_backward(&self) -> impl Iterator<Item = &LinkMap> {
         // SAFETY: as above.
         core::iter::successors(Some(self), |map| unsafe { map.previous.as_ref() })
     }
 
     /// That of a loaded object; `first` is the list's.
-    pub fn of(module: &Module, first: &'static LinkMap) -> Option<&'static LinkMap> {
-        first.onwards().find(|map| module.holds(map.dynamic.addr()))
+    pub fn of_module(module: &Module, first: &'static LinkMap) -> Option<&'static LinkMap> {
+        first.iter_forward().find(|map| module.contains(map.dynamic.addr()))
     }
 
     /// As far as the object itself is asked, without the list.
-    pub fn alone(module: &Module) -> Self {
+    pub fn detached(module: &Module) -> Self {
         let dynamic = module.dynamic.cast();
         Self { address: module.start, name: module.name, dynamic, next: ptr::null(), previous: ptr::null() }
     }
@@ -92,13 +92,13 @@ impl LinkMap {
     /// That of the object which calls `symbol`, to judge by the call's return address in this one. Where this one does not
     /// name the symbol the call came from another, by a jump that ends a function: from the one that names it, if but one
     /// does.
-    pub fn caller_of(&'static self, symbol: &CStr, first: &'static LinkMap) -> &'static LinkMap {
-        if self.symbol(symbol).is_some() {
+    pub fn calling_object(&'static self, symbol: &CStr, first: &'static LinkMap) -> &'static LinkMap {
+        if self.find_symbol(symbol).is_some() {
             return self;
         }
         let another =
-            |map: &&LinkMap| !map.module().is_ours() && !map.module().is_runtime() && map.symbol(symbol).is_some();
-        let mut others = first.onwards().filter(another);
+            |map: &&LinkMap| !map.module().is_rmcp() && !map.module().is_runtime() && map.find_symbol(symbol).is_some();
+        let mut others = first.iter_forward().filter(another);
         others.next().filter(|_| others.next().is_none()).unwrap_or(self)
     }
 
@@ -108,12 +108,12 @@ impl LinkMap {
     }
 
     /// Whether it is in the list before the other.
-    pub fn is_before(&self, other: &LinkMap) -> bool {
-        other.backwards().skip(1).any(|map| ptr::eq(map, self))
+    pub fn precedes(&self, other: &LinkMap) -> bool {
+        other.iter_backward().skip(1).any(|map| ptr::eq(map, self))
     }
 
     /// The entries of its dynamic section.
-    fn entries(&self) -> impl Iterator<Item = &Entry> {
+    fn dynamic_entries(&self) -> impl Iterator<Item = &DynamicEntry> {
         // SAFETY: the section is a loaded object's, and ends with DT_NULL.
         core::iter::successors(unsafe { self.dynamic.as_ref() }, |entry| unsafe {
             ptr::from_ref(*entry).add(1).as_ref()
@@ -122,16 +122,16 @@ impl LinkMap {
     }
 
     /// The address that its entry with this tag has; 0 where there is none.
-    fn address_of(&self, tag: i64) -> usize {
-        let address = self.entries().find(|entry| entry.tag == tag).map_or(0, |entry| entry.value);
+    fn dynamic_address(&self, tag: i64) -> usize {
+        let address = self.dynamic_entries().find(|entry| entry.tag == tag).map_or(0, |entry| entry.value);
         // Where the section cannot be written to, the loader has left it as it is in the file.
         if address < self.address { address.wrapping_add(self.address) } else { address }
     }
 
     /// The strings that its entries with this tag name.
-    fn strings(&self, tag: i64) -> impl Iterator<Item = &CStr> {
-        let table = self.address_of(DT_STRTAB) as *const c_char;
-        let strings = self.entries().filter(move |entry| !table.is_null() && entry.tag == tag);
+    fn dynamic_strings(&self, tag: i64) -> impl Iterator<Item = &CStr> {
+        let table = self.dynamic_address(DT_STRTAB) as *const c_char;
+        let strings = self.dynamic_entries().filter(move |entry| !table.is_null() && entry.tag == tag);
         // SAFETY: such an entry is the offset of a NUL-terminated string in the object's table.
         strings.map(move |entry| unsafe { CStr::from_ptr(table.wrapping_add(entry.value)) })
     }
@@ -141,19 +141,19 @@ impl LinkMap {
         /// Types of symbols. (elf.h)
         const STT_NOTYPE: u8 = 0;
         const STT_FUNC: u8 = 2;
-        let symbol = self.symbol(symbol)?;
+        let symbol = self.find_symbol(symbol)?;
         let defined = symbol.section != 0 && [STT_NOTYPE, STT_FUNC].contains(&(symbol.info & 0xf));
         defined.then(|| ptr::with_exposed_provenance_mut(self.address.wrapping_add(symbol.value)))
     }
 
     /// Whether it refers to this name in another object.
     pub fn imports(&self, symbol: &CStr) -> bool {
-        self.symbol(symbol).is_some_and(|symbol| symbol.section == 0)
+        self.find_symbol(symbol).is_some_and(|symbol| symbol.section == 0)
     }
 
     /// Its symbol of this name for the loader: it refers to it or defines it.
-    fn symbol(&self, symbol: &CStr) -> Option<&Symbol> {
-        let [symbols, strings, hashes] = [DT_SYMTAB, DT_STRTAB, DT_GNU_HASH].map(|tag| self.address_of(tag));
+    fn find_symbol(&self, symbol: &CStr) -> Option<&Symbol> {
+        let [symbols, strings, hashes] = [DT_SYMTAB, DT_STRTAB, DT_GNU_HASH].map(|tag| self.dynamic_address(tag));
         let (symbols, strings) = (symbols as *const Symbol, strings as *const c_char);
         if symbols.is_null() || strings.is_null() {
             return None;
@@ -164,7 +164,7 @@ impl LinkMap {
         let is = |index: &u32| unsafe { CStr::from_ptr(strings.add(at(*index).name as usize)) == symbol };
         // Linkers that make no such table make the older one, with the number of symbols in its second word.
         if hashes == 0 {
-            let count = (self.address_of(DT_HASH) as *const u32).wrapping_add(1);
+            let count = (self.dynamic_address(DT_HASH) as *const u32).wrapping_add(1);
             // SAFETY: the table begins with two words.
             let count = if count.addr() > size_of::<u32>() { unsafe { *count } } else { 0 };
             return (1..count).find(is).map(at);
@@ -197,15 +197,17 @@ impl LinkMap {
     }
 
     /// Whether the loader takes it for the library of that name.
-    fn is_called(&self, name: &CStr) -> bool {
+    fn has_name(&self, name: &CStr) -> bool {
         let module = self.module();
-        module.file_name() == name.to_bytes() || module.path() == name || self.strings(DT_SONAME).any(|own| own == name)
+        module.file_name() == name.to_bytes()
+            || module.path() == name
+            || self.dynamic_strings(DT_SONAME).any(|own| own == name)
     }
 
     /// Whether it names the other among the libraries that it needs: a name means the first that is called so.
     fn needs(&self, other: &LinkMap) -> bool {
-        self.strings(DT_NEEDED)
-            .any(|name| other.is_called(name) && !other.backwards().skip(1).any(|earlier| earlier.is_called(name)))
+        self.dynamic_strings(DT_NEEDED)
+            .any(|name| other.has_name(name) && !other.iter_backward().skip(1).any(|earlier| earlier.has_name(name)))
     }
 }
 
@@ -229,8 +231,8 @@ impl Origin {
         let (mut libc_was_passed, mut root_is_before_libc) = (false, false);
         let mut map = object;
         loop {
-            libc_was_passed |= map.is_called(c"libc.so.6");
-            // SAFETY: as for `backwards`.
+            libc_was_passed |= map.has_name(c"libc.so.6");
+            // SAFETY: as for `iter_backward`.
             let Some(previous) = (unsafe { map.previous.as_ref() }) else { break };
             map = previous;
             if above.iter().take(count).any(|below| map.needs(below)) {

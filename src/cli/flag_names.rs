@@ -124,11 +124,11 @@ impl Vocabulary {
         Some(match (hook, hook.policy()) {
             (Hook::hipHostRegister, _) => &REGISTER,
             (_, Policy::host | Policy::host_alloc) => &HOST,
-            (_, Policy::ext) => &DEVICE,
+            (_, Policy::ext_malloc) => &DEVICE,
             (_, Policy::managed) => &ATTACH,
-            (_, Policy::event) => &EVENT,
-            (_, Policy::attribute) => &ATTRIBUTE,
-            (_, Policy::pool | Policy::register) => &POOL,
+            (_, Policy::event_create) => &EVENT,
+            (_, Policy::device_attribute) => &ATTRIBUTE,
+            (_, Policy::pool_allocate | Policy::lock_to_pool) => &POOL,
             _ if hook.info().signature.contains("flags: u") => &PLAIN,
             _ => return None,
         })

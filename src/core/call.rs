@@ -96,14 +96,14 @@ impl<F: Copy, R: Copy> Call<F, R> {
     }
 
     /// Runs `policy` for a call of the program, and forwards one of the runtime itself, with the exception that
-    /// `policies::register` explains. A panic of the policy's ends here: the program gets the real function's answer, as
+    /// `policies::lock_to_pool` explains. A panic of the policy's ends here: the program gets the real function's answer, as
     /// if RMCP were not there.
     #[inline]
     pub fn run(&self, policy: impl FnOnce(&Self) -> R, forward: impl Fn(F) -> R) -> R {
         match self.caller.who {
             // Decided and counted before it came to the runtime's table.
             Who::Rmcp => return forward(self.real),
-            Who::Runtime if self.hook.policy() != Policy::register => {
+            Who::Runtime if self.hook.policy() != Policy::lock_to_pool => {
                 count(self.hook, Outcome::Runtime);
                 return forward(self.real);
             }

@@ -7,9 +7,12 @@ use crate::machine::{self, RuleSet};
 use crate::pools::{self, Pool};
 use crate::runtime::Runtime;
 use once_cell::race::{OnceBox, OnceRef};
+use rmcp_abi::call_sites::{CallSite, CallSites};
+use rmcp_abi::find_object::{dl_find_object, module_of};
 use rmcp_abi::gate::Gate;
-use rmcp_abi::resolve::{self, Module, Real};
-use rmcp_abi::sites::{Site, Sites};
+use rmcp_abi::module::{self, Module};
+use rmcp_abi::process;
+use rmcp_abi::resolve::{self, RealFunction};
 use rmcp_abi::{Hook, Library};
 use std::ffi::{CStr, CString, OsStr, c_char, c_void};
 use std::fmt::Display;
@@ -66,12 +69,12 @@ pub static GATE: OnceRef<'static, Gate> = OnceRef::new();
 
 /// The gate that the program's calls meet first. It need not have asked yet: ROCr may have loaded the core.
 pub fn gate() -> Option<Module> {
-    resolve::module_of(resolve::first_version() as usize).filter(Module::is_ours)
+    module_of(module::first_gate_export() as usize).filter(Module::is_rmcp)
 }
 
 /// The gate's own export of `hook`, for those who ask for its address.
 pub fn export(hook: Hook) -> Option<*mut c_void> {
-    let gate = resolve::module_of(&raw const *GATE.get()? as usize)?;
+    let gate = module_of(&raw const *GATE.get()? as usize)?;
     let export = gate.lookup(hook.info().symbol);
     (!export.is_null()).then_some(export)
 }
@@ -88,10 +91,10 @@ pub fn of(address: usize) -> &'static Caller {
 /// The caller that `address` belongs to now. [`of`] knows a place, where a library may lie that came after another was
 /// unloaded. Where the C library cannot tell without a lock, the place must do.
 pub fn exactly(address: usize) -> &'static Caller {
-    if resolve::find_object().is_none() {
+    if dl_find_object().is_none() {
         return of(address);
     }
-    resolve::module_of(address).map_or(&OUTSIDE, |module| known(&EXACTLY, &module))
+    module_of(address).map_or(&OUTSIDE, |module| known(&EXACTLY, &module))
 }
 
 #[inline]
@@ -109,7 +112,7 @@ fn find(list: &'static AtomicPtr<Caller>, wanted: impl Fn(&Caller) -> bool) -> O
 
 #[cold]
 fn meet(address: usize) -> &'static Caller {
-    let Some(module) = resolve::module_of(address) else { return &OUTSIDE };
+    let Some(module) = module_of(address) else { return &OUTSIDE };
     known(if EXACT.load(Ordering::Acquire) { &EXACTLY } else { &CALLERS }, &module)
 }
 
@@ -118,7 +121,7 @@ fn known(list: &'static AtomicPtr<Caller>, module: &Module) -> &'static Caller {
     if let Some(caller) = find(list, |caller| caller.is(module)) {
         return caller;
     }
-    let who = if module.is_ours() {
+    let who = if module.is_rmcp() {
         Who::Rmcp
     } else if module.is_runtime() {
         Who::Runtime
@@ -142,7 +145,7 @@ fn known(list: &'static AtomicPtr<Caller>, module: &Module) -> &'static Caller {
 /// met before, others may have come with it and gone before it: everybody is met anew.
 #[cold]
 pub fn starts(address: usize) {
-    let Some(module) = resolve::module_of(address) else { return };
+    let Some(module) = module_of(address) else { return };
     if [&CALLERS, &EXACTLY].into_iter().any(|list| find(list, |caller| caller.is(&module)).is_some()) {
         return;
     }
@@ -156,13 +159,13 @@ pub fn starts(address: usize) {
 /// takes the lock of `module_of`'s comment.
 fn has_several_runtimes() -> bool {
     static FIRST: AtomicU64 = AtomicU64::new(0);
-    if resolve::is_anothers(&FIRST) {
+    if process::belongs_to_ancestor(&FIRST) {
         return false;
     }
     let mut counts = [0; 2];
-    resolve::each_module(|module| {
+    module::for_each_module(|module| {
         for (count, library) in counts.iter_mut().zip([Library::Hip, Library::Hsa]) {
-            *count += usize::from(module.is(library.file_prefix()));
+            *count += usize::from(module.has_file_prefix(library.file_prefix()));
         }
         false
     });
@@ -173,7 +176,7 @@ fn has_several_runtimes() -> bool {
 /// a lock, the place must do.
 #[cold]
 fn several() {
-    if resolve::find_object().is_some() && !EXACT.swap(true, Ordering::AcqRel) {
+    if dl_find_object().is_some() && !EXACT.swap(true, Ordering::AcqRel) {
         CALLERS.store(null_mut(), Ordering::Release);
     }
 }
@@ -201,7 +204,7 @@ impl Caller {
 
     /// A program that uses the copy of a runtime which `function` belongs to.
     pub fn using(function: *mut c_void) -> Option<Self> {
-        let copy = resolve::module_of(function as usize)?;
+        let copy = module_of(function as usize)?;
         Some(Self::new(copy.start, copy.end, c"", Who::Program))
     }
 
@@ -229,48 +232,48 @@ impl Caller {
     #[cold]
     fn find(&self, hook: Hook) -> Result<*mut c_void, Option<*mut c_void>> {
         /// What is no runtime's.
-        static OTHERS: Sites<256> = Sites(
+        static OTHERS: CallSites<256> = CallSites(
             [const {
-                Site {
+                CallSite {
                     caller: AtomicUsize::new(0),
                     function: AtomicUsize::new(0),
-                    unloads: AtomicUsize::new(0),
+                    unload_count: AtomicUsize::new(0),
                     target: AtomicPtr::new(null_mut()),
                 }
             }; _],
         );
         let function = hook as usize + 1;
-        if let Some(other) = OTHERS.find(function, self.start, resolve::unloads) {
+        if let Some(other) = OTHERS.find(function, self.start, module::unload_count) {
             return Err(Some(other));
         }
-        let unloads = resolve::unloads();
+        let unloads = module::unload_count();
         match self.search(hook.info().library, hook.info().symbol) {
-            Some(real) if real.of_runtime => {
-                self.real[hook as usize].store(real.function, Ordering::Release);
-                Ok(real.function)
+            Some(real) if real.in_runtime => {
+                self.real[hook as usize].store(real.address, Ordering::Release);
+                Ok(real.address)
             }
             Some(other) => {
                 if let Some(unloads) = unloads {
-                    OTHERS.note(function, self.start, unloads, other.function);
+                    OTHERS.insert(function, self.start, unloads, other.address);
                 }
-                Err(Some(other.function))
+                Err(Some(other.address))
             }
             None => Err(None),
         }
     }
 
-    fn search(&self, library: Library, symbol: &CStr) -> Option<Real> {
+    fn search(&self, library: Library, symbol: &CStr) -> Option<RealFunction> {
         /// A core that ROCr loaded as its tool has no gate, and nothing of its own in the global scope.
         extern "C" fn nothing(_: *const c_char) -> *mut c_void {
             null_mut()
         }
-        let next = GATE.get().map_or(nothing as resolve::Next, |gate| gate.next);
-        resolve::real(symbol, library.file_prefix(), self.start, next)
+        let next = GATE.get().map_or(nothing as resolve::NextDefinition, |gate| gate.next_definition);
+        resolve::real_function(symbol, library.file_prefix(), self.start, next)
     }
 
     /// Any function of a runtime, as this caller means it; null when no loaded library has it.
     pub fn lookup(&self, library: Library, symbol: &CStr) -> *mut c_void {
-        self.search(library, symbol).map_or(null_mut(), |real| real.function)
+        self.search(library, symbol).map_or(null_mut(), |real| real.address)
     }
 
     /// The same as a typed function.

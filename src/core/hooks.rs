@@ -14,7 +14,7 @@ use std::mem::transmute;
 /// Runs a call by its policy, which is given what stands in brackets in the table and the way to forward the call, or all
 /// arguments.
 macro_rules! apply {
-    (count, $call:expr, $forward:expr, ($($arg:ident),*)) => {
+    (forward, $call:expr, $forward:expr, ($($arg:ident),*)) => {
         $call.run(|call| call.forward($forward), $forward)
     };
     // What the table has in brackets is what the policy looks at.
@@ -48,7 +48,7 @@ macro_rules! entries {
                         Ok(call) => apply!($policy $([$size])?, call, forward, ($($arg),*)),
                         // SAFETY: what bears a function's name is called as that function.
                         Err(Some(other)) => unsafe { transmute::<*mut c_void, Other>(other)($($arg),*) },
-                        Err(None) => Hook::$name.info().library.missing() as $ret,
+                        Err(None) => Hook::$name.info().library.missing_symbol_error() as $ret,
                     }
                 }
 

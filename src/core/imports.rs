@@ -1,14 +1,14 @@
 //! What a loaded object is linked with, by the names in its own table of symbols.
 
+use rmcp_abi::find_object::module_of;
 use rmcp_abi::link_map::LinkMap;
-use rmcp_abi::resolve;
 use rmcp_abi::{Hook, Policy};
 use rmcp_domain::options::Linkage;
 use std::ffi::CStr;
 
 /// What the object that holds `address` is linked with that needs coherent memory. `version`: that of its HIP runtime.
 pub fn linkage(address: usize, version: impl FnOnce() -> Option<i32>) -> Option<Linkage> {
-    let object = LinkMap::alone(&resolve::module_of(address)?);
+    let object = LinkMap::detached(&module_of(address)?);
     let any_of = |symbols: &[&CStr]| symbols.iter().any(|symbol| object.imports(symbol));
     if Hook::ALL.iter().any(|hook| on_words(*hook) && object.imports(hook.info().symbol)) {
         return Some(Linkage::StreamMemory);
@@ -38,7 +38,7 @@ mod tests {
     #[test]
     fn this_test_is_linked_with_dlsym_and_with_no_function_of_hip() {
         let here = on_words as *const () as usize;
-        let object = LinkMap::alone(&resolve::module_of(here).unwrap());
+        let object = LinkMap::detached(&module_of(here).unwrap());
         assert!(object.imports(c"dlsym") && object.imports(c"malloc"));
         assert!(!object.imports(c"dlsy") && !object.imports(c"") && !object.imports(c"hipMalloc"));
         assert_eq!(linkage(here, || panic!("not asked")), None);

@@ -58,7 +58,7 @@ struct Logger {
 /// The lines that this process could not write since the last that it could.
 static LOST: AtomicU64 = AtomicU64::new(0);
 
-/// The [`process::number`] of the process whose they are: a forked child has lost none yet.
+/// The [`process::fork_id`] of the process whose they are: a forked child has lost none yet.
 static LOSER: AtomicU64 = AtomicU64::new(0);
 
 /// Whether the last write ended within a line, as where a file may not become larger.
@@ -66,7 +66,7 @@ static TORN: AtomicBool = AtomicBool::new(false);
 
 impl Logger {
     fn write(&self, event: &Event<'_>) {
-        let process = process::number();
+        let process = process::fork_id();
         let mine = LOSER.swap(process, Ordering::Relaxed) == process;
         let lost = LOST.swap(0, Ordering::Relaxed) * u64::from(mine);
         let torn = TORN.swap(false, Ordering::Relaxed);

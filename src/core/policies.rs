@@ -10,12 +10,14 @@ mod managed;
 mod queries;
 mod stream;
 
-pub use device::{ext, mem_info, vram};
-pub use event::event;
+pub use device::{ext_malloc, mem_info, vram};
+pub use event::event_create;
 pub use host::{free, host, host_alloc, mem_alloc_host};
-pub use hsa::{pool, register};
+pub use hsa::{lock_to_pool, pool_allocate};
 pub use managed::managed;
-pub use queries::{asked_attributes, asked_flags, attribute, entry_point, proc_address, properties};
+pub use queries::{
+    device_attribute, device_properties, entry_point, proc_address, requested_attributes, requested_flags,
+};
 pub use stream::{graph_batch, stream_batch, stream_memory};
 
 use crate::call::Call;

@@ -5,7 +5,7 @@
 
 use libloading::os::unix::{Library, RTLD_LAZY, Symbol};
 use rmcp_abi::HipError;
-use rmcp_abi::resolve;
+use rmcp_abi::module;
 use rmcp_domain::gfx::GfxTarget;
 use std::ffi::{CStr, OsStr, c_int, c_void};
 use std::os::unix::ffi::OsStrExt;
@@ -35,7 +35,7 @@ const RTLD_NOLOAD: c_int = 4;
 
 /// The target of each HIP device; None when no runtime is loaded or it does not answer.
 pub fn targets() -> Option<Vec<GfxTarget>> {
-    let module = resolve::first_copy(rmcp_abi::Library::Hip.file_prefix())?;
+    let module = module::first_copy(rmcp_abi::Library::Hip.file_prefix())?;
     // SAFETY: the loader's name of a loaded object.
     let path = OsStr::from_bytes(unsafe { CStr::from_ptr(module.name) }.to_bytes());
     // SAFETY: NOLOAD finds what is loaded and runs no initialiser.

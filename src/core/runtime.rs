@@ -128,7 +128,7 @@ impl Runtime {
 
     /// Asks for `advice` on a managed range for `device`. A refusal does not show in hipGetLastError.
     pub fn advise(&self, range: *const c_void, size: usize, advice: i32, device: i32) -> Result<(), HipError> {
-        let Some(advise) = self.advise else { return Err(Library::Hip.missing()) };
+        let Some(advise) = self.advise else { return Err(Library::Hip.missing_symbol_error()) };
         let pending = self.pending();
         // SAFETY: the range is what hipMallocManaged has just returned.
         match unsafe { advise(range, size, advice, device) } {

@@ -10,7 +10,7 @@ use crate::call::Given;
 use crate::caller::{Caller, Who};
 use crate::unnoticed::unnoticed;
 use crate::{machine, pools};
-use rmcp_abi::effect::{Address, Does, Effect, Place};
+use rmcp_abi::effect::{Action, Address, Effect, Location};
 use rmcp_abi::{Argument, Hook, Library};
 use rmcp_domain::trace::{Outcome, Pool, Record};
 use std::cell::Cell;
@@ -64,7 +64,7 @@ fn begin(hook: Hook, caller: &Caller, effect: &Effect, arguments: &[u64]) -> Opt
     let by_runtime = caller.who == Who::Runtime;
     // Asked before the call: HIP may keep the last answer of a thread, and the program wants that of its own call.
     let asks = !by_runtime && hook.info().library == Library::Hip;
-    let matters = matches!(effect.does, Does::Allocates | Does::FreesAll);
+    let matters = matches!(effect.action, Action::Allocate | Action::FreeAll);
     let device = if asks && matters { caller.runtime().device() } else { None };
     let asked = effect.flags.map_or(0, |at| arguments[at]);
     let record = Record {
@@ -75,7 +75,7 @@ fn begin(hook: Hook, caller: &Caller, effect: &Effect, arguments: &[u64]) -> Opt
         outcome: Outcome::AsAsked,
         device: device.and_then(|device| u8::try_from(device).ok()),
         thread: writer::thread(),
-        address: if let Address::Is(at) = effect.address { arguments[at] } else { 0 },
+        address: if let Address::Parameter(at) = effect.address { arguments[at] } else { 0 },
         size: size::before(effect, arguments),
         asked,
         given: asked,
@@ -106,14 +106,14 @@ fn finished(
         Given::Refusal => (Outcome::Refused, record.asked),
     };
     if status == 0 {
-        if let Address::WrittenTo(at) = effect.address {
+        if let Address::Output(at) = effect.address {
             // SAFETY: the runtime returned success, so it wrote the address there.
             record.address = unsafe { *(arguments[at] as *const u64) };
         }
         // SAFETY: these are the arguments of a call of this effect that returned success.
         record.size = unsafe { size::after(effect, arguments) };
         // Only the program's calls: the runtime may hold locks of its own, and allocates before it can be asked.
-        if effect.place == Place::OfPool && !record.by_runtime {
+        if effect.location == Location::Pool && !record.by_runtime {
             let known = |handle| {
                 let pool = pools::kind(caller, handle)?;
                 Some(Pool { agent: pool.agent, gpu: pool.gpu, fine: pool.fine, kernarg: pool.kernarg })

@@ -63,7 +63,7 @@ impl fmt::Display for Line<'_> {
         }
         write!(f, ") by {} = {status}", caller.name())?;
         match hook.effect().map(|effect| effect.address) {
-            Some(Address::WrittenTo(at)) if *status == 0 => {
+            Some(Address::Output(at)) if *status == 0 => {
                 // SAFETY: the runtime returned success, so it wrote the address there.
                 let address = unsafe { *(arguments[at] as *const u64) };
                 write!(f, ", at {address:#x}")

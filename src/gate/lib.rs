@@ -14,10 +14,11 @@ use core::ffi::{CStr, c_char, c_int, c_void};
 use core::ptr::null_mut;
 use core::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
 use rmcp_abi::Library;
-use rmcp_abi::gate::{CoreTarget, Gate, Holds, NEXT};
+use rmcp_abi::call_sites::{CallSites, NEVER_EXPIRES};
+use rmcp_abi::find_object::module_of;
+use rmcp_abi::gate::{BindingScope, CoreTarget, Gate, NEXT_DEFINITION};
 use rmcp_abi::link_map::LinkMap;
-use rmcp_abi::resolve;
-use rmcp_abi::sites::{FOR_GOOD, Sites};
+use rmcp_abi::{module, process, resolve};
 
 /// An export, its slot, and the stub that the slot leads to until it is bound.
 macro_rules! trampoline {
@@ -100,17 +101,17 @@ extern "C" fn bind_and_jump() {
 
 /// The calls whose target is not every caller's; null until there is one.
 #[unsafe(link_section = ".data")]
-static SITES: AtomicPtr<Sites<4096>> = AtomicPtr::new(null_mut());
+static SITES: AtomicPtr<CallSites<4096>> = AtomicPtr::new(null_mut());
 
-fn sites() -> Option<&'static Sites<4096>> {
+fn sites() -> Option<&'static CallSites<4096>> {
     // SAFETY: what `map_sites` stores stays mapped.
     unsafe { SITES.load(Ordering::Acquire).as_ref() }
 }
 
 /// Maps the table. None without memory.
 #[cold]
-fn map_sites() -> Option<&'static Sites<4096>> {
-    const SIZE: usize = size_of::<Sites<4096>>();
+fn map_sites() -> Option<&'static CallSites<4096>> {
+    const SIZE: usize = size_of::<CallSites<4096>>();
     let (access, kind) = (libc::PROT_READ | libc::PROT_WRITE, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS);
     // SAFETY: asks for new memory.
     let new = unsafe { libc::mmap(null_mut(), SIZE, access, kind, -1, 0) };
@@ -127,7 +128,7 @@ fn map_sites() -> Option<&'static Sites<4096>> {
 /// Where this call goes; notes for which others that holds. Never null; errno is kept.
 extern "C" fn bind(export: &Export, caller: usize) -> *mut c_void {
     let slot = (&raw const export.slot).addr();
-    if let Some(target) = sites().and_then(|sites| sites.find(slot, caller, resolve::unloads)) {
+    if let Some(target) = sites().and_then(|sites| sites.find(slot, caller, module::unload_count)) {
         return target;
     }
     // SAFETY: the C library's errno of this thread.
@@ -135,30 +136,30 @@ extern "C" fn bind(export: &Export, caller: usize) -> *mut c_void {
     // SAFETY: as above.
     let saved = unsafe { *errno };
     // Before the look: what is unloaded during it counts.
-    let unloads = resolve::unloads();
+    let unloads = module::unload_count();
     let found = if has_loader() {
         ask_core(export, caller).or_else(|| without_core(export, caller))
     } else {
         without_loader(export)
     };
-    let (target, holds) = found.unwrap_or_else(|| {
+    let (target, scope) = found.unwrap_or_else(|| {
         let answer: extern "C" fn() -> c_int = match export.library {
             Some(Library::Hip) => missing_hip,
             Some(Library::Hsa) => missing_hsa,
             None => missing_api,
         };
         // The library may be loaded later.
-        (answer as *mut c_void, Holds::ForThisCall)
+        (answer as *mut c_void, BindingScope::Call)
     });
-    let for_how_long = match holds {
-        Holds::ForThisCall | Holds::ForAll => None,
-        Holds::UntilUnload => unloads,
-        Holds::ForTheSite => Some(FOR_GOOD),
+    let valid_until = match scope {
+        BindingScope::Call | BindingScope::AllCallers => None,
+        BindingScope::SiteUntilUnload => unloads,
+        BindingScope::Site => Some(NEVER_EXPIRES),
     };
-    if holds == Holds::ForAll {
+    if scope == BindingScope::AllCallers {
         export.slot.store(target, Ordering::Release);
-    } else if let (Some(unloads), Some(sites)) = (for_how_long, sites().or_else(map_sites)) {
-        sites.note(slot, caller, unloads, target);
+    } else if let (Some(unloads), Some(sites)) = (valid_until, sites().or_else(map_sites)) {
+        sites.insert(slot, caller, unloads, target);
     }
     // SAFETY: as above.
     unsafe { *errno = saved };
@@ -177,13 +178,13 @@ fn has_loader() -> bool {
     dlsym != 0
 }
 
-fn ask_core(export: &Export, caller: usize) -> Option<(*mut c_void, Holds)> {
-    static GATE: Gate = Gate { size: size_of::<Gate>(), next: behind_gates };
+fn ask_core(export: &Export, caller: usize) -> Option<(*mut c_void, BindingScope)> {
+    static GATE: Gate = Gate { size: size_of::<Gate>(), next_definition: next_behind_gates };
     let target_of = core_target()?;
-    let mut holds = Holds::ForThisCall;
+    let mut scope = BindingScope::Call;
     // SAFETY: `target_of` is the core's export of this type; the arguments live for the call.
-    let target = unsafe { target_of(&GATE, export.symbol.as_ptr(), caller, &mut holds) };
-    (!target.is_null()).then_some((target, holds))
+    let target = unsafe { target_of(&GATE, export.symbol.as_ptr(), caller, &mut scope) };
+    (!target.is_null()).then_some((target, scope))
 }
 
 /// The core's entry: null until tried; its own address when there is none to be had.
@@ -196,7 +197,7 @@ fn core_target() -> Option<CoreTarget> {
 
     let mut core = CORE.load(Ordering::Acquire);
     if core.is_null() {
-        if cut_off() {
+        if is_forked_within_load() {
             return None;
         }
         core = load::core_target();
@@ -211,43 +212,43 @@ fn core_target() -> Option<CoreTarget> {
 
 /// Whether this process was forked while another thread of its parent was loading the core: then it has half of one, and
 /// perhaps a held lock in the loader, for ever.
-fn cut_off() -> bool {
+fn is_forked_within_load() -> bool {
     /// The process that has begun.
     #[unsafe(link_section = ".data")]
     static LOADER: AtomicU64 = AtomicU64::new(0);
-    CORE.load(Ordering::Acquire).is_null() && resolve::is_anothers(&LOADER)
+    CORE.load(Ordering::Acquire).is_null() && process::belongs_to_ancestor(&LOADER)
 }
 
 /// The real function, found by the gate alone.
-fn without_core(export: &Export, caller: usize) -> Option<(*mut c_void, Holds)> {
-    let real = resolve::real(export.symbol, export.library?.file_prefix(), caller, behind_gates)?;
-    Some((real.function, real.holds()))
+fn without_core(export: &Export, caller: usize) -> Option<(*mut c_void, BindingScope)> {
+    let real = resolve::real_function(export.symbol, export.library?.file_prefix(), caller, next_behind_gates)?;
+    Some((real.address, real.binding_scope()))
 }
 
 /// The same in a process that cannot load anything, and so has no runtime: what has stood behind this gate since the start.
-fn without_loader(export: &Export) -> Option<(*mut c_void, Holds)> {
-    let gate = resolve::walk_to((&raw const *export).addr())?;
-    let behind = LinkMap::of(&gate, LinkMap::first()?)?.onwards().skip(1);
-    let function = behind.filter(|map| !map.module().is_ours()).find_map(|map| map.function(export.symbol))?;
-    Some((function, Holds::ForAll))
+fn without_loader(export: &Export) -> Option<(*mut c_void, BindingScope)> {
+    let gate = module::module_of_by_walk((&raw const *export).addr())?;
+    let behind = LinkMap::of_module(&gate, LinkMap::first()?)?.iter_forward().skip(1);
+    let function = behind.filter(|map| !map.module().is_rmcp()).find_map(|map| map.function(export.symbol))?;
+    Some((function, BindingScope::AllCallers))
 }
 
 /// For other gates. A reference to this name would lead to the first gate's.
 #[unsafe(no_mangle)]
 unsafe extern "C" fn rmcp_next(symbol: *const c_char) -> *mut c_void {
     // SAFETY: the caller's promise.
-    unsafe { behind_gates(symbol) }
+    unsafe { next_behind_gates(symbol) }
 }
 
 /// The definition of `symbol` that stands behind this gate in the global scope, and behind any other there.
-unsafe extern "C" fn behind_gates(symbol: *const c_char) -> *mut c_void {
+unsafe extern "C" fn next_behind_gates(symbol: *const c_char) -> *mut c_void {
     // SAFETY: the caller's promise, and a name of our own.
-    let (found, gate) = unsafe { (next(symbol), next(NEXT.as_ptr())) };
-    if gate.is_null() || !resolve::module_of(found.addr()).is_some_and(|module| module.is_ours()) {
+    let (found, gate) = unsafe { (next(symbol), next(NEXT_DEFINITION.as_ptr())) };
+    if gate.is_null() || !module_of(found.addr()).is_some_and(|module| module.is_rmcp()) {
         return found;
     }
     // SAFETY: only gates have a function of that name, whose type is this one's.
-    unsafe { core::mem::transmute::<*mut c_void, resolve::Next>(gate)(symbol) }
+    unsafe { core::mem::transmute::<*mut c_void, resolve::NextDefinition>(gate)(symbol) }
 }
 
 /// `dlsym(RTLD_NEXT, symbol)`: the definition behind the gate in the global scope. dlsym tells the scope from its return
@@ -266,11 +267,11 @@ unsafe extern "C" fn next(symbol: *const c_char) -> *mut c_void {
 }
 
 extern "C" fn missing_hip() -> c_int {
-    Library::Hip.missing()
+    Library::Hip.missing_symbol_error()
 }
 
 extern "C" fn missing_hsa() -> c_int {
-    Library::Hsa.missing()
+    Library::Hsa.missing_symbol_error()
 }
 
 extern "C" fn missing_api() -> c_int {

@@ -3,8 +3,9 @@
 use core::ffi::{CStr, c_char, c_int, c_void};
 use core::mem::MaybeUninit;
 use core::ptr::null_mut;
+use rmcp_abi::find_object::module_of;
 use rmcp_abi::gate::{CORE_FILE, CORE_TARGET};
-use rmcp_abi::resolve::{self, Module};
+use rmcp_abi::module::{self, Module};
 
 /// [`CORE_TARGET`] of the core, loaded; null where there is none to be had, and for every gate but the first: a process has
 /// two that has one by LD_PRELOAD and one through /etc/ld.so.preload, and a call that the first has met must not be hooked
@@ -14,15 +15,15 @@ pub fn core_target() -> *mut c_void {
     if unsafe { libc::getauxval(libc::AT_SECURE) } != 0 {
         return null_mut();
     }
-    let core = resolve::module_of(core_target as *const () as usize).filter(is_first).and_then(|gate| core_of(&gate));
+    let core = module_of(core_target as *const () as usize).filter(is_first).and_then(|gate| core_of(&gate));
     // SAFETY: a handle and a NUL-terminated name.
     core.map_or(null_mut(), |core| unsafe { libc::dlsym(core, CORE_TARGET.as_ptr()) })
 }
 
 /// Whether it is the gate that the program's calls meet first.
 fn is_first(gate: &Module) -> bool {
-    let first = resolve::first_version();
-    first.is_null() || gate.holds(first.addr())
+    let first = module::first_gate_export();
+    first.is_null() || gate.contains(first.addr())
 }
 
 /// The core in the folder of the file that the gate's path leads to; the packages have a link to the gate in the loader's own
@@ -66,7 +67,7 @@ unsafe fn is_mapped(path: *const c_char, gate: &Module) -> bool {
         }
         let found = libc::dlsym(handle, c"rmcp_version".as_ptr());
         libc::dlclose(handle);
-        gate.holds(found.addr())
+        gate.contains(found.addr())
     }
 }
 

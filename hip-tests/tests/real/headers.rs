@@ -16,8 +16,8 @@ fn the_hook_tables_constants_and_layouts_are_those_of_every_releases_headers() {
         ADVISE_SET_COARSE_GRAIN
     )
     .to_vec();
-    macros.push(("RMCP_HIP_MISSING".into(), Library::Hip.missing().into()));
-    macros.push(("RMCP_HSA_MISSING".into(), Library::Hsa.missing().into()));
+    macros.push(("RMCP_HIP_MISSING".into(), Library::Hip.missing_symbol_error().into()));
+    macros.push(("RMCP_HSA_MISSING".into(), Library::Hsa.missing_symbol_error().into()));
     for capability in flags::MANAGED_CAPABILITIES {
         let name = capability.name;
         macros.push((format!("RMCP_ATTRIBUTE_{name}"), capability.attribute.into()));

@@ -230,7 +230,7 @@ fn signature(hook: &HookInfo) -> String {
 fn governing(hook: Hook) -> Vec<&'static str> {
     let text = match hook {
         // Decided where libamdhip64 locks the memory.
-        Hook::hipHostRegister => Policy::register.text(),
+        Hook::hipHostRegister => Policy::lock_to_pool.text(),
         _ => hook.policy().text(),
     };
     text.split('`').filter_map(|word| options::row(word).map(|row| row.name)).collect()

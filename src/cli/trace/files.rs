@@ -5,7 +5,7 @@
 //! seem to be freed by the other's. A file is read in blocks, twice: first for the earliest beginning that each block and
 //! all later ones have, so that the second time a call can be handed out as soon as none before it can follow.
 
-use rmcp_abi::effect::Does;
+use rmcp_abi::effect::Action;
 use rmcp_domain::trace::*;
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -200,7 +200,7 @@ fn number(bytes: &[u8]) -> u64 {
 
 /// When a call takes effect; that of a running call is not there yet, and it is put where it began.
 pub fn effective(record: &Record) -> u64 {
-    let frees = record.hook.effect().is_some_and(|effect| matches!(effect.does, Does::Frees | Does::FreesAll));
+    let frees = record.hook.effect().is_some_and(|effect| matches!(effect.action, Action::Free | Action::FreeAll));
     if frees || record.end == 0 { record.begin } else { record.end }
 }
 

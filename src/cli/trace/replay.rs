@@ -5,7 +5,7 @@
 use super::files::{Merged, Process, Unreadable, effective};
 use super::lifetimes::Lifetimes;
 use super::timeline::Timeline;
-use rmcp_abi::effect::{Does, Effect, Place, Thing};
+use rmcp_abi::effect::{Action, Effect, Location, Resource};
 use rmcp_abi::{Hook, Library};
 use rmcp_domain::trace::{Outcome, Pool, Record};
 use std::collections::{BTreeMap, HashMap};
@@ -31,13 +31,13 @@ impl Kind {
     pub const ALL: [Kind; 4] = [Kind::Vram, Kind::Pinned, Kind::Managed, Kind::Registered];
 
     fn of(effect: &Effect, record: &Record) -> Option<Kind> {
-        match effect.place {
-            Place::Vram => Some(Kind::Vram),
-            Place::Host => Some(Kind::Pinned),
-            Place::Managed => Some(Kind::Managed),
-            Place::Registered => Some(Kind::Registered),
-            Place::OfPool => record.given_pool.map(|pool| if pool.gpu { Kind::Vram } else { Kind::Pinned }),
-            Place::Nowhere => None,
+        match effect.location {
+            Location::Vram => Some(Kind::Vram),
+            Location::Host => Some(Kind::Pinned),
+            Location::Managed => Some(Kind::Managed),
+            Location::Registered => Some(Kind::Registered),
+            Location::Pool => record.given_pool.map(|pool| if pool.gpu { Kind::Vram } else { Kind::Pinned }),
+            Location::None => None,
         }
     }
 }
@@ -132,7 +132,7 @@ pub struct Live {
 }
 
 /// Tells an allocation from all others: process, whose, kind of thing, address.
-type Key = (usize, bool, Thing, u64);
+type Key = (usize, bool, Resource, u64);
 
 /// The account. Moments are in ns from the beginning.
 #[derive(Debug, Default)]
@@ -202,12 +202,12 @@ impl Replay {
         if record.status != 0 {
             return;
         }
-        let key = (process, record.by_runtime, effect.thing, record.address);
-        match effect.does {
-            Does::Allocates => self.allocate(key, live),
-            Does::Frees => self.free(key, record),
-            Does::FreesAll => self.reset(process, record),
-            Does::Advises => {}
+        let key = (process, record.by_runtime, effect.resource, record.address);
+        match effect.action {
+            Action::Allocate => self.allocate(key, live),
+            Action::Free => self.free(key, record),
+            Action::FreeAll => self.reset(process, record),
+            Action::Advise => {}
         }
     }
 

@@ -31,7 +31,7 @@ pub fn vram<F: Copy>(call: &HipCall<F>, size: usize, real: impl FnOnce(F) -> Hip
 }
 
 /// hipExtMallocWithFlags.
-pub fn ext(call: &HipCall<WithFlags>, ptr: Address, size: usize, flags: u32) -> HipError {
+pub fn ext_malloc(call: &HipCall<WithFlags>, ptr: Address, size: usize, flags: u32) -> HipError {
     let refuses = flags == flags::DEVICE_FINEGRAINED && call.caller.runtime().refuses_finegrained();
     limited(call, size, |_| match call.decide(|rules| policy::ext_flags(flags, refuses, rules)) {
         Decision::Forward => call.forward(|real| with_flags(real, ptr, size, flags)),

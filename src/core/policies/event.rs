@@ -10,7 +10,7 @@ use rmcp_domain::policy::{self, Decision};
 type EventCreate = unsafe extern "C" fn(Address, u32) -> HipError;
 
 /// hipEventCreateWithFlags.
-pub fn event(call: &HipCall<EventCreate>, event: Address, flags: u32) -> HipError {
+pub fn event_create(call: &HipCall<EventCreate>, event: Address, flags: u32) -> HipError {
     match policy::event_flags(flags, machine::makes_noncoherent(), call.rules()) {
         // What the runtime refuses it shall refuse itself.
         Decision::Rewrite { to, reason } if !refuses(call, flags) => {

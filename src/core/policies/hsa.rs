@@ -15,7 +15,13 @@ type LockToPool = unsafe extern "C" fn(*mut c_void, usize, *mut u64, i32, HsaPoo
 
 /// hsa_amd_memory_pool_allocate.
 #[inline]
-pub fn pool(call: &Call<PoolAllocate, HsaStatus>, pool: HsaPool, size: usize, flags: u32, ptr: Address) -> HsaStatus {
+pub fn pool_allocate(
+    call: &Call<PoolAllocate, HsaStatus>,
+    pool: HsaPool,
+    size: usize,
+    flags: u32,
+    ptr: Address,
+) -> HsaStatus {
     // Listing the pools is dear; where no pool would be changed it is not done.
     if call.rules().may_change_pools() {
         return from_coarse(call, pool, size, flags, ptr);
@@ -51,7 +57,7 @@ fn from_coarse(
 /// hsa_amd_memory_lock_to_pool. Unlike every other call this one is rewritten for the runtime and not for the program:
 /// it is what becomes of hipHostRegister.
 #[allow(clippy::too_many_arguments)] // C's
-pub fn register(
+pub fn lock_to_pool(
     call: &Call<LockToPool, HsaStatus>,
     host: *mut c_void,
     size: usize,

@@ -25,7 +25,7 @@ fn asked<F: Copy>(call: &HipCall<F>, ptr: *const c_void) -> Option<u32> {
 
 /// hipHostGetFlags. An error stays what it is: no release refuses non-coherent memory, and what was asked for memory
 /// outlives it when it is freed by another address than its first.
-pub fn asked_flags(call: &HipCall<HostGetFlags>, flags: *mut u32, ptr: *mut c_void) -> HipError {
+pub fn requested_flags(call: &HipCall<HostGetFlags>, flags: *mut u32, ptr: *mut c_void) -> HipError {
     // SAFETY: the program's arguments.
     let status = call.forward(|real| unsafe { real(flags, ptr) });
     if status == 0
@@ -38,7 +38,11 @@ pub fn asked_flags(call: &HipCall<HostGetFlags>, flags: *mut u32, ptr: *mut c_vo
 }
 
 /// hipPointerGetAttributes.
-pub fn asked_attributes(call: &HipCall<PointerGetAttributes>, attributes: *mut c_void, ptr: *const c_void) -> HipError {
+pub fn requested_attributes(
+    call: &HipCall<PointerGetAttributes>,
+    attributes: *mut c_void,
+    ptr: *const c_void,
+) -> HipError {
     // SAFETY: the program's arguments.
     let status = call.forward(|real| unsafe { real(attributes, ptr) });
     if status == 0 {
@@ -54,7 +58,7 @@ pub fn asked_attributes(call: &HipCall<PointerGetAttributes>, attributes: *mut c
 }
 
 /// hipDeviceGetAttribute.
-pub fn attribute(call: &HipCall<GetAttribute>, value: *mut i32, attribute: i32, device: i32) -> HipError {
+pub fn device_attribute(call: &HipCall<GetAttribute>, value: *mut i32, attribute: i32, device: i32) -> HipError {
     // SAFETY: the program's arguments.
     let status = call.forward(|real| unsafe { real(value, attribute, device) });
     if status == 0 {
@@ -65,7 +69,7 @@ pub fn attribute(call: &HipCall<GetAttribute>, value: *mut i32, attribute: i32, 
 }
 
 /// hipGetDeviceProperties, in either layout.
-pub fn properties<P: Layout>(call: &HipCall<GetProperties<P>>, properties: *mut P, device: i32) -> HipError {
+pub fn device_properties<P: Layout>(call: &HipCall<GetProperties<P>>, properties: *mut P, device: i32) -> HipError {
     // SAFETY: the program's arguments.
     let status = call.forward(|real| unsafe { real(properties, device) });
     if status == 0 && call.rules_of(device).hides_managed() {

@@ -15,7 +15,7 @@ struct Elements {
 /// What the arguments say by themselves; 0 where they do not.
 pub fn before(effect: &Effect, arguments: &[u64]) -> u64 {
     match effect.size {
-        Size::Is(at) => arguments[at],
+        Size::Parameter(at) => arguments[at],
         _ => 0,
     }
 }
@@ -28,7 +28,7 @@ pub unsafe fn after(effect: &Effect, arguments: &[u64]) -> u64 {
     // SAFETY: the runtime has read or written what these parameters point to.
     unsafe {
         match effect.size {
-            Size::Unknown | Size::Is(_) => before(effect, arguments),
+            Size::Unknown | Size::Parameter(_) => before(effect, arguments),
             Size::Pitched(pitch, rows) => (*(arguments[pitch] as *const u64)).saturating_mul(arguments[rows]),
             Size::Texels(channels, texels, rows) => {
                 let bits: i32 = (*(arguments[channels] as *const Channels)).iter().sum();

@@ -31,7 +31,7 @@ static WRITER: AtomicPtr<Writer> = AtomicPtr::new(null_mut());
 
 /// The files of one process. Never freed.
 struct Writer {
-    /// Its [`process::number`].
+    /// Its [`process::fork_id`].
     process: u64,
     /// The head's words. None: nothing can be written, and there is no telling.
     head: Option<&'static [AtomicU64]>,
@@ -56,7 +56,7 @@ type Words = [AtomicU64; WORDS];
 pub struct Slot {
     words: &'static Words,
     file: &'static File,
-    /// The [`process::number`] of the process whose place it is.
+    /// The [`process::fork_id`] of the process whose place it is.
     process: u64,
 }
 
@@ -104,7 +104,7 @@ impl Slot {
 
     /// Stores the rest. Not in a child that was forked within the call: the place is its parent's.
     pub fn end(self, record: &Record) {
-        if process::number() != self.process {
+        if process::fork_id() != self.process {
             return;
         }
         let words = record.pack();
@@ -119,7 +119,7 @@ impl Slot {
 
 impl Writer {
     fn of_this_process() -> Option<&'static Writer> {
-        let process = process::number();
+        let process = process::fork_id();
         let known = WRITER.load(Ordering::Acquire);
         // SAFETY: null or a leaked writer.
         match unsafe { known.as_ref() } {

@@ -164,7 +164,7 @@ fn a_function_that_the_runtime_lacks_returns_an_error() {
 fn without_a_runtime_every_hook_returns_its_librarys_error() {
     let calls: Vec<_> = rmcp_abi::HOOKS.iter().map(|hook| hook.name).collect();
     let expected: Vec<_> =
-        rmcp_abi::HOOKS.iter().map(|hook| format!("{}\t{}", hook.name, hook.library.missing())).collect();
+        rmcp_abi::HOOKS.iter().map(|hook| format!("{}\t{}", hook.name, hook.library.missing_symbol_error())).collect();
     for target in ["gfx1010", "gfx1100"] {
         let process = Process::loading(&[("local", Stubs::get().orphan_client())]).gpus(&[target]);
         assert_eq!(process.run(&calls.join(" ")).lines, expected, "{target}");

@@ -51,11 +51,11 @@ impl Question<'_> {
             Policy::host_alloc => vec![self.rewritten(policy::host_alloc(flags, rules), Hook::hipHostMalloc)],
             Policy::mem_alloc_host => vec![self.rewritten(policy::mem_alloc_host(rules), Hook::hipHostMalloc)],
             Policy::managed => vec![self.managed(policy::managed(flags, rules))],
-            Policy::ext => self.either(
+            Policy::ext_malloc => self.either(
                 ("ROCm up to 6.2.2", policy::ext_flags(flags, true, rules)),
                 ("later releases", policy::ext_flags(flags, false, rules)),
             ),
-            Policy::event => {
+            Policy::event_create => {
                 vec![self.rewritten(policy::event_flags(flags, self.noncoherent, rules), self.hook)]
             }
             Policy::stream_memory | Policy::stream_batch | Policy::graph_batch if self.noncoherent => {
@@ -71,12 +71,12 @@ impl Question<'_> {
                     self.as_asked("the memory is as coherent as it was asked for").when("on any other"),
                 ]
             }
-            Policy::pool => {
+            Policy::pool_allocate => {
                 let (fine, kernarg) = (flags == POOL_FINE || flags == POOL_KERNARG, flags == POOL_KERNARG);
                 let pool = self.pool(policy::hsa_pool(fine, kernarg, rules));
                 vec![pool.when("called by the program"), self.as_asked(RUNTIMES_OWN).when("called by libamdhip64")]
             }
-            Policy::register => {
+            Policy::lock_to_pool => {
                 let pool = self.pool(policy::register(flags != 0, rules));
                 vec![
                     pool.when("called by libamdhip64, as for hipHostRegister"),
@@ -86,11 +86,11 @@ impl Question<'_> {
             }
             // What becomes of it is decided where libamdhip64 locks the memory.
             _ if self.hook == Hook::hipHostRegister => vec![self.pool(policy::register(true, rules))],
-            Policy::attribute => vec![match policy::attribute(flags as i32, 1, rules) {
+            Policy::device_attribute => vec![match policy::attribute(flags as i32, 1, rules) {
                 1 => self.as_asked("only answers about managed memory can be hidden, by capabilities=no-managed"),
                 _ => self.answered("0", Reason::ManagedHidden),
             }],
-            Policy::properties if rules.hides_managed() => {
+            Policy::device_properties if rules.hides_managed() => {
                 vec![self.answered("0 in every field about managed memory", Reason::ManagedHidden)]
             }
             Policy::vram if rules.limits_vram() => {
@@ -100,7 +100,7 @@ impl Question<'_> {
                 vec![self.answered("total and free within the limit", Reason::VramLimit)]
             }
             Policy::vram | Policy::mem_info => vec![self.as_asked("vram_fraction=1.0 sets no limit")],
-            Policy::properties => vec![self.as_asked("capabilities=real")],
+            Policy::device_properties => vec![self.as_asked("capabilities=real")],
             policy => vec![self.as_asked(policy.text())],
         }
     }
@@ -185,7 +185,7 @@ impl Question<'_> {
                 Managed::Keep => "managed=keep",
                 _ => "managed=attach-host changes hipMemAttachGlobal alone",
             },
-            Policy::ext => match flags {
+            Policy::ext_malloc => match flags {
                 DEVICE_FINEGRAINED if options.device_finegrained == DeviceFinegrained::Keep => {
                     "device_finegrained=keep"
                 }
@@ -195,16 +195,16 @@ impl Question<'_> {
                 }
                 _ => "device memory with this flag is left alone",
             },
-            Policy::event => match flags & (EVENT_DISABLE_SYSTEM_FENCE | EVENT_RELEASE_TO_DEVICE) {
+            Policy::event_create => match flags & (EVENT_DISABLE_SYSTEM_FENCE | EVENT_RELEASE_TO_DEVICE) {
                 0 => "the event keeps its system-scope release",
                 _ if options.event_fence == EventFence::Keep => "event_fence=keep",
                 _ => "no option makes memory non-coherent, so nothing needs a system-scope release",
             },
-            Policy::pool if flags == POOL_KERNARG => "kernel arguments are read by the packet processor",
-            Policy::pool if flags == POOL_FINE => {
+            Policy::pool_allocate if flags == POOL_KERNARG => "kernel arguments are read by the packet processor",
+            Policy::pool_allocate if flags == POOL_FINE => {
                 "hsa_pool=keep: a program that speaks HSA chooses its pools knowingly"
             }
-            Policy::pool => "the pool is coarse-grained already",
+            Policy::pool_allocate => "the pool is coarse-grained already",
             _ if self.options.register == rmcp_domain::options::Register::Keep => "register=keep",
             _ => "the pool is coarse-grained already",
         }

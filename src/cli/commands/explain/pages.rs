@@ -29,7 +29,7 @@ pub fn coherence(hook: Hook, flags: u32) -> Option<Reference> {
         (_, Policy::host) => host(flags),
         (_, Policy::host_alloc | Policy::mem_alloc_host) => "`hipHostAlloc`",
         (_, Policy::managed) => "`hipMallocManaged`",
-        (_, Policy::ext) if flags == DEVICE_FINEGRAINED => "`hipExtMallocWithFlags(Finegrained)`",
+        (_, Policy::ext_malloc) if flags == DEVICE_FINEGRAINED => "`hipExtMallocWithFlags(Finegrained)`",
         (_, Policy::vram) => "`hipMalloc`",
         _ => return None,
     };

@@ -4,7 +4,7 @@ use super::words::{error_name, grain, shown_choice};
 use crate::preparation::Obstacle;
 use crate::trace::files::Process;
 use crate::trace::replay::{self, Choice, Count, Kind, Live, Replay, Usage};
-use rmcp_abi::effect::Does;
+use rmcp_abi::effect::Action;
 use rmcp_abi::{Hook, Policy};
 use rmcp_domain::trace::{Outcome, Record};
 use schemars::JsonSchema;
@@ -342,8 +342,8 @@ fn changed_memory(replay: &Replay) -> Option<String> {
     let option = |choice: &Choice| match (choice.outcome, choice.hook.policy()) {
         (Outcome::AdvisedCoarse, _) => Some("managed"),
         (Outcome::Rewritten, Policy::host | Policy::host_alloc | Policy::mem_alloc_host) => Some("host"),
-        (Outcome::Rewritten, Policy::register) => Some("register"),
-        (Outcome::Rewritten, Policy::pool) => Some("hsa_pool"),
+        (Outcome::Rewritten, Policy::lock_to_pool) => Some("register"),
+        (Outcome::Rewritten, Policy::pool_allocate) => Some("hsa_pool"),
         _ => None,
     };
     let mut options: BTreeMap<&str, u64> = BTreeMap::new();
@@ -397,11 +397,11 @@ impl Calls {
         let errors = function.failures.iter();
         Self {
             function: hook.info().name,
-            does: match hook.effect().map(|effect| effect.does) {
-                Some(Does::Allocates) => "allocates",
-                Some(Does::Frees) => "frees",
-                Some(Does::FreesAll) => "frees-all",
-                Some(Does::Advises) | None => "advises",
+            does: match hook.effect().map(|effect| effect.action) {
+                Some(Action::Allocate) => "allocates",
+                Some(Action::Free) => "frees",
+                Some(Action::FreeAll) => "frees-all",
+                Some(Action::Advise) | None => "advises",
             },
             calls: function.calls,
             failures: function.failures.values().sum(),

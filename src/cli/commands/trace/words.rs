@@ -75,7 +75,7 @@ pub fn shown_choice(choice: &Choice) -> (String, String) {
     let given = match choice.outcome {
         Outcome::AsAsked | Outcome::Rewritten => one(server, choice.given, choice.given_pool),
         Outcome::AdvisedCoarse => format!("{asked}, advised SetCoarseGrain"),
-        Outcome::Refused if matches!(choice.hook.policy(), Policy::vram | Policy::ext) => {
+        Outcome::Refused if matches!(choice.hook.policy(), Policy::vram | Policy::ext_malloc) => {
             "refused by vram_fraction".into()
         }
         Outcome::Refused => "refused".into(),

@@ -1,6 +1,6 @@
 //! The table of call sites on loom's atomics, in every order of the steps of threads that call at once.
 
-use super::{FOR_GOOD, Site, Sites};
+use super::{CallSite, CallSites, NEVER_EXPIRES};
 use loom::sync::Arc;
 use loom::sync::atomic::{AtomicPtr, AtomicUsize};
 use loom::thread;
@@ -12,16 +12,16 @@ fn target(slot: usize, caller: usize) -> *mut c_void {
     without_provenance_mut(0x1000 + 0x10 * slot + caller)
 }
 
-fn empty() -> Site {
+fn empty() -> CallSite {
     let zero = || AtomicUsize::new(0);
-    Site { caller: zero(), function: zero(), unloads: zero(), target: AtomicPtr::new(null_mut()) }
+    CallSite { caller: zero(), function: zero(), unload_count: zero(), target: AtomicPtr::new(null_mut()) }
 }
 
 /// A call: by what is noted, else as it is asked for and then noted.
-fn call(sites: &Sites<2>, slot: usize, caller: usize) {
+fn call(sites: &CallSites<2>, slot: usize, caller: usize) {
     match sites.find(slot, caller, || Some(0)) {
         Some(found) => assert_eq!(found, target(slot, caller)),
-        None => sites.note(slot, caller, 0, target(slot, caller)),
+        None => sites.insert(slot, caller, 0, target(slot, caller)),
     }
 }
 
@@ -30,7 +30,7 @@ fn a_call_goes_to_its_own_target_whichever_others_are_noted_at_the_same_time() {
     let mut model = loom::model::Builder::new();
     model.preemption_bound = Some(3);
     model.check(|| {
-        let sites = Arc::new(Sites([empty(), empty()]));
+        let sites = Arc::new(CallSites([empty(), empty()]));
         // The same function from two places, and one place that calls two functions.
         let other = thread::spawn({
             let sites = sites.clone();
@@ -49,12 +49,12 @@ fn a_call_goes_to_its_own_target_whichever_others_are_noted_at_the_same_time() {
 #[test]
 fn a_target_that_may_be_unloaded_holds_until_any_object_was() {
     loom::model(|| {
-        let sites = Sites(std::array::from_fn::<_, 8, _>(|_| empty()));
-        sites.note(1, 1, 5, target(1, 1));
-        sites.note(2, 1, FOR_GOOD, target(2, 1));
-        let now = |unloads| [1, 2].map(|slot| sites.find(slot, 1, || unloads).is_some());
+        let sites = CallSites(std::array::from_fn::<_, 8, _>(|_| empty()));
+        sites.insert(1, 1, 5, target(1, 1));
+        sites.insert(2, 1, NEVER_EXPIRES, target(2, 1));
+        let now = |count| [1, 2].map(|slot| sites.find(slot, 1, || count).is_some());
         assert_eq!([now(Some(5)), now(Some(6)), now(None)], [[true, true], [false, true], [false, true]]);
-        sites.note(1, 1, 6, target(1, 2));
+        sites.insert(1, 1, 6, target(1, 2));
         assert_eq!(sites.find(1, 1, || Some(6)), Some(target(1, 2)));
     });
 }
