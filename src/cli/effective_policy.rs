@@ -5,7 +5,7 @@ use rmcp_abi::gate::is_system_wide;
 use rmcp_domain::gfx::GfxTarget;
 use rmcp_domain::libraries::{LIBRARIES, Memory};
 use rmcp_domain::options::{self, Loaded, Options, Row, SYSTEM_FENCES, Sources};
-use rmcp_domain::policy::{self, Idle, Rules};
+use rmcp_domain::policy::{self, IdleReason, Rules};
 use rmcp_domain::topology::{DEFAULT_ROOT, Gpu, Masks, Topology, TopologyError};
 use rmcp_system::System;
 use schemars::JsonSchema;
@@ -83,8 +83,8 @@ impl Machine {
         if let Some(why) = self.inactive() {
             return Some(why);
         }
-        match policy::idle(target, apu, &self.loaded.options) {
-            Some(Idle::NotForIt) => Some(format!("{target} is neither RDNA1 nor RDNA2")),
+        match policy::idle_reason(target, apu, &self.loaded.options) {
+            Some(IdleReason::UnsupportedTarget) => Some(format!("{target} is neither RDNA1 nor RDNA2")),
             Some(idle) => {
                 let origin = idle.option().map(|name| self.in_force(name).origin).unwrap_or_default();
                 Some(format!("{} ({origin})", idle.text()))
@@ -98,7 +98,7 @@ impl Machine {
         if self.disabled {
             return Some("RMCP_DISABLE is set".into());
         }
-        self.loaded.left_alone.as_ref().map(|why| format!("the program is {why}"))
+        self.loaded.exclusion.as_ref().map(|why| format!("the program is {why}"))
     }
 
     /// An option with its value and origin.

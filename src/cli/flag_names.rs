@@ -2,7 +2,7 @@
 
 use rmcp_abi::flags::*;
 use rmcp_abi::{Hook, Policy};
-use rmcp_domain::options::similar;
+use rmcp_domain::options::did_you_mean;
 
 /// The values that one argument of a call takes. (hip_runtime_api.h)
 #[derive(Debug, PartialEq, Eq)]
@@ -157,7 +157,7 @@ impl Vocabulary {
         let bare = bare.filter(|bare| !bare.is_empty()).unwrap_or(text);
         let known = self.names.iter().find(|(name, _)| name.eq_ignore_ascii_case(bare));
         known.map(|(_, value)| *value).ok_or_else(|| {
-            let hint = similar(bare, self.names.iter().map(|(name, _)| *name));
+            let hint = did_you_mean(bare, self.names.iter().map(|(name, _)| *name));
             match self.names {
                 [] => format!("{text:?} is no number, and these flags have no names here"),
                 _ => format!("there is no {text:?} here{hint}; give a number, or of {}", self.list()),

@@ -13,7 +13,7 @@ pub use account::Account;
 pub use device::{Access, DeviceFile};
 pub use pci::{PciCard, PciDetails};
 
-use rmcp_domain::bounded::read_text;
+use rmcp_domain::bounded_read::read_text;
 use std::path::{Path, PathBuf};
 
 /// Larger than any file that is read here.

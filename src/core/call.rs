@@ -7,7 +7,7 @@ use crate::{tables, trace};
 use rmcp_abi::{Hook, Policy};
 use rmcp_domain::options::Exception;
 use rmcp_domain::policy::{Decision, ManagedDecision, Rules};
-use rmcp_domain::trace::KeptFor;
+use rmcp_domain::trace::KeepReason;
 use std::cell::Cell;
 use std::ffi::c_void;
 use std::mem::transmute_copy;
@@ -20,7 +20,7 @@ pub enum Given {
     /// Nothing else.
     AsAsked,
     /// Nothing else, since the caller has rules of its own; those of the program would have changed it.
-    Kept(KeptFor),
+    Kept(KeepReason),
     /// Other flags.
     Flags(u32),
     /// Another HSA pool.

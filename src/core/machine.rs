@@ -89,7 +89,7 @@ impl Machine {
     /// The rules for the calls of the file at `path`; `address` is one of its addresses, `version` that of its HIP runtime.
     pub fn rules_for(&self, path: &str, address: usize, version: impl FnOnce() -> Option<i32>) -> RuleSet {
         let Some(loaded) = &self.loaded else { return RuleSet::new(&[], &Options::default(), None) };
-        let caller = loaded.for_caller(path, || imports::linkage(address, version));
+        let caller = loaded.caller_options(path, || imports::linkage(address, version));
         RuleSet::new(&self.gpus, &caller.options, caller.exception)
     }
 
@@ -193,7 +193,7 @@ fn look(may_probe: bool) -> Option<Machine> {
     // SAFETY: takes nothing and cannot fail.
     let user = unsafe { libc::geteuid() };
     let loaded = Options::load(&Sources { system, ..Sources::from_process(user) });
-    if let Some(why) = &loaded.left_alone {
+    if let Some(why) = &loaded.exclusion {
         let why = format!("this program is {why}");
         return Some(Machine { loaded: Some(loaded), ..Machine::inactive(why) });
     }
@@ -244,8 +244,9 @@ impl Machine {
         if self.any(Rules::active) {
             return None;
         }
-        let idle =
-            |gpu: &Gpu| policy::idle(gpu.target, gpu.apu, options).map_or("every option says keep", policy::Idle::text);
+        let idle = |gpu: &Gpu| {
+            policy::idle_reason(gpu.target, gpu.apu, options).map_or("every option says keep", policy::IdleReason::text)
+        };
         let each = self.gpus.iter().map(|gpu| format!("{}: {}", gpu.target, idle(gpu))).collect::<Vec<_>>();
         Some(format!("no rule acts on {}", each.join("; ")))
     }
@@ -261,8 +262,8 @@ fn announce(machine: &Machine) {
     if *more_complaints > 0 {
         warn!("and {more_complaints} more things are wrong in the options; rmcp config check tells all");
     }
-    for (wish, option) in machine.loaded.iter().flat_map(Loaded::granted) {
-        info!("{option}=keep, since {} asks for coherent memory; set {option} to have it otherwise", wish.variable);
+    for (variable, option) in machine.loaded.iter().flat_map(Loaded::kept_by_environment) {
+        info!("{option}=keep, since {} asks for coherent memory; set {option} to have it otherwise", variable.name);
     }
     if let Some(why) = &machine.inactive {
         return info!("inactive: {why}");

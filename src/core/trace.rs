@@ -66,22 +66,22 @@ fn begin(hook: Hook, caller: &Caller, effect: &Effect, arguments: &[u64]) -> Opt
     let asks = !by_runtime && hook.info().library == Library::Hip;
     let matters = matches!(effect.action, Action::Allocate | Action::FreeAll);
     let device = if asks && matters { caller.runtime().device() } else { None };
-    let asked = effect.flags.map_or(0, |at| arguments[at]);
+    let requested = effect.flags.map_or(0, |at| arguments[at]);
     let record = Record {
         begin: writer::now(),
         end: 0,
         hook,
         by_runtime,
-        outcome: Outcome::AsAsked,
+        outcome: Outcome::Unchanged,
         device: device.and_then(|device| u8::try_from(device).ok()),
         thread: writer::thread(),
         address: if let Address::Parameter(at) = effect.address { arguments[at] } else { 0 },
         size: size::before(effect, arguments),
-        asked,
-        given: asked,
+        requested,
+        passed: requested,
         status: 0,
-        asked_pool: None,
-        given_pool: None,
+        requested_pool: None,
+        passed_pool: None,
     };
     slot.begin(&record);
     Some((slot, record))
@@ -97,13 +97,13 @@ fn finished(
     status: i32,
 ) -> Record {
     record.status = status;
-    (record.outcome, record.given) = match given {
-        Given::AsAsked => (Outcome::AsAsked, record.asked),
+    (record.outcome, record.passed) = match given {
+        Given::AsAsked => (Outcome::Unchanged, record.requested),
         Given::Kept(why) => (Outcome::Kept, why.pack()),
         Given::Flags(flags) => (Outcome::Rewritten, flags.into()),
         Given::Pool(pool) => (Outcome::Rewritten, pool),
-        Given::CoarseAdvice => (Outcome::AdvisedCoarse, record.asked),
-        Given::Refusal => (Outcome::Refused, record.asked),
+        Given::CoarseAdvice => (Outcome::AdvisedCoarse, record.requested),
+        Given::Refusal => (Outcome::Refused, record.requested),
     };
     if status == 0 {
         if let Address::Output(at) = effect.address {
@@ -118,7 +118,7 @@ fn finished(
                 let pool = pools::kind(caller, handle)?;
                 Some(Pool { agent: pool.agent, gpu: pool.gpu, fine: pool.fine, kernarg: pool.kernarg })
             };
-            (record.asked_pool, record.given_pool) = (known(record.asked), known(record.given));
+            (record.requested_pool, record.passed_pool) = (known(record.requested), known(record.passed));
         }
     }
     record.end = writer::now();

@@ -1,7 +1,7 @@
 //! RMCP's domain: what is on the machine, what the user wants, and what follows for each HIP or HSA call.
 //!
-//! Safe code only; nothing here touches a foreign pointer. `librmcp_core.so` asks [`policy`] at every hooked call,
-//! the commands show the same facts to people.
+//! `librmcp_core.so` asks [`policy`] at every hooked call, inside other people's processes; the commands show the same
+//! facts to people. So whatever both must agree on is here, and what only one of them does is not.
 //!
 //! | module | question |
 //! |---|---|
@@ -11,10 +11,14 @@
 //! | [`libraries`] | which libraries need coherent memory, and which are right without |
 //! | [`policy`] | what becomes of this call's flags |
 //! | [`trace`] | what does a traced process leave in its file |
-//! | [`bounded`] | what stands in a small file that may be anything |
+//! | [`bounded_read`] | what stands in a small file that may be anything |
+//!
+//! Nothing here touches a foreign pointer, calls a runtime, writes, prints, starts a thread or keeps state between calls;
+//! a decision is a function of its arguments. A file or an environment, whatever is in it, makes nothing here panic, hang
+//! or read without end.
 #![forbid(unsafe_code)]
 
-pub mod bounded;
+pub mod bounded_read;
 pub mod gfx;
 pub mod libraries;
 pub mod options;

@@ -8,7 +8,7 @@
 pub struct Library {
     /// What people call it.
     pub name: &'static str,
-    /// Patterns of its files; see [`is_named`].
+    /// Patterns of its files; see [`path_matches`].
     pub files: &'static [&'static str],
     /// What RMCP does with what it allocates.
     pub memory: Memory,
@@ -95,14 +95,14 @@ const SECTIONS: [(Memory, &str, &str); 3] = [
 ];
 
 /// The row of the library at this path; of several the first.
-pub fn of_file(path: &str) -> Option<&'static Library> {
-    LIBRARIES.iter().find(|library| library.files.iter().any(|pattern| is_named(path, pattern)))
+pub fn by_path(path: &str) -> Option<&'static Library> {
+    LIBRARIES.iter().find(|library| library.files.iter().any(|pattern| path_matches(path, pattern)))
 }
 
 /// Whether a pattern meets the file at a path: `librccl` meets `librccl.so.1` in any folder and, as wheels rename it,
 /// `librccl-1a2b3c4d.so`; `cupy/cuda/common` meets `common.cpython-311-x86_64-linux-gnu.so` in such folders alone. In the
 /// last part `*` stands for any text. A pattern may itself be written as a file's name.
-pub fn is_named(path: &str, pattern: &str) -> bool {
+pub fn path_matches(path: &str, pattern: &str) -> bool {
     let (folder, file) = path.rsplit_once('/').unwrap_or(("", path));
     let (in_folder, pattern) = pattern.rsplit_once('/').unwrap_or(("", pattern));
     let before = folder.strip_suffix(in_folder);
@@ -111,7 +111,7 @@ pub fn is_named(path: &str, pattern: &str) -> bool {
     }
     let (name, pattern) = (stem(file), stem(pattern));
     let unhashed = name.rsplit_once('-').filter(|(_, hash)| is_hash(hash)).map(|(before, _)| before);
-    std::iter::once(name).chain(unhashed).any(|name| matches(name, pattern))
+    std::iter::once(name).chain(unhashed).any(|name| glob_matches(name, pattern))
 }
 
 /// A file's name without what follows it: ".so.1", ".cpython-311-x86_64-linux-gnu.so".
@@ -132,7 +132,7 @@ fn is_hash(text: &str) -> bool {
 
 /// Whether `pattern`, where `*` stands for any text, meets all of `name`. Takes the first place for each part between two
 /// stars, which is as good as any.
-fn matches(name: &str, pattern: &str) -> bool {
+fn glob_matches(name: &str, pattern: &str) -> bool {
     let mut parts = pattern.split('*');
     let first = parts.next().unwrap_or_default();
     let Some(last) = parts.next_back() else { return name == first };
@@ -154,15 +154,15 @@ mod tests {
         for name in
             ["librccl.so", "librccl.so.1", "librccl.so.1.0.70204", "librccl-1a2b3c4d.so", "librccl-1A2B3C4D5E.so.1"]
         {
-            assert!(is_named(name, "librccl"), "{name}");
-            assert!(is_named(name, "librccl.so"), "{name}");
-            assert!(is_named(name, "librccl.so.1"), "{name}");
+            assert!(path_matches(name, "librccl"), "{name}");
+            assert!(path_matches(name, "librccl.so"), "{name}");
+            assert!(path_matches(name, "librccl.so.1"), "{name}");
         }
         for name in ["librccl-net.so", "librccl-net-1a2b3c4d.so", "librccl-net_anp.so.1"] {
-            assert!(is_named(name, "librccl-net*"), "{name}");
+            assert!(path_matches(name, "librccl-net*"), "{name}");
         }
-        assert!(is_named("runtime.cpython-311-x86_64-linux-gnu.so", "runtime"));
-        assert!(is_named("_C.abi3.so", "_C"));
+        assert!(path_matches("runtime.cpython-311-x86_64-linux-gnu.so", "runtime"));
+        assert!(path_matches("_C.abi3.so", "_C"));
     }
 
     #[test]
@@ -171,21 +171,25 @@ mod tests {
             .into_iter()
             .chain(["librccl.sox", "librccl_debug.so.1", "/opt/librccl/libother.so"])
         {
-            assert!(!is_named(name, "librccl"), "{name}");
+            assert!(!path_matches(name, "librccl"), "{name}");
         }
-        assert!(!is_named("librccl.so.1", "librccl-net*"));
-        assert!(!is_named("libmpi_cxx.so.40", "libmpi"));
+        assert!(!path_matches("librccl.so.1", "librccl-net*"));
+        assert!(!path_matches("libmpi_cxx.so.40", "libmpi"));
     }
 
     #[test]
     fn a_pattern_with_folders_meets_files_in_these_alone() {
         let common = "/usr/lib/python3/cupy/cuda/common.cpython-311-x86_64-linux-gnu.so";
-        assert!(is_named(common, "cupy/cuda/common") && is_named(common, "cuda/common") && is_named(common, "common"));
-        assert!(is_named("cupy/cuda/common.so", "cupy/cuda/common"));
+        assert!(
+            path_matches(common, "cupy/cuda/common")
+                && path_matches(common, "cuda/common")
+                && path_matches(common, "common")
+        );
+        assert!(path_matches("cupy/cuda/common.so", "cupy/cuda/common"));
         for other in ["/usr/lib/mycupy/cuda/common.so", "/cupy/common.so", "common.so", "/cupy/cuda/common/x.so"] {
-            assert!(!is_named(other, "cupy/cuda/common"), "{other}");
+            assert!(!path_matches(other, "cupy/cuda/common"), "{other}");
         }
-        assert!(is_named("/opt/rocm/lib/librccl.so.1", "librccl"));
+        assert!(path_matches("/opt/rocm/lib/librccl.so.1", "librccl"));
     }
 
     #[test]
@@ -200,7 +204,7 @@ mod tests {
             ("aé", "a*", true),
             ("ab", "a", false),
         ] {
-            assert_eq!(matches(name, pattern), expected, "{name} {pattern}");
+            assert_eq!(glob_matches(name, pattern), expected, "{name} {pattern}");
         }
     }
 
@@ -220,7 +224,7 @@ mod tests {
         for name in
             ["libamdhip64.so.6", "libamdhip64-1a2b3c4d.so", "libhsa-runtime64.so.1", "librmcp.so", "libc.so.6", ""]
         {
-            assert!(of_file(name).is_none(), "{name}");
+            assert!(by_path(name).is_none(), "{name}");
         }
     }
 }

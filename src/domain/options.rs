@@ -3,7 +3,10 @@
 
 mod callers;
 mod check;
+mod complaint;
 mod docs;
+mod file;
+mod layers;
 mod load;
 mod sources;
 mod table;
@@ -11,13 +14,17 @@ mod table;
 mod tests;
 mod values;
 
-pub use callers::{Exception, ForCaller, Linkage};
+pub use callers::{CallerOptions, Exception, Linkage};
 pub use check::check;
+pub use complaint::{Complaint, Origin, Place, assignment, did_you_mean};
 pub use docs::{config_file, markdown, usage};
-pub use load::{Complaint, Loaded, Origin, Place, assignment, similar};
-pub use sources::{Program, SYSTEM_FENCES, SYSTEM_FILE, Sources, VARIABLES, WISHES, Wish, is_disabled, user_file};
+pub use load::Loaded;
+pub use sources::{
+    COHERENCE_VARIABLES, CoherenceVariable, Program, SYSTEM_FENCES, SYSTEM_FILE, Sources, VARIABLES, is_disabled,
+    user_file,
+};
 pub use table::{Choice, Kind, Options, Row, Scope, TABLE, row};
 pub use values::{
     Apu, Callers, Capabilities, DeviceFinegrained, DeviceUncached, DispatchTable, EventFence, Fraction, Host, HsaPool,
-    Level, Managed, Mode, NotAFraction, Raw, Register,
+    Level, Managed, Mode, NotAFraction, RawValue, Register,
 };

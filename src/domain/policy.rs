@@ -129,9 +129,11 @@ impl Rules {
     /// The rules for a GPU; `apu` as in [`crate::topology::Gpu::apu`]. Only RDNA1 and RDNA2 have any, but for the events of
     /// another GPU beside one of these: what it writes to non-coherent memory needs the fence too.
     pub fn for_gpu(target: GfxTarget, apu: bool, options: &Options) -> Self {
-        match idle(target, apu, options) {
-            Some(Idle::Policy) => return Self::KEEP,
-            Some(Idle::NotForIt | Idle::Apu) => return Self { event_fence: options.event_fence, ..Self::KEEP },
+        match idle_reason(target, apu, options) {
+            Some(IdleReason::Policy) => return Self::KEEP,
+            Some(IdleReason::UnsupportedTarget | IdleReason::Apu) => {
+                return Self { event_fence: options.event_fence, ..Self::KEEP };
+            }
             None => {}
         }
         Self {
@@ -180,7 +182,7 @@ impl Rules {
     }
 
     /// Each rule with its value, as in a file.
-    fn words(&self) -> [(&'static str, String); 9] {
+    fn rule_values(&self) -> [(&'static str, String); 9] {
         let word = |word: &str| word.to_owned();
         [
             ("host", word(self.host.word())),
@@ -198,31 +200,31 @@ impl Rules {
 
 /// Why no rule could act on a GPU, whatever the other options say; None: one could. `apu` as in
 /// [`crate::topology::Gpu::apu`].
-pub fn idle(target: GfxTarget, apu: bool, options: &Options) -> Option<Idle> {
+pub fn idle_reason(target: GfxTarget, apu: bool, options: &Options) -> Option<IdleReason> {
     match target.family() {
-        Family::Other => Some(Idle::NotForIt),
-        _ if options.policy == Mode::Keep => Some(Idle::Policy),
-        _ if apu && options.apu == Apu::Keep => Some(Idle::Apu),
+        Family::Other => Some(IdleReason::UnsupportedTarget),
+        _ if options.policy == Mode::Keep => Some(IdleReason::Policy),
+        _ if apu && options.apu == Apu::Keep => Some(IdleReason::Apu),
         Family::Rdna1 | Family::Rdna2 => None,
     }
 }
 
 /// Why no rule acts on a GPU.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Idle {
+pub enum IdleReason {
     /// It is neither RDNA1 nor RDNA2.
-    NotForIt,
+    UnsupportedTarget,
     /// `policy = "keep"`.
     Policy,
     /// `apu = "keep"`.
     Apu,
 }
 
-impl Idle {
+impl IdleReason {
     /// The option behind it.
     pub const fn option(self) -> Option<&'static str> {
         match self {
-            Self::NotForIt => None,
+            Self::UnsupportedTarget => None,
             Self::Policy => Some("policy"),
             Self::Apu => Some("apu"),
         }
@@ -231,7 +233,7 @@ impl Idle {
     /// As the end of a sentence that names the GPU: "no rule acts on gfx1036: ...".
     pub const fn text(self) -> &'static str {
         match self {
-            Self::NotForIt => "it is neither RDNA1 nor RDNA2",
+            Self::UnsupportedTarget => "it is neither RDNA1 nor RDNA2",
             Self::Policy => "policy=keep",
             Self::Apu => "apu=keep: it shares the CPU's memory, and no bus lies between",
         }
@@ -245,7 +247,7 @@ impl fmt::Display for Rules {
             return f.write_str("keep");
         }
         let fence = self.makes_noncoherent();
-        let acting = self.words().into_iter().filter(|rule| !Self::KEEP.words().contains(rule));
+        let acting = self.rule_values().into_iter().filter(|rule| !Self::KEEP.rule_values().contains(rule));
         let acting = acting.filter(|(name, _)| fence || *name != "event_fence");
         f.write_str(&acting.map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join(" "))
     }

@@ -46,64 +46,64 @@ pub const NO_DEVICE: u8 = u8::MAX;
 #[repr(u8)]
 pub enum Outcome {
     /// The program got what it asked for, or the runtime's refusal.
-    AsAsked = 0,
-    /// The runtime was asked for something else; `given` says for what.
+    Unchanged = 0,
+    /// The runtime was asked for something else; `passed` says for what.
     Rewritten = 1,
     /// The runtime was asked for that, and the range advised SetCoarseGrain afterwards.
     AdvisedCoarse = 2,
     /// RMCP refused it.
     Refused = 3,
-    /// The program got what it asked for, since the caller has rules of its own; `given` has the reason, a [`KeptFor`].
+    /// The program got what it asked for, since the caller has rules of its own; `passed` has the reason, a [`KeepReason`].
     Kept = 4,
 }
 
 /// Why a call was kept as it was asked: an [`Exception`], as far as a record has room for it.
 #[derive(Clone, Copy, Debug)]
-pub enum KeptFor {
+pub enum KeepReason {
     /// The caller is a library of the table.
     Library(&'static Library),
     /// A section of a file names it.
     Section,
     /// It is not known to be right with RMCP.
-    NotKnown,
+    UnknownCaller,
     /// It is linked with functions that need coherent memory.
     Linked(Linkage),
 }
 
-impl From<&Exception> for KeptFor {
+impl From<&Exception> for KeepReason {
     fn from(exception: &Exception) -> Self {
         match exception {
             Exception::NeedsCoherent(library) => Self::Library(library),
             Exception::Section(_) => Self::Section,
-            Exception::NotKnown => Self::NotKnown,
+            Exception::UnknownCaller => Self::UnknownCaller,
             Exception::Linked(linkage) => Self::Linked(*linkage),
         }
     }
 }
 
-impl KeptFor {
+impl KeepReason {
     /// Above every row of the table.
     const OTHERS: u64 = u64::MAX - 4;
 
-    /// As the word `given`.
+    /// As the word `passed`.
     pub fn pack(self) -> u64 {
         match self {
             Self::Library(library) => {
                 LIBRARIES.iter().position(|row| ptr::eq(row, library)).map_or(u64::MAX, |row| row as u64)
             }
             Self::Section => Self::OTHERS,
-            Self::NotKnown => Self::OTHERS + 1,
+            Self::UnknownCaller => Self::OTHERS + 1,
             Self::Linked(linkage) => Self::OTHERS + 2 + linkage as u64,
         }
     }
 
-    /// From the word `given`; None for what no core writes.
-    pub fn unpack(given: u64) -> Option<Self> {
-        Some(match given {
+    /// From the word `passed`; None for what no core writes.
+    pub fn unpack(passed: u64) -> Option<Self> {
+        Some(match passed {
             Self::OTHERS => Self::Section,
-            given if given == Self::OTHERS + 1 => Self::NotKnown,
-            given if given == Self::OTHERS + 2 => Self::Linked(Linkage::StreamMemory),
-            given if given == Self::OTHERS + 3 => Self::Linked(Linkage::HostNodes),
+            passed if passed == Self::OTHERS + 1 => Self::UnknownCaller,
+            passed if passed == Self::OTHERS + 2 => Self::Linked(Linkage::StreamMemory),
+            passed if passed == Self::OTHERS + 3 => Self::Linked(Linkage::HostNodes),
             row => Self::Library(LIBRARIES.get(usize::try_from(row).ok()?)?),
         })
     }
@@ -113,7 +113,7 @@ impl KeptFor {
         match self {
             Self::Library(library) => format!("which {} needs", library.name),
             Self::Section => "by a section [library]".into(),
-            Self::NotKnown => "the caller being not known ([system] callers)".into(),
+            Self::UnknownCaller => "the caller being not known ([system] callers)".into(),
             Self::Linked(linkage) => format!("since the caller {}", linkage.text()),
         }
     }
@@ -170,15 +170,15 @@ pub struct Record {
     /// Its size in bytes, 0 where the call does not tell.
     pub size: u64,
     /// What the program chose: flags, advice, or pool.
-    pub asked: u64,
+    pub requested: u64,
     /// What the runtime was asked for.
-    pub given: u64,
+    pub passed: u64,
     /// What the call returned; 0 is success.
     pub status: i32,
-    /// The pool in `asked`, where ROCr lists it.
-    pub asked_pool: Option<Pool>,
-    /// The pool in `given`.
-    pub given_pool: Option<Pool>,
+    /// The pool in `requested`, where ROCr lists it.
+    pub requested_pool: Option<Pool>,
+    /// The pool in `passed`.
+    pub passed_pool: Option<Pool>,
 }
 
 impl Record {
@@ -186,25 +186,25 @@ impl Record {
     pub fn pack(&self) -> [u64; WORDS] {
         let how = self.outcome as u64 | u64::from(self.by_runtime) << 7;
         let device = u64::from(self.device.unwrap_or(NO_DEVICE));
-        let pools = Pool::pack(self.asked_pool) | Pool::pack(self.given_pool) << 16;
+        let pools = Pool::pack(self.requested_pool) | Pool::pack(self.passed_pool) << 16;
         [
             self.begin,
             self.end,
             self.hook as u64 | how << 16 | device << 24 | u64::from(self.thread) << 32,
             self.address,
             self.size,
-            self.asked,
-            self.given,
+            self.requested,
+            self.passed,
             u64::from(self.status as u32) | pools << 32,
         ]
     }
 
     /// From words; None for a place where no call was recorded, and for what no core would write.
     pub fn unpack(words: &[u64; WORDS]) -> Option<Record> {
-        let [begin, end, what, address, size, asked, given, result] = *words;
+        let [begin, end, what, address, size, requested, passed, result] = *words;
         let how = what >> 16;
         let outcome = match how & 0x7f {
-            0 => Outcome::AsAsked,
+            0 => Outcome::Unchanged,
             1 => Outcome::Rewritten,
             2 => Outcome::AdvisedCoarse,
             3 => Outcome::Refused,
@@ -222,11 +222,11 @@ impl Record {
             thread: (what >> 32) as u32,
             address,
             size,
-            asked,
-            given,
+            requested,
+            passed,
             status: result as u32 as i32,
-            asked_pool: Pool::unpack(result >> 32),
-            given_pool: Pool::unpack(result >> 48),
+            requested_pool: Pool::unpack(result >> 32),
+            passed_pool: Pool::unpack(result >> 48),
         })
     }
 }
@@ -236,19 +236,19 @@ pub const fn fingerprint() -> u64 {
     let mut hash = 0xcbf2_9ce4_8422_2325;
     let mut hook = 0;
     while hook < HOOKS.len() {
-        hash = hashed(hash, HOOKS[hook].name);
+        hash = fnv1a(hash, HOOKS[hook].name);
         hook += 1;
     }
     let mut library = 0;
     while library < LIBRARIES.len() {
-        hash = hashed(hash, LIBRARIES[library].name);
+        hash = fnv1a(hash, LIBRARIES[library].name);
         library += 1;
     }
     hash
 }
 
 /// FNV-1a over a name and a NUL.
-const fn hashed(mut hash: u64, name: &str) -> u64 {
+const fn fnv1a(mut hash: u64, name: &str) -> u64 {
     const PRIME: u64 = 0x0100_0000_01b3;
     let name = name.as_bytes();
     let mut at = 0;
@@ -276,13 +276,14 @@ mod tests {
             thread: u32::MAX,
             address: 2,
             size: 3,
-            asked: 4,
-            given: 5,
+            requested: 4,
+            passed: 5,
             status: i32::MIN,
-            asked_pool: Some(pool),
-            given_pool: Some(Pool { agent: 255, gpu: false, fine: true, kernarg: false }),
+            requested_pool: Some(pool),
+            passed_pool: Some(Pool { agent: 255, gpu: false, fine: true, kernarg: false }),
         };
-        let least = Record { device: None, asked_pool: None, given_pool: None, by_runtime: false, status: 0, ..all };
+        let least =
+            Record { device: None, requested_pool: None, passed_pool: None, by_runtime: false, status: 0, ..all };
         for record in [all, least] {
             assert_eq!(Record::unpack(&record.pack()), Some(record));
         }
@@ -291,14 +292,14 @@ mod tests {
     #[test]
     fn why_a_call_was_kept_comes_back_as_it_went() {
         for library in LIBRARIES {
-            let back = KeptFor::unpack(KeptFor::Library(library).pack());
-            assert!(matches!(back, Some(KeptFor::Library(same)) if ptr::eq(same, library)), "{}", library.name);
+            let back = KeepReason::unpack(KeepReason::Library(library).pack());
+            assert!(matches!(back, Some(KeepReason::Library(same)) if ptr::eq(same, library)), "{}", library.name);
         }
-        let linked = Linkage::ALL.map(KeptFor::Linked);
-        for other in [KeptFor::Section, KeptFor::NotKnown].into_iter().chain(linked) {
-            assert_eq!(KeptFor::unpack(other.pack()).unwrap().text(), other.text());
+        let linked = Linkage::ALL.map(KeepReason::Linked);
+        for other in [KeepReason::Section, KeepReason::UnknownCaller].into_iter().chain(linked) {
+            assert_eq!(KeepReason::unpack(other.pack()).unwrap().text(), other.text());
         }
-        assert!(KeptFor::unpack(LIBRARIES.len() as u64).is_none() && KeptFor::unpack(u64::MAX).is_none());
+        assert!(KeepReason::unpack(LIBRARIES.len() as u64).is_none() && KeepReason::unpack(u64::MAX).is_none());
     }
 
     #[test]

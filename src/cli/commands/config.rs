@@ -119,7 +119,7 @@ impl Shown {
             program: program.map(|name| name.to_string_lossy().into_owned()),
             files: sources.files.iter().map(file).collect(),
             system: sources.system,
-            left_alone: loaded.left_alone.clone(),
+            left_alone: loaded.exclusion.clone(),
             options: TABLE.iter().map(|row| InForce::of(row, &loaded)).collect(),
             complaints: loaded.complaints.iter().map(Wrong::new).collect(),
         }

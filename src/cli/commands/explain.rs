@@ -134,7 +134,7 @@ pub fn main(arguments: &Arguments) -> Result<()> {
 fn find(name: &str) -> Result<Hook> {
     let names = || HOOKS.iter().map(|hook| hook.name);
     Hook::ALL.iter().find(|hook| hook.info().name == name).copied().ok_or_else(|| {
-        let hint = options::similar(name, names());
+        let hint = options::did_you_mean(name, names());
         if name.starts_with("hip") || name.starts_with("hsa_") {
             anyhow!(
                 "RMCP does not hook {name}{hint}: a call of it goes to the runtime as if RMCP were not there. \

@@ -2,7 +2,7 @@
 
 use super::program::{Program, rocblas_kernels};
 use super::{Machine, Python, Release, Runtime, entries, name};
-use rmcp_domain::bounded::read_text;
+use rmcp_domain::bounded_read::read_text;
 use std::fs;
 use std::path::{Path, PathBuf};
 

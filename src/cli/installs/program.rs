@@ -4,7 +4,7 @@
 use super::elf::Dynamic;
 use super::{Machine, Release, Runtime, entries, name};
 use crate::inspect::InspectError;
-use rmcp_domain::bounded::read_text;
+use rmcp_domain::bounded_read::read_text;
 use std::collections::{BTreeSet, VecDeque};
 use std::env;
 use std::path::{Path, PathBuf};

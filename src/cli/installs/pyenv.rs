@@ -2,7 +2,7 @@
 //! Python version selection)
 
 use super::{Machine, name};
-use rmcp_domain::bounded::read_text;
+use rmcp_domain::bounded_read::read_text;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 

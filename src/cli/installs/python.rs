@@ -1,8 +1,8 @@
 //! Where a Python interpreter finds its packages, without running it. (docs.python.org: site, sys.path initialization)
 
 use super::{Framework, Machine, entries, frameworks, name, pyenv};
-use rmcp_domain::bounded::read_text;
-use rmcp_domain::options::similar;
+use rmcp_domain::bounded_read::read_text;
+use rmcp_domain::options::did_you_mean;
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -131,7 +131,7 @@ impl Python {
     pub fn package(&self, package: &str) -> Result<PathBuf, NoSuchPackage> {
         self.folder_of(package).ok_or_else(|| {
             let installed = self.folders.iter().flat_map(|folder| packages(folder)).collect::<Vec<_>>();
-            let hint = similar(package, installed.iter().map(String::as_str));
+            let hint = did_you_mean(package, installed.iter().map(String::as_str));
             NoSuchPackage { interpreter: self.interpreter.clone(), name: package.into(), hint }
         })
     }

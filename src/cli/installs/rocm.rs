@@ -1,7 +1,7 @@
 //! ROCm installations and copies of the runtime.
 
 use super::{Machine, Release, entries, name};
-use rmcp_domain::bounded::read_text;
+use rmcp_domain::bounded_read::read_text;
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};

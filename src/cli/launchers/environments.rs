@@ -3,7 +3,7 @@
 use super::Launched;
 use super::table::{Does, Launcher, Starts};
 use super::words::Own;
-use rmcp_domain::bounded::read_text;
+use rmcp_domain::bounded_read::read_text;
 use std::collections::BTreeSet;
 use std::ffi::{OsStr, OsString};
 use std::iter;

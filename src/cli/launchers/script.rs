@@ -1,6 +1,6 @@
 //! Scripts, and what runs them.
 
-use rmcp_domain::bounded::read_start;
+use rmcp_domain::bounded_read::read_start;
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
 use std::path::{Path, PathBuf};

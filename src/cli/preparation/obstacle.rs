@@ -2,7 +2,7 @@
 
 use crate::installs::{Machine, Program};
 use crate::launchers::{Launched, is_script};
-use rmcp_domain::bounded::read_start;
+use rmcp_domain::bounded_read::read_start;
 use rmcp_domain::options;
 use std::ffi::{OsStr, OsString};
 use std::fs;
@@ -72,7 +72,7 @@ pub fn program(called: &OsStr) -> options::Program {
 /// The program that runs behind launchers and scripts: what the sections of the options name.
 pub fn running(launched: &Launched, called: &OsStr) -> options::Program {
     let called = launched.command.first().map_or(called, OsString::as_os_str);
-    options::Program::started(called, launched.file.as_deref())
+    options::Program::from_argv0(called, launched.file.as_deref())
 }
 
 /// What is in the way, if anything, and in which file: of the launchers before a program, or in itself.

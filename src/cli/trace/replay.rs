@@ -36,7 +36,7 @@ impl Kind {
             Location::Host => Some(Kind::Pinned),
             Location::Managed => Some(Kind::Managed),
             Location::Registered => Some(Kind::Registered),
-            Location::Pool => record.given_pool.map(|pool| if pool.gpu { Kind::Vram } else { Kind::Pinned }),
+            Location::Pool => record.passed_pool.map(|pool| if pool.gpu { Kind::Vram } else { Kind::Pinned }),
             Location::None => None,
         }
     }
@@ -212,19 +212,19 @@ impl Replay {
     }
 
     fn choose(&mut self, effect: &Effect, record: &Record) {
-        let chosen = effect.flags.is_some() && !record.by_runtime || record.outcome != Outcome::AsAsked;
+        let chosen = effect.flags.is_some() && !record.by_runtime || record.outcome != Outcome::Unchanged;
         if !chosen {
             return;
         }
-        let of_pool = record.asked_pool.is_some();
+        let of_pool = record.requested_pool.is_some();
         let choice = Choice {
             hook: record.hook,
             by_runtime: record.by_runtime,
             outcome: record.outcome,
-            asked: if of_pool { 0 } else { record.asked },
-            given: if of_pool && record.outcome != Outcome::Kept { 0 } else { record.given },
-            asked_pool: record.asked_pool,
-            given_pool: record.given_pool,
+            asked: if of_pool { 0 } else { record.requested },
+            given: if of_pool && record.outcome != Outcome::Kept { 0 } else { record.passed },
+            asked_pool: record.requested_pool,
+            given_pool: record.passed_pool,
         };
         let count = self.choices.entry(choice).or_default();
         count.calls += 1;
@@ -461,11 +461,12 @@ mod tests {
 
     #[test]
     fn choices_are_counted_by_what_was_asked_and_given() {
-        let rewritten = Record { outcome: Outcome::Rewritten, given: 0x8000_0000, ..call(Hook::hipHostMalloc, 10, 11) };
+        let rewritten =
+            Record { outcome: Outcome::Rewritten, passed: 0x8000_0000, ..call(Hook::hipHostMalloc, 10, 11) };
         let replay = of(&[rewritten, rewritten.at(0x9000), call(Hook::hipHostMalloc, 20, 21).at(0xa000)]);
         let counts = |outcome| replay.choices.iter().find(|(choice, _)| choice.outcome == outcome).unwrap().1;
         assert_eq!(*counts(Outcome::Rewritten), Count { calls: 2, failures: 0, bytes: 8192 });
-        assert_eq!(*counts(Outcome::AsAsked), Count { calls: 1, failures: 0, bytes: 4096 });
+        assert_eq!(*counts(Outcome::Unchanged), Count { calls: 1, failures: 0, bytes: 4096 });
     }
 
     #[test]

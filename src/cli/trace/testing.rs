@@ -46,16 +46,16 @@ pub fn call(hook: Hook, begin: u64, end: u64) -> Record {
         end,
         hook,
         by_runtime: false,
-        outcome: Outcome::AsAsked,
+        outcome: Outcome::Unchanged,
         device: Some(0),
         thread: 7,
         address: 0x1000,
         size: 4096,
-        asked: 0,
-        given: 0,
+        requested: 0,
+        passed: 0,
         status: 0,
-        asked_pool: None,
-        given_pool: None,
+        requested_pool: None,
+        passed_pool: None,
     }
 }
 

@@ -1,6 +1,7 @@
 //! The options for the calls of one library, which are the program's but for what is known of that library.
 
-use super::load::{Loaded, Place};
+use super::complaint::Place;
+use super::load::Loaded;
 use super::table::Options;
 use super::values::{Callers, DeviceFinegrained, DeviceUncached, Host, HsaPool, Managed};
 use crate::libraries::{self, Library, Memory};
@@ -8,7 +9,7 @@ use std::fmt;
 
 /// The options for the calls of one library, or of the program itself.
 #[derive(Clone, Debug)]
-pub struct ForCaller {
+pub struct CallerOptions {
     /// The options.
     pub options: Options,
     /// Why they are not the program's; None: they are.
@@ -23,7 +24,7 @@ pub enum Exception {
     /// A section of a file names it.
     Section(Place),
     /// RMCP is in every process of the machine, and the library is not known to be right with it.
-    NotKnown,
+    UnknownCaller,
     /// It is linked with functions that need coherent memory.
     Linked(Linkage),
 }
@@ -60,7 +61,7 @@ impl fmt::Display for Exception {
                 write!(f, "{} needs coherent {memory}", library.name)
             }
             Self::Section(place) => write!(f, "a section [library] says so ({place})"),
-            Self::NotKnown => f.write_str(
+            Self::UnknownCaller => f.write_str(
                 "it is not known to be right with RMCP, which every process here has ([system] callers=known)",
             ),
             Self::Linked(linkage) => write!(f, "it {}", linkage.text()),
@@ -71,41 +72,41 @@ impl fmt::Display for Exception {
 impl Loaded {
     /// Whether `host` and `managed` act for known libraries alone.
     pub fn known_callers_only(&self) -> bool {
-        self.system && self.options.callers == Callers::Known && self.named.is_none()
+        self.system && self.options.callers == Callers::Known && self.named_at.is_none()
     }
 
     /// The options for the calls of the file at `path`; empty: of the program itself, or of code outside every file.
     /// `linkage`: whether it is linked with functions that need coherent memory; asked only where it matters.
-    pub fn for_caller(&self, path: &str, linkage: impl FnOnce() -> Option<Linkage>) -> ForCaller {
-        let ForCaller { mut options, mut exception } = match libraries::of_file(path) {
-            Some(library) => self.for_known(library),
-            None if self.known_callers_only() => self.keeping(Exception::NotKnown),
+    pub fn caller_options(&self, path: &str, linkage: impl FnOnce() -> Option<Linkage>) -> CallerOptions {
+        let CallerOptions { mut options, mut exception } = match libraries::by_path(path) {
+            Some(library) => self.library_options(library),
+            None if self.known_callers_only() => self.coherent_options(Exception::UnknownCaller),
             None => match linkage() {
-                Some(linkage) => self.keeping(Exception::Linked(linkage)),
-                None => self.unchanged(),
+                Some(linkage) => self.coherent_options(Exception::Linked(linkage)),
+                None => self.program_options(),
             },
         };
-        for section in self.libraries.iter().filter(|section| libraries::is_named(path, &section.pattern)) {
+        for section in self.libraries.iter().filter(|section| libraries::path_matches(path, &section.pattern)) {
             section.apply(&mut options);
             exception = Some(Exception::Section(section.place.clone()));
         }
         if options == self.options {
             exception = None;
         }
-        ForCaller { options, exception }
+        CallerOptions { options, exception }
     }
 
     /// The options for a library of the table, whatever sections of files say.
-    pub fn for_known(&self, library: &'static Library) -> ForCaller {
+    pub fn library_options(&self, library: &'static Library) -> CallerOptions {
         match library.memory {
-            Memory::Rewrite => self.unchanged(),
-            Memory::Unmapped if self.options.host == Host::Keep => self.unchanged(),
+            Memory::Rewrite => self.program_options(),
+            Memory::Unmapped if self.options.host == Host::Keep => self.program_options(),
             Memory::Unmapped => {
                 let options = Options { host: Host::Unmapped, ..self.options.clone() };
-                ForCaller { options, exception: Some(Exception::NeedsCoherent(library)) }
+                CallerOptions { options, exception: Some(Exception::NeedsCoherent(library)) }
             }
             Memory::Keep => {
-                let mut kept = self.keeping(Exception::NeedsCoherent(library));
+                let mut kept = self.coherent_options(Exception::NeedsCoherent(library));
                 kept.options.device_finegrained = DeviceFinegrained::Keep;
                 kept.options.device_uncached = DeviceUncached::Keep;
                 kept.options.hsa_pool = HsaPool::Keep;
@@ -114,13 +115,13 @@ impl Loaded {
         }
     }
 
-    fn unchanged(&self) -> ForCaller {
-        ForCaller { options: self.options.clone(), exception: None }
+    fn program_options(&self) -> CallerOptions {
+        CallerOptions { options: self.options.clone(), exception: None }
     }
 
-    fn keeping(&self, exception: Exception) -> ForCaller {
+    fn coherent_options(&self, exception: Exception) -> CallerOptions {
         let options = Options { host: Host::Keep, managed: Managed::Keep, ..self.options.clone() };
-        ForCaller { options, exception: Some(exception) }
+        CallerOptions { options, exception: Some(exception) }
     }
 
     /// The patterns of the sections of libraries, weak to strong.

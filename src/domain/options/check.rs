@@ -1,8 +1,9 @@
 //! Everything that is wrong in one file, whatever program it is read for.
 
-use super::load::{Complaint, FILE_LIMIT, File};
+use super::complaint::Complaint;
+use super::file::{FILE_LIMIT, File};
 use super::{Options, SYSTEM_FENCES, Sources};
-use crate::bounded::read_text;
+use crate::bounded_read::read_text;
 use std::io;
 use std::path::Path;
 use toml::de::DeTable;
@@ -20,7 +21,7 @@ pub fn check(path: &Path) -> io::Result<Vec<Complaint>> {
         Err(_) => return Ok(complaints(path)),
     };
     let file = File::new(path.into(), &text);
-    if let Some(complaint) = file.too_deep() {
+    if let Some(complaint) = file.nesting_error() {
         return Ok(vec![complaint]);
     }
     let (_, errors) = DeTable::parse_recoverable(&text);

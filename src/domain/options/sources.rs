@@ -11,21 +11,25 @@ use std::path::{Path, PathBuf};
 pub const SYSTEM_FENCES: (&str, &str) = ("AMD_OPT_FLUSH", "0");
 
 /// A variable of ROCm by which a user asks for memory that an option would take away.
-pub struct Wish {
+pub struct CoherenceVariable {
     /// Its name.
-    pub variable: &'static str,
+    pub name: &'static str,
     /// Whether a value of it says so.
-    said: fn(&str) -> bool,
+    requests_coherence: fn(&str) -> bool,
     /// The options that are then `keep`, unless they are set as well.
     pub options: &'static [&'static str],
 }
 
 /// All of them.
-pub static WISHES: [Wish; 2] = [
+pub static COHERENCE_VARIABLES: [CoherenceVariable; 2] = [
     // The number is read by atoi. (ROCm/clr, rocclr/utils/flags.cpp; hipamd/src/hip_memory.cpp)
-    Wish { variable: "HIP_HOST_COHERENT", said: |value| number(value) != 0, options: &["host"] },
+    CoherenceVariable { name: "HIP_HOST_COHERENT", requests_coherence: |value| number(value) != 0, options: &["host"] },
     // All memory is then uncached, whatever the flags. (ROCR-Runtime, libhsakmt/src/fmm.c)
-    Wish { variable: "HSA_DISABLE_CACHE", said: |value| value != "0", options: &["host", "managed"] },
+    CoherenceVariable {
+        name: "HSA_DISABLE_CACHE",
+        requests_coherence: |value| value != "0",
+        options: &["host", "managed"],
+    },
 ];
 
 /// As atoi reads it.
@@ -60,7 +64,7 @@ pub struct Sources {
     /// The effective user of the process: files of others count for nothing, but for root's.
     pub user: u32,
     /// Whether there is time to tell every mistake and what was probably meant, as in a command.
-    pub every_mistake: bool,
+    pub all_complaints: bool,
 }
 
 /// The running program, under the names by which a section may call it.
@@ -68,8 +72,8 @@ pub struct Sources {
 pub struct Program {
     /// The executable, all links resolved: /usr/bin/python3.11.
     pub exe: PathBuf,
-    /// How it was called: python3.
-    pub called: PathBuf,
+    /// What it was called by: python3.
+    pub argv0: PathBuf,
 }
 
 impl Sources {
@@ -84,7 +88,7 @@ impl Sources {
         // An executable that was replaced since it started is shown by the kernel with this mark.
         let kept =
             exe.as_os_str().as_encoded_bytes().strip_suffix(b" (deleted)").map(|path| OsStr::from_bytes(path).into());
-        let program = Program { exe: kept.unwrap_or(exe), called: env::args_os().next().unwrap_or_default().into() };
+        let program = Program { exe: kept.unwrap_or(exe), argv0: env::args_os().next().unwrap_or_default().into() };
         Self {
             files: files(env::var_os),
             environment: known_variables().filter_map(named).collect(),
@@ -96,9 +100,11 @@ impl Sources {
 
     /// The same of a command, which is alone in its process: with every variable that could be meant for RMCP.
     pub fn from_command() -> Self {
-        let ours = |name: &OsStr| name.as_encoded_bytes().starts_with(b"RMCP_") || rocms().any(|rocms| name == rocms);
+        let ours = |name: &OsStr| {
+            name.as_encoded_bytes().starts_with(b"RMCP_") || rocm_variables().any(|variable| name == variable)
+        };
         let environment = env::vars_os().filter(|(name, _)| ours(name)).collect();
-        Self { environment, every_mistake: true, ..Self::from_process(rustix::process::geteuid().as_raw()) }
+        Self { environment, all_complaints: true, ..Self::from_process(rustix::process::geteuid().as_raw()) }
     }
 
     pub(super) fn has_system_fences(&self) -> bool {
@@ -107,10 +113,10 @@ impl Sources {
     }
 
     /// The wishes of the user in ROCm's own words.
-    pub(super) fn wishes(&self) -> impl Iterator<Item = &'static Wish> {
-        WISHES
-            .iter()
-            .filter(|wish| self.variable(wish.variable).is_some_and(|value| (wish.said)(&value.to_string_lossy())))
+    pub(super) fn coherence_variables(&self) -> impl Iterator<Item = &'static CoherenceVariable> {
+        COHERENCE_VARIABLES.iter().filter(|variable| {
+            self.variable(variable.name).is_some_and(|value| (variable.requests_coherence)(&value.to_string_lossy()))
+        })
     }
 
     fn variable(&self, name: &str) -> Option<&OsStr> {
@@ -120,12 +126,12 @@ impl Sources {
 
 /// The names of all variables that options come from.
 fn known_variables() -> impl Iterator<Item = OsString> {
-    TABLE.iter().map(|row| row.env().into()).chain(rocms().map(Into::into))
+    TABLE.iter().map(|row| row.env().into()).chain(rocm_variables().map(Into::into))
 }
 
 /// Those of them that are ROCm's.
-fn rocms() -> impl Iterator<Item = &'static str> {
-    iter::once(SYSTEM_FENCES.0).chain(WISHES.iter().map(|wish| wish.variable))
+fn rocm_variables() -> impl Iterator<Item = &'static str> {
+    iter::once(SYSTEM_FENCES.0).chain(COHERENCE_VARIABLES.iter().map(|variable| variable.name))
 }
 
 /// The files to read, given the environment. RMCP_CONFIG replaces the search, so that a run can be made independent of
@@ -152,14 +158,14 @@ pub fn is_disabled(value: Option<&[u8]>) -> bool {
 
 impl Program {
     /// The program of a file, called so.
-    pub fn started(called: impl Into<PathBuf>, file: Option<&Path>) -> Self {
-        Self { exe: file.and_then(|file| file.canonicalize().ok()).unwrap_or_default(), called: called.into() }
+    pub fn from_argv0(argv0: impl Into<PathBuf>, file: Option<&Path>) -> Self {
+        Self { exe: file.and_then(|file| file.canonicalize().ok()).unwrap_or_default(), argv0: argv0.into() }
     }
 
     /// Whether a section of that name is meant for this program: a full path is the executable's or the one it was
     /// called by, anything else is the file name of either.
     pub fn is(&self, name: &str) -> bool {
-        [&self.exe, &self.called].into_iter().any(|path| {
+        [&self.exe, &self.argv0].into_iter().any(|path| {
             if name.contains('/') { path == Path::new(name) } else { path.file_name().is_some_and(|file| file == name) }
         })
     }

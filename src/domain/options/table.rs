@@ -2,7 +2,7 @@
 
 use super::values::{
     Apu, Callers, Capabilities, DeviceFinegrained, DeviceUncached, DispatchTable, EventFence, FRACTION, Fraction, Host,
-    HsaPool, Level, Managed, Mode, Raw, Register, Value,
+    HsaPool, Level, Managed, Mode, RawValue, Register, Value,
 };
 use std::path::PathBuf;
 
@@ -50,7 +50,7 @@ pub struct Row {
     pub kind: Kind,
     /// Its documentation, Markdown by lines; the first is the one-line help.
     pub doc: &'static [&'static str],
-    set: fn(&mut Options, &Raw) -> bool,
+    set: fn(&mut Options, &RawValue) -> bool,
     get: fn(&Options) -> String,
 }
 
@@ -66,7 +66,7 @@ impl Row {
     }
 
     /// Sets the option; false, and no change, when `raw` is not a value of it.
-    pub fn set(&self, options: &mut Options, raw: &Raw) -> bool {
+    pub fn set(&self, options: &mut Options, raw: &RawValue) -> bool {
         (self.set)(options, raw)
     }
 

@@ -18,15 +18,15 @@ struct Case {
 
 impl Case {
     fn new() -> Self {
-        let program = Program { exe: "/usr/bin/python3.11".into(), called: "python3".into() };
+        let program = Program { exe: "/usr/bin/python3.11".into(), argv0: "python3".into() };
         let user = rustix::process::geteuid().as_raw();
-        let sources = Sources { program: Some(program), user, every_mistake: true, ..Sources::default() };
+        let sources = Sources { program: Some(program), user, all_complaints: true, ..Sources::default() };
         Self { dir: tempfile::tempdir().unwrap(), sources }
     }
 
     /// As in somebody's process, where time is short.
     fn in_process(mut self) -> Self {
-        self.sources.every_mistake = false;
+        self.sources.all_complaints = false;
         self
     }
 

@@ -7,7 +7,7 @@ use std::str::FromStr;
 
 /// A value as the user wrote it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Raw {
+pub enum RawValue {
     /// One word, number or text.
     Text(String),
     /// A list, from a TOML array.
@@ -18,7 +18,7 @@ pub enum Raw {
 pub(super) trait Value: Sized {
     const KIND: Kind;
     /// None when `raw` is no such value.
-    fn read(raw: &Raw) -> Option<Self>;
+    fn read(raw: &RawValue) -> Option<Self>;
     /// As it would be written in the TOML file.
     fn toml(&self) -> String;
 }
@@ -40,10 +40,10 @@ macro_rules! words {
         impl Value for $name {
             const KIND: Kind = Kind::Word(&[$( Choice { word: $word, what: concat!($($what),*).trim_ascii() }, )*]);
 
-            fn read(raw: &Raw) -> Option<Self> {
+            fn read(raw: &RawValue) -> Option<Self> {
                 match raw {
-                    Raw::Text(text) => match text.as_str() { $( $word => Some(Self::$variant), )* _ => None },
-                    Raw::List(_) => None,
+                    RawValue::Text(text) => match text.as_str() { $( $word => Some(Self::$variant), )* _ => None },
+                    RawValue::List(_) => None,
                 }
             }
 
@@ -224,10 +224,10 @@ impl FromStr for Fraction {
 impl Value for Fraction {
     const KIND: Kind = Kind::Fraction;
 
-    fn read(raw: &Raw) -> Option<Self> {
+    fn read(raw: &RawValue) -> Option<Self> {
         match raw {
-            Raw::Text(text) => text.parse().ok(),
-            Raw::List(_) => None,
+            RawValue::Text(text) => text.parse().ok(),
+            RawValue::List(_) => None,
         }
     }
 
@@ -239,9 +239,9 @@ impl Value for Fraction {
 impl Value for PathBuf {
     const KIND: Kind = Kind::Path;
 
-    fn read(raw: &Raw) -> Option<Self> {
+    fn read(raw: &RawValue) -> Option<Self> {
         match raw {
-            Raw::Text(text) if !text.is_empty() => Some(text.into()),
+            RawValue::Text(text) if !text.is_empty() => Some(text.into()),
             _ => None,
         }
     }
@@ -255,10 +255,10 @@ impl Value for PathBuf {
 impl Value for Option<PathBuf> {
     const KIND: Kind = Kind::Path;
 
-    fn read(raw: &Raw) -> Option<Self> {
+    fn read(raw: &RawValue) -> Option<Self> {
         match raw {
-            Raw::Text(text) => Some((!text.is_empty()).then(|| text.into())),
-            Raw::List(_) => None,
+            RawValue::Text(text) => Some((!text.is_empty()).then(|| text.into())),
+            RawValue::List(_) => None,
         }
     }
 
@@ -270,10 +270,10 @@ impl Value for Option<PathBuf> {
 impl Value for Vec<String> {
     const KIND: Kind = Kind::List;
 
-    fn read(raw: &Raw) -> Option<Self> {
+    fn read(raw: &RawValue) -> Option<Self> {
         Some(match raw {
-            Raw::List(list) => list.clone(),
-            Raw::Text(text) => text.split(':').filter(|item| !item.is_empty()).map(String::from).collect(),
+            RawValue::List(list) => list.clone(),
+            RawValue::Text(text) => text.split(':').filter(|item| !item.is_empty()).map(String::from).collect(),
         })
     }
 

@@ -1,7 +1,7 @@
 //! The promises of the policy, over every combination of flags.
 
 use super::*;
-use crate::options::{Raw, row};
+use crate::options::{RawValue, row};
 
 const NAVI10: GfxTarget = GfxTarget::new(10, 1, 0);
 
@@ -301,7 +301,7 @@ fn each_option_alone_makes_rules_active_but_the_fence() {
         ("capabilities", "no-managed", false),
     ] {
         let mut options = none.clone();
-        assert!(row(name).unwrap().set(&mut options, &Raw::Text(value.into())));
+        assert!(row(name).unwrap().set(&mut options, &RawValue::Text(value.into())));
         let rules = Rules::for_gpu(NAVI10, false, &options);
         assert!(rules.active(), "{name}");
         assert_eq!(rules.makes_noncoherent(), noncoherent, "{name}");

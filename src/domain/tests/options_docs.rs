@@ -20,7 +20,7 @@ fn the_default_file_uncommented_is_valid_and_changes_nothing() {
         .map(|line| line.strip_prefix('#').filter(|rest| !rest.starts_with(' ')).unwrap_or(line).to_owned() + "\n")
         .collect();
     fs::write(&file, &uncommented).unwrap();
-    let program = Program { exe: "/usr/bin/true".into(), called: "true".into() };
+    let program = Program { exe: "/usr/bin/true".into(), argv0: "true".into() };
     let loaded =
         Options::load(&Sources { files: vec![file], program: Some(program), system: true, ..Sources::default() });
     assert_eq!(loaded.complaints, []);

@@ -1,7 +1,7 @@
 //! Reading the files under nodes/.
 
 use super::{Gpu, Heap, IoLink, MemoryBank, PciAddress, Skipped, Topology, TopologyError};
-use crate::bounded::read_text;
+use crate::bounded_read::read_text;
 use crate::gfx::GfxTarget;
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -2,7 +2,7 @@
 
 use super::decide::Outcome;
 use rmcp_domain::libraries::{LIBRARIES, Library, Memory};
-use rmcp_domain::options::{ForCaller, Linkage, Loaded, Options};
+use rmcp_domain::options::{CallerOptions, Linkage, Loaded, Options};
 
 /// Some callers for which the same options hold.
 pub struct Callers {
@@ -15,7 +15,7 @@ pub struct Callers {
 }
 
 impl Callers {
-    fn new(who: Option<String>, ForCaller { options, exception }: ForCaller) -> Self {
+    fn new(who: Option<String>, CallerOptions { options, exception }: CallerOptions) -> Self {
         Self { who, options, exception: exception.map(|why| why.to_string()) }
     }
 }
@@ -23,9 +23,9 @@ impl Callers {
 /// Those that can be told apart, the usual one first; the one library that is named.
 pub fn of(loaded: &Loaded, named: Option<&str>) -> Vec<Callers> {
     if let Some(path) = named {
-        return vec![Callers::new(None, loaded.for_caller(path, || None))];
+        return vec![Callers::new(None, loaded.caller_options(path, || None))];
     }
-    let usual = || loaded.for_caller("", || None);
+    let usual = || loaded.caller_options("", || None);
     let known = loaded.known_callers_only();
     let mut all =
         vec![Callers::new(known.then(|| "called by the program, or by a library not named here".into()), usual())];
@@ -34,7 +34,7 @@ pub fn of(loaded: &Loaded, named: Option<&str>) -> Vec<Callers> {
         if let Some(first) = named(memory).next() {
             let names = named(memory).map(|library: &Library| library.name).collect::<Vec<_>>().join(", ");
             // One speaks for all: no section of a file is looked at here.
-            let one = Callers::new(Some(format!("called by {names}, which {what}")), loaded.for_known(first));
+            let one = Callers::new(Some(format!("called by {names}, which {what}")), loaded.library_options(first));
             let exception = one.exception.as_ref().map(|_| format!("they {what}"));
             all.push(Callers { exception, ..one });
         }
@@ -47,10 +47,10 @@ pub fn of(loaded: &Loaded, named: Option<&str>) -> Vec<Callers> {
             Linkage::StreamMemory => "called by a library or program that uses hipStreamWaitValue32 or the like",
             Linkage::HostNodes => "called by a library or program that has graphs call its functions, from ROCm 7.1 on",
         };
-        all.push(Callers::new(Some(who.into()), loaded.for_caller("", || Some(linkage))));
+        all.push(Callers::new(Some(who.into()), loaded.caller_options("", || Some(linkage))));
     }
     for pattern in loaded.library_patterns() {
-        let caller = loaded.for_caller(&pattern.replace('*', ""), || None);
+        let caller = loaded.caller_options(&pattern.replace('*', ""), || None);
         all.push(Callers::new(Some(format!("called by {pattern}")), caller));
     }
     all

@@ -424,7 +424,7 @@ impl Chosen {
             function: choice.hook.info().name,
             by_runtime: choice.by_runtime,
             outcome: match choice.outcome {
-                Outcome::AsAsked => "as-asked",
+                Outcome::Unchanged => "as-asked",
                 Outcome::Rewritten => "rewritten",
                 Outcome::AdvisedCoarse => "advised-coarse",
                 Outcome::Refused => "refused",

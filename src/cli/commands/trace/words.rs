@@ -8,7 +8,7 @@ use rmcp_abi::flags::{
     HOST_UNCACHED,
 };
 use rmcp_abi::{Hook, Library, Policy};
-use rmcp_domain::trace::{KeptFor, Outcome, Pool};
+use rmcp_domain::trace::{KeepReason, Outcome, Pool};
 
 /// What to say of a program that made no call, and nothing is in the way.
 pub const NOTHING: &str = "Nothing was allocated through HIP or HSA. If the program does use the GPU: it may have failed \
@@ -73,13 +73,13 @@ pub fn shown_choice(choice: &Choice) -> (String, String) {
         hook => hook,
     };
     let given = match choice.outcome {
-        Outcome::AsAsked | Outcome::Rewritten => one(server, choice.given, choice.given_pool),
+        Outcome::Unchanged | Outcome::Rewritten => one(server, choice.given, choice.given_pool),
         Outcome::AdvisedCoarse => format!("{asked}, advised SetCoarseGrain"),
         Outcome::Refused if matches!(choice.hook.policy(), Policy::vram | Policy::ext_malloc) => {
             "refused by vram_fraction".into()
         }
         Outcome::Refused => "refused".into(),
-        Outcome::Kept => match KeptFor::unpack(choice.given) {
+        Outcome::Kept => match KeepReason::unpack(choice.given) {
             Some(why) => format!("as asked, {}", why.text()),
             None => "as asked".into(),
         },

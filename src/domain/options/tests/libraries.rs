@@ -9,7 +9,7 @@ const OTHER: &str = "/usr/lib/libother.so.2";
 
 /// What a library's calls get: the two options that matter most, and why they are not the program's.
 fn host(case: &Case, path: &str) -> (Host, Managed, Option<String>) {
-    let ForCaller { options, exception } = case.load().for_caller(path, || None);
+    let CallerOptions { options, exception } = case.load().caller_options(path, || None);
     (options.host, options.managed, exception.map(|why| why.to_string()))
 }
 
@@ -24,7 +24,7 @@ fn a_library_that_needs_coherent_memory_keeps_all_that_it_allocates() {
     let case = Case::new()
         .file("host = 'force'\ndevice_finegrained = 'auto'\ndevice_uncached = 'default'\nhsa_pool = 'coarse'")
         .env("RMCP_HOST", "noncoherent");
-    let ForCaller { options, exception } = case.load().for_caller(RCCL, || panic!("not asked"));
+    let CallerOptions { options, exception } = case.load().caller_options(RCCL, || panic!("not asked"));
     let kept = Options {
         host: Host::Keep,
         managed: Managed::Keep,
@@ -75,7 +75,7 @@ fn the_section_of_a_whole_name_is_stronger_than_a_pattern_and_that_of_a_later_fi
 #[test]
 fn a_library_that_uses_stream_memory_operations_keeps_its_memory() {
     let using = |case: &Case, path| {
-        let ForCaller { options, exception } = case.load().for_caller(path, || Some(Linkage::StreamMemory));
+        let CallerOptions { options, exception } = case.load().caller_options(path, || Some(Linkage::StreamMemory));
         (options.host, options.managed, exception.is_some())
     };
     assert_eq!(using(&Case::new(), OTHER), (Host::Keep, Managed::Keep, true));

@@ -10,19 +10,19 @@ fn on_the_list() -> Case {
 }
 
 /// Why the program of a case is left alone, with the names of files shortened.
-fn left_alone(case: &Case) -> Option<String> {
+fn exclusion(case: &Case) -> Option<String> {
     let dir = format!("{}/", case.dir.path().display());
-    case.load().left_alone.map(|why| why.replace(&dir, ""))
+    case.load().exclusion.map(|why| why.replace(&dir, ""))
 }
 
 #[test]
 fn excluded_programs_are_named() {
-    let excluded = |list: &str| left_alone(&Case::new().file(format!("exclude = {list}")));
+    let excluded = |list: &str| exclusion(&Case::new().file(format!("exclude = {list}")));
     assert_eq!(excluded("['Xorg', 'python3']").as_deref(), Some("excluded by \"python3\" (0.toml:1)"));
     let by_path = Some("excluded by \"/usr/bin/python3.11\" (0.toml:1)");
     assert_eq!(excluded("['/usr/bin/python3.11']").as_deref(), by_path);
     assert_eq!(excluded("['Xorg']"), None);
-    assert_eq!(left_alone(&Case::new().file("exclude = ['python3']").env("RMCP_EXCLUDE", "")), None);
+    assert_eq!(exclusion(&Case::new().file("exclude = ['python3']").env("RMCP_EXCLUDE", "")), None);
 }
 
 #[test]
@@ -45,7 +45,7 @@ fn it_is_stronger_than_the_general_part_of_any_file_and_weaker_than_a_program_an
 
 #[test]
 fn with_only_every_other_program_is_left_alone() {
-    let only = |list: &str| left_alone(&on_the_list().file(format!("[system]\nonly = {list}")));
+    let only = |list: &str| exclusion(&on_the_list().file(format!("[system]\nonly = {list}")));
     for named in ["['python3']", "['Xorg', 'python3.11']", "['/usr/bin/python3.11']", "[]"] {
         assert_eq!(only(named), None, "{named}");
     }
@@ -57,19 +57,19 @@ fn with_only_every_other_program_is_left_alone() {
 #[test]
 fn exclude_is_stronger_than_only() {
     let case = on_the_list().file("exclude = ['python3']\n[system]\nonly = ['python3']");
-    assert_eq!(left_alone(&case).as_deref(), Some("excluded by \"python3\" (0.toml:1)"));
+    assert_eq!(exclusion(&case).as_deref(), Some("excluded by \"python3\" (0.toml:1)"));
 }
 
 #[test]
 fn only_does_not_hold_where_rmcp_was_asked_for_and_says_nothing_of_no_program() {
     let text = "[system]\nonly = ['Xorg']";
-    assert_eq!(left_alone(&Case::new().file(text)), None);
+    assert_eq!(exclusion(&Case::new().file(text)), None);
     let mut nobody = on_the_list().file(text);
     nobody.sources.program = None;
-    assert_eq!(left_alone(&nobody), None);
+    assert_eq!(exclusion(&nobody), None);
     // But a program that cannot be told is not among them.
     nobody.sources.program = Some(Program::default());
-    assert_eq!(left_alone(&nobody).as_deref(), Some("not among [system] only (0.toml:2)"));
+    assert_eq!(exclusion(&nobody).as_deref(), Some("not among [system] only (0.toml:2)"));
 }
 
 #[test]
@@ -81,7 +81,7 @@ fn only_at_another_place_is_refused_with_the_right_one() {
         (on_the_list().env("RMCP_ONLY", "Xorg"), "environment variable RMCP_ONLY"),
     ] {
         assert_eq!(case.complaints(), [format!("{place}: {right}; it is ignored")]);
-        assert_eq!((case.load().options, left_alone(&case)), (Options::default(), None), "{place}");
+        assert_eq!((case.load().options, exclusion(&case)), (Options::default(), None), "{place}");
     }
     assert_eq!(assignment("only=Xorg").unwrap_err(), right);
 }

@@ -21,9 +21,9 @@ pub fn read_start(path: &Path, limit: usize) -> io::Result<Vec<u8>> {
 /// whose it is, and what to do.
 pub fn read_trusted_text(path: &Path, limit: u64, user: u32) -> io::Result<String> {
     // Before it is opened: that would wake the writer of a FIFO, and start some devices.
-    only_regular(&fs::metadata(path)?)?;
+    require_regular(&fs::metadata(path)?)?;
     let file = open(path)?;
-    match distrusted(&file.metadata()?, user, Path::new("/")) {
+    match distrust_reason(&file.metadata()?, user, Path::new("/")) {
         Some(why) => Err(io::Error::new(io::ErrorKind::PermissionDenied, why)),
         None => text(file, limit),
     }
@@ -31,11 +31,11 @@ pub fn read_trusted_text(path: &Path, limit: u64, user: u32) -> io::Result<Strin
 
 fn open(path: &Path) -> io::Result<File> {
     let file = OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY).open(path)?;
-    only_regular(&file.metadata()?)?;
+    require_regular(&file.metadata()?)?;
     Ok(file)
 }
 
-fn only_regular(file: &Metadata) -> io::Result<()> {
+fn require_regular(file: &Metadata) -> io::Result<()> {
     if file.is_file() { Ok(()) } else { Err(io::Error::other("it is no regular file")) }
 }
 
@@ -49,7 +49,7 @@ fn text(file: File, limit: u64) -> io::Result<String> {
 }
 
 /// Who else may have written the file, and what to do about it; None: nobody.
-fn distrusted(file: &Metadata, user: u32, root: &Path) -> Option<String> {
+fn distrust_reason(file: &Metadata, user: u32, root: &Path) -> Option<String> {
     const OTHERS: u32 = 0o002;
     const GROUP: u32 = 0o020;
     let owner = file.uid();
@@ -127,6 +127,6 @@ mod tests {
     fn where_root_has_no_number_its_files_are_known_by_the_owner_of_the_root_folder() {
         let (root, file) = (tempfile::tempdir().unwrap(), tempfile::NamedTempFile::new().unwrap());
         let (file, stranger) = (file.as_file().metadata().unwrap(), 4_000_000_000);
-        assert_eq!(distrusted(&file, stranger, root.path()), None);
+        assert_eq!(distrust_reason(&file, stranger, root.path()), None);
     }
 }
