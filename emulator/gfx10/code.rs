@@ -75,9 +75,6 @@ impl<'a> Code<'a> {
     }
 }
 
-/// Registers past what a wave has, so that operands of several registers end within.
-pub const SLACK: usize = 16;
-
 /// The first of each of the instruction's vector registers. A field that the instruction does not use is 0.
 fn registers(inst: &Inst) -> Vec<usize> {
     let wide = |r: u8| usize::from(r);

@@ -19,6 +19,9 @@ pub mod reg {
     pub const EXEC: u8 = 126;
 }
 
+/// Vector registers past what a wave has, so that operands of several registers end within.
+pub const SLACK: usize = 16;
+
 /// Where flat addresses mean LDS and scratch (Linux, kfd_flat_memory.c: `MAKE_LDS_APP_BASE_V9`).
 pub const SHARED_APERTURE: u64 = 1 << 48;
 pub const PRIVATE_APERTURE: u64 = 2 << 48;
@@ -38,33 +41,34 @@ pub enum Status {
     Trapped(String),
 }
 
+/// The registers of a wave, and what else is its own.
 #[derive(Clone)]
 pub struct Wave {
     /// Scalar registers by the code of the encoding: 0 to 105, VCC, trap temporaries, M0, null, EXEC.
-    pub s: [u32; 128],
-    pub v: Vec<Lanes32>,
-    pub scc: bool,
+    pub(crate) s: [u32; 128],
+    pub(crate) v: Vec<Lanes32>,
+    pub(crate) scc: bool,
     /// Address of the next instruction.
-    pub pc: u64,
+    pub(crate) pc: u64,
     /// 32 or 64.
-    pub lanes: usize,
+    pub(crate) lanes: usize,
     /// The MODE register: rounding in bits 0 to 3, denormals in 4 to 7, DX10_CLAMP 8, IEEE 9.
-    pub mode: u32,
+    pub(crate) mode: u32,
     /// FLAT_SCRATCH; kept for `s_getreg`, since scratch is the wave's own.
-    pub flat_scratch: [u32; 2],
-    pub status: Status,
+    pub(crate) flat_scratch: [u32; 2],
+    pub(crate) status: Status,
     /// How many barriers had been passed when the wave came to the one of all waves that it waits at.
-    pub at_barrier: Option<u64>,
+    pub(crate) at_barrier: Option<u64>,
     /// Scratch of the lanes, one after the other.
-    pub scratch: Vec<u8>,
+    pub(crate) scratch: Vec<u8>,
     /// Bytes of scratch of a lane.
-    pub private_bytes: u32,
+    pub(crate) private_bytes: u32,
     /// Instructions done.
-    pub count: u64,
+    pub(crate) count: u64,
 }
 
 impl Wave {
-    pub fn new(lanes: usize, vgprs: usize) -> Self {
+    pub(crate) fn new(lanes: usize, vgprs: usize) -> Self {
         Self {
             s: [0; 128],
             v: vec![[0; 64]; vgprs],
@@ -81,25 +85,85 @@ impl Wave {
         }
     }
 
+    /// Address of the next instruction.
+    #[must_use]
+    pub fn pc(&self) -> u64 {
+        self.pc
+    }
+
+    /// 32 or 64.
+    #[must_use]
+    pub fn lanes(&self) -> usize {
+        self.lanes
+    }
+
+    /// A scalar register by its code in the encoding: 0 to 105 are s0 to s105, 106 and 107 VCC, 124 M0, 126 and 127 EXEC.
+    ///
+    /// # Panics
+    /// For a code above 127.
+    #[must_use]
+    pub fn sgpr(&self, code: u8) -> u32 {
+        self.s[usize::from(code)]
+    }
+
+    /// A vector register's value in a lane.
+    ///
+    /// # Panics
+    /// Where the wave has no such register or lane.
+    #[must_use]
+    pub fn vgpr(&self, register: usize, lane: usize) -> u32 {
+        assert!(lane < self.lanes, "lane {lane} of a wave of {} lanes", self.lanes);
+        self.v[register][lane]
+    }
+
+    /// Lane mask VCC.
+    #[must_use]
+    pub fn vcc(&self) -> u64 {
+        self.mask(reg::VCC)
+    }
+
+    /// The scalar condition code.
+    #[must_use]
+    pub fn scc(&self) -> bool {
+        self.scc
+    }
+
+    /// The MODE register: rounding in bits 0 to 3, denormals in 4 to 7, `DX10_CLAMP` 8, IEEE 9.
+    #[must_use]
+    pub fn mode(&self) -> u32 {
+        self.mode
+    }
+
+    /// Whether it has come to its end.
+    #[must_use]
+    pub fn has_ended(&self) -> bool {
+        self.status == Status::Ended
+    }
+
+    pub(crate) fn is_running(&self) -> bool {
+        self.status == Status::Running
+    }
+
     /// The active lanes.
+    #[must_use]
     pub fn exec(&self) -> u64 {
         self.mask(reg::EXEC)
     }
 
     /// A lane mask: one register in a wave32, two in a wave64.
-    pub fn mask(&self, r: u8) -> u64 {
+    pub(crate) fn mask(&self, r: u8) -> u64 {
         if self.lanes == 64 { self.s64(r) } else { self.s32(r).into() }
     }
 
-    pub fn set_mask(&mut self, r: u8, mask: u64) {
+    pub(crate) fn set_mask(&mut self, r: u8, mask: u64) {
         if self.lanes == 64 { self.set_s64(r, mask) } else { self.set_s32(r, mask as u32) }
     }
 
-    pub fn s32(&self, r: u8) -> u32 {
+    pub(crate) fn s32(&self, r: u8) -> u32 {
         self.s[usize::from(r & 127)]
     }
 
-    pub fn s64(&self, r: u8) -> u64 {
+    pub(crate) fn s64(&self, r: u8) -> u64 {
         let r = usize::from(r & 127);
         if r == usize::from(reg::NULL) {
             return 0;
@@ -107,13 +171,13 @@ impl Wave {
         u64::from(self.s[r]) | u64::from(self.s[(r + 1) & 127]) << 32
     }
 
-    pub fn set_s32(&mut self, r: u8, value: u32) {
+    pub(crate) fn set_s32(&mut self, r: u8, value: u32) {
         if r != reg::NULL {
             self.s[usize::from(r & 127)] = value;
         }
     }
 
-    pub fn set_s64(&mut self, r: u8, value: u64) {
+    pub(crate) fn set_s64(&mut self, r: u8, value: u64) {
         if r != reg::NULL {
             self.s[usize::from(r & 127)] = value as u32;
             self.s[usize::from((r + 1) & 127)] = (value >> 32) as u32;
@@ -121,7 +185,7 @@ impl Wave {
     }
 
     /// A scalar source of 32 bits. `decode` lets no other codes through.
-    pub fn src32(&self, src: Src) -> u32 {
+    pub(crate) fn src32(&self, src: Src) -> u32 {
         match src.code {
             0..=127 => self.s[usize::from(src.code)],
             235..=238 => (self.aperture(src.code) >> 32) as u32,
@@ -135,7 +199,7 @@ impl Wave {
     }
 
     /// A scalar source of 64 bits; literals are extended with zeros.
-    pub fn src64(&self, src: Src) -> u64 {
+    pub(crate) fn src64(&self, src: Src) -> u64 {
         match src.code {
             0..=127 => self.s64(src.code as u8),
             235..=238 => self.aperture(src.code),
@@ -146,7 +210,7 @@ impl Wave {
     }
 
     /// A scalar source of which either half may be used. Of constants the lower half alone is something.
-    pub fn src16(&self, src: Src) -> u32 {
+    pub(crate) fn src16(&self, src: Src) -> u32 {
         match src.code {
             240..=248 => FLOATS[usize::from(src.code - 240)].2.into(),
             _ => self.src32(src),
@@ -163,29 +227,29 @@ impl Wave {
     }
 
     /// Stops the wave with a reason.
-    pub fn trap(&mut self, why: impl Into<String>) {
+    pub(crate) fn trap(&mut self, why: impl Into<String>) {
         self.status = Status::Trapped(why.into());
     }
 
     /// How often the card's 32 lanes have to pass: twice for a wave64.
-    pub fn passes(&self) -> usize {
+    pub(crate) fn passes(&self) -> usize {
         self.lanes / PASS
     }
 
     /// The active lanes of a pass.
-    pub fn exec_of(&self, pass: usize) -> u32 {
+    pub(crate) fn exec_of(&self, pass: usize) -> u32 {
         self.s[usize::from(reg::EXEC) + pass]
     }
 
     /// The lanes of a vector register in a pass.
     #[inline]
-    pub fn v_of(&self, r: usize, pass: usize) -> &Pass<u32> {
+    pub(crate) fn v_of(&self, r: usize, pass: usize) -> &Pass<u32> {
         &self.v[r].as_chunks().0[pass]
     }
 
     /// Writes the lanes of a vector register in a pass that are in `mask`.
     #[inline]
-    pub fn set_v_of(&mut self, r: usize, pass: usize, values: &Pass<u32>, mask: u32) {
+    pub(crate) fn set_v_of(&mut self, r: usize, pass: usize, values: &Pass<u32>, mask: u32) {
         #[inline(never)]
         fn some(to: &mut Pass<u32>, values: &Pass<u32>, mask: u32) {
             for lane in 0..PASS {
@@ -197,7 +261,7 @@ impl Wave {
     }
 
     /// Writes the lanes of a vector register that are in `mask`.
-    pub fn set_v(&mut self, r: usize, values: &Lanes32, mask: u64) {
+    pub(crate) fn set_v(&mut self, r: usize, values: &Lanes32, mask: u64) {
         for pass in 0..self.passes() {
             self.set_v_of(r, pass, &values.as_chunks().0[pass], (mask >> (PASS * pass)) as u32);
         }

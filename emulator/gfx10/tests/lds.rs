@@ -1,11 +1,12 @@
 //! What each opcode of LDS does, and of lanes that exchange registers: by its name, never by its row.
 
 use super::mutation;
-use super::state::{DST, Ram, f};
+use super::state::{DST, f};
 use super::storage::{DATA, LOADS, OLD, STORED, STORES, got, halves, onto, updates, wave};
 use crate::mem::Storage;
 use crate::mem::ds::{self, DsOp};
 use crate::operands::Ds;
+use crate::ram::Ram;
 use crate::row::Row;
 use crate::wave::{Status, Wave, reg};
 

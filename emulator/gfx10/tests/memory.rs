@@ -1,6 +1,6 @@
 //! Instructions that reach memory, and small kernels from launch to end.
 
-use super::state::{DST, Ram};
+use super::state::DST;
 use crate::dispatch::{Dispatch, Done};
 use crate::mem::SCRATCH_RESOURCE;
 use crate::mem::Storage;
@@ -11,6 +11,7 @@ use crate::mem::vmem::{self, VmemOp};
 use crate::memory::Fault;
 use crate::operands::Src;
 use crate::operands::{Ds, Segment, Vmem};
+use crate::ram::Ram;
 use crate::row::Target;
 use crate::stop::Stop;
 use crate::wave::{PRIVATE_APERTURE, SHARED_APERTURE, Status, Wave, reg};
@@ -99,15 +100,19 @@ fn scratch_offsets_count_for_all_lanes_in_soffset_and_for_one_elsewhere() {
     assert_eq!(w.v[usize::from(DST)][1], 77);
 }
 
-/// A kernel of these words in `ram`, whose arguments start 0x800 behind its descriptor.
 fn launch(ram: &Ram, code: &[u32], workgroup: [u16; 3], grid: [u32; 3], wave32: bool) -> Result<Done, Stop> {
+    kernel(ram, code, workgroup, grid, wave32).run(ram, &|| true)
+}
+
+/// A kernel of these words in `ram`, whose arguments start 0x800 behind its descriptor.
+pub fn kernel(ram: &Ram, code: &[u32], workgroup: [u16; 3], grid: [u32; 3], wave32: bool) -> Dispatch {
     let vgprs = 7;
     ram.put(BASE, &[0; 16]);
     ram.put(BASE + 16, &[0x100]);
     // 64 vector registers; kernarg in s[0:1], then the three ids; v0 to v2.
     ram.put(BASE + 48, &[vgprs | 0xf0 << 12, 2 << 1 | 7 << 7 | 2 << 11, 1 << 3 | u32::from(wave32) << 10]);
     ram.put(BASE + 0x100, code);
-    let dispatch = Dispatch {
+    Dispatch {
         target: Target::Gfx103,
         workgroup,
         grid,
@@ -118,13 +123,12 @@ fn launch(ram: &Ram, code: &[u32], workgroup: [u16; 3], grid: [u32; 3], wave32: 
         packet: 0,
         queue: 0,
         id: 0,
-    };
-    dispatch.run(ram, &|| true)
+    }
 }
 
 /// Each work-item adds 1 to the word that its ids name: x of the group times 4 plus x of the item; with barriers.
 /// Assembled by llvm-mc for gfx1030.
-const COUNT: [u32; 11] = [
+pub const COUNT: [u32; 11] = [
     0xf404_0100,
     0xfa00_0000, // s_load_dwordx2 s[4:5], s[0:1], 0x0
     0xbf8c_c07f, // s_waitcnt lgkmcnt(0)
@@ -167,7 +171,7 @@ fn a_fault_names_the_address_and_the_instruction() {
     let stopped = launch(&ram, &COUNT, [4, 1, 1], [4, 1, 1], true);
     let Err(Stop::Fault { fault, pc, text }) = stopped else { panic!("{stopped:?}") };
     assert_eq!((fault.va, pc), (0, BASE + 0x120));
-    assert!(text.starts_with("atomic_add"), "{text}");
+    assert!(text.starts_with("global_atomic_add v0, v1, s[4:5]"), "{text}");
 }
 
 #[test]

@@ -16,6 +16,7 @@ mod name;
 mod rare;
 mod scalar;
 mod state;
+mod steps;
 mod storage;
 mod text;
 mod vector;

@@ -1,8 +1,8 @@
 //! Finding a kernel's name.
 
-use super::state::Ram;
 use crate::memory::Memory;
 use crate::name::kernel_name;
+use crate::ram::Ram;
 
 const BASE: u64 = 0x7f00_0000_1000;
 

@@ -1,11 +1,10 @@
 //! What the instruction tests share: waves, operands and rows by name.
 
-use std::sync::Mutex;
-
 use super::mutation;
 use crate::atomic::Atomic;
 use crate::memory::{Fault, Memory};
 use crate::operands::{Src, Vector};
+use crate::ram::Ram;
 use crate::row::Row;
 use crate::valu::VectorFn;
 use crate::valu::{vop1, vop2, vop3, vop3p, vopc};
@@ -75,58 +74,26 @@ pub const fn h(v: f32) -> u64 {
     half::f16::from_f32_const(v).to_bits() as u64
 }
 
-/// What the clock of [`Ram`] shows.
+/// What [`Clock`] shows.
 pub const TICKS: u64 = 1 << 32 | 777;
 
-/// Some bytes from an address on.
-pub struct Ram {
-    pub base: u64,
-    pub bytes: Mutex<Vec<u8>>,
-}
+/// Memory with a clock.
+pub struct Clock<'a>(pub &'a Ram);
 
-impl Ram {
-    pub fn new(base: u64, len: usize) -> Self {
-        Self { base, bytes: Mutex::new(vec![0; len]) }
-    }
-
-    pub fn put(&self, va: u64, words: &[u32]) {
-        for (n, word) in words.iter().enumerate() {
-            self.store(va + 4 * n as u64, &word.to_le_bytes()).unwrap();
-        }
-    }
-
-    pub fn word(&self, va: u64) -> u32 {
-        let mut bytes = [0; 4];
-        self.load(va, &mut bytes).unwrap();
-        u32::from_le_bytes(bytes)
-    }
-
-    fn range(&self, va: u64, len: usize) -> Result<std::ops::Range<usize>, Fault> {
-        let at = va.checked_sub(self.base).ok_or(Fault { va })? as usize;
-        let all = self.bytes.lock().unwrap().len();
-        if at + len <= all { Ok(at..at + len) } else { Err(Fault { va }) }
-    }
-}
-
-impl Memory for Ram {
+impl Memory for Clock<'_> {
     fn load(&self, va: u64, into: &mut [u8]) -> Result<(), Fault> {
-        let range = self.range(va, into.len())?;
-        into.copy_from_slice(&self.bytes.lock().unwrap()[range]);
-        Ok(())
+        self.0.load(va, into)
     }
 
     fn store(&self, va: u64, from: &[u8]) -> Result<(), Fault> {
-        let range = self.range(va, from.len())?;
-        self.bytes.lock().unwrap()[range].copy_from_slice(from);
-        Ok(())
+        self.0.store(va, from)
+    }
+
+    fn atomic(&self, va: u64, wide: bool, op: Atomic, data: u64, compare: u64) -> Result<u64, Fault> {
+        self.0.atomic(va, wide, op, data, compare)
     }
 
     fn ticks(&self) -> u64 {
         TICKS
-    }
-
-    fn atomic(&self, va: u64, wide: bool, op: Atomic, data: u64, compare: u64) -> Result<u64, Fault> {
-        let range = self.range(va, if wide { 8 } else { 4 })?;
-        Ok(crate::mem::access::update(&mut self.bytes.lock().unwrap()[range], op, data, compare))
     }
 }

@@ -2,11 +2,12 @@
 
 use super::lds::check_ds;
 use super::mutation;
-use super::state::{DST, Ram, TICKS, d, f, h};
+use super::state::{Clock, DST, TICKS, d, f, h};
 use crate::mem::smem::{self, SmemOp};
 use crate::mem::vmem::{self, VmemOp};
 use crate::mem::{Storage, ds};
 use crate::operands::{Segment, Smem, Src, Vmem};
+use crate::ram::Ram;
 use crate::row::Row;
 use crate::wave::{Status, Wave, reg};
 
@@ -245,7 +246,7 @@ pub fn check_smem(row: &Row<SmemOp>) {
     w.s[8..40].fill(55);
     let before = w.s;
     let i = Smem { base: 60, dst: 8, offset: 8, soffset: 70 };
-    let mut storage = Storage { memory: &ram, lds: &mut [] };
+    let mut storage = Storage { memory: &Clock(&ram), lds: &mut [] };
     mutation::loses(&mut w, &ram.bytes, |w| smem::run(w, &i, row.run, &mut storage).unwrap());
     let mut want = before;
     let name = row.name.trim_start_matches("s_").trim_start_matches("buffer_");
