@@ -199,7 +199,7 @@ pub enum Policy {
 }
 
 impl Policy {
-    /// What a user may expect, for `docs/hooks.md`. Options in code marks are those of `docs/options.md`.
+    /// What a user may expect, for `docs/reference/hooks.md`. Options in code marks are those of `docs/reference/options.md`.
     pub const fn text(self) -> &'static str {
         match self {
             Policy::forward => "counted and forwarded",

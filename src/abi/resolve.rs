@@ -1,6 +1,6 @@
 //! Finding the function that a call goes to, without ever loading a library.
 //!
-//! The rule is that of `docs/how-it-works.md`: the function that the caller would be bound
+//! The rule is that of `docs/understand/how-it-works.md`: the function that the caller would be bound
 //! to without the gate, and never one of our own.
 
 use crate::find_object::module_of;

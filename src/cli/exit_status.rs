@@ -1,4 +1,4 @@
-//! What the commands' exit statuses mean: one table for `--help`, the man pages and docs/commands.md.
+//! What the commands' exit statuses mean: one table for `--help`, the man pages and docs/reference/commands.md.
 
 /// The work is not done, or what was to be checked is wrong.
 pub const FAILURE: u8 = 1;

@@ -40,7 +40,7 @@ pub trait Report: Serialize + JsonSchema {
 /// The options of every command that reports something; `#[command(flatten)]` takes them in.
 #[derive(Clone, Copy, Debug, Default, clap::Args)]
 pub struct Output {
-    /// Prints JSON; docs/json.md describes it.
+    /// Prints JSON; docs/reference/json.md describes it.
     #[arg(long)]
     pub json: bool,
 }

@@ -9,7 +9,7 @@ mod table;
 #[cfg(test)]
 mod tests;
 
-pub use docs::{markdown, profiles};
+pub use docs::profiles;
 pub use look::look;
 pub use plan::{Change, Note, Plan, named};
 pub use situation::{Library, Program, Situation, ours};

@@ -45,55 +45,6 @@ pub enum Confidence {
 /// Every row, in the order of the table.
 pub static LIBRARIES: &[Library] = include!(concat!(env!("OUT_DIR"), "/libraries.rs"));
 
-/// `docs/libraries.md`.
-pub fn markdown() -> String {
-    let mut page = String::from(PAGE_HEAD);
-    for (memory, title, text) in SECTIONS {
-        page += &format!(
-            "\n## {title}\n\n{text}\n\n| library | files | what it does with host memory | how sure | source |\n|---|---|---|---|---|\n"
-        );
-        for Library { name, files, does, sources, confidence, .. } in
-            LIBRARIES.iter().filter(|row| row.memory == memory)
-        {
-            let files = files.iter().map(|file| format!("`{file}`")).collect::<Vec<_>>().join(", ");
-            page += &format!("| {name} | {files} | {does} | {confidence:?} | {} |\n", sources.join(", "));
-        }
-    }
-    page
-}
-
-const PAGE_HEAD: &str = "\
-<!-- Generated from config/libraries.toml by `cargo xtask generate`. -->
-# Libraries and coherent memory
-
-Whoever calls an allocating function is a library, or the program itself, and RMCP knows it by the name of its file. A
-name is that up to `.so`, also where a wheel adds a hash; `*` stands for any text. A section `[library]` in a file of
-[options](options.md) is stronger than what stands here.
-
-How sure: A read in its source and seen by a test, B read in its source or seen by a test, C an inference.
-";
-
-const SECTIONS: [(Memory, &str, &str); 3] = [
-    (
-        Memory::Keep,
-        "Those that need coherent memory",
-        "What they allocate is forwarded as they ask, in every use of RMCP: `host`, `managed`, `device_finegrained`,\n\
-         `device_uncached` and `hsa_pool` do not act for them.",
-    ),
-    (
-        Memory::Rewrite,
-        "Those that are right with non-coherent memory",
-        "Where RMCP is [in every process](system.md), `host` and `managed` act for these alone, and in programs that a file of\n\
-         options names.",
-    ),
-    (
-        Memory::Unmapped,
-        "Those that are right with it but for mapped memory",
-        "As above; but `host` leaves alone what they ask for as Mapped, in every use of RMCP: `unmapped` in place of\n\
-         `noncoherent`.",
-    ),
-];
-
 /// The row of the library at this path; of several the first.
 pub fn by_path(path: &str) -> Option<&'static Library> {
     LIBRARIES.iter().find(|library| library.files.iter().any(|pattern| path_matches(path, pattern)))

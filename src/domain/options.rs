@@ -1,5 +1,5 @@
 //! What the user may set. [`TABLE`] is the one place that knows it: parsing of files and environment, `--help`,
-//! `docs/options.md` and `config/rmcp.toml` all come from it.
+//! `docs/reference/options.md` and `config/rmcp.toml` all come from it.
 
 mod callers;
 mod check;
@@ -17,7 +17,7 @@ mod values;
 pub use callers::{CallerOptions, Exception, Linkage};
 pub use check::check;
 pub use complaint::{Complaint, Origin, Place, assignment, did_you_mean};
-pub use docs::{config_file, markdown, usage};
+pub use docs::{config_file, usage};
 pub use load::Loaded;
 pub use sources::{
     COHERENCE_VARIABLES, CoherenceVariable, Program, SYSTEM_FENCES, SYSTEM_FILE, Sources, VARIABLES, is_disabled,

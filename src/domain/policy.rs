@@ -1,7 +1,7 @@
 //! What becomes of a call's flags. Pure decisions, each a handful of comparisons: the core asks at every hooked call.
 //!
 //! Fine-grained is coherent and, on gfx10, uncached for the GPU (MTYPE_UC); coarse-grained is non-coherent and cached
-//! (MTYPE_NC). `docs/coherence.md` says which call gives which, and how that was observed.
+//! (MTYPE_NC). `docs/understand/coherence.md` says which call gives which, and how that was observed.
 
 mod capabilities;
 mod vram;

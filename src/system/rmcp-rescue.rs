@@ -1,7 +1,7 @@
 //! `rmcp-rescue`: takes RMCP out of /etc/ld.so.preload where no other program starts any more.
 //!
 //! It is linked statically, so no loader reads the list for it, and small. It also works as the first process of a boot
-//! (init=/usr/lib/rmcp/rmcp-rescue), which docs/recovery.md explains.
+//! (init=/usr/lib/rmcp/rmcp-rescue), which docs/guide/recovery.md explains.
 
 use nix::mount::{MsFlags, mount};
 use nix::sys::reboot::{RebootMode, reboot};

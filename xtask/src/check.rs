@@ -2,7 +2,7 @@
 
 use crate::build::{self, Build};
 use crate::run::{cargo, program};
-use crate::{generate, package};
+use crate::{docs, package};
 use anyhow::{Result, bail};
 use std::path::{Path, PathBuf};
 
@@ -70,7 +70,7 @@ impl Lane {
     }
 }
 
-/// What needs neither root nor a network: everything but the packages, and the tests that run a real runtime or a machine.
+/// What needs no root, and no network once the cache has mdbook: everything but the packages, and the tests that run a real runtime or a machine.
 pub fn check() -> Result<()> {
     let missing = missing(CHECK);
     if !missing.is_empty() {
@@ -94,15 +94,16 @@ pub fn everything() -> Result<()> {
     cargo("test --workspace --exclude rmcp-gate").env("RMCP_DIST", &dist).env("RMCP_PACKAGES", packages).go()
 }
 
-/// The format, the generated files, clippy and the docs. The gate builds only under its own profile.
+/// The format, clippy, the docs and the book. The gate builds only under its own profile.
 fn texts_and_lints() -> Result<()> {
     cargo("fmt --all --check").go()?;
-    generate::check_all()?;
     cargo("clippy --workspace --exclude rmcp-gate --all-targets -- --deny warnings").go()?;
     cargo("clippy --profile gate --package rmcp-gate -- --deny warnings").go()?;
     cargo("doc --workspace --exclude rmcp-gate --no-deps --document-private-items")
         .env("RUSTDOCFLAGS", "--deny warnings --allow rustdoc::private_intra_doc_links")
-        .go()
+        .go()?;
+    docs::build()?;
+    Ok(())
 }
 
 /// The packages of the programs that are missing.

@@ -4,9 +4,12 @@ mod build;
 mod changelog;
 mod check;
 mod coverage;
+mod docs;
 mod generate;
 mod manual;
 mod package;
+#[cfg(test)]
+mod pages;
 mod release;
 mod run;
 mod symbols;
@@ -31,7 +34,7 @@ enum Xtask {
         #[arg(long)]
         portable: bool,
     },
-    /// Format, generated files, clippy, docs, unit and loading tests: for every edit
+    /// Format, clippy, docs, book, unit and loading tests: for every edit
     Check,
     /// Which lines of src and emulator the tests run
     Coverage {
@@ -45,9 +48,11 @@ enum Xtask {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<OsString>,
     },
-    /// Write the generated files anew: include/rmcp.h, docs/options.md, config/rmcp.toml, ...
+    /// Build the documentation as a book in target/book, and look up every link in it
+    Docs,
+    /// Write the generated files anew: include/rmcp.h, docs/reference, config/rmcp.toml, ...
     Generate {
-        /// Also those that tests write of what they see: docs/coverage.md, emulator/gfx10/MUTATION.md
+        /// Also those that tests write of what they see: docs/reference/coverage.md, emulator/gfx10/MUTATION.md
         #[arg(long)]
         observed: bool,
     },
@@ -79,12 +84,8 @@ fn main() -> Result<()> {
         Xtask::Demo { arguments } => {
             run::program(build::everything(Build::Native)?.join("bin/rmcp")).arg("demo").args(arguments).go()?;
         }
-        Xtask::Generate { observed } => {
-            generate::write_all()?;
-            if observed {
-                generate::observe_all()?;
-            }
-        }
+        Xtask::Docs => println!("built {}", docs::build()?.display()),
+        Xtask::Generate { observed } => generate::write(observed)?,
         Xtask::Package { native, folder } => {
             let dist = match folder {
                 Some(folder) => folder,

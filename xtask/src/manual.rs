@@ -2,6 +2,7 @@
 
 mod markdown;
 
+use crate::run::root;
 use anyhow::{Context, Result};
 use clap::Command;
 use clap_complete::Shell;
@@ -41,10 +42,8 @@ pub fn write(share: &Path) -> Result<()> {
             save(&format!("man/man1/{name}.1"), &page)?;
         }
     }
-    save(
-        "man/man5/rmcp.toml.5",
-        &markdown::page("rmcp.toml", 5, "the options of RMCP", &rmcp_domain::options::markdown())?,
-    )?;
+    let options = fs::read_to_string(root().join("docs/reference/options.md")).context("the chapter of the options")?;
+    save("man/man5/rmcp.toml.5", &markdown::page("rmcp.toml", 5, "the options of RMCP", &options)?)?;
     save("man/man8/rmcp-rescue.8", &rescue()?)
 }
 

@@ -1,12 +1,13 @@
 //! Tests of the repository's texts: what they point at is there.
 
 use crate::Xtask;
+use crate::docs::{links, target_of};
 use crate::run::root;
 use clap::CommandFactory;
 use pulldown_cmark::{Event, Parser, Tag, TagEnd};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 
 /// The texts of the repository whose paths end in this, by path.
 fn files(end: &str) -> BTreeMap<PathBuf, String> {
@@ -29,15 +30,6 @@ fn files(end: &str) -> BTreeMap<PathBuf, String> {
     files
 }
 
-/// Where the links of a page lead.
-fn links(page: &str) -> Vec<String> {
-    let link = |event| match event {
-        Event::Start(Tag::Link { dest_url, .. } | Tag::Image { dest_url, .. }) => Some(dest_url.into_string()),
-        _ => None,
-    };
-    Parser::new(page).filter_map(link).collect()
-}
-
 /// The anchors of a page's headings, as GitHub makes them.
 fn anchors(page: &str) -> BTreeSet<String> {
     let mut anchors = BTreeSet::new();
@@ -56,29 +48,13 @@ fn anchors(page: &str) -> BTreeSet<String> {
     anchors
 }
 
-/// The path of a link's file and its anchor; None where it leads out of the repository.
-fn target(from: &Path, link: &str) -> Option<(PathBuf, String)> {
-    if link.contains("://") {
-        return None;
-    }
-    let (file, anchor) = link.split_once('#').unwrap_or((link, ""));
-    let mut path = if file.is_empty() { from.to_owned() } else { from.parent()?.to_owned() };
-    for component in Path::new(file).components() {
-        match component {
-            Component::ParentDir => _ = path.pop(),
-            other => path.push(other),
-        }
-    }
-    Some((path, anchor.to_owned()))
-}
-
 #[test]
 fn every_link_leads_to_a_file_and_a_heading_that_are_there() {
     let pages = files(".md");
     let mut wrong = Vec::new();
     for (from, text) in &pages {
-        for link in links(text) {
-            let Some((path, anchor)) = target(from, &link) else { continue };
+        for (_, link) in links(text) {
+            let Some((path, anchor)) = target_of(from, &link) else { continue };
             let there = match pages.get(&path) {
                 Some(page) => anchor.is_empty() || anchors(page).contains(&anchor),
                 None => anchor.is_empty() && root().join(&path).exists(),
@@ -92,17 +68,17 @@ fn every_link_leads_to_a_file_and_a_heading_that_are_there() {
 }
 
 #[test]
-fn the_readme_leads_to_every_page_of_docs() {
+fn the_readme_leads_to_the_book_and_the_book_to_every_page_of_docs() {
     let pages = files(".md");
-    let mut reached = BTreeSet::new();
-    let mut ahead = vec![PathBuf::from("README.md")];
-    while let Some(page) = ahead.pop() {
-        let Some(text) = pages.get(&page).filter(|_| !reached.contains(&page)) else { continue };
-        ahead.extend(links(text).iter().filter_map(|link| Some(target(&page, link)?.0)));
-        reached.insert(page);
-    }
-    let lost: Vec<_> = pages.keys().filter(|page| page.starts_with("docs") && !reached.contains(*page)).collect();
-    assert!(lost.is_empty(), "no link leads from README.md to {lost:?}");
+    let (readme, summary) = (Path::new("README.md"), Path::new("docs/SUMMARY.md"));
+    let linked = |from: &Path| -> BTreeSet<_> {
+        links(&pages[from]).iter().filter_map(|(_, link)| Some(target_of(from, link)?.0)).collect()
+    };
+    assert!(linked(readme).contains(summary), "no link leads from README.md to {}", summary.display());
+    let chapters = linked(summary);
+    let is_lost = |page: &&PathBuf| page.starts_with("docs") && *page != summary && !chapters.contains(*page);
+    let lost: Vec<_> = pages.keys().filter(is_lost).collect();
+    assert!(lost.is_empty(), "{} has no link to {lost:?}", summary.display());
 }
 
 #[test]

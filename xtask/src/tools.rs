@@ -15,18 +15,26 @@ pub struct Tool {
 }
 
 enum Registry {
-    /// Cargo's own: it compiles the package and checks it by the index.
-    Crates,
+    /// Cargo's own: it compiles the package, with these options, and checks it by the index.
+    Crates(&'static [&'static str]),
     /// PyPI, whose wheels hold the program. The checksum is that of the wheel for x86_64.
     Pypi { sha256: &'static str },
 }
 use Registry::{Crates, Pypi};
 
 /// Makes the .deb.
-pub const CARGO_DEB: Tool = Tool { name: "cargo-deb", version: "3.8.0", program: "bin/cargo-deb", registry: Crates };
+pub const CARGO_DEB: Tool =
+    Tool { name: "cargo-deb", version: "3.8.0", program: "bin/cargo-deb", registry: Crates(&[]) };
 /// Makes the .rpm.
 pub const CARGO_GENERATE_RPM: Tool =
-    Tool { name: "cargo-generate-rpm", version: "0.21.1", program: "bin/cargo-generate-rpm", registry: Crates };
+    Tool { name: "cargo-generate-rpm", version: "0.21.1", program: "bin/cargo-generate-rpm", registry: Crates(&[]) };
+/// Makes the book; a server for it and a watcher of its files are not compiled.
+pub const MDBOOK: Tool = Tool {
+    name: "mdbook",
+    version: "0.5.4",
+    program: "bin/mdbook",
+    registry: Crates(&["--no-default-features", "--features=search"]),
+};
 /// Puts zig in the linker's place.
 pub const CARGO_ZIGBUILD: Tool = Tool {
     name: "cargo-zigbuild",
@@ -74,7 +82,8 @@ impl Tool {
     fn install(&self, folder: &Path, list: &Path) -> Result<()> {
         let Tool { name, version, .. } = self;
         match self.registry {
-            Crates => cargo(&format!("install --locked --quiet {name} --version ={version}"))
+            Crates(options) => cargo(&format!("install --locked --quiet {name} --version ={version}"))
+                .args(options)
                 .arg("--root")
                 .arg(folder)
                 .arg("--target-dir")

@@ -14,7 +14,7 @@ const DOCUMENTED: [Reach; 2] = [Reach::Dlsym, Reach::DeepBind];
 #[test]
 fn the_page_of_coverage_says_what_is_observed() {
     let (Some(matrix), Some(exports)) = (matrix(), require("ROCm's libraries", exports::by_release())) else { return };
-    page::check(&page::text(matrix, &exports));
+    generated_text::check_below("docs/reference/coverage.md", &page::text(matrix, &exports));
 }
 
 #[test]

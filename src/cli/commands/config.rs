@@ -132,8 +132,8 @@ impl Check {
         self.output.show(&checked)?;
         match checked.complaints.len() {
             0 => Ok(()),
-            1 => bail!("1 thing is wrong; docs/options.md lists what each option takes"),
-            several => bail!("{several} things are wrong; docs/options.md lists what each option takes"),
+            1 => bail!("1 thing is wrong; docs/reference/options.md lists what each option takes"),
+            several => bail!("{several} things are wrong; docs/reference/options.md lists what each option takes"),
         }
     }
 }

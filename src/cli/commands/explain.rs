@@ -71,9 +71,9 @@ pub struct Explanation {
     signature: String,
     /// The library it belongs to.
     library: &'static str,
-    /// The row of docs/hooks.md.
+    /// The row of docs/reference/hooks.md.
     hooks_page: &'static str,
-    /// The row of docs/coherence.md that is about this call; null where there is none.
+    /// The row of docs/understand/coherence.md that is about this call; null where there is none.
     coherence_page: Option<Reference>,
     /// The options that say something about this call.
     options: Vec<InForce>,
@@ -99,7 +99,7 @@ struct Card {
 /// Every hooked function.
 #[derive(Serialize, JsonSchema)]
 pub struct Hooked {
-    /// In the order of docs/hooks.md.
+    /// In the order of docs/reference/hooks.md.
     functions: Vec<Function>,
 }
 
@@ -226,7 +226,7 @@ fn signature(hook: &HookInfo) -> String {
     hook.signature.replace(" : ", ": ").replace("* ", "*")
 }
 
-/// The options that the hook's row of docs/hooks.md names.
+/// The options that the hook's row of docs/reference/hooks.md names.
 fn governing(hook: Hook) -> Vec<&'static str> {
     let text = match hook {
         // Decided where libamdhip64 locks the memory.
@@ -266,8 +266,8 @@ impl Report for Explanation {
         let option = |option: &InForce| format!("{} = {} ({})", option.name, option.value, option.origin);
         let row = |row: &Reference| format!("{}; without RMCP: {}; with RMCP: {}", row.call, row.without, row.with);
         let mut facts: Vec<(&str, String)> = self.options.iter().map(|each| ("option", option(each))).collect();
-        facts.push(("docs/hooks.md", self.hooks_page.into()));
-        facts.extend(self.coherence_page.iter().map(|page| ("docs/coherence.md", row(page))));
+        facts.push(("docs/reference/hooks.md", self.hooks_page.into()));
+        facts.extend(self.coherence_page.iter().map(|page| ("docs/understand/coherence.md", row(page))));
         facts.extend(self.complaints.iter().map(|complaint| ("wrong", complaint.clone())));
         writeln!(out, "\n{}", output::facts("", facts))
     }

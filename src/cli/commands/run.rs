@@ -20,7 +20,7 @@ use std::os::unix::ffi::OsStrExt;
 
 /// Runs a program with non-coherent GPU memory on RDNA1 and RDNA2 cards, and with the environment that it needs there.
 ///
-/// Puts librmcp.so first into LD_PRELOAD, applies the recipes of docs/recipes.md, and becomes the program. What you have
+/// Puts librmcp.so first into LD_PRELOAD, applies the recipes of docs/reference/recipes.md, and becomes the program. What you have
 /// set in the environment stays, unless the card is known to fault under it. On other GPUs the program runs as ever.
 #[derive(Parser)]
 #[command(name = "rmcp-run", version, after_help = after_help())]
@@ -41,7 +41,7 @@ struct Arguments {
     #[arg(long)]
     list_profiles: bool,
 
-    /// With --dry-run: prints JSON; docs/json.md describes it.
+    /// With --dry-run: prints JSON; docs/reference/json.md describes it.
     #[arg(long, requires = "dry_run")]
     json: bool,
 

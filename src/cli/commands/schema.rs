@@ -1,10 +1,9 @@
-//! The JSON of every command, described: docs/schema/ and docs/json.md come from here.
+//! The JSON of every command, described: docs/schema/ and docs/reference/json.md come from it.
 
 use super::{config, demo, detect, explain, inspect, run, selftest, system, trace};
 use crate::output::Report;
 use schemars::generate::SchemaSettings;
-use serde_json::{Map, Value, json};
-use std::fmt::Write;
+use serde_json::{Value, json};
 
 /// A schema: the name of its file in docs/schema/, and what is in it.
 pub struct Described {
@@ -63,82 +62,4 @@ impl Described {
     pub fn text(&self) -> String {
         serde_json::to_string_pretty(&self.schema).unwrap_or_default() + "\n"
     }
-
-    /// Its part of docs/json.md.
-    fn markdown(&self) -> String {
-        let about = self.schema["description"].as_str().unwrap_or_default();
-        let mut page = format!("\n## {}\n\n{about} [Schema](schema/{}).\n\n", self.name, self.file());
-        page += "| field | type | what |\n|---|---|---|\n";
-        rows(&mut page, "", &self.schema);
-        page
-    }
 }
-
-/// `docs/json.md`.
-pub fn markdown() -> String {
-    all().iter().fold(PAGE_HEAD.to_owned(), |page, described| page + &described.markdown())
-}
-
-/// One row for each field of an object, those inside it after it.
-fn rows(page: &mut String, path: &str, schema: &Value) {
-    let none = Map::new();
-    for (name, field) in schema["properties"].as_object().unwrap_or(&none) {
-        if path.is_empty() && (name == "schema" || name == "rmcp") {
-            continue;
-        }
-        let path = format!("{path}{name}");
-        let what = field["description"].as_str().unwrap_or_default().replace('\n', " ").replace('|', "\\|");
-        // Writing to a String cannot fail.
-        let _ = writeln!(page, "| `{path}` | {} | {what} |", type_name(field));
-        let inner = some(field);
-        rows(page, &format!("{path}."), inner);
-        if inner["type"] == "array" || inner["items"].is_object() {
-            rows(page, &format!("{path}[]."), some(&inner["items"]));
-        }
-    }
-}
-
-/// What an optional field is when it is there.
-fn some(schema: &Value) -> &Value {
-    let choices = schema["anyOf"].as_array().map(Vec::as_slice).unwrap_or_default();
-    choices.iter().find(|choice| choice["type"] != "null").unwrap_or(schema)
-}
-
-fn type_name(schema: &Value) -> String {
-    let words = |values: &Vec<Value>| {
-        let word = |value: &Value| value["const"].as_str().map(|word| format!("\"{word}\""));
-        values.iter().filter_map(word).collect::<Vec<_>>().join(", ")
-    };
-    if let Some(choices) = schema["oneOf"].as_array() {
-        return words(choices);
-    }
-    if let Some(choices) = schema["anyOf"].as_array() {
-        return choices.iter().map(type_name).collect::<Vec<_>>().join(" or ");
-    }
-    if let Some(values) = schema["enum"].as_array() {
-        return values.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
-    }
-    match &schema["type"] {
-        Value::String(name) if name == "array" => format!("array of {}", type_name(&schema["items"])),
-        Value::String(name) => name.clone(),
-        Value::Array(names) => {
-            let one = |name: &Value| type_name(&json!({"type": name, "items": schema["items"]}));
-            names.iter().map(one).collect::<Vec<_>>().join(" or ")
-        }
-        _ => "any".into(),
-    }
-}
-
-const PAGE_HEAD: &str = "\
-<!-- Generated from the reports in src/cli by `cargo xtask generate`. -->
-# JSON
-
-Every command that reports something takes `--json` and then prints one JSON object to standard output. Errors go to
-standard error as text, with the same exit status as without `--json`.
-
-Each object begins with `schema`, its name and version such as `rmcp.detect/1`, and `rmcp`, the version of the command.
-The version of a schema rises when a field goes away or changes its meaning. New fields may come without that, so a
-program must ignore fields that it does not know.
-
-Sizes are in bytes. Null means that it is not known or not there, unless the field says otherwise.
-";

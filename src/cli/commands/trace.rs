@@ -47,7 +47,7 @@ pub struct Arguments {
     #[arg(long, value_name = "FILE")]
     html: Option<PathBuf>,
 
-    /// The report as JSON; docs/json.md describes it.
+    /// The report as JSON; docs/reference/json.md describes it.
     #[arg(long)]
     json: bool,
 

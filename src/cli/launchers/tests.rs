@@ -99,12 +99,12 @@ fn every_row_is_read_and_its_options_that_matter_are_among_its_options() {
 
 #[test]
 fn the_documentation_lists_every_launcher() {
-    let page = include_str!("../../../docs/rmcp-run.md");
+    let page = include_str!("../../../docs/guide/run.md");
     let named = |called: &str| page.contains(&format!("`{called}`"));
     for launcher in launchers() {
         for name in &launcher.names {
             let called = launcher.title(OsStr::new(name));
-            assert!(named(&called), "docs/rmcp-run.md does not name `{called}`");
+            assert!(named(&called), "docs/guide/run.md does not name `{called}`");
         }
     }
 }

@@ -1,27 +1,6 @@
-//! The table as text: the documentation page, the list of profiles.
+//! The table in words, and the list of profiles.
 
 use super::table::{Action, Code, Confidence, Framework, Recipe, When, recipes};
-use std::fmt::Write;
-
-/// `docs/recipes.md`.
-pub fn markdown() -> String {
-    let mut page = String::from(HEAD);
-    // Writing to a String cannot fail.
-    for recipe in recipes() {
-        let does = recipe.does().replace('|', "\\|");
-        let _ =
-            writeln!(page, "| [{0}](#{0}) | {does} | {1} | {2:?} |", recipe.id, recipe.conditions(), recipe.confidence);
-    }
-    for recipe in recipes() {
-        let _ = write!(page, "\n## {}\n\n{}\n\n", recipe.id, recipe.does());
-        let _ = writeln!(page, "- For: {}", recipe.conditions());
-        let _ = writeln!(page, "- Why: {}", recipe.sentence());
-        let sources = recipe.sources.iter().map(|source| format!("<{source}>")).collect::<Vec<_>>().join(", ");
-        let _ = writeln!(page, "- Sources: {sources}");
-        let _ = writeln!(page, "- Confidence: {:?}, {}", recipe.confidence, recipe.confidence.words());
-    }
-    page
-}
 
 /// The profiles, each with its first recipe.
 pub fn profiles() -> Vec<(&'static str, &'static Recipe)> {
@@ -38,7 +17,7 @@ pub fn profiles() -> Vec<(&'static str, &'static Recipe)> {
 
 impl Recipe {
     /// What it does, as a sentence.
-    fn does(&self) -> String {
+    pub fn does(&self) -> String {
         let variables = || {
             let one = |(name, value): (&String, &String)| format!("`{name}={}`", value.replace('*', "..."));
             self.variables.iter().map(one).collect::<Vec<_>>().join(", ")
@@ -137,25 +116,3 @@ impl When {
         }
     }
 }
-
-const HEAD: &str = "\
-<!-- Generated from config/recipes.toml by `cargo xtask generate`. -->
-# Recipes
-
-What [rmcp-run](rmcp-run.md) changes in the environment of a program, when, and why. `rmcp-run --dry-run --explain
-PROGRAM` shows what applies here. None of it was tried on a card by this project: each recipe names who reports it.
-
-- A recipe **sets** a variable only where you have not: what you set wins.
-- It **removes** one only where it is known to make the card fault, and says so; `--keep-env` keeps it.
-- The gfx target is the real one, from the kernel driver, never from the card's name or from an override.
-- A recipe that needs to know something (the framework, the ROCm release, the code in the libraries) does nothing where
-  that is not known.
-- On a machine where no visible GPU is RDNA1 or RDNA2 only those apply that name its targets.
-
-In a pattern `...` stands for any text, and `&` joins two that must both be there. `{cards}` are the UUIDs of the cards,
-or the number of one that has none; `{node}` is the number of the KFD's node as the runtime counts it, and `{value}` what
-the GPU there needs.
-
-| recipe | what | for | confidence |
-|---|---|---|---|
-";

@@ -7,7 +7,7 @@ use std::iter;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-/// The variable of ROCm, and its value, without which `register = "coarse"` is refused; docs/options.md says why.
+/// The variable of ROCm, and its value, without which `register = "coarse"` is refused; docs/reference/options.md says why.
 pub const SYSTEM_FENCES: (&str, &str) = ("AMD_OPT_FLUSH", "0");
 
 /// A variable of ROCm by which a user asks for memory that an option would take away.

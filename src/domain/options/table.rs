@@ -146,7 +146,7 @@ options! {
     ///
     /// Libraries that are known to need coherent memory keep it; [libraries](libraries.md) lists them. So does memory of a
     /// library, or a program, that uses hipStreamWaitValue32 and the like, or has graphs call its functions
-    /// ([coherence](coherence.md)), unless a section `[library]` says otherwise.
+    /// ([coherence](../understand/coherence.md)), unless a section `[library]` says otherwise.
     ///
     /// Risk: a program whose CPU watches host memory *while* a kernel writes it needs coherent memory. Give such a
     /// program `host = "keep"` in a section of its own. `force` also overrides programs that ask for coherent memory

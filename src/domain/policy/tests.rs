@@ -15,7 +15,7 @@ fn all_host_flags() -> impl Iterator<Item = u32> {
     })
 }
 
-/// Whether hipHostMalloc hands out memory that is coherent on gfx10: the table of docs/coherence.md in other words,
+/// Whether hipHostMalloc hands out memory that is coherent on gfx10: the table of docs/understand/coherence.md in other words,
 /// written down independently of the policy. None where the runtime refuses.
 fn arrives_coherent(flags: u32) -> Option<bool> {
     let has = |flag| flags & flag != 0;

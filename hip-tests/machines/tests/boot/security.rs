@@ -69,6 +69,10 @@ fn a_program_under_apparmor_has_rmcp_where_its_profile_allows_libraries_and_runs
         let said = confined(&mut vm, &format!("{own} /etc/ld.so.preload r,"), user);
         assert!(said.error.contains("cannot be preloaded") && said.error.lines().count() == 1, "{said:?}");
         let said = confined(&mut vm, &format!("{own} /etc/ld.so.preload r, /usr/lib/rmcp/system/** mr,"), user);
-        assert_eq!((said.out.as_str(), said.error.as_str()), ("librmcp.so", ""), "what docs/system.md says to add");
+        assert_eq!(
+            (said.out.as_str(), said.error.as_str()),
+            ("librmcp.so", ""),
+            "what docs/guide/machine.md says to add"
+        );
     }
 }

@@ -1,4 +1,4 @@
-//! What docs/coherence.md says of a call, in its own words.
+//! What docs/understand/coherence.md says of a call, in its own words.
 
 use rmcp_abi::flags::{DEVICE_FINEGRAINED, HOST_COHERENT, HOST_UNCACHED};
 use rmcp_abi::{Hook, Policy};
@@ -8,7 +8,7 @@ use rmcp_domain::policy::{self, Decision, Rules};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-const PAGE: &str = include_str!("../../../../docs/coherence.md");
+const PAGE: &str = include_str!("../../../../docs/understand/coherence.md");
 
 /// A row of the table "What the runtime asks for".
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]

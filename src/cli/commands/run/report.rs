@@ -66,7 +66,7 @@ struct Said {
 /// A recipe, and how sure it is.
 #[derive(Serialize, JsonSchema)]
 struct Origin {
-    /// Its name in docs/recipes.md.
+    /// Its name in docs/reference/recipes.md.
     id: String,
     /// Where it is known from.
     sources: Vec<String>,

@@ -324,7 +324,7 @@ fn notes(ending: &Ending, processes: &[Process], replay: &Replay) -> Vec<String>
     }
     if replay.unknown_frees > 0 {
         notes.push(format!(
-            "{} frees were of memory whose allocation was not seen: it came by a way past RMCP (docs/coverage.md).",
+            "{} frees were of memory whose allocation was not seen: it came by a way past RMCP (docs/reference/coverage.md).",
             replay.unknown_frees
         ));
     }
@@ -357,7 +357,7 @@ fn changed_memory(replay: &Replay) -> Option<String> {
     (!options.is_empty()).then(|| {
         format!(
             "RMCP made memory non-coherent: {}allocations. If the program hangs, freezes with the GPU at 100 %, or reads old \
-             data, try {} (docs/coherence.md).",
+             data, try {} (docs/understand/coherence.md).",
             list(|(option, calls)| format!("{option} in {calls}")) + " ",
             list(|(option, _)| format!("--set {option}=keep")),
         )

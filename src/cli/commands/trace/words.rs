@@ -13,7 +13,7 @@ use rmcp_domain::trace::{KeepReason, Outcome, Pool};
 /// What to say of a program that made no call, and nothing is in the way.
 pub const NOTHING: &str = "Nothing was allocated through HIP or HSA. If the program does use the GPU: it may have failed \
     before its first allocation (look at what it printed), use another runtime (OpenCL, Vulkan), bring a runtime that is \
-    linked statically, reach it by dlsym or RTLD_DEEPBIND (docs/coverage.md), or do its work in another process that was \
+    linked statically, reach it by dlsym or RTLD_DEEPBIND (docs/reference/coverage.md), or do its work in another process that was \
     running before.";
 
 /// What keeps RMCP out of a program, and what its user can do.
@@ -126,7 +126,7 @@ fn pool_grain(pool: Pool) -> &'static str {
     }
 }
 
-/// Whether memory is coherent, by what was asked and by what was given. docs/coherence.md says where this is from.
+/// Whether memory is coherent, by what was asked and by what was given. docs/understand/coherence.md says where this is from.
 pub fn grain(choice: &Choice) -> (Option<bool>, Option<bool>) {
     let asked = coherent(choice.hook, choice.asked, choice.asked_pool);
     let given = match (choice.outcome, choice.hook) {

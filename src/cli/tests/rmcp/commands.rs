@@ -26,7 +26,7 @@ fn help_shows_every_command_and_what_the_exit_statuses_mean() {
 
 #[test]
 fn the_page_of_commands_lists_every_command_and_exit_status() {
-    let page = std::fs::read_to_string(crate::machine::repository().join("docs/commands.md")).unwrap();
+    let page = std::fs::read_to_string(crate::machine::repository().join("docs/reference/commands.md")).unwrap();
     for (status, meaning) in rmcp_cli::exit_status::RMCP.iter().chain(rmcp_cli::exit_status::RUN) {
         assert!(page.contains(&format!("| {status} | {meaning} |")), "{status}");
     }
@@ -128,7 +128,7 @@ fn every_command_with_json_has_a_schema() {
 #[test]
 fn every_schema_is_on_the_page_and_in_its_file() {
     let repository = crate::machine::repository();
-    let page = std::fs::read_to_string(repository.join("docs/json.md")).unwrap();
+    let page = std::fs::read_to_string(repository.join("docs/reference/json.md")).unwrap();
     for described in rmcp_cli::commands::schema::all() {
         assert!(page.contains(&format!("\n## {}\n", described.name)), "{}; run `cargo xtask generate`", described.name);
         let file = std::fs::read_to_string(repository.join("docs/schema").join(described.file())).unwrap_or_default();

@@ -84,9 +84,11 @@ fn without_a_card_it_says_how_to_name_one() {
 #[test]
 fn people_read_the_row_of_each_page() {
     let shown = text(&mut rmcp(["explain", "hipMallocManaged", "--card", "gfx1030"]));
-    for expected in
-        ["becomes  hipMallocManaged(Global), then hipMemAdvise(SetCoarseGrain)", "docs/hooks.md", "docs/coherence.md"]
-    {
+    for expected in [
+        "becomes  hipMallocManaged(Global), then hipMemAdvise(SetCoarseGrain)",
+        "docs/reference/hooks.md",
+        "docs/understand/coherence.md",
+    ] {
         assert!(shown.contains(expected), "{expected}\n{shown}");
     }
 }

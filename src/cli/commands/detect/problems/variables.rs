@@ -81,7 +81,7 @@ pub fn useless(survey: &Survey) -> Vec<Problem> {
     [
         note(
             "HIP_HOST_COHERENT",
-            "the runtime decides by the flags of the call before it looks at it, see docs/coherence.md",
+            "the runtime decides by the flags of the call before it looks at it, see docs/understand/coherence.md",
         ),
         note("HIP_FORCE_COARSE_GRAIN", "no ROCm release knows it"),
         note("HSA_XNACK", "RDNA1 and RDNA2 cards have no XNACK"),

@@ -1,0 +1,46 @@
+//! The texts that come from the tables and types of the code.
+
+mod header;
+mod json;
+mod libraries;
+mod options;
+mod recipes;
+
+use generated_text::{check, check_below, table};
+use rmcp_cli::commands::schema;
+
+#[test]
+fn the_c_header_is_up_to_date() {
+    check("include/rmcp.h", &header::text());
+}
+
+#[test]
+fn the_file_of_options_is_up_to_date() {
+    check("config/rmcp.toml", &rmcp_domain::options::config_file());
+}
+
+#[test]
+fn the_schemas_are_up_to_date() {
+    schema::all().iter().for_each(|schema| check(&format!("docs/schema/{}", schema.file()), &schema.text()));
+}
+
+#[test]
+fn the_chapters_of_the_reference_are_up_to_date() {
+    for (chapter, text) in [
+        ("hooks", hooks()),
+        ("json", json::text()),
+        ("libraries", libraries::text()),
+        ("options", options::text()),
+        ("recipes", recipes::text()),
+    ] {
+        check_below(&format!("docs/reference/{chapter}.md"), &format!("\n{text}"));
+    }
+}
+
+/// The hooked functions, from the hook table.
+fn hooks() -> String {
+    let row = |hook: &rmcp_abi::HookInfo| {
+        [format!("`{}`", hook.name), hook.library.file_prefix().to_owned(), hook.policy.text().to_owned()]
+    };
+    table(["function", "library", "what RMCP does"], rmcp_abi::HOOKS.iter().map(row))
+}
