@@ -3,6 +3,7 @@
 use crate::bounded::{self, Output};
 use crate::build::Build;
 use crate::client::Client;
+use crate::prerequisite::require;
 use anyhow::{Context, Result, bail, ensure};
 use rmcp_kfd_log::Log;
 use rmcp_stacks::{Release, Stack};
@@ -66,6 +67,8 @@ pub struct Call {
 /// What a run left behind.
 #[derive(Clone, Debug)]
 pub struct Run {
+    /// Where it took place.
+    pub scene: Scene,
     /// The client's calls, in order.
     pub calls: Vec<Call>,
     /// What reached the kernel boundary.
@@ -86,6 +89,18 @@ impl Run {
             .iter()
             .find(|call| call.label == label)
             .unwrap_or_else(|| panic!("the client made no call {label}:\n{}", self.stdout))
+    }
+
+    /// Fails unless the client made so many calls, each with success and with no wrong result.
+    ///
+    /// # Panics
+    /// Then.
+    #[track_caller]
+    pub fn assert_right(&self, calls: usize) {
+        assert_eq!(self.calls.len(), calls, "{:?}:\n{}", self.scene, self.stdout);
+        for call in &self.calls {
+            assert_eq!((call.code, call.wrong), (0, 0), "{} in {:?}:\n{}", call.label, self.scene, self.stdout);
+        }
     }
 }
 
@@ -118,14 +133,12 @@ impl Scene {
         self.release
     }
 
-    /// Runs `client` here; once a process, however many tests ask.
-    ///
-    /// # Errors
-    /// When a prerequisite is missing.
+    /// Runs `client` here; once a process, however many tests ask. `None` as by [`require`], where the stack or the client
+    /// cannot be had.
     ///
     /// # Panics
     /// When RMCP was not built, or the client dies, does not end or prints what is no report.
-    pub fn run(&self, client: Client) -> Result<Arc<Run>> {
+    pub fn run(&self, client: Client) -> Option<Arc<Run>> {
         type Cell = Arc<OnceLock<Result<Arc<Run>, String>>>;
         static RUNS: LazyLock<Mutex<HashMap<(Scene, Client), Cell>>> = LazyLock::new(Mutex::default);
         let cell = {
@@ -138,7 +151,15 @@ impl Scene {
             let command = client.command(&stack).map_err(|error| format!("{error:#}"))?;
             Ok(Arc::new(self.start(command).unwrap_or_else(|error| panic!("{client:?} in {self:?}: {error:#}"))))
         });
-        run.clone().map_err(anyhow::Error::msg)
+        require("a ROCm stack", run.clone().map_err(anyhow::Error::msg))
+    }
+
+    /// Runs `client` here, and here with RMCP preloaded; as [`Scene::run`].
+    ///
+    /// # Panics
+    /// As [`Scene::run`].
+    pub fn run_both(&self, client: Client) -> Option<(Arc<Run>, Arc<Run>)> {
+        Some((self.run(client.clone())?, self.clone().with_rmcp().run(client)?))
     }
 
     fn start(&self, command: Command) -> Result<Run> {
@@ -157,7 +178,8 @@ impl Scene {
         ensure!(!text.is_empty(), "the emulator logged nothing:\n{stderr}");
         let reports = stdout.lines().filter(|line| line.starts_with('{'));
         let calls = reports.map(|line| serde_json::from_str(line).with_context(|| format!("the report `{line}`")));
-        Ok(Run { calls: calls.collect::<Result<_>>()?, log: Log::parse(&text)?, stdout, stderr })
+        let (calls, log) = (calls.collect::<Result<_>>()?, Log::parse(&text)?);
+        Ok(Run { scene: self.clone(), calls, log, stdout, stderr })
     }
 
     /// 5.2.3's rocminfo asks lsmod whether the driver is loaded; what the emulator lists stands in for kmod.

@@ -1,7 +1,7 @@
 //! What `rmcp` says, held against the real runtime on an emulated card.
 #![forbid(unsafe_code)]
 
-use rmcp_hip_tests::{Build, Client, Release, Run, Scene, require};
+use rmcp_hip_tests::{Build, Client, Release, Run, Scene};
 use serde_json::Value;
 use std::process::Command;
 
@@ -49,9 +49,7 @@ fn a_call_reaches_the_kernel_otherwise_exactly_if_explain_says_so() {
         (Release::Rocm643, "gfx1030"),
         (Release::Rocm643, "gfx1100"),
     ] {
-        let scene = Scene::new(release, card);
-        let run = |scene: &Scene| require("a ROCm stack", scene.run(Client::Allocations));
-        let (Some(without), Some(with)) = (run(&scene), run(&scene.with_rmcp())) else { return };
+        let Some((without, with)) = Scene::new(release, card).run_both(Client::Allocations) else { return };
         let calls = without.calls.iter().map(|call| call.label.as_str());
         let calls: Vec<&str> = calls.filter(|label| label.starts_with("hip")).collect();
         assert!(calls.len() > 20, "{calls:?}");
@@ -83,7 +81,7 @@ fn detect_sees_the_cards_of_the_emulated_machine() {
 fn detect_reports_the_name_under_which_the_runtime_sees_the_card() {
     let overrides = [("HSA_OVERRIDE_GFX_VERSION", "10.3.0")];
     let scene = Scene::new(Release::Rocm643, "gfx1010").env(overrides[0].0, overrides[0].1);
-    let Some(run) = require("a ROCm stack", scene.run(Client::Allocations)) else { return };
+    let Some(run) = scene.run(Client::Allocations) else { return };
     let found = detect("gfx1010", &overrides);
     let reported = found["cards"][0]["reported"]["target"].as_str().expect("a target");
     assert!(run.call("properties").arch.starts_with(reported), "{}", run.call("properties").arch);

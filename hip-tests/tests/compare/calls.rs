@@ -1,6 +1,6 @@
 //! `clients/compare.cpp`, line by line.
 
-use crate::{on_every_release, run};
+use crate::on_every_release;
 use rmcp_hip_tests::{Client, Release, Run, Scene};
 
 /// A difference that the default policy makes on purpose.
@@ -66,8 +66,8 @@ const DIFFERENCES: &[Difference] = &[
 
 fn compare(release: Release, with: &Scene) -> Option<Vec<(String, String)>> {
     let lines = |run: &Run| run.stdout.lines().map(str::to_owned).collect::<Vec<_>>();
-    let without = lines(&*run(&Scene::new(release, "gfx1010"), Client::Compare)?);
-    let with = lines(&*run(with, Client::Compare)?);
+    let without = lines(&*Scene::new(release, "gfx1010").run(Client::Compare)?);
+    let with = lines(&*with.run(Client::Compare)?);
     let last = without.last().map(String::as_str).unwrap_or_default();
     let calls: usize = last.strip_suffix(" calls").and_then(|count| count.parse().ok()).unwrap_or_default();
     assert!(calls > 1000, "only {calls} calls on {release}: {last}");

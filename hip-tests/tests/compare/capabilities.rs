@@ -1,6 +1,6 @@
 //! `capabilities = "no-managed"`.
 
-use crate::{on_every_release, run};
+use crate::on_every_release;
 use rmcp_abi::flags::MANAGED_CAPABILITIES;
 use rmcp_hip_tests::{Client, Release, Run, Scene};
 
@@ -9,8 +9,8 @@ fn no_managed_hides_managed_memory_from_the_attribute_and_from_both_layouts_of_t
     on_every_release(|release| {
         let client = || Client::Options { option: "capabilities" };
         let scene = Scene::new(release, "gfx1010");
-        let Some(without) = run(&scene, client()) else { return };
-        let Some(with) = run(&scene.with_rmcp().env("RMCP_CAPABILITIES", "no-managed"), client()) else { return };
+        let Some(without) = scene.run(client()) else { return };
+        let Some(with) = scene.with_rmcp().env("RMCP_CAPABILITIES", "no-managed").run(client()) else { return };
         let mut sources = vec!["attribute", "properties"];
         if release >= Release::Rocm643 {
             sources.push("older properties");

@@ -7,13 +7,7 @@ mod capabilities;
 mod registered;
 mod vram;
 
-use rmcp_hip_tests::{Client, Release, Run, Scene, require};
-use std::sync::Arc;
-
-/// The run, or `None` where this machine cannot have a stack.
-fn run(scene: &Scene, client: Client) -> Option<Arc<Run>> {
-    require("a ROCm stack", scene.run(client))
-}
+use rmcp_hip_tests::Release;
 
 /// `promise` on every release, several at a time.
 fn on_every_release(promise: impl Fn(Release) + Sync) {

@@ -1,6 +1,6 @@
 //! `register = "coarse"`.
 
-use crate::{on_every_release, run};
+use crate::on_every_release;
 use rmcp_hip_tests::{Client, Run, Scene};
 
 /// What every client asks for at once, in bytes.
@@ -28,8 +28,8 @@ fn register_coarse_takes_coherence_from_registered_memory_where_kernels_acquire_
     on_every_release(|release| {
         let client = || Client::Options { option: "register" };
         let scene = Scene::new(release, "gfx1010").env("AMD_OPT_FLUSH", "0");
-        let Some(without) = run(&scene, client()) else { return };
-        let Some(with) = run(&scene.with_rmcp().env("RMCP_REGISTER", "coarse"), client()) else { return };
+        let Some(without) = scene.run(client()) else { return };
+        let Some(with) = scene.with_rmcp().env("RMCP_REGISTER", "coarse").run(client()) else { return };
         for label in CALLS {
             assert!(coherent(&without, label), "{label} without RMCP on {release}");
             assert!(!coherent(&with, label), "{label} with RMCP on {release}");
@@ -42,7 +42,7 @@ fn register_coarse_takes_coherence_from_registered_memory_where_kernels_acquire_
 fn register_coarse_without_amd_opt_flush_0_changes_nothing_and_says_so_once() {
     on_every_release(|release| {
         let scene = Scene::new(release, "gfx1010").with_rmcp().env("RMCP_REGISTER", "coarse").env("RMCP_LOG", "warn");
-        let Some(run) = run(&scene, Client::Options { option: "register" }) else { return };
+        let Some(run) = scene.run(Client::Options { option: "register" }) else { return };
         for label in CALLS {
             assert!(coherent(&run, label), "{label} on {release}");
         }

@@ -1,6 +1,6 @@
 //! `vram_fraction`.
 
-use crate::{on_every_release, run};
+use crate::on_every_release;
 use rmcp_hip_tests::{Client, Log, Release, Run, Scene};
 use std::collections::HashMap;
 
@@ -20,7 +20,7 @@ fn number(run: &Run, label: &str) -> i64 {
 fn half_of_the_memory_is_all_of_it_for_every_way_to_allocate() {
     on_every_release(|release| {
         let scene = Scene::new(release, "gfx1010").with_rmcp().env("RMCP_VRAM_FRACTION", "0.5");
-        let Some(run) = run(&scene, Client::Options { option: "vram" }) else { return };
+        let Some(run) = scene.run(Client::Options { option: "vram" }) else { return };
         let free = |when: &str| number(&run, &format!("free {when}"));
         let code = |label: &str| run.call(label).code;
 
@@ -67,7 +67,7 @@ fn peak(log: &Log, least: u64) -> u64 {
 fn sixty_four_threads_never_get_above_the_limit() {
     on_every_release(|release| {
         let scene = Scene::new(release, "gfx1010").with_rmcp().env("RMCP_VRAM_FRACTION", "0.1");
-        let Some(run) = run(&scene, Client::Options { option: "threads" }) else { return };
+        let Some(run) = scene.run(Client::Options { option: "threads" }) else { return };
         let limit = number(&run, "total at first") as u64;
         // 5.2.3 does not say that what it takes for itself is in use; that comes in pieces of 2 MiB at most.
         let least = if release == Release::Rocm523 { 4 * MIB as u64 } else { 0 };

@@ -1,6 +1,6 @@
 //! ROCm/clr#285: which atomic operations act on which memory, without RMCP and with it.
 
-use crate::{run, scene, scenes};
+use crate::{scene, scenes};
 use rmcp_hip_tests::{Client, Release, Run, Scene};
 use std::collections::BTreeSet;
 
@@ -54,7 +54,7 @@ fn assert_all_act(scene: &Scene, run: &Run, memory: &str) {
 #[test]
 fn without_rmcp_atomics_that_pcie_does_not_have_are_lost_in_coherent_host_memory() {
     for scene in scenes() {
-        let Some(run) = run(&scene, Client::Atomics) else { return };
+        let Some(run) = scene.run(Client::Atomics) else { return };
         REWRITTEN.iter().chain(&LEFT).for_each(|memory| assert_only_the_carried_act(&scene, &run, memory));
         CACHED.iter().for_each(|memory| assert_all_act(&scene, &run, memory));
         match scene.release() {
@@ -67,7 +67,7 @@ fn without_rmcp_atomics_that_pcie_does_not_have_are_lost_in_coherent_host_memory
 #[test]
 fn with_rmcp_every_atomic_acts_in_default_pinned_and_managed_memory() {
     for scene in scenes().into_iter().map(Scene::with_rmcp) {
-        let Some(run) = run(&scene, Client::Atomics) else { return };
+        let Some(run) = scene.run(Client::Atomics) else { return };
         let right = REWRITTEN.iter().chain(&CACHED).chain([&HOST_ALLOC]);
         right.for_each(|memory| assert_all_act(&scene, &run, memory));
         // A program that asks for coherence gets it.
@@ -79,7 +79,7 @@ fn with_rmcp_every_atomic_acts_in_default_pinned_and_managed_memory() {
 fn with_host_force_and_register_coarse_every_atomic_acts_in_every_memory() {
     for scene in scenes() {
         let scene = scene.by_rmcp_run().env("RMCP_HOST", "force").env("RMCP_REGISTER", "coarse");
-        let Some(run) = run(&scene, Client::Atomics) else { return };
+        let Some(run) = scene.run(Client::Atomics) else { return };
         let all = REWRITTEN.iter().chain(&LEFT).chain(&CACHED).chain([&HOST_ALLOC]);
         all.for_each(|memory| assert_all_act(&scene, &run, memory));
     }
@@ -89,7 +89,7 @@ fn with_host_force_and_register_coarse_every_atomic_acts_in_every_memory() {
 fn managed_memory_is_as_without_rmcp_where_its_option_says_keep() {
     for release in Release::ALL {
         let scene = scene(release, "gfx1010").with_rmcp().env("RMCP_MANAGED", "keep");
-        let Some(run) = run(&scene, Client::Atomics) else { return };
+        let Some(run) = scene.run(Client::Atomics) else { return };
         assert_only_the_carried_act(&scene, &run, "hipMallocManaged(Global)");
         assert_all_act(&scene, &run, "hipHostMalloc(0)");
     }
@@ -98,9 +98,9 @@ fn managed_memory_is_as_without_rmcp_where_its_option_says_keep() {
 #[test]
 fn the_bus_decides_what_is_lost() {
     let with = |bus| scene(Release::Rocm643, "gfx1030").env("RMCP_KFD_BUS", bus);
-    let Some(all) = run(&with("all"), Client::Atomics) else { return };
+    let Some(all) = with("all").run(Client::Atomics) else { return };
     assert_all_act(&with("all"), &all, "hipHostMalloc(0)");
-    let Some(none) = run(&with("none"), Client::Atomics) else { return };
+    let Some(none) = with("none").run(Client::Atomics) else { return };
     assert_eq!(wrong(&none, "hipHostMalloc(0)").len(), INTEGER + FLOAT);
     assert_all_act(&with("none"), &none, "hipHostMalloc(NonCoherent)");
 }

@@ -10,8 +10,7 @@ mod compiled;
 mod programs;
 mod strangers;
 
-use rmcp_hip_tests::{Client, Release, Run, Scene, require};
-use std::sync::Arc;
+use rmcp_hip_tests::{Release, Scene};
 
 /// Cards whose kernels can be run here: a small BAR, so that code goes up by a kernel too, and a large one.
 const RDNA: [&str; 2] = ["gfx1010", "gfx1030"];
@@ -24,9 +23,4 @@ fn scenes() -> Vec<Scene> {
 
 fn scene(release: Release, machine: &str) -> Scene {
     Scene::new(release, machine).env("GPU_FORCE_BLIT_COPY_SIZE", "16")
-}
-
-/// The run, or `None` where this machine cannot have a stack.
-fn run(scene: &Scene, client: Client) -> Option<Arc<Run>> {
-    require("a ROCm stack", scene.run(client))
 }

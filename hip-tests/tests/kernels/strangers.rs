@@ -1,6 +1,6 @@
 //! Kernels that nobody here wrote or compiled.
 
-use crate::{run, scene};
+use crate::scene;
 use rmcp_hip_tests::{Client, Release, Scene};
 
 /// Debian compiles llama.cpp's HIP backend for this card.
@@ -11,11 +11,8 @@ fn gfx1030() -> Scene {
 #[test]
 fn llama_cpps_backend_computes_right_with_rmcp_and_without() {
     for scene in [gfx1030(), gfx1030().by_rmcp_run()] {
-        let Some(run) = run(&scene, Client::GgmlCompute) else { return };
-        assert_eq!(run.calls.len(), 4, "{scene:?}");
-        for call in &run.calls {
-            assert_eq!((call.code, call.wrong), (0, 0), "{} in {scene:?}", call.label);
-        }
+        let Some(run) = scene.run(Client::GgmlCompute) else { return };
+        run.assert_right(4);
     }
 }
 
@@ -32,7 +29,7 @@ fn hiprands_own_tests_of_kernels_pass_with_rmcp_and_without() {
     for (scene, tests, passed) in
         [(scene, tests("--gtest_filter=*"), 72), (gfx1030(), tests("--gtest_filter=*philox*"), 17)]
     {
-        let Some(run) = run(&scene, tests) else { return };
+        let Some(run) = scene.run(tests) else { return };
         assert!(run.stdout.contains(&format!("[  PASSED  ] {passed} tests.")), "{scene:?}:\n{}", run.stdout);
     }
 }

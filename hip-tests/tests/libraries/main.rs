@@ -8,13 +8,7 @@
 mod own;
 mod rccl;
 
-use rmcp_hip_tests::{Client, Run, Scene, require};
-use std::sync::Arc;
-
-/// The run, or `None` where this machine cannot have a stack.
-fn run(scene: &Scene, client: Client) -> Option<Arc<Run>> {
-    require("a ROCm stack", scene.run(client))
-}
+use rmcp_hip_tests::Run;
 
 /// The tests that passed, by the words of gtest and of rocThrust's own framework.
 fn passed(run: &Run) -> usize {

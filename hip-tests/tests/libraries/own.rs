@@ -5,7 +5,7 @@
 //! hipSOLVER (with rocBLAS and rocSOLVER, 620 MB), MAGMA and MIOpen (with those and more), rocBLAS (its tests did not find
 //! their data outside of /usr).
 
-use crate::{lines, passed, run};
+use crate::{lines, passed};
 use rmcp_hip_tests::{Client, Release, Scene};
 
 /// A package of tests.
@@ -35,8 +35,7 @@ impl Package {
         let path = format!("usr/libexec/rocm/{}/{program}", self.name);
         let client =
             Client::Debian { packages: vec![self.name], program: path.leak(), args: filter.into_iter().collect() };
-        let Some(bare) = run(&scene, client.clone()) else { return };
-        let Some(with) = run(&scene.with_rmcp(), client) else { return };
+        let Some((bare, with)) = scene.run_both(client) else { return };
         assert_eq!(passed(&bare), tests, "{program}:\n{}", bare.stdout);
         assert_eq!(lines(&with), lines(&bare), "{program}");
     }

@@ -6,7 +6,7 @@
 //!
 //! Nothing leaves the machine: RCCL is told to use the loopback interface alone.
 
-use crate::{lines, passed, run};
+use crate::{lines, passed};
 use rmcp_hip_tests::{Client, RCCL, Release, Scene, machine};
 
 const BY_ITSELF: &[(&str, &str)] = &[];
@@ -35,7 +35,7 @@ fn transports(log: &str) -> Vec<&str> {
 fn right_over(release: Release, variables: &[(&str, &str)], transport: &str) {
     let scene = scene(release, variables).env("NCCL_DEBUG", "INFO");
     for scene in [scene.clone(), scene.with_rmcp()] {
-        let Some(run) = run(&scene, Client::Rccl) else { return };
+        let Some(run) = scene.run(Client::Rccl) else { return };
         assert_eq!(transports(&run.stdout), [transport], "{scene:?}");
         let results: Vec<_> = run.calls.iter().map(|call| (call.label.as_str(), call.wrong)).collect();
         assert_eq!(results, [("all-reduce", 0), ("broadcast", 0), ("send and receive", 0)], "{scene:?}");
@@ -82,8 +82,7 @@ fn in_processes(release: Release, processes: u32, variables: &[(&str, &str)]) ->
 /// Runs RCCL's own tests with RMCP and without: the verdicts are the same, and `tests` pass.
 #[track_caller]
 fn pass(scene: &Scene, client: &Client, tests: usize) {
-    let Some(bare) = run(scene, client.clone()) else { return };
-    let Some(with) = run(&scene.clone().with_rmcp(), client.clone()) else { return };
+    let Some((bare, with)) = scene.run_both(client.clone()) else { return };
     assert_eq!(passed(&bare), tests, "{scene:?}:\n{}", bare.stdout);
     // Lines between the verdicts come from several processes, in any order.
     let verdicts =

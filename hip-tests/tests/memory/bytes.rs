@@ -1,6 +1,6 @@
 //! Copies and fills of every size are right, with no variable set but the machine.
 
-use crate::{assert_right, run, scenes};
+use crate::{run, scenes};
 use rmcp_hip_tests::{Release, Scene};
 
 /// 5.2.3 is spared fills of a few bytes at odd addresses, which it gets wrong by itself.
@@ -12,7 +12,7 @@ fn results(release: Release) -> usize {
 fn copies_and_fills_of_every_size_are_right_without_rmcp() {
     for scene in scenes() {
         let Some(run) = run(&scene, "bytes") else { return };
-        assert_right(&scene, &run, results(scene.release()));
+        run.assert_right(results(scene.release()));
     }
 }
 
@@ -22,7 +22,7 @@ fn copies_and_fills_of_every_size_are_right_with_rmcp() {
     for release in [Release::Rocm523, Release::Rocm724] {
         let scene = Scene::new(release, "gfx1010").with_rmcp();
         let Some(run) = run(&scene, "bytes") else { return };
-        assert_right(&scene, &run, results(scene.release()));
+        run.assert_right(results(scene.release()));
     }
 }
 
@@ -30,5 +30,5 @@ fn copies_and_fills_of_every_size_are_right_with_rmcp() {
 fn copies_and_fills_of_every_size_are_right_with_a_large_bar() {
     let scene = Scene::new(Release::Rocm643, "gfx1030");
     let Some(run) = run(&scene, "bytes") else { return };
-    assert_right(&scene, &run, results(scene.release()));
+    run.assert_right(results(scene.release()));
 }

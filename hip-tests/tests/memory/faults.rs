@@ -1,11 +1,11 @@
 //! A kernel that goes wrong ends in words, not in silence.
 
-use crate::{assert_right, run, scenes};
+use crate::{run, scenes};
 
 #[test]
 fn a_kernel_that_goes_wrong_is_told_of_by_the_runtime_or_the_emulator() {
     for scene in scenes() {
         let Some(run) = run(&scene, "faults") else { return };
-        assert_right(&scene, &run, 10);
+        run.assert_right(10);
     }
 }

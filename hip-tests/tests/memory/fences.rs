@@ -108,5 +108,5 @@ fn without_a_cache_everything_is_seen_at_once() {
     let scene = Scene::new(Release::Rocm643, "gfx1030").with_rmcp().env("RMCP_KFD_CACHE", "none");
     let scene = scene.env("RMCP_EVENT_FENCE", "keep");
     let Some(run) = run(&scene, "caches") else { return };
-    crate::assert_right(&scene, &run, 55);
+    run.assert_right(55);
 }

@@ -1,13 +1,13 @@
 //! Queues that run at once.
 
-use crate::{assert_right, run, scenes};
+use crate::{run, scenes};
 use rmcp_hip_tests::{Release, Scene};
 
 #[test]
 fn streams_run_at_once_wait_for_each_other_and_are_timed() {
     for scene in scenes() {
         let Some(run) = run(&scene, "streams") else { return };
-        assert_right(&scene, &run, 3);
+        run.assert_right(3);
     }
 }
 
@@ -17,6 +17,6 @@ fn streams_run_at_once_wait_for_each_other_and_are_timed() {
 fn groups_of_a_cooperative_launch_meet() {
     for scene in Release::ALL.into_iter().map(|release| Scene::new(release, "gfx1030")) {
         let Some(run) = run(&scene, "streams") else { return };
-        assert_right(&scene, &run, 5);
+        run.assert_right(5);
     }
 }

@@ -1,18 +1,18 @@
 //! Which card RMCP takes a program to be on.
 
-use crate::{RDNA, RELEASES, assert_same_log, both, run};
+use crate::{RDNA, RELEASES, assert_same_log};
 use rmcp_hip_tests::{Client, Release, Scene, machine};
 
 /// Whether default pinned memory arrives coherent.
 fn coherent(scene: &Scene) -> Option<bool> {
-    Some(run(scene, Client::Allocations)?.log.allocation("hipHostMalloc(0)").has("COHERENT"))
+    Some(scene.run(Client::Allocations)?.log.allocation("hipHostMalloc(0)").has("COHERENT"))
 }
 
 #[test]
 fn a_gfx1010_that_is_told_to_call_itself_gfx1030_is_still_recognised() {
     for release in RELEASES {
         let scene = Scene::new(release, "gfx1010").with_rmcp().env("HSA_OVERRIDE_GFX_VERSION", "10.3.0");
-        let Some(run) = run(&scene.env("RMCP_LOG", "info"), Client::Allocations) else { return };
+        let Some(run) = scene.env("RMCP_LOG", "info").run(Client::Allocations) else { return };
         assert!(run.call("properties").arch.starts_with("gfx1030"), "{}", run.stdout);
         assert!(run.stderr.contains("gfx1010"), "{}", run.stderr);
         assert!(!run.log.allocation("hipHostMalloc(0)").has("COHERENT"));
@@ -22,7 +22,7 @@ fn a_gfx1010_that_is_told_to_call_itself_gfx1030_is_still_recognised() {
 #[test]
 fn a_gfx1100_that_is_told_to_call_itself_gfx1030_is_left_alone() {
     let scene = Scene::new(Release::Rocm643, "gfx1100").env("HSA_OVERRIDE_GFX_VERSION", "10.3.0");
-    let Some((without, with)) = both(&scene, Client::Allocations) else { return };
+    let Some((without, with)) = scene.run_both(Client::Allocations) else { return };
     assert_same_log(&scene, &without, &with);
 }
 

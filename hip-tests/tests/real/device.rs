@@ -1,12 +1,12 @@
 //! Device memory under RMCP's defaults.
 
-use crate::{RDNA, both, run, scenes};
+use crate::{RDNA, scenes};
 use rmcp_hip_tests::{Client, Release};
 
 #[test]
 fn device_memory_arrives_as_without_rmcp() {
     for scene in scenes(&RDNA) {
-        let Some((without, with)) = both(&scene, Client::Allocations) else { return };
+        let Some((without, with)) = scene.run_both(Client::Allocations) else { return };
         let device = without.calls.iter().map(|call| call.label.as_str()).filter(|label| {
             ["hipMalloc", "hipMemAllocPitch", "hipExtMalloc"].iter().any(|start| label.starts_with(start))
                 && !label.starts_with("hipMallocManaged")
@@ -24,7 +24,7 @@ fn device_memory_arrives_as_without_rmcp() {
 #[test]
 fn fine_grained_device_memory_that_older_runtimes_refuse_stays_refused() {
     for scene in scenes(&RDNA).into_iter().filter(|scene| scene.release() < Release::Rocm643) {
-        let Some((without, with)) = both(&scene, Client::Allocations) else { return };
+        let Some((without, with)) = scene.run_both(Client::Allocations) else { return };
         for run in [without, with] {
             assert_eq!(run.call("hipExtMallocWithFlags(Finegrained)").error, "hipErrorOutOfMemory", "{scene:?}");
         }
@@ -35,7 +35,7 @@ fn fine_grained_device_memory_that_older_runtimes_refuse_stays_refused() {
 fn device_finegrained_auto_turns_that_refusal_into_plain_device_memory() {
     for scene in scenes(&RDNA).into_iter().filter(|scene| scene.release() < Release::Rocm643) {
         let scene = scene.with_rmcp().env("RMCP_DEVICE_FINEGRAINED", "auto");
-        let Some(with) = run(&scene, Client::Allocations) else { return };
+        let Some(with) = scene.run(Client::Allocations) else { return };
         let label = "hipExtMallocWithFlags(Finegrained)";
         assert_eq!(with.call(label).error, "hipSuccess", "{scene:?}");
         let (event, plain) = (with.log.allocation(label), with.log.allocation("hipMalloc"));
@@ -47,7 +47,7 @@ fn device_finegrained_auto_turns_that_refusal_into_plain_device_memory() {
 fn uncached_device_memory_stays_uncached() {
     // 5.2.3 does not know the flag.
     for scene in scenes(&RDNA).into_iter().filter(|scene| scene.release() > Release::Rocm523) {
-        let Some(run) = run(&scene.with_rmcp(), Client::Allocations) else { return };
+        let Some(run) = scene.with_rmcp().run(Client::Allocations) else { return };
         let event = run.log.allocation("hipExtMallocWithFlags(Uncached)");
         assert!(event.has("VRAM") && event.has("COHERENT") && event.has("EXT_COHERENT"), "{event}");
     }

@@ -1,6 +1,6 @@
 //! Pinned host memory under RMCP's defaults.
 
-use crate::{RDNA, SIZE, both, run, scenes};
+use crate::{RDNA, SIZE, scenes};
 use rmcp_hip_tests::{Call, Client, Release, Run};
 
 /// Calls whose flags ask for no kind of coherence.
@@ -16,7 +16,7 @@ const UNDECIDED: [&str; 6] = [
 #[test]
 fn default_pinned_memory_reaches_the_kernel_without_coherent() {
     for scene in scenes(&RDNA) {
-        let Some((without, with)) = both(&scene, Client::Allocations) else { return };
+        let Some((without, with)) = scene.run_both(Client::Allocations) else { return };
         for label in UNDECIDED {
             let pinned = |run: &Run| {
                 let events = run.log.allocations(label);
@@ -33,7 +33,7 @@ fn default_pinned_memory_reaches_the_kernel_without_coherent() {
 #[test]
 fn the_rest_of_a_rewritten_allocation_is_as_it_was() {
     for scene in scenes(&RDNA) {
-        let Some((without, with)) = both(&scene, Client::Allocations) else { return };
+        let Some((without, with)) = scene.run_both(Client::Allocations) else { return };
         for label in ["hipHostMalloc(0)", "hipHostMalloc(Mapped)", "hipMemAllocHost"] {
             let (before, after) = (without.log.allocation(label), with.log.allocation(label));
             let kept: Vec<&str> = before.flags().filter(|flag| *flag != "COHERENT").collect();
@@ -46,7 +46,7 @@ fn the_rest_of_a_rewritten_allocation_is_as_it_was() {
 #[test]
 fn memory_that_is_asked_to_be_coherent_stays_coherent() {
     for scene in scenes(&RDNA) {
-        let Some(run) = run(&scene.clone().with_rmcp(), Client::Allocations) else { return };
+        let Some(run) = scene.clone().with_rmcp().run(Client::Allocations) else { return };
         for label in ["hipHostMalloc(Coherent)", "hipHostMalloc(Mapped|Coherent)"] {
             let event = run.log.allocation(label);
             assert!(event.has("USERPTR") && event.has("COHERENT"), "{event} in {scene:?}");
@@ -57,7 +57,7 @@ fn memory_that_is_asked_to_be_coherent_stays_coherent() {
 #[test]
 fn numa_user_memory_keeps_its_flag_and_loses_coherence() {
     for scene in scenes(&RDNA) {
-        let Some((without, with)) = both(&scene, Client::Allocations) else { return };
+        let Some((without, with)) = scene.run_both(Client::Allocations) else { return };
         let label = "hipHostMalloc(NumaUser)";
         assert!(without.log.allocation(label).has("COHERENT"), "{scene:?}");
         assert!(!with.log.allocation(label).has("COHERENT"), "{scene:?}");
@@ -67,7 +67,7 @@ fn numa_user_memory_keeps_its_flag_and_loses_coherence() {
 #[test]
 fn every_call_returns_what_it_returned_without_rmcp() {
     for scene in scenes(&RDNA) {
-        let Some((without, with)) = both(&scene, Client::Allocations) else { return };
+        let Some((without, with)) = scene.run_both(Client::Allocations) else { return };
         for (before, after) in without.calls.iter().zip(&with.calls) {
             let answer = |call: &Call| (call.label.clone(), call.code, call.last);
             assert_eq!(answer(after), answer(before), "{scene:?}");
@@ -79,7 +79,7 @@ fn every_call_returns_what_it_returned_without_rmcp() {
 #[test]
 fn registered_memory_arrives_as_without_rmcp() {
     for scene in scenes(&RDNA) {
-        let Some((without, with)) = both(&scene, Client::Allocations) else { return };
+        let Some((without, with)) = scene.run_both(Client::Allocations) else { return };
         for flags in ["0", "Portable", "Mapped", "CoarseGrained"] {
             let mark = format!("hipHostRegister({flags})");
             assert_eq!(with.log.only(&mark).shape(), without.log.only(&mark).shape(), "{mark} in {scene:?}");
@@ -91,7 +91,7 @@ fn registered_memory_arrives_as_without_rmcp() {
 #[test]
 fn hip_host_get_flags_says_what_the_program_asked_for() {
     for scene in scenes(&RDNA) {
-        let Some((without, with)) = both(&scene, Client::Allocations) else { return };
+        let Some((without, with)) = scene.run_both(Client::Allocations) else { return };
         for (before, after) in without.calls.iter().zip(&with.calls) {
             // Before 6.4.3 hipHostAlloc gives VRAM, which has no such flags: 5.2.3 answers 0, 5.7.1 an error.
             if scene.release() < Release::Rocm643 && before.label.starts_with("hipHostAlloc") {
@@ -109,7 +109,7 @@ fn hip_host_get_flags_says_what_the_program_asked_for() {
 #[test]
 fn host_alloc_pins_host_memory_on_every_release() {
     for scene in scenes(&RDNA) {
-        let Some((without, with)) = both(&scene, Client::Allocations) else { return };
+        let Some((without, with)) = scene.run_both(Client::Allocations) else { return };
         for label in ["hipHostAlloc(0)", "hipHostAlloc(Mapped)"] {
             let before = without.log.allocation(label);
             assert_eq!(before.has("VRAM"), scene.release() < Release::Rocm643, "{before} in {scene:?}");

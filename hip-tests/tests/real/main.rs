@@ -16,8 +16,7 @@ mod untouched;
 mod ways;
 mod without;
 
-use rmcp_hip_tests::{Client, Release, Run, Scene, require};
-use std::sync::Arc;
+use rmcp_hip_tests::{Release, Run, Scene};
 
 /// Every stack.
 const RELEASES: [Release; 4] = Release::ALL;
@@ -34,16 +33,6 @@ fn scenes(machines: &[&str]) -> Vec<Scene> {
     // ROCm 5.2.3 does not know gfx11 and dies in hipHostMalloc by itself.
     let known = all.filter(|pair| *pair != (Release::Rocm523, "gfx1100"));
     known.map(|(release, machine)| Scene::new(release, machine)).collect()
-}
-
-/// The run, or `None` where this machine cannot have a stack.
-fn run(scene: &Scene, client: Client) -> Option<Arc<Run>> {
-    require("a ROCm stack", scene.run(client))
-}
-
-/// The run without RMCP and the run with it.
-fn both(scene: &Scene, client: Client) -> Option<(Arc<Run>, Arc<Run>)> {
-    Some((run(scene, client.clone())?, run(&scene.clone().with_rmcp(), client)?))
 }
 
 /// Fails with the first difference rather than with two whole logs.

@@ -1,12 +1,12 @@
 //! Managed memory under RMCP's defaults.
 
-use crate::{RDNA, SIZE, run, scenes};
+use crate::{RDNA, SIZE, scenes};
 use rmcp_hip_tests::Client;
 
 #[test]
 fn managed_memory_is_made_coarse_grained_right_after_its_allocation() {
     for scene in scenes(&RDNA) {
-        let Some(run) = run(&scene.clone().with_rmcp(), Client::Allocations) else { return };
+        let Some(run) = scene.clone().with_rmcp().run(Client::Allocations) else { return };
         let events = run.log.under("hipMallocManaged(Global)");
         let [made, cleared] = events.as_slice() else { panic!("{events:?} in {scene:?}") };
         assert!(made.kind == "svm" && made.size() == SIZE, "{made} in {scene:?}");

@@ -1,11 +1,11 @@
 //! What each option changes, seen at the kernel boundary.
 
-use crate::{RELEASES, SIZE, run, scenes};
+use crate::{RELEASES, SIZE, scenes};
 use rmcp_hip_tests::{Client, Release, Run, Scene};
 use std::sync::Arc;
 
 fn allocations(scene: &Scene, option: &str, value: &str) -> Option<Arc<Run>> {
-    run(&scene.clone().with_rmcp().env(option, value), Client::Allocations)
+    scene.clone().with_rmcp().env(option, value).run(Client::Allocations)
 }
 
 #[test]
@@ -40,7 +40,7 @@ fn managed_keep_leaves_managed_memory_coherent() {
 #[test]
 fn managed_attach_host_changes_nothing_at_the_kernel_boundary() {
     for scene in scenes(&["gfx1010"]) {
-        let Some(without) = run(&scene, Client::Allocations) else { return };
+        let Some(without) = scene.run(Client::Allocations) else { return };
         let Some(with) = allocations(&scene, "RMCP_MANAGED", "attach-host") else { return };
         let mark = "hipMallocManaged(Global)";
         assert_eq!(with.call(mark).code, 0, "{scene:?}");
@@ -62,8 +62,8 @@ fn device_uncached_default_turns_uncached_memory_into_plain_vram() {
 fn hsa_pool_coarse_takes_coherence_from_a_program_on_hsa_alone() {
     for release in RELEASES {
         let scene = Scene::new(release, "gfx1010");
-        let Some(without) = run(&scene, Client::HsaPools) else { return };
-        let Some(with) = run(&scene.clone().with_rmcp().env("RMCP_HSA_POOL", "coarse"), Client::HsaPools) else {
+        let Some(without) = scene.run(Client::HsaPools) else { return };
+        let Some(with) = scene.clone().with_rmcp().env("RMCP_HSA_POOL", "coarse").run(Client::HsaPools) else {
             return;
         };
         let own = |run: &Run| {

@@ -1,6 +1,6 @@
 //! Programs that nobody here wrote.
 
-use crate::{RDNA, SIZE, run, scenes};
+use crate::{RDNA, SIZE, scenes};
 use rmcp_hip_tests::{Client, Release, Scene};
 
 fn rocminfo() -> Client {
@@ -10,8 +10,8 @@ fn rocminfo() -> Client {
 #[test]
 fn rocminfo_prints_the_same_under_rmcp_run() {
     for scene in scenes(&RDNA) {
-        let Some(without) = run(&scene, rocminfo()) else { return };
-        let Some(with) = run(&scene.clone().by_rmcp_run(), rocminfo()) else { return };
+        let Some(without) = scene.run(rocminfo()) else { return };
+        let Some(with) = scene.clone().by_rmcp_run().run(rocminfo()) else { return };
         assert!(without.stdout.contains("gfx10"), "{}", without.stdout);
         assert_eq!(with.stdout, without.stdout, "{scene:?}");
     }
@@ -21,8 +21,8 @@ fn rocminfo_prints_the_same_under_rmcp_run() {
 fn llama_cpps_backend_gets_noncoherent_pinned_memory_under_rmcp_run() {
     for machine in RDNA {
         let scene = Scene::new(Release::Rocm643, machine);
-        let Some(without) = run(&scene, Client::Ggml) else { return };
-        let Some(with) = run(&scene.clone().by_rmcp_run(), Client::Ggml) else { return };
+        let Some(without) = scene.run(Client::Ggml) else { return };
+        let Some(with) = scene.clone().by_rmcp_run().run(Client::Ggml) else { return };
         let (before, after) = (without.log.allocation("pinned"), with.log.allocation("pinned"));
         assert!(before.has("USERPTR") && before.has("COHERENT") && before.size() == SIZE, "{before} on {machine}");
         assert!(after.has("USERPTR") && !after.has("COHERENT") && after.size() == SIZE, "{after} on {machine}");
@@ -39,7 +39,7 @@ fn starpu_finds_its_hip_worker_under_rmcp_run() {
     let starpu = || Client::Debian { packages: vec!["starpu-tools"], program: "starpu_machine_display", args: vec![] };
     let scene = Scene::new(Release::Rocm643, "gfx1010");
     for scene in [scene.clone(), scene.by_rmcp_run()] {
-        let Some(run) = run(&scene, starpu()) else { return };
+        let Some(run) = scene.run(starpu()) else { return };
         assert!(run.stdout.contains("1 HIP worker"), "{scene:?}:\n{}{}", run.stdout, run.stderr);
     }
 }

@@ -1,13 +1,13 @@
 //! The ways in which RMCP and the runtime get into a process.
 
-use crate::{RDNA, RELEASES, assert_same_log, both, run, scenes};
+use crate::{RDNA, RELEASES, assert_same_log, scenes};
 use rmcp_hip_tests::{Client, Scene};
 
 #[test]
 fn rmcp_run_gives_the_program_what_preloading_gives_it() {
     for scene in scenes(&RDNA) {
-        let Some(preloaded) = run(&scene.clone().with_rmcp(), Client::Allocations) else { return };
-        let Some(started) = run(&scene.clone().by_rmcp_run(), Client::Allocations) else { return };
+        let Some(preloaded) = scene.clone().with_rmcp().run(Client::Allocations) else { return };
+        let Some(started) = scene.clone().by_rmcp_run().run(Client::Allocations) else { return };
         assert_same_log(&scene, &preloaded, &started);
         assert!(!started.log.allocation("hipHostMalloc(0)").has("COHERENT"), "{scene:?}");
     }
@@ -17,7 +17,7 @@ fn rmcp_run_gives_the_program_what_preloading_gives_it() {
 fn python_with_a_runtime_bundled_in_a_wheel_gets_noncoherent_memory() {
     for release in RELEASES {
         let scene = Scene::new(release, "gfx1010");
-        let Some((without, with)) = both(&scene, Client::Wheel) else { return };
+        let Some((without, with)) = scene.run_both(Client::Wheel) else { return };
         for run in [&without, &with] {
             let [runtime] = run.call("first").runtimes.as_slice() else {
                 panic!("not one runtime but {:?}", run.call("first").runtimes)
@@ -34,7 +34,7 @@ fn python_with_a_runtime_bundled_in_a_wheel_gets_noncoherent_memory() {
 #[test]
 fn a_function_looked_up_in_the_runtime_itself_is_missed_and_still_works() {
     for release in RELEASES {
-        let Some(run) = run(&Scene::new(release, "gfx1010").with_rmcp(), Client::Wheel) else { return };
+        let Some(run) = Scene::new(release, "gfx1010").with_rmcp().run(Client::Wheel) else { return };
         assert_eq!(run.call("by dlsym").code, 0);
         assert!(run.log.allocation("by dlsym").has("COHERENT"), "docs/ call this a miss");
     }

@@ -1,7 +1,7 @@
 //! Children of processes whose other threads are inside RMCP.
 
 use crate::program::Program;
-use rmcp_hip_tests::{Client, Release, Scene, require};
+use rmcp_hip_tests::{Client, Release, Scene};
 use std::collections::HashMap;
 use std::fs;
 
@@ -72,10 +72,9 @@ fn a_child_is_served_that_was_forked_while_other_threads_walked_the_loaded_objec
 #[test]
 fn a_child_of_the_real_runtime_gets_the_answers_that_it_gets_without_rmcp() {
     for release in [Release::Rocm523, Release::Rocm643] {
-        let client = || Client::Threads { program: "fork", args: vec!["after"] };
+        let client = Client::Threads { program: "fork", args: vec!["after"] };
         let scene = Scene::new(release, "gfx1010");
-        let Some(without) = require("a ROCm stack", scene.run(client())) else { return };
-        let Some(with) = require("a ROCm stack", scene.with_rmcp().run(client())) else { return };
+        let Some((without, with)) = scene.run_both(client) else { return };
         assert_eq!(with.stdout, without.stdout, "{release}");
         assert_eq!(with.stdout.lines().count(), 10, "{}", with.stdout);
     }

@@ -1,7 +1,7 @@
 //! Threads that allocate, ask and free at random.
 
 use crate::program::Program;
-use rmcp_hip_tests::{Client, Release, Scene, require};
+use rmcp_hip_tests::{Client, Release, Scene};
 
 const THREADS: &str = "64";
 
@@ -31,10 +31,9 @@ fn is_odd(release: Release, line: &str) -> bool {
 #[test]
 fn every_call_of_16_threads_is_counted_and_answered_as_without_rmcp_on_the_real_runtime() {
     for release in [Release::Rocm523, Release::Rocm643] {
-        let client = || Client::Threads { program: "hammer", args: vec!["16", "500"] };
+        let client = Client::Threads { program: "hammer", args: vec!["16", "500"] };
         let scene = Scene::new(release, "gfx1010");
-        let Some(without) = require("a ROCm stack", scene.run(client())) else { return };
-        let Some(with) = require("a ROCm stack", scene.with_rmcp().run(client())) else { return };
+        let Some((without, with)) = scene.run_both(client) else { return };
         let mut compared = 0;
         for (with, without) in
             with.stdout.lines().zip(without.stdout.lines()).filter(|(_, line)| !is_odd(release, line))
