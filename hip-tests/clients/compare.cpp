@@ -1,67 +1,23 @@
 // Hundreds of calls of the HIP and HSA interfaces, the odd ones included, and everything that they give back.
-#include "compare.h"
+#include "compare_queries.h"
+#include "compare_streams.h"
 
-#include <hsa/hsa.h>
-#include <hsa/hsa_ext_amd.h>
 #include <unistd.h>
-
-static void* p;
-static void* q;
-static size_t size;
-static hipStream_t stream;
-static const size_t kMiB = 1 << 20;
-// More than any card has, and more than there are addresses.
-static const size_t kAbsurd[] = {(size_t)1 << 46, SIZE_MAX / 2, SIZE_MAX};
-static hipDeviceptr_t* const kNoDevicePointer = nullptr;
-static void** const kNoPointer = nullptr;
-
-// What the runtime says of an address.
-static void ask(void* address) {
-    hipPointerAttribute_t a;
-    memset(&a, 0x5a, sizeof a);
-    a.devicePointer = a.hostPointer = kUntouched;
-#if HIP_VERSION >= 60000000
-#define MEMORY_TYPE type
-#else
-#define MEMORY_TYPE memoryType
-#endif
-    CALL(hipPointerGetAttributes(&a, address), number(a.MEMORY_TYPE), number(a.device), at(a.devicePointer),
-         at(a.hostPointer), number(a.isManaged), number(a.allocationFlags));
-    q = kUntouched, size = 7;
-    CALL(hipMemGetAddressRange((hipDeviceptr_t*)&q, &size, (hipDeviceptr_t)address), at(q), number(size));
-    size = 7;
-    CALL(hipMemPtrGetInfo(address, &size), number(size));
-    unsigned flags = 7;
-    CALL(hipHostGetFlags(&flags, address), number(flags));
-    q = kUntouched;
-    CALL(hipHostGetDevicePointer(&q, address, 0), at(q));
-    // 5.x crashes on memory that it does not know.
-    if (HIP_VERSION < 60000000 && q == kUntouched) return;
-    unsigned kind = 7;
-    CALL(hipPointerGetAttribute(&kind, HIP_POINTER_ATTRIBUTE_MEMORY_TYPE, (hipDeviceptr_t)address), number(kind));
-    int managed = 7;
-    CALL(hipPointerGetAttribute(&managed, HIP_POINTER_ATTRIBUTE_IS_MANAGED, (hipDeviceptr_t)address), number(managed));
-}
-
-static void ask_memory() {
-    size_t free = 7, total = 7;
-    CALL(hipMemGetInfo(&free, &total), number(free), number(total));
-}
 
 static void device_memory() {
     section = "device memory";
-    ask_memory();
+    query_free_memory();
     for (size_t bytes : {(size_t)0, (size_t)1, (size_t)4096, 3 * kMiB, 64 * kMiB}) {
         p = kUntouched;
         CALL(hipMalloc(&p, bytes), number(bytes), fresh(p, bytes));
-        ask_memory();
+        query_free_memory();
         if (p != kUntouched && p) {
-            ask(p);
-            if (bytes > 16) ask((char*)p + 16);
+            query_pointer(p);
+            if (bytes > 16) query_pointer((char*)p + 16);
         }
         CALL(hipFree(p == kUntouched ? nullptr : p));
     }
-    ask_memory();
+    query_free_memory();
     for (size_t bytes : kAbsurd) {
         p = kUntouched;
         CALL(hipMalloc(&p, bytes), at(p));
@@ -79,7 +35,7 @@ static void device_memory() {
     CALL(hipFree(p));
     CALL(hipFree(p));
     CALL(hipHostFree(p));
-    ask(p);
+    query_pointer(p);
 
     section = "hipExtMallocWithFlags";
     for (unsigned flags : {0u, 1u, 2u, 3u, 4u, 5u, 0x80u, 0xffffffffu}) {
@@ -89,7 +45,7 @@ static void device_memory() {
         CALL(hipExtMallocWithFlags(&p, bytes, flags), number(flags), fresh(p, bytes));
         if (p == kUntouched || !p) continue;
         // Some releases refuse fine-grained memory, unless they run under RMCP.
-        if (flags != hipMallocSignalMemory && flags != hipDeviceMallocFinegrained) ask(p);
+        if (flags != hipMallocSignalMemory && flags != hipDeviceMallocFinegrained) query_pointer(p);
         (void)hipFree(p);
     }
     CALL(hipExtMallocWithFlags(&p, 0, hipDeviceMallocFinegrained));
@@ -100,7 +56,7 @@ static void device_memory() {
     size_t pitch = 7;
     p = kUntouched;
     CALL(hipMallocPitch(&p, &pitch, 1000, 500), fresh(p, pitch * 500), number(pitch));
-    ask(p);
+    query_pointer(p);
     CALL(hipFree(p));
     CALL(hipMallocPitch(&p, &pitch, 0, 500), at(p), number(pitch));
     CALL(hipMallocPitch(&p, &pitch, 1000, 0), at(p), number(pitch));
@@ -126,8 +82,8 @@ static void host_memory() {
         p = kUntouched;
         CALL(hipHostMalloc(&p, bytes, 0), number(bytes), fresh(p, bytes));
         if (p == kUntouched || !p) continue;
-        ask(p);
-        if (bytes > 64) ask((char*)p + 64);
+        query_pointer(p);
+        if (bytes > 64) query_pointer((char*)p + 64);
         CALL(hipHostFree(p));
     }
     for (unsigned flags : {1u, 2u, 3u, 4u, 5u, 6u, 7u, 8u, 0x10u, 0x10000000u, 0x20000000u, 0x20000001u, 0x40000000u,
@@ -135,7 +91,7 @@ static void host_memory() {
         p = kUntouched;
         CALL(hipHostMalloc(&p, 3 * kMiB, flags), number(flags), fresh(p, 3 * kMiB));
         if (p == kUntouched || !p) continue;
-        ask(p);
+        query_pointer(p);
         CALL(hipHostFree(p));
     }
     for (size_t bytes : kAbsurd) {
@@ -149,13 +105,13 @@ static void host_memory() {
     section = "other pinned memory";
     p = kUntouched;
     CALL(hipMallocHost(&p, kMiB), fresh(p, kMiB));
-    ask(p);
+    query_pointer(p);
     CALL(hipFreeHost(p));
     CALL(hipMallocHost(kNoPointer, kMiB));
     CALL(hipMallocHost(&p, 0), at(p));
     p = kUntouched;
     CALL(hipMemAllocHost(&p, kMiB), fresh(p, kMiB));
-    ask(p);
+    query_pointer(p);
     CALL(hipHostFree(p));
     CALL(hipMemAllocHost(nullptr, kMiB));
     CALL(hipMemAllocHost(&p, 0), at(p));
@@ -166,7 +122,7 @@ static void host_memory() {
         p = kUntouched;
         CALL(hipHostAlloc(&p, kMiB, flags), number(flags), fresh(p, kMiB));
         if (p == kUntouched || !p) continue;
-        ask(p);
+        query_pointer(p);
         CALL(hipHostFree(p));
     }
     CALL(hipHostAlloc(nullptr, kMiB, 0));
@@ -192,8 +148,8 @@ static void host_memory() {
     static char foreign[64];
     CALL(hipHostFree(foreign));
     CALL(hipFreeHost(foreign));
-    ask(foreign);
-    ask(nullptr);
+    query_pointer(foreign);
+    query_pointer(nullptr);
     unsigned flags = 7;
     CALL(hipHostMalloc(&p, kMiB, 0), fresh(p, kMiB));
     CALL(hipHostGetFlags(nullptr, p));
@@ -235,8 +191,8 @@ static void managed_memory() {
         p = kUntouched;
         CALL(hipMallocManaged(&p, 3 * kMiB, flags), number(flags), fresh(p, 3 * kMiB));
         if (p == kUntouched || !p) continue;
-        ask(p);
-        ask((char*)p + 4096);
+        query_pointer(p);
+        query_pointer((char*)p + 4096);
         int32_t value = 7;
         CALL(hipMemRangeGetAttribute(&value, 4, hipMemRangeAttributeReadMostly, p, 4096), number(value));
         CALL(hipMemRangeGetAttribute(&value, 4, hipMemRangeAttributePreferredLocation, p, 4096), number(value));
@@ -297,9 +253,6 @@ static void errors() {
     CALL_AFTER_ERROR(hipHostMalloc(&p, kMiB, 0xc0000000u));
     CALL_AFTER_ERROR(hipStreamQuery(stream));
 }
-
-#include "compare_queries.h"
-#include "compare_streams.h"
 
 int main() {
     setvbuf(stdout, nullptr, _IOLBF, 0);

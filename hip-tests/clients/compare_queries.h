@@ -1,6 +1,11 @@
 // The part of compare.cpp that asks: devices, functions, and ROCr itself.
 #pragma once
 
+#include "compare_memory.h"
+
+#include <hsa/hsa.h>
+#include <hsa/hsa_ext_amd.h>
+
 #if HIP_VERSION >= 60000000
 #include <hip/hip_deprecated.h>
 #endif

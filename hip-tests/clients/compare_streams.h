@@ -1,6 +1,8 @@
 // The part of compare.cpp on arrays, pools, virtual memory, events, graphs and streams in capture.
 #pragma once
 
+#include "compare_memory.h"
+
 // 5.2.3 crashes where a pointer is null.
 static const bool kChecksArrays = HIP_VERSION >= 50700000;
 
@@ -52,7 +54,7 @@ static void pools() {
         CALL(hipMallocAsync(&p, bytes, stream), number(bytes), fresh(p, bytes));
         if (p == kUntouched || !p) continue;
         CALL(hipStreamSynchronize(stream));
-        ask(p);
+        query_pointer(p);
         CALL(hipFreeAsync(p, stream));
         CALL(hipStreamSynchronize(stream));
     }
@@ -71,11 +73,11 @@ static void pools() {
     p = kUntouched;
     CALL(hipMallocFromPoolAsync(&p, kMiB, own, stream), fresh(p, kMiB));
     CALL(hipStreamSynchronize(stream));
-    ask(p);
+    query_pointer(p);
     uint64_t used = 7;
     CALL(hipMemPoolGetAttribute(own, hipMemPoolAttrUsedMemCurrent, &used), number(used));
     CALL(hipMemPoolGetAttribute(own, hipMemPoolAttrReservedMemCurrent, &used), number(used));
-    ask_memory();
+    query_free_memory();
     CALL(hipFreeAsync(p, stream));
     CALL(hipStreamSynchronize(stream));
     CALL(hipMallocFromPoolAsync(&p, kAbsurd[0], own, stream));
@@ -109,7 +111,7 @@ static void virtual_memory() {
         access.location.type = hipMemLocationTypeDevice;
         access.flags = hipMemAccessFlagsProtReadWrite;
         CALL(hipMemSetAccess(p, bytes, &access, 1));
-        ask_memory();
+        query_free_memory();
         hipPointerAttribute_t attributes;
         memset(&attributes, 0x5a, sizeof attributes);
         CALL(hipPointerGetAttributes(&attributes, p), number(attributes.device), number(attributes.allocationFlags));
@@ -159,15 +161,19 @@ static void capture(const char* name, hipStreamCaptureMode mode, Captured call) 
     }
 }
 
+// The capture of an allocation and the free behind it.
+#define CAPTURE(name, allocation, release)             \
+    capture("capture of " name, mode, [] {             \
+        p = nullptr;                                   \
+        CALL(allocation, fresh(p, kMiB));              \
+        if (p) CALL(release);                          \
+    })
+
 static void captures() {
     for (hipStreamCaptureMode mode :
          {hipStreamCaptureModeGlobal, hipStreamCaptureModeThreadLocal, hipStreamCaptureModeRelaxed}) {
         capture("capture of nothing", mode, [] {});
-        capture("capture of hipMalloc", mode, [] {
-            p = nullptr;
-            CALL(hipMalloc(&p, kMiB), fresh(p, kMiB));
-            if (p) CALL(hipFree(p));
-        });
+        CAPTURE("hipMalloc", hipMalloc(&p, kMiB), hipFree(p));
         capture("capture of hipHostMalloc", mode, [] {
             p = nullptr;
             CALL(hipHostMalloc(&p, kMiB, 0), fresh(p, kMiB));
@@ -175,18 +181,10 @@ static void captures() {
             CALL(hipHostGetFlags(&flags, p), number(flags));
             if (p) CALL(hipHostFree(p));
         });
-        capture("capture of hipMemAllocHost", mode, [] {
-            p = nullptr;
-            CALL(hipMemAllocHost(&p, kMiB), fresh(p, kMiB));
-            if (p) CALL(hipHostFree(p));
-        });
-        capture("capture of hipMallocManaged", mode, [] {
-            p = nullptr;
-            CALL(hipMallocManaged(&p, kMiB, 1), fresh(p, kMiB));
-            if (p) CALL(hipFree(p));
-        });
+        CAPTURE("hipMemAllocHost", hipMemAllocHost(&p, kMiB), hipHostFree(p));
+        CAPTURE("hipMallocManaged", hipMallocManaged(&p, kMiB, 1), hipFree(p));
         capture("capture of queries", mode, [] {
-            ask_memory();
+            query_free_memory();
             int value = 7;
             CALL(hipDeviceGetAttribute(&value, hipDeviceAttributeManagedMemory, 0), number(value));
             hipEvent_t event = nullptr;
@@ -194,11 +192,7 @@ static void captures() {
             CALL(hipEventRecord(event, stream));
             CALL(hipEventDestroy(event));
         });
-        capture("capture of hipMallocAsync", mode, [] {
-            p = nullptr;
-            CALL(hipMallocAsync(&p, kMiB, stream), fresh(p, kMiB));
-            if (p) CALL(hipFreeAsync(p, stream));
-        });
+        CAPTURE("hipMallocAsync", hipMallocAsync(&p, kMiB, stream), hipFreeAsync(p, stream));
     }
     section = "graphs";
     hipGraph_t graph = nullptr;
