@@ -1,14 +1,12 @@
 // Every allocation call with every combination of flags that has a rule of its own, each under its own mark.
 #include "client.h"
 
-#include <stdlib.h>
-
 // More than the runtime keeps in reserve, so that every call reaches the kernel; a multiple of the 2 MiB to which 5.2.3
 // rounds VRAM up, and a size that the runtime never asks for by itself.
 static const size_t kSize = 0xa00000;
 
 static void* memory;
-static long long unknown() { return -1; }
+static long long no_flags() { return -1; }
 static void free_device() { (void)hipFree(memory); }
 
 static long long host_flags() {
@@ -18,7 +16,7 @@ static long long host_flags() {
 
 template <class Call>
 static void device(const char* label, Call call) {
-    step(label, call, unknown, free_device);
+    step(label, call, no_flags, free_device);
 }
 
 template <class Call>
@@ -37,7 +35,8 @@ static void ext_malloc(const char* label, unsigned int flags, size_t size = kSiz
 static void host_register(const char* label, unsigned int flags) {
     void* buffer = aligned_alloc(4096, kSize);
     memset(buffer, 1, kSize);
-    step(label, [=] { return hipHostRegister(buffer, kSize, flags); }, unknown, [=] { (void)hipHostUnregister(buffer); });
+    step(label, [=] { return hipHostRegister(buffer, kSize, flags); }, no_flags,
+         [=] { (void)hipHostUnregister(buffer); });
     free(buffer);
 }
 

@@ -2,19 +2,6 @@
 // looked at too.
 #include "client.h"
 
-#include <stdlib.h>
-
-#define MUST(call) must(#call, call)
-static void must(const char* what, hipError_t error) {
-    if (error == hipSuccess) return;
-    printf("%s: %s\n", what, hipGetErrorName(error));
-    exit(1);
-}
-
-static void result(const char* label, size_t wrong) {
-    printf("{\"label\": \"%s\", \"code\": 0, \"wrong\": %zu}\n", label, wrong);
-}
-
 static const size_t kMost = 64 << 20, kAround = 64;
 static const size_t kSizes[] = {4096,          4097,        65535,         65536,           65537, (1 << 20) - 1,
                                 (1 << 20) + 1, 2 * 1048576, 3000001,       (16 << 20) + 3,  kMost};
@@ -32,50 +19,50 @@ static Memory pageable() {
 }
 static Memory pinned() {
     void* bytes;
-    MUST(hipHostMalloc(&bytes, kMost + 2 * kAround, 0));
+    HIP_CHECK(hipHostMalloc(&bytes, kMost + 2 * kAround, 0));
     return {"pinned", (unsigned char*)bytes, (unsigned char*)bytes};
 }
 static Memory vram() {
     void* bytes;
-    MUST(hipMalloc(&bytes, kMost + 2 * kAround));
+    HIP_CHECK(hipMalloc(&bytes, kMost + 2 * kAround));
     return {"device", (unsigned char*)bytes, nullptr};
 }
 
 // Numbers without a period that copies could have.
 static unsigned char* pattern;
-static unsigned char* judge;
+static unsigned char* read_back;
 
 // Puts bytes into memory and takes them out again by the DMA engine or the processor, not by what is tested: whole pages.
-static void set(const Memory& memory, const unsigned char* from, size_t size) {
+static void write_memory(const Memory& memory, const unsigned char* from, size_t size) {
     if (memory.host) memcpy(memory.host, from, size);
-    else MUST(hipMemcpy(memory.device, from, size, hipMemcpyHostToDevice));
+    else HIP_CHECK(hipMemcpy(memory.device, from, size, hipMemcpyHostToDevice));
 }
-static void get(const Memory& memory, unsigned char* to, size_t size) {
+static void read_memory(const Memory& memory, unsigned char* to, size_t size) {
     if (memory.host) memcpy(to, memory.host, size);
-    else MUST(hipMemcpy(to, memory.device, size, hipMemcpyDeviceToHost));
+    else HIP_CHECK(hipMemcpy(to, memory.device, size, hipMemcpyDeviceToHost));
 }
 
-// Bytes of the judge that are not what they should be: old, but for `size` of the pattern's behind `at`.
-static size_t differ(size_t at, size_t size, size_t whole) {
-    size_t wrong = memcmp(judge + at, pattern, size) != 0;
-    for (size_t i = 0; i < at; i++) wrong += judge[i] != kOld;
-    for (size_t i = at + size; i < whole; i++) wrong += judge[i] != kOld;
+// Bytes that were read back and are not what they should be: old, but for `size` of the pattern's behind `at`.
+static size_t count_wrong(size_t at, size_t size, size_t whole) {
+    size_t wrong = memcmp(read_back + at, pattern, size) != 0;
+    for (size_t i = 0; i < at; i++) wrong += read_back[i] != kOld;
+    for (size_t i = at + size; i < whole; i++) wrong += read_back[i] != kOld;
     return wrong;
 }
 
 static size_t copy(const Memory& from, const Memory& to, size_t size, size_t shift, bool async) {
     const size_t at = kAround + shift, whole = size + 2 * kAround;
-    memset(judge, kOld, whole);
-    set(to, judge, whole);
+    memset(read_back, kOld, whole);
+    write_memory(to, read_back, whole);
     if (async) {
-        MUST(hipMemcpyAsync(to.device + at, from.device, size, hipMemcpyDefault, nullptr));
-        MUST(hipStreamSynchronize(nullptr));
+        HIP_CHECK(hipMemcpyAsync(to.device + at, from.device, size, hipMemcpyDefault, nullptr));
+        HIP_CHECK(hipStreamSynchronize(nullptr));
     } else {
-        MUST(hipMemcpy(to.device + at, from.device, size, hipMemcpyDefault));
-        MUST(hipDeviceSynchronize());
+        HIP_CHECK(hipMemcpy(to.device + at, from.device, size, hipMemcpyDefault));
+        HIP_CHECK(hipDeviceSynchronize());
     }
-    get(to, judge, whole);
-    return differ(at, size, whole);
+    read_memory(to, read_back, whole);
+    return count_wrong(at, size, whole);
 }
 
 // Every size up to a page, there, within the device and back, without waiting in between.
@@ -83,16 +70,18 @@ static void small(const Memory& host, const Memory& first, const Memory& second,
     size_t wrong = 0;
     for (size_t size = 1; size < 4096; size += size < 600 ? 1 : 13) {
         memset(back.host, kOld, size + 16);
-        MUST(hipMemcpyAsync(first.device + size % 5, host.device + size % 7, size, hipMemcpyHostToDevice, nullptr));
-        MUST(hipMemcpyAsync(second.device + size % 3, first.device + size % 5, size, hipMemcpyDeviceToDevice, nullptr));
-        MUST(hipMemcpyAsync(back.device, second.device + size % 3, size, hipMemcpyDeviceToHost, nullptr));
-        MUST(hipStreamSynchronize(nullptr));
+        HIP_CHECK(hipMemcpyAsync(first.device + size % 5, host.device + size % 7, size, hipMemcpyHostToDevice,
+                                 nullptr));
+        HIP_CHECK(hipMemcpyAsync(second.device + size % 3, first.device + size % 5, size, hipMemcpyDeviceToDevice,
+                                 nullptr));
+        HIP_CHECK(hipMemcpyAsync(back.device, second.device + size % 3, size, hipMemcpyDeviceToHost, nullptr));
+        HIP_CHECK(hipStreamSynchronize(nullptr));
         wrong += memcmp(back.host, pattern + size % 7, size) != 0;
         for (size_t i = size; i < size + 16; i++) wrong += back.host[i] != kOld;
     }
     char label[96];
     snprintf(label, sizeof label, "%s to device to device to %s: sizes below a page", host.name, back.name);
-    result(label, wrong);
+    report_result(label, wrong);
 }
 
 static bool is_pinned(const Memory& memory) { return strcmp(memory.name, "pinned") == 0; }
@@ -106,21 +95,21 @@ static void boxes(const Memory& from, const Memory& to) {
     const size_t skip = pinned ? 0 : 3, at = pinned ? 0 : 5;
     char label[96];
     size_t wrong = 0;
-    memset(judge, kOld, whole);
-    set(to, judge, whole);
-    MUST(hipMemcpy2D(to.device + at, other, from.device + skip, pitch, width, height, hipMemcpyDefault));
-    MUST(hipDeviceSynchronize());
-    get(to, judge, whole);
+    memset(read_back, kOld, whole);
+    write_memory(to, read_back, whole);
+    HIP_CHECK(hipMemcpy2D(to.device + at, other, from.device + skip, pitch, width, height, hipMemcpyDefault));
+    HIP_CHECK(hipDeviceSynchronize());
+    read_memory(to, read_back, whole);
     for (size_t i = 0; i < whole; i++) {
         size_t x = i % other - at, y = i / other;
         unsigned char expected = x < width && y < height ? pattern[skip + y * pitch + x] : kOld;
-        wrong += judge[i] != expected;
+        wrong += read_back[i] != expected;
     }
     snprintf(label, sizeof label, "%s to %s: 2D", from.name, to.name);
-    result(label, wrong);
+    report_result(label, wrong);
 
-    memset(judge, kOld, whole);
-    set(to, judge, whole);
+    memset(read_back, kOld, whole);
+    write_memory(to, read_back, whole);
     hipMemcpy3DParms box = {};
     box.srcPtr = {from.device, pitch, width, rows};
     box.dstPtr = {to.device, other, width, other_rows};
@@ -128,68 +117,68 @@ static void boxes(const Memory& from, const Memory& to) {
     box.dstPos = {5, 1, 1};
     box.extent = {width, height - 1, depth};
     box.kind = hipMemcpyDefault;
-    MUST(hipMemcpy3D(&box));
-    MUST(hipDeviceSynchronize());
-    get(to, judge, whole), wrong = 0;
+    HIP_CHECK(hipMemcpy3D(&box));
+    HIP_CHECK(hipDeviceSynchronize());
+    read_memory(to, read_back, whole), wrong = 0;
     for (size_t i = 0; i < whole; i++) {
         size_t x = i % other - 5, y = i / other % other_rows - 1, z = i / other / other_rows - 1;
         bool inside = x < width && y < height - 1 && z < depth;
-        wrong += judge[i] != (inside ? pattern[z * pitch * rows + (y + 1) * pitch + x + 3] : kOld);
+        wrong += read_back[i] != (inside ? pattern[z * pitch * rows + (y + 1) * pitch + x + 3] : kOld);
     }
     snprintf(label, sizeof label, "%s to %s: 3D", from.name, to.name);
-    result(label, wrong);
+    report_result(label, wrong);
 }
 
 // `count` items of `size` bytes at `offset`.
 static void fill(const Memory& memory, const char* name, size_t offset, size_t count, size_t size) {
     const size_t whole = offset + count * size + kAround;
     const unsigned value = 0x5a17c3d9;
-    memset(judge, kOld, whole);
-    set(memory, judge, whole);
+    memset(read_back, kOld, whole);
+    write_memory(memory, read_back, whole);
     unsigned char* at = memory.device + offset;
-    if (size == 4) MUST(hipMemsetD32(at, (int)value, count));
-    else if (size == 2) MUST(hipMemsetD16(at, (unsigned short)value, count));
-    else MUST(hipMemset(at, (int)(value & 0xff), count));
-    MUST(hipDeviceSynchronize());
-    get(memory, judge, whole);
+    if (size == 4) HIP_CHECK(hipMemsetD32(at, (int)value, count));
+    else if (size == 2) HIP_CHECK(hipMemsetD16(at, (unsigned short)value, count));
+    else HIP_CHECK(hipMemset(at, (int)(value & 0xff), count));
+    HIP_CHECK(hipDeviceSynchronize());
+    read_memory(memory, read_back, whole);
     size_t wrong = 0;
     for (size_t i = 0; i < whole; i++) {
         bool inside = i >= offset && i < offset + count * size;
-        wrong += judge[i] != (inside ? (unsigned char)(value >> 8 * ((i - offset) % size)) : kOld);
+        wrong += read_back[i] != (inside ? (unsigned char)(value >> 8 * ((i - offset) % size)) : kOld);
     }
     char label[96];
     snprintf(label, sizeof label, "%s: %s of %zu at %zu", memory.name, name, count, offset);
-    result(label, wrong);
+    report_result(label, wrong);
 }
 
 static void fill_box(const Memory& memory) {
     const size_t width = 37, height = 11, pitch = 53, whole = pitch * (height + 1);
-    memset(judge, kOld, whole);
-    set(memory, judge, whole);
-    MUST(hipMemset2D(memory.device + 3, pitch, 0x77, width, height));
-    MUST(hipDeviceSynchronize());
-    get(memory, judge, whole);
+    memset(read_back, kOld, whole);
+    write_memory(memory, read_back, whole);
+    HIP_CHECK(hipMemset2D(memory.device + 3, pitch, 0x77, width, height));
+    HIP_CHECK(hipDeviceSynchronize());
+    read_memory(memory, read_back, whole);
     size_t wrong = 0;
     for (size_t i = 0; i < whole; i++) {
         size_t x = i % pitch - 3, y = i / pitch;
-        wrong += judge[i] != (x < width && y < height ? 0x77 : kOld);
+        wrong += read_back[i] != (x < width && y < height ? 0x77 : kOld);
     }
     char label[96];
     snprintf(label, sizeof label, "%s: hipMemset2D", memory.name);
-    result(label, wrong);
+    report_result(label, wrong);
 }
 
 int main() {
     setvbuf(stdout, nullptr, _IOLBF, 0);
     pattern = (unsigned char*)malloc(kMost + 2 * kAround);
-    judge = (unsigned char*)malloc(kMost + 2 * kAround);
+    read_back = (unsigned char*)malloc(kMost + 2 * kAround);
     unsigned long long state = 0x853c49e6748fea9bull;
     for (size_t i = 0; i < kMost + 2 * kAround; i++) {
         state = state * 6364136223846793005ull + 1442695040888963407ull;
         pattern[i] = (unsigned char)(state >> 56);
     }
     const Memory sources[] = {pageable(), pinned(), vram()}, targets[] = {pageable(), pinned(), vram()};
-    for (const Memory& source : sources) set(source, pattern, kMost);
+    for (const Memory& source : sources) write_memory(source, pattern, kMost);
 
     for (const Memory& from : sources)
         for (const Memory& to : targets)
@@ -202,17 +191,17 @@ int main() {
                 mark(label);
                 size_t wrong = copy(from, to, size, large ? 0 : size % 16, size % 2);
                 if (!large) wrong += copy(from, to, size, 0, !(size % 2));
-                result(label, wrong);
+                report_result(label, wrong);
             }
     small(sources[0], sources[2], targets[2], targets[0]);
-    set(sources[2], pattern, kMost);
+    write_memory(sources[2], pattern, kMost);
     small(sources[1], sources[2], targets[2], targets[1]);
-    set(sources[2], pattern, kMost);
+    write_memory(sources[2], pattern, kMost);
     for (const Memory& from : sources)
         for (const Memory& to : targets) boxes(from, to);
     // 5.2.3 asks for 3 thousand million work-items to fill a few bytes that start at an odd address.
     int release = 0;
-    MUST(hipRuntimeGetVersion(&release));
+    HIP_CHECK(hipRuntimeGetVersion(&release));
     const bool fills_few = release >= 50300000;
     for (const Memory* memory : {&targets[1], &targets[2]})
         for (size_t count : {1, 2, 3, 63, 4095, 65537, 200003})

@@ -66,10 +66,10 @@ static unsigned* seen;
 static hipModule_t module;
 static hipStream_t stream;
 
-static void expect(const char* memory, const char* what, bool right) {
+static void report_seen(const char* memory, const char* what, bool right) {
     char label[160];
     snprintf(label, sizeof label, "%s: %s", memory, what);
-    result(label, !right);
+    report_result(label, !right);
 }
 
 static void await(volatile unsigned* turn) {
@@ -79,58 +79,58 @@ static void await(volatile unsigned* turn) {
 static unsigned read(const unsigned* word) { return __atomic_load_n(word, __ATOMIC_ACQUIRE); }
 
 // The program polls a word that a kernel has written, but which may not have come.
-static bool comes(const unsigned* word, unsigned value) {
+static bool poll(const unsigned* word, unsigned value) {
     for (int n = 0; n < 1000; n++)
         if (read(word) == value) return true;
     return false;
 }
 
-static void begin() { turns->told = turns->answered = 0; }
+static void reset_turns() { turns->told = turns->answered = 0; }
 static void answer() { __atomic_store_n(&turns->answered, 1u, __ATOMIC_RELEASE); }
 
-static void talk(const char* memory, unsigned* shared, unsigned* device) {
-    begin();
+static void test_polling(const char* memory, unsigned* shared, unsigned* device) {
+    reset_turns();
     memset(shared, 0, 4096);
     launch_on(stream, kernel(module, "talk"), 1, 1, device, turns, seen);
     await(&turns->told);
-    expect(memory, "the program polls what a running kernel wrote", comes(&shared[0], 42));
+    report_seen(memory, "the program polls what a running kernel wrote", poll(&shared[0], 42));
     __atomic_store_n(&shared[1], 43u, __ATOMIC_SEQ_CST);
     answer();
-    MUST(hipStreamSynchronize(stream));
-    expect(memory, "a running kernel polls what the program wrote", read(seen) == 43);
-    expect(memory, "the program reads what an ended kernel wrote", read(&shared[0]) == 42);
+    HIP_CHECK(hipStreamSynchronize(stream));
+    report_seen(memory, "a running kernel polls what the program wrote", read(seen) == 43);
+    report_seen(memory, "the program reads what an ended kernel wrote", read(&shared[0]) == 42);
     shared[1] = 44;
     launch_on(stream, kernel(module, "look"), 1, 1, device, seen);
-    MUST(hipStreamSynchronize(stream));
-    expect(memory, "the next kernel reads what the program wrote", read(seen) == 44);
+    HIP_CHECK(hipStreamSynchronize(stream));
+    report_seen(memory, "the next kernel reads what the program wrote", read(seen) == 44);
 }
 
 // The program writes a word beside one that a kernel has read, and has another kernel read it, without having waited.
-static void neighbour(const char* memory, unsigned* shared, unsigned* device) {
-    begin();
+static void test_neighbour(const char* memory, unsigned* shared, unsigned* device) {
+    reset_turns();
     memset(shared, 0, 4096);
     launch_on(stream, kernel(module, "touch"), 1, 1, device, turns);
     await(&turns->told);
     __atomic_store_n(&shared[1], 45u, __ATOMIC_SEQ_CST);
     launch_on(stream, kernel(module, "look"), 1, 1, device, seen);
-    MUST(hipStreamSynchronize(stream));
-    expect(memory, "a kernel reads what the program wrote beside what another read", read(seen) == 45);
+    HIP_CHECK(hipStreamSynchronize(stream));
+    report_seen(memory, "a kernel reads what the program wrote beside what another read", read(seen) == 45);
 }
 
-static void count(const char* memory, unsigned* shared, unsigned* device) {
-    begin();
+static void test_count(const char* memory, unsigned* shared, unsigned* device) {
+    reset_turns();
     *shared = 0;
     launch_on(stream, kernel(module, "count"), 1, 64, device, turns);
     await(&turns->told);
     for (int n = 0; n < 1000; n++) __atomic_fetch_add(shared, 1u, __ATOMIC_SEQ_CST);
     answer();
-    MUST(hipStreamSynchronize(stream));
-    expect(memory, "both count in turns", read(shared) == 1000 + 2 * 64);
+    HIP_CHECK(hipStreamSynchronize(stream));
+    report_seen(memory, "both count in turns", read(shared) == 1000 + 2 * 64);
 }
 
-static void race(const char* memory, unsigned* shared, unsigned* device) {
+static void test_race(const char* memory, unsigned* shared, unsigned* device) {
     const int times = 300, groups = 8, items = 32;
-    begin();
+    reset_turns();
     memset(shared, 0, 4096);
     unsigned long long* wide = (unsigned long long*)(shared + 32);
     launch_on(stream, kernel(module, "race"), groups, items, device, (unsigned long long*)(device + 32), turns, times);
@@ -141,14 +141,14 @@ static void race(const char* memory, unsigned* shared, unsigned* device) {
         unsigned long long old = __atomic_load_n(wide, __ATOMIC_RELAXED);
         while (!__atomic_compare_exchange_n(wide, &old, old + 1, false, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED)) {}
     }
-    MUST(hipStreamSynchronize(stream));
+    HIP_CHECK(hipStreamSynchronize(stream));
     const unsigned all = times * groups * items + times * groups;
-    expect(memory, "both count at once by addition", read(shared) == all);
-    expect(memory, "both count at once by compare-and-swap", __atomic_load_n(wide, __ATOMIC_ACQUIRE) == all);
+    report_seen(memory, "both count at once by addition", read(shared) == all);
+    report_seen(memory, "both count at once by compare-and-swap", __atomic_load_n(wide, __ATOMIC_ACQUIRE) == all);
 }
 
 // An event is all that the program waits for: `flags` says whether it has a fence.
-static void event(const char* memory, const char* name, unsigned flags, unsigned* shared, unsigned* device) {
+static void test_event(const char* memory, const char* name, unsigned flags, unsigned* shared, unsigned* device) {
     hipEvent_t event;
     if (hipEventCreateWithFlags(&event, flags) != hipSuccess) {
         (void)hipGetLastError();
@@ -156,53 +156,53 @@ static void event(const char* memory, const char* name, unsigned flags, unsigned
     }
     memset(shared, 0, 4096);
     launch_on(stream, kernel(module, "write"), 1, 64, device, 7u);
-    MUST(hipEventRecord(event, stream));
-    MUST(hipEventSynchronize(event));
+    HIP_CHECK(hipEventRecord(event, stream));
+    HIP_CHECK(hipEventSynchronize(event));
     size_t wrong = 0;
     for (int n = 0; n < 64; n++) wrong += read(&shared[n]) != 7;
     char label[160];
     snprintf(label, sizeof label, "%s: after an event, %s", memory, name);
-    result(label, wrong);
-    MUST(hipStreamSynchronize(stream));
-    MUST(hipEventDestroy(event));
+    report_result(label, wrong);
+    HIP_CHECK(hipStreamSynchronize(stream));
+    HIP_CHECK(hipEventDestroy(event));
 }
 
-static void all(const char* memory, void* host, void* device) {
+static void test_memory(const char* memory, void* host, void* device) {
     mark(memory);
     unsigned *shared = (unsigned*)host, *there = (unsigned*)device;
-    talk(memory, shared, there);
-    neighbour(memory, shared, there);
-    count(memory, shared, there);
-    race(memory, shared, there);
-    event(memory, "Default", hipEventDefault, shared, there);
-    event(memory, "ReleaseToDevice", hipEventReleaseToDevice, shared, there);
-    event(memory, "DisableSystemFence", 0x20000000, shared, there);
+    test_polling(memory, shared, there);
+    test_neighbour(memory, shared, there);
+    test_count(memory, shared, there);
+    test_race(memory, shared, there);
+    test_event(memory, "Default", hipEventDefault, shared, there);
+    test_event(memory, "ReleaseToDevice", hipEventReleaseToDevice, shared, there);
+    test_event(memory, "DisableSystemFence", 0x20000000, shared, there);
 }
 
 int main() {
     setvbuf(stdout, nullptr, _IOLBF, 0);
     module = compile(kSource);
-    MUST(hipStreamCreateWithFlags(&stream, hipStreamNonBlocking));
-    MUST(hipHostMalloc((void**)&turns, sizeof *turns, hipHostMallocCoherent));
-    MUST(hipHostMalloc((void**)&seen, sizeof *seen, hipHostMallocCoherent));
+    HIP_CHECK(hipStreamCreateWithFlags(&stream, hipStreamNonBlocking));
+    HIP_CHECK(hipHostMalloc((void**)&turns, sizeof *turns, hipHostMallocCoherent));
+    HIP_CHECK(hipHostMalloc((void**)&seen, sizeof *seen, hipHostMallocCoherent));
     // The first launch loads the code.
-    begin();
+    reset_turns();
     launch_on(stream, kernel(module, "write"), 1, 1, seen, 0u);
-    MUST(hipStreamSynchronize(stream));
+    HIP_CHECK(hipStreamSynchronize(stream));
 
     void *memory, *device;
-    MUST(hipHostMalloc(&memory, 4096, 0));
-    all("hipHostMalloc(0)", memory, memory);
-    MUST(hipHostMalloc(&memory, 4096, hipHostMallocCoherent));
-    all("hipHostMalloc(Coherent)", memory, memory);
-    MUST(hipHostMalloc(&memory, 4096, hipHostMallocNonCoherent));
-    all("hipHostMalloc(NonCoherent)", memory, memory);
-    MUST(hipMallocManaged(&memory, 4096));
-    all("hipMallocManaged", memory, memory);
+    HIP_CHECK(hipHostMalloc(&memory, 4096, 0));
+    test_memory("hipHostMalloc(0)", memory, memory);
+    HIP_CHECK(hipHostMalloc(&memory, 4096, hipHostMallocCoherent));
+    test_memory("hipHostMalloc(Coherent)", memory, memory);
+    HIP_CHECK(hipHostMalloc(&memory, 4096, hipHostMallocNonCoherent));
+    test_memory("hipHostMalloc(NonCoherent)", memory, memory);
+    HIP_CHECK(hipMallocManaged(&memory, 4096));
+    test_memory("hipMallocManaged", memory, memory);
     memory = aligned_alloc(4096, 4096);
-    MUST(hipHostRegister(memory, 4096, 0));
-    MUST(hipHostGetDevicePointer(&device, memory, 0));
-    all("hipHostRegister", memory, device);
+    HIP_CHECK(hipHostRegister(memory, 4096, 0));
+    HIP_CHECK(hipHostGetDevicePointer(&device, memory, 0));
+    test_memory("hipHostRegister", memory, device);
     mark("exit");
     return 0;
 }

@@ -66,10 +66,10 @@ extern "C" __global__ void rounding(float* out, float a, float b) {
 
 template <class T> struct Answers {
     T *device, host[512];
-    Answers() { MUST(hipMalloc((void**)&device, sizeof host)); }
+    Answers() { HIP_CHECK(hipMalloc((void**)&device, sizeof host)); }
     void get() {
-        MUST(hipDeviceSynchronize());
-        MUST(hipMemcpy(host, device, sizeof host, hipMemcpyDeviceToHost));
+        HIP_CHECK(hipDeviceSynchronize());
+        HIP_CHECK(hipMemcpy(host, device, sizeof host, hipMemcpyDeviceToHost));
     }
 };
 
@@ -98,33 +98,34 @@ int main() {
         int ways[] = {3 * i, i * i, -i, i / 2};
         wrong += whole.host[i] != ways[i * 7 % 4];
     }
-    result("function pointers", wrong);
+    report_result("function pointers", wrong);
 
     launch(kernel(module, "virtuals"), 1, 100, whole.device);
     whole.get(), wrong = 0;
     for (int i = 0; i < 100; i++) wrong += whole.host[i] != (i % 3 == 0 ? i * 5 : i * i);
-    result("virtual functions", wrong);
+    report_result("virtual functions", wrong);
 
     for (int i = 0; i < 256; i++) given.host[i] = i * 0.37f - 11;
-    MUST(hipMemcpy(given.device, given.host, sizeof given.host, hipMemcpyHostToDevice));
+    HIP_CHECK(hipMemcpy(given.device, given.host, sizeof given.host, hipMemcpyHostToDevice));
     launch(kernel(module, "spills"), 1, 256, given.device, real.device);
     real.get(), wrong = 0;
     for (int i = 0; i < 256; i++) wrong += real.host[i] != spilled(given.host, i);
-    result("spilled registers", wrong);
+    report_result("spilled registers", wrong);
 
     launch(kernel(module, "stack"), 1, 70, whole.device, 41);
     whole.get(), wrong = 0;
     for (int i = 0; i < 70; i++) wrong += whole.host[i] != stacked(i, 41);
-    result("stack", wrong);
+    report_result("stack", wrong);
 
     launch(kernel(module, "packed"), 1, 64, real.device);
     real.get(), wrong = 0;
     for (int i = 0; i < 64; i++) wrong += (real.host[2 * i] != 3.0f * i) + (real.host[2 * i + 1] != 0.25f - 0.25f * i);
-    result("packed halves", wrong);
+    report_result("packed halves", wrong);
 
     launch(kernel(module, "rounding"), 1, 1, real.device, 1.0f, 1e-30f);
     real.get();
     float above = 1.0f + 0x1p-23f;
-    result("rounding modes", (real.host[0] != 1.0f) + (real.host[1] != above) + (real.host[2] != 1.0f) + (real.host[3] != 1.0f));
+    report_result("rounding modes", (real.host[0] != 1.0f) + (real.host[1] != above) + (real.host[2] != 1.0f) +
+                                        (real.host[3] != 1.0f));
     return 0;
 }

@@ -7,6 +7,7 @@
 #include <hip/hip_runtime_api.h>
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 // In librmcp_kfd.so; absent on a real card.
@@ -23,6 +24,19 @@ static inline void report(const char* label, hipError_t error, hipError_t last, 
     printf("{\"label\": \"%s\", \"code\": %d, \"error\": \"%s\", \"flags\": %lld, \"last\": %d}\n", label, (int)error,
            hipGetErrorName(error), flags, (int)last);
 }
+
+// `wrong` results under `label`.
+static inline void report_result(const char* label, size_t wrong) {
+    printf("{\"label\": \"%s\", \"code\": 0, \"wrong\": %zu}\n", label, wrong);
+}
+
+static inline void check_success(const char* call, int error) {
+    if (error == 0) return;
+    printf("%s: error %d\n", call, error);
+    exit(1);
+}
+// Ends the program where a call of HIP, or of a library on it, fails.
+#define HIP_CHECK(call) check_success(#call, (int)(call))
 
 // Runs one call under its own mark and reports it; then, under "after <label>", what `undo` does.
 template <class Call, class Flags, class Undo>

@@ -9,7 +9,7 @@ static void device_memory() {
     query_free_memory();
     for (size_t bytes : {(size_t)0, (size_t)1, (size_t)4096, 3 * kMiB, 64 * kMiB}) {
         p = kUntouched;
-        CALL(hipMalloc(&p, bytes), number(bytes), fresh(p, bytes));
+        CALL(hipMalloc(&p, bytes), number(bytes), new_block(p, bytes));
         query_free_memory();
         if (p != kUntouched && p) {
             query_pointer(p);
@@ -29,7 +29,7 @@ static void device_memory() {
     CALL(hipFree(&p));
 
     section = "double and foreign frees";
-    CALL(hipMalloc(&p, kMiB), fresh(p, kMiB));
+    CALL(hipMalloc(&p, kMiB), new_block(p, kMiB));
     CALL(hipFree((char*)p + 64));
     CALL(hipHostFree((char*)p + 64));
     CALL(hipFree(p));
@@ -42,7 +42,7 @@ static void device_memory() {
         p = kUntouched;
         // A signal is 8 bytes, and no more.
         size_t bytes = flags == 2 ? 8 : 3 * kMiB;
-        CALL(hipExtMallocWithFlags(&p, bytes, flags), number(flags), fresh(p, bytes));
+        CALL(hipExtMallocWithFlags(&p, bytes, flags), number(flags), new_block(p, bytes));
         if (p == kUntouched || !p) continue;
         // Some releases refuse fine-grained memory, unless they run under RMCP.
         if (flags != hipMallocSignalMemory && flags != hipDeviceMallocFinegrained) query_pointer(p);
@@ -55,7 +55,7 @@ static void device_memory() {
     section = "pitched memory";
     size_t pitch = 7;
     p = kUntouched;
-    CALL(hipMallocPitch(&p, &pitch, 1000, 500), fresh(p, pitch * 500), number(pitch));
+    CALL(hipMallocPitch(&p, &pitch, 1000, 500), new_block(p, pitch * 500), number(pitch));
     query_pointer(p);
     CALL(hipFree(p));
     CALL(hipMallocPitch(&p, &pitch, 0, 500), at(p), number(pitch));
@@ -63,12 +63,12 @@ static void device_memory() {
     CALL(hipMallocPitch(nullptr, &pitch, 1000, 500));
     if (HIP_VERSION >= 50700000) CALL(hipMallocPitch(&p, nullptr, 1000, 500));  // 5.2.3 crashes
     CALL(hipMallocPitch(&p, &pitch, (size_t)1 << 40, 1 << 20), number(pitch));
-    CALL(hipMemAllocPitch((hipDeviceptr_t*)&p, &pitch, 1000, 500, 16), fresh(p, pitch * 500), number(pitch));
+    CALL(hipMemAllocPitch((hipDeviceptr_t*)&p, &pitch, 1000, 500, 16), new_block(p, pitch * 500), number(pitch));
     CALL(hipFree(p));
     CALL(hipMemAllocPitch(kNoDevicePointer, &pitch, 1000, 500, 16));
     CALL(hipMemAllocPitch((hipDeviceptr_t*)&p, &pitch, 1000, 500, 3), number(pitch));
     hipPitchedPtr pitched = {kUntouched, 7, 7, 7};
-    CALL(hipMalloc3D(&pitched, hipExtent{100, 50, 10}), fresh(pitched.ptr, pitched.pitch * 500), number(pitched.pitch),
+    CALL(hipMalloc3D(&pitched, hipExtent{100, 50, 10}), new_block(pitched.ptr, pitched.pitch * 500), number(pitched.pitch),
          number(pitched.xsize), number(pitched.ysize));
     CALL(hipFree(pitched.ptr));
     CALL(hipMalloc3D(&pitched, hipExtent{0, 0, 0}));
@@ -80,7 +80,7 @@ static void host_memory() {
     section = "hipHostMalloc";
     for (size_t bytes : {(size_t)0, (size_t)1, (size_t)4096, 3 * kMiB}) {
         p = kUntouched;
-        CALL(hipHostMalloc(&p, bytes, 0), number(bytes), fresh(p, bytes));
+        CALL(hipHostMalloc(&p, bytes, 0), number(bytes), new_block(p, bytes));
         if (p == kUntouched || !p) continue;
         query_pointer(p);
         if (bytes > 64) query_pointer((char*)p + 64);
@@ -89,7 +89,7 @@ static void host_memory() {
     for (unsigned flags : {1u, 2u, 3u, 4u, 5u, 6u, 7u, 8u, 0x10u, 0x10000000u, 0x20000000u, 0x20000001u, 0x40000000u,
                            0x40000002u, 0x80000000u, 0x80000002u, 0xa0000000u, 0xc0000000u, 0xffffffffu}) {
         p = kUntouched;
-        CALL(hipHostMalloc(&p, 3 * kMiB, flags), number(flags), fresh(p, 3 * kMiB));
+        CALL(hipHostMalloc(&p, 3 * kMiB, flags), number(flags), new_block(p, 3 * kMiB));
         if (p == kUntouched || !p) continue;
         query_pointer(p);
         CALL(hipHostFree(p));
@@ -104,13 +104,13 @@ static void host_memory() {
 
     section = "other pinned memory";
     p = kUntouched;
-    CALL(hipMallocHost(&p, kMiB), fresh(p, kMiB));
+    CALL(hipMallocHost(&p, kMiB), new_block(p, kMiB));
     query_pointer(p);
     CALL(hipFreeHost(p));
     CALL(hipMallocHost(kNoPointer, kMiB));
     CALL(hipMallocHost(&p, 0), at(p));
     p = kUntouched;
-    CALL(hipMemAllocHost(&p, kMiB), fresh(p, kMiB));
+    CALL(hipMemAllocHost(&p, kMiB), new_block(p, kMiB));
     query_pointer(p);
     CALL(hipHostFree(p));
     CALL(hipMemAllocHost(nullptr, kMiB));
@@ -120,7 +120,7 @@ static void host_memory() {
     section = "hipHostAlloc";
     for (unsigned flags : {0u, 1u, 2u, 4u, 7u, 8u, 0x40000000u, 0x80000000u}) {
         p = kUntouched;
-        CALL(hipHostAlloc(&p, kMiB, flags), number(flags), fresh(p, kMiB));
+        CALL(hipHostAlloc(&p, kMiB, flags), number(flags), new_block(p, kMiB));
         if (p == kUntouched || !p) continue;
         query_pointer(p);
         CALL(hipHostFree(p));
@@ -132,7 +132,7 @@ static void host_memory() {
 
     section = "frees of pinned memory";
     for (int way = 0; way < 3; way++) {
-        CALL(hipHostMalloc(&p, kMiB, 0), fresh(p, kMiB));
+        CALL(hipHostMalloc(&p, kMiB, 0), new_block(p, kMiB));
         if (way == 0) CALL(hipFree((char*)p + 64));
         if (way == 1) CALL(hipHostFree((char*)p + 64));
         unsigned flags = 7;
@@ -151,7 +151,7 @@ static void host_memory() {
     query_pointer(foreign);
     query_pointer(nullptr);
     unsigned flags = 7;
-    CALL(hipHostMalloc(&p, kMiB, 0), fresh(p, kMiB));
+    CALL(hipHostMalloc(&p, kMiB, 0), new_block(p, kMiB));
     CALL(hipHostGetFlags(nullptr, p));
     CALL(hipHostGetFlags(nullptr, nullptr));
     CALL(hipPointerGetAttributes(nullptr, p));
@@ -189,7 +189,7 @@ static void managed_memory() {
     section = "managed memory";
     for (unsigned flags : {0u, 1u, 2u, 3u, 4u, 0xffffffffu}) {
         p = kUntouched;
-        CALL(hipMallocManaged(&p, 3 * kMiB, flags), number(flags), fresh(p, 3 * kMiB));
+        CALL(hipMallocManaged(&p, 3 * kMiB, flags), number(flags), new_block(p, 3 * kMiB));
         if (p == kUntouched || !p) continue;
         query_pointer(p);
         query_pointer((char*)p + 4096);
@@ -218,10 +218,10 @@ static void managed_memory() {
 // Errors that the program has not fetched yet stay what they are.
 static void errors() {
     section = "errors that wait";
-    CALL_AFTER_ERROR(hipMalloc(&p, kMiB), fresh(p, kMiB));
+    CALL_AFTER_ERROR(hipMalloc(&p, kMiB), new_block(p, kMiB));
     CALL_AFTER_ERROR(hipMemGetAddressRange((hipDeviceptr_t*)&q, &size, (hipDeviceptr_t)p), at(q), number(size));
     CALL_AFTER_ERROR(hipFree(p));
-    CALL_AFTER_ERROR(hipHostMalloc(&p, kMiB, 0), fresh(p, kMiB));
+    CALL_AFTER_ERROR(hipHostMalloc(&p, kMiB, 0), new_block(p, kMiB));
     unsigned flags = 7;
     CALL_AFTER_ERROR(hipHostGetFlags(&flags, p), number(flags));
     CALL_AFTER_ERROR(hipHostGetFlags(&flags, (char*)p + 64), number(flags));
@@ -232,11 +232,11 @@ static void errors() {
     CALL_AFTER_ERROR(hipPointerGetAttributes(&a, &a));
     CALL_AFTER_ERROR(hipHostFree(p));
     CALL_AFTER_ERROR(hipHostFree(p));
-    CALL_AFTER_ERROR(hipMallocHost(&p, kMiB), fresh(p, kMiB));
+    CALL_AFTER_ERROR(hipMallocHost(&p, kMiB), new_block(p, kMiB));
     CALL_AFTER_ERROR(hipFreeHost(p));
-    CALL_AFTER_ERROR(hipMemAllocHost(&p, kMiB), fresh(p, kMiB));
+    CALL_AFTER_ERROR(hipMemAllocHost(&p, kMiB), new_block(p, kMiB));
     CALL_AFTER_ERROR(hipHostFree(p));
-    CALL_AFTER_ERROR(hipMallocManaged(&p, kMiB, 1), fresh(p, kMiB));
+    CALL_AFTER_ERROR(hipMallocManaged(&p, kMiB, 1), new_block(p, kMiB));
     CALL_AFTER_ERROR(hipMemAdvise(p, 4096, hipMemAdviseSetReadMostly, 0));
     CALL_AFTER_ERROR(hipFree(p));
     CALL_AFTER_ERROR(hipMallocManaged(&p, kAbsurd[0], 1));

@@ -5,7 +5,6 @@
 #include "client.h"
 
 #include <stdint.h>
-#include <stdlib.h>
 
 // What an out-parameter holds until somebody writes it.
 static void* const kUntouched = (void*)0x5a5a5a5a;
@@ -59,7 +58,7 @@ struct Out {
 
 static inline Out at(const void* address) { return {Out::kAddress, address, 0}; }
 // `address` holds `size` bytes that were just allocated.
-static inline Out fresh(void* address, size_t size) { return {Out::kNewAddress, address, (long long)size}; }
+static inline Out new_block(void* address, size_t size) { return {Out::kNewAddress, address, (long long)size}; }
 static inline Out number(long long value) { return {Out::kNumber, nullptr, value}; }
 static inline Out text(const char* value) { return {Out::kText, value, 0}; }
 
@@ -76,7 +75,7 @@ static void print_outs(Outs... outs) {
 }
 
 template <class... Outs>
-static void line(const char* call, hipError_t error, Outs... outs) {
+static void print_call(const char* call, hipError_t error, Outs... outs) {
     hipError_t peek = hipPeekAtLastError(), last = hipGetLastError();
     calls++;
     printf("%s: %s = %s \"%s\" peek %s last %s:", section, call, hipGetErrorName(error), hipGetErrorString(error),
@@ -92,7 +91,7 @@ static inline void announce(const char* call) { fprintf(stderr, "%s: %s\n", sect
     do {                                                                      \
         announce(#call);                                                      \
         hipError_t error_ = (call);                                           \
-        line(#call, error_, ##__VA_ARGS__);                                   \
+        print_call(#call, error_, ##__VA_ARGS__);                                   \
     } while (0)
 
 // The same with an error of the program's own before it that nobody has fetched.
@@ -101,5 +100,5 @@ static inline void announce(const char* call) { fprintf(stderr, "%s: %s\n", sect
         announce(#call);                                                      \
         (void)hipSetDevice(99);                                               \
         hipError_t error_ = (call);                                           \
-        line("after an error: " #call, error_, ##__VA_ARGS__);                \
+        print_call("after an error: " #call, error_, ##__VA_ARGS__);                \
     } while (0)

@@ -6,7 +6,6 @@
 #endif
 
 #include <pthread.h>
-#include <stdlib.h>
 
 static const size_t kMiB = 1 << 20;
 

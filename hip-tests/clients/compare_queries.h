@@ -99,7 +99,7 @@ static void queries() {
 }
 
 template <class... Outs>
-static void hsa_line(const char* call, hsa_status_t status, Outs... outs) {
+static void print_hsa_call(const char* call, hsa_status_t status, Outs... outs) {
     const char* string = nullptr;
     hsa_status_string(status, &string);
     calls++;
@@ -111,7 +111,7 @@ static void hsa_line(const char* call, hsa_status_t status, Outs... outs) {
     do {                                         \
         announce(#call);                         \
         hsa_status_t status_ = (call);           \
-        hsa_line(#call, status_, ##__VA_ARGS__); \
+        print_hsa_call(#call, status_, ##__VA_ARGS__); \
     } while (0)
 
 static hsa_agent_t agents[8];
@@ -124,7 +124,7 @@ static hsa_status_t visit_pool(hsa_amd_memory_pool_t pool, void*) {
     HSA(hsa_amd_memory_pool_get_info(pool, HSA_AMD_MEMORY_POOL_INFO_GLOBAL_FLAGS, &flags), number(flags));
     for (size_t bytes : {(size_t)0, (size_t)4096, 3 * kMiB, kAbsurd[0]}) {
         p = kUntouched;
-        HSA(hsa_amd_memory_pool_allocate(pool, bytes, 0, &p), number(bytes), fresh(p, bytes));
+        HSA(hsa_amd_memory_pool_allocate(pool, bytes, 0, &p), number(bytes), new_block(p, bytes));
         if (p == kUntouched || !p) continue;
         hsa_amd_pointer_info_t info;
         memset(&info, 0, sizeof info);

@@ -51,7 +51,7 @@ static void pools() {
     section = "pools";
     for (size_t bytes : {(size_t)0, (size_t)4096, 3 * kMiB}) {
         p = kUntouched;
-        CALL(hipMallocAsync(&p, bytes, stream), number(bytes), fresh(p, bytes));
+        CALL(hipMallocAsync(&p, bytes, stream), number(bytes), new_block(p, bytes));
         if (p == kUntouched || !p) continue;
         CALL(hipStreamSynchronize(stream));
         query_pointer(p);
@@ -71,7 +71,7 @@ static void pools() {
     hipMemPool_t own = nullptr;
     CALL(hipMemPoolCreate(&own, &properties), number(own != nullptr));
     p = kUntouched;
-    CALL(hipMallocFromPoolAsync(&p, kMiB, own, stream), fresh(p, kMiB));
+    CALL(hipMallocFromPoolAsync(&p, kMiB, own, stream), new_block(p, kMiB));
     CALL(hipStreamSynchronize(stream));
     query_pointer(p);
     uint64_t used = 7;
@@ -101,7 +101,7 @@ static void virtual_memory() {
     CALL(hipMemGetAllocationGranularity(&step, &properties, hipMemAllocationGranularityMinimum), number(step));
     size_t bytes = 4 * kMiB;
     p = kUntouched;
-    CALL(hipMemAddressReserve(&p, bytes, 0, nullptr, 0), fresh(p, bytes));
+    CALL(hipMemAddressReserve(&p, bytes, 0, nullptr, 0), new_block(p, bytes));
     hipMemGenericAllocationHandle_t handle = nullptr;
     CALL(hipMemCreate(&handle, bytes, &properties, 0), number(handle != nullptr));
     if (handle) {
@@ -165,7 +165,7 @@ static void capture(const char* name, hipStreamCaptureMode mode, Captured call) 
 #define CAPTURE(name, allocation, release)             \
     capture("capture of " name, mode, [] {             \
         p = nullptr;                                   \
-        CALL(allocation, fresh(p, kMiB));              \
+        CALL(allocation, new_block(p, kMiB));              \
         if (p) CALL(release);                          \
     })
 
@@ -176,7 +176,7 @@ static void captures() {
         CAPTURE("hipMalloc", hipMalloc(&p, kMiB), hipFree(p));
         capture("capture of hipHostMalloc", mode, [] {
             p = nullptr;
-            CALL(hipHostMalloc(&p, kMiB, 0), fresh(p, kMiB));
+            CALL(hipHostMalloc(&p, kMiB, 0), new_block(p, kMiB));
             unsigned flags = 7;
             CALL(hipHostGetFlags(&flags, p), number(flags));
             if (p) CALL(hipHostFree(p));

@@ -1,6 +1,6 @@
 // Programs that hipcc compiled ahead of time, with kernels for several cards in one file; each result is compared with
 // the processor's.
-constexpr int wave64 = 64;  // Compiler::WAVE64 in src/compiler.rs
+constexpr int wave64 = 64;  // Compiler::WAVE64 in harness/compiler.rs
 
 #include "kernels.h"
 
@@ -123,16 +123,16 @@ template <class T> struct Buffer {
     T *device = nullptr, *host;
     size_t count;
     explicit Buffer(size_t n) : host((T*)calloc(n, sizeof(T))), count(n) {
-        MUST(hipMalloc((void**)&device, n * sizeof(T)));
+        HIP_CHECK(hipMalloc((void**)&device, n * sizeof(T)));
     }
-    void put() { MUST(hipMemcpy(device, host, count * sizeof(T), hipMemcpyHostToDevice)); }
+    void put() { HIP_CHECK(hipMemcpy(device, host, count * sizeof(T), hipMemcpyHostToDevice)); }
     void get() {
-        MUST(hipGetLastError());
-        MUST(hipMemcpy(host, device, count * sizeof(T), hipMemcpyDeviceToHost));
+        HIP_CHECK(hipGetLastError());
+        HIP_CHECK(hipMemcpy(host, device, count * sizeof(T), hipMemcpyDeviceToHost));
     }
 };
 
-static size_t differ(const Bins& a, const Bins& b) {
+static size_t count_differences(const Bins& a, const Bins& b) {
     return (a.add != b.add) + (a.sub != b.sub) + (a.min != b.min) + (a.max != b.max) + (a.both != b.both) +
            (a.any != b.any) + (a.odd != b.odd) + (a.inc != b.inc) + (a.dec != b.dec) + (a.cas != b.cas) +
            (a.low != b.low) + (a.high != b.high);
@@ -147,14 +147,14 @@ static void vectors() {
     c.get();
     size_t wrong = 0;
     for (int i = 0; i < n; i++) wrong += c.host[i] != a.host[i] + b.host[i];
-    result("vector add", wrong);
+    report_result("vector add", wrong);
     Buffer<float> before(n);
     memcpy(before.host, y.host, n * sizeof(float));
     saxpy<<<(n + 63) / 64, 64>>>(1.7f, a.device, y.device, n);
     y.get();
     wrong = 0;
     for (int i = 0; i < n; i++) wrong += y.host[i] != 1.7f * a.host[i] + before.host[i];
-    result("saxpy", wrong);
+    report_result("saxpy", wrong);
 }
 
 template <class T> static void sums(const char* label) {
@@ -170,7 +170,7 @@ template <class T> static void sums(const char* label) {
         for (int i = 0; i < kItems; i++) sum += from.host[g * kItems + i];
         wrong += to.host[g] != sum;
     }
-    result(label, wrong);
+    report_result(label, wrong);
 }
 
 static void matrices() {
@@ -187,7 +187,7 @@ static void matrices() {
             for (int k = 0; k < n; k++) sum += a.host[y * n + k] * b.host[k * n + x];
             wrong += c.host[y * n + x] != sum;
         }
-    result("matrix product", wrong);
+    report_result("matrix product", wrong);
 }
 
 static void histograms() {
@@ -218,28 +218,28 @@ static void histograms() {
             came |= global.host[b].exch == scramble(i);
             came_local |= local.host[b].exch == scramble(i);
         }
-        wrong += differ(global.host[b], expected[b]) + !came;
-        wrong_local += differ(local.host[b], expected[b]) + !came_local;
+        wrong += count_differences(global.host[b], expected[b]) + !came;
+        wrong_local += count_differences(local.host[b], expected[b]) + !came_local;
     }
-    result("histogram", wrong);
-    result("histogram in LDS", wrong_local);
+    report_result("histogram", wrong);
+    report_result("histogram in LDS", wrong_local);
 }
 
 static void functions() {
     const int n = 64, table[8] = {3, 1, 4, 1, 5, 9, 2, 6}, fibonacci[8] = {1, 1, 2, 3, 5, 8, 13, 21};
-    MUST(hipMemcpyToSymbol(HIP_SYMBOL(kTable), table, sizeof table));
+    HIP_CHECK(hipMemcpyToSymbol(HIP_SYMBOL(kTable), table, sizeof table));
     Buffer<unsigned long long> out(n);
     calls<<<1, n>>>(out.device);
     out.get();
     unsigned long long total = 0, sum = 0;
-    MUST(hipMemcpyFromSymbol(&total, HIP_SYMBOL(gTotal), sizeof total));
+    HIP_CHECK(hipMemcpyFromSymbol(&total, HIP_SYMBOL(gTotal), sizeof total));
     size_t wrong = 0;
     for (int i = 0; i < n; i++) {
         wrong += out.host[i] != (unsigned long long)fibonacci[i % 8] * table[5];
         sum += out.host[i];
     }
-    result("calls", wrong);
-    result("variables", total != sum);
+    report_result("calls", wrong);
+    report_result("variables", total != sum);
 }
 
 static void waves() {
@@ -252,7 +252,7 @@ static void waves() {
         int first = i / 32 * 32, sum = 32 * first + 31 * 32 / 2;
         wrong += out.host[i] != sum * 1000 + 32;
     }
-    result("lanes", wrong);
+    report_result("lanes", wrong);
 }
 
 int main() {
@@ -268,7 +268,7 @@ int main() {
     strcpy(word.host, "three");
     word.put();
     print<<<1, 70>>>(7, word.device);
-    MUST(hipDeviceSynchronize());
+    HIP_CHECK(hipDeviceSynchronize());
     mark("exit");
     return 0;
 }

@@ -2,8 +2,6 @@
 // within the device, which the runtime leaves to a kernel.
 #include "client.h"
 
-#include <stdlib.h>
-
 static const size_t kSizes[] = {1, 4096, 65537, 1 << 20, (5 << 20) + 3};
 
 enum Kind { kPageable, kPinned, kManaged };

@@ -24,15 +24,15 @@ static const size_t kSize = 0xa00000;
 
 static int* vram() {
     void* memory;
-    MUST(hipMalloc(&memory, kSize));
+    HIP_CHECK(hipMalloc(&memory, kSize));
     return (int*)memory;
 }
 // Memory of the program's own that the card may use.
 static int* registered(int** host) {
     void *device, *memory = mmap(nullptr, kSize, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     memset(memory, 5, kSize);
-    MUST(hipHostRegister(memory, kSize, 0));
-    MUST(hipHostGetDevicePointer(&device, memory, 0));
+    HIP_CHECK(hipHostRegister(memory, kSize, 0));
+    HIP_CHECK(hipHostGetDevicePointer(&device, memory, 0));
     *host = (int*)memory;
     return (int*)device;
 }
@@ -40,7 +40,7 @@ static int* registered(int** host) {
 struct Case {
     const char* label;
     // What standard error must say, besides.
-    const char *says, *too;
+    const char *message, *detail;
     void (*run)();
 };
 
@@ -57,7 +57,7 @@ static const Case kCases[] = {
      [] {
          int* memory = vram();
          launch(kernel(module, "store"), 1, 1, memory);
-         MUST(hipFree(memory));
+         HIP_CHECK(hipFree(memory));
          launch(kernel(module, "store"), 1, 1, memory);
      }},
     {"a store to registered memory that the program has unmapped", kFault, "store",
@@ -74,7 +74,7 @@ static const Case kCases[] = {
          mprotect(host, kSize, PROT_READ);
          launch(kernel(module, "load"), 1, 1, device, to);
          int loaded = 0;
-         MUST(hipMemcpy(&loaded, to, sizeof loaded, hipMemcpyDeviceToHost));
+         HIP_CHECK(hipMemcpy(&loaded, to, sizeof loaded, hipMemcpyDeviceToHost));
          if (loaded == 0x05050505) launch(kernel(module, "store"), 1, 1, device);
      }},
     {"an unknown instruction", "unknown instruction at 0x", "kernel unknown_to_the_emulator",
@@ -86,7 +86,7 @@ int main() {
     setvbuf(stdout, nullptr, _IOLBF, 0);
     for (const Case& one : kCases) {
         int pipes[2];
-        must("pipe", pipe(pipes));
+        check_success("pipe", pipe(pipes));
         pid_t child = fork();
         if (child == 0) {
             dup2(pipes[1], 1);
@@ -104,12 +104,12 @@ int main() {
         close(pipes[0]);
         int status = 0;
         waitpid(child, &status, 0);
-        bool aborted = WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT && strstr(said, one.says);
+        bool aborted = WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT && strstr(said, one.message);
         // From ROCm 7 on the program lives and gets hipErrorIllegalAddress.
-        bool told = one.says == kFault && WIFEXITED(status) && strstr(said, "hipDeviceSynchronize(): error 700");
-        bool right = (aborted || told) && strstr(said, one.too);
+        bool told = one.message == kFault && WIFEXITED(status) && strstr(said, "hipDeviceSynchronize(): error 700");
+        bool right = (aborted || told) && strstr(said, one.detail);
         if (!right) printf("%s: status %#x\n%s\n", one.label, status, said);
-        result(one.label, !right);
+        report_result(one.label, !right);
     }
     mark("exit");
     return 0;

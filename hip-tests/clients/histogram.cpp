@@ -86,7 +86,7 @@ static unsigned long long next() {
 }
 
 // Bins of `got` that no order of the items would have left.
-template <class T> static size_t differ(Op op, T first, const T* value, const T* got, int group) {
+template <class T> static size_t count_wrong(Op op, T first, const T* value, const T* got, int group) {
     static T expected[kBins];
     static bool found[kBins];
     for (int b = 0; b < kBins; b++) expected[b] = first, found[b] = false;
@@ -109,22 +109,22 @@ template <class T, class Value> static void histogram(const char* name, const ch
     T *device_value, *device_all, *device_own;
     for (T& one : value) one = make();
     for (T& one : all) one = first;
-    MUST(hipMalloc((void**)&device_value, sizeof value));
-    MUST(hipMalloc((void**)&device_own, sizeof own));
-    MUST(hipMalloc((void**)&device_all, sizeof all));
-    MUST(hipMemcpy(device_value, value, sizeof value, hipMemcpyHostToDevice));
-    MUST(hipMemcpy(device_all, all, sizeof all, hipMemcpyHostToDevice));
+    HIP_CHECK(hipMalloc((void**)&device_value, sizeof value));
+    HIP_CHECK(hipMalloc((void**)&device_own, sizeof own));
+    HIP_CHECK(hipMalloc((void**)&device_all, sizeof all));
+    HIP_CHECK(hipMemcpy(device_value, value, sizeof value, hipMemcpyHostToDevice));
+    HIP_CHECK(hipMemcpy(device_all, all, sizeof all, hipMemcpyHostToDevice));
     launch(kernel(module, type), kGroups, kSize, (int)op, device_bin, device_value, kItems, first, device_all, device_own);
-    MUST(hipMemcpy(all, device_all, sizeof all, hipMemcpyDeviceToHost));
-    MUST(hipMemcpy(own, device_own, sizeof own, hipMemcpyDeviceToHost));
-    size_t wrong = differ(op, first, value, all, -1);
-    for (int group = 0; group < kGroups; group++) wrong += differ(op, first, value, own + group * kBins, group);
+    HIP_CHECK(hipMemcpy(all, device_all, sizeof all, hipMemcpyDeviceToHost));
+    HIP_CHECK(hipMemcpy(own, device_own, sizeof own, hipMemcpyDeviceToHost));
+    size_t wrong = count_wrong(op, first, value, all, -1);
+    for (int group = 0; group < kGroups; group++) wrong += count_wrong(op, first, value, own + group * kBins, group);
     char label[64];
     snprintf(label, sizeof label, "histogram by %s, %s", name, type);
-    result(label, wrong);
-    MUST(hipFree(device_value));
-    MUST(hipFree(device_all));
-    MUST(hipFree(device_own));
+    report_result(label, wrong);
+    HIP_CHECK(hipFree(device_value));
+    HIP_CHECK(hipFree(device_all));
+    HIP_CHECK(hipFree(device_own));
 }
 
 int main() {
@@ -132,8 +132,8 @@ int main() {
     module = compile(kSource);
     host_bin = (unsigned char*)malloc(kItems);
     for (int i = 0; i < kItems; i++) host_bin[i] = (unsigned char)(next() % kBins);
-    MUST(hipMalloc((void**)&device_bin, kItems));
-    MUST(hipMemcpy(device_bin, host_bin, kItems, hipMemcpyHostToDevice));
+    HIP_CHECK(hipMalloc((void**)&device_bin, kItems));
+    HIP_CHECK(hipMemcpy(device_bin, host_bin, kItems, hipMemcpyHostToDevice));
     for (int op = kAdd; op <= kDec; op++) {
         unsigned first = op == kAnd ? ~0u : op == kMin ? 1u << 31 : 5;
         histogram<unsigned>(kNames[op], "bits32", (Op)op, first, [] { return (unsigned)next(); });

@@ -4,7 +4,6 @@
 #include "client.h"
 
 #include <dlfcn.h>
-#include <stdlib.h>
 
 #include <hip/hiprtc.h>
 
@@ -15,13 +14,6 @@ static inline void* hiprtc(const char* name) {
 }
 #define HIPRTC(name) ((decltype(&name))hiprtc(#name))
 
-static inline void must(const char* what, int error) {
-    if (error == 0) return;
-    printf("%s: error %d\n", what, error);
-    exit(1);
-}
-#define MUST(call) must(#call, (int)(call))
-
 // What `compile` made last.
 static char* last_code;
 static size_t last_code_size;
@@ -29,32 +21,32 @@ static size_t last_code_size;
 // Compiles `source` and loads it.
 static inline hipModule_t compile(const char* source) {
     hipDeviceProp_t device;
-    MUST(hipGetDeviceProperties(&device, 0));
+    HIP_CHECK(hipGetDeviceProperties(&device, 0));
     char target[320];
     snprintf(target, sizeof target, "--offload-arch=%s", device.gcnArchName);
     const char* options[] = {target, "-O3", "-ffp-contract=off"};
     hiprtcProgram program;
-    MUST(HIPRTC(hiprtcCreateProgram)(&program, source, "kernels.hip", 0, nullptr, nullptr));
+    HIP_CHECK(HIPRTC(hiprtcCreateProgram)(&program, source, "kernels.hip", 0, nullptr, nullptr));
     int error = HIPRTC(hiprtcCompileProgram)(program, 3, options);
     if (error) {
         static char messages[1 << 16];
         HIPRTC(hiprtcGetProgramLog)(program, messages);
         printf("%s\n", messages);
     }
-    must("hiprtcCompileProgram", error);
+    check_success("hiprtcCompileProgram", error);
     size_t size = 0;
-    MUST(HIPRTC(hiprtcGetCodeSize)(program, &size));
+    HIP_CHECK(HIPRTC(hiprtcGetCodeSize)(program, &size));
     char* code = (char*)malloc(size);
-    MUST(HIPRTC(hiprtcGetCode)(program, code));
+    HIP_CHECK(HIPRTC(hiprtcGetCode)(program, code));
     hipModule_t module;
-    MUST(hipModuleLoadData(&module, code));
+    HIP_CHECK(hipModuleLoadData(&module, code));
     last_code = code, last_code_size = size;
     return module;
 }
 
 static inline hipFunction_t kernel(hipModule_t module, const char* name) {
     hipFunction_t function;
-    MUST(hipModuleGetFunction(&function, module, name));
+    HIP_CHECK(hipModuleGetFunction(&function, module, name));
     return function;
 }
 
@@ -62,7 +54,7 @@ static inline hipFunction_t kernel(hipModule_t module, const char* name) {
 template <class... Arguments>
 static void launch_on(hipStream_t stream, hipFunction_t function, dim3 groups, dim3 items, Arguments... arguments) {
     void* pointers[] = {&arguments...};
-    MUST(hipModuleLaunchKernel(function, groups.x, groups.y, groups.z, items.x, items.y, items.z, 0, stream, pointers,
+    HIP_CHECK(hipModuleLaunchKernel(function, groups.x, groups.y, groups.z, items.x, items.y, items.z, 0, stream, pointers,
                                nullptr));
 }
 
@@ -70,10 +62,5 @@ static void launch_on(hipStream_t stream, hipFunction_t function, dim3 groups, d
 template <class... Arguments>
 static void launch(hipFunction_t function, dim3 groups, dim3 items, Arguments... arguments) {
     launch_on(nullptr, function, groups, items, arguments...);
-    MUST(hipDeviceSynchronize());
-}
-
-// `wrong` results under `label`.
-static inline void result(const char* label, size_t wrong) {
-    printf("{\"label\": \"%s\", \"code\": 0, \"wrong\": %zu}\n", label, wrong);
+    HIP_CHECK(hipDeviceSynchronize());
 }

@@ -73,7 +73,7 @@ extern "C" __global__ void shuffle(const int* from, int* to) {
     to[i] = sum;
 }
 // Every work-group waits for the last one, as those of a cooperative launch do.
-extern "C" __global__ void meet(volatile int* arrived, int* out) {
+extern "C" __global__ void wait_for_last_group(volatile int* arrived, int* out) {
     if (blockIdx.x == gridDim.x - 1) *arrived = 1;
     while (*arrived == 0) __builtin_amdgcn_s_sleep(1);
     out[blockIdx.x] = *arrived + blockIdx.x;
@@ -113,9 +113,11 @@ template <class T> struct Buffer {
     T* device;
     T* host;
     size_t count;
-    explicit Buffer(size_t n) : host((T*)malloc(n * sizeof(T))), count(n) { MUST(hipMalloc((void**)&device, n * sizeof(T))); }
-    void put() { MUST(hipMemcpy(device, host, count * sizeof(T), hipMemcpyHostToDevice)); }
-    void get() { MUST(hipMemcpy(host, device, count * sizeof(T), hipMemcpyDeviceToHost)); }
+    explicit Buffer(size_t n) : host((T*)malloc(n * sizeof(T))), count(n) {
+        HIP_CHECK(hipMalloc((void**)&device, n * sizeof(T)));
+    }
+    void put() { HIP_CHECK(hipMemcpy(device, host, count * sizeof(T), hipMemcpyHostToDevice)); }
+    void get() { HIP_CHECK(hipMemcpy(host, device, count * sizeof(T), hipMemcpyDeviceToHost)); }
 };
 
 // Numbers without a pattern, the same everywhere.
@@ -126,13 +128,13 @@ static unsigned long long next() {
 }
 static float real() { return (float)((long long)next() % 20001) / 97.0f; }
 // Any finite float or none: exponents of all sizes, denormals too.
-static float wild() {
+static float any_float() {
     unsigned bits = (unsigned)next();
     float value;
     memcpy(&value, &bits, 4);
     return value;
 }
-static double wild_double() {
+static double any_double() {
     unsigned long long bits = next() << 1 ^ next();
     double value;
     memcpy(&value, &bits, 8);
@@ -147,10 +149,10 @@ int main() {
     size_t wrong = 0;
 
     Buffer<unsigned char> bytes(100003);
-    MUST(hipMemset(bytes.device, 0x5a, bytes.count));
+    HIP_CHECK(hipMemset(bytes.device, 0x5a, bytes.count));
     bytes.get();
     for (size_t i = 0; i < bytes.count; i++) wrong += bytes.host[i] != 0x5a;
-    result("hipMemset", wrong);
+    report_result("hipMemset", wrong);
 
     Buffer<float> a(n), b(n), c(n);
     for (int i = 0; i < n; i++) a.host[i] = real(), b.host[i] = real();
@@ -158,7 +160,7 @@ int main() {
     launch(kernel(module, "add"), (n + 255) / 256, 256, a.device, b.device, c.device, n);
     c.get(), wrong = 0;
     for (int i = 0; i < n; i++) wrong += !same(c.host[i], a.host[i] + b.host[i]);
-    result("add", wrong);
+    report_result("add", wrong);
 
     launch(kernel(module, "saxpy"), (n + 63) / 64, 64, 2.5f, a.device, b.device, n);
     Buffer<float> y(n);
@@ -168,22 +170,22 @@ int main() {
         volatile float scaled = 2.5f * a.host[i];
         wrong += !same(b.host[i], scaled + y.host[i]);
     }
-    result("saxpy", wrong);
+    report_result("saxpy", wrong);
 
-    for (int i = 0; i < n; i++) a.host[i] = wild(), b.host[i] = i % 3 ? wild() : real();
+    for (int i = 0; i < n; i++) a.host[i] = any_float(), b.host[i] = i % 3 ? any_float() : real();
     a.put(), b.put();
     launch(kernel(module, "divide"), (n + 255) / 256, 256, a.device, b.device, c.device, n);
     c.get(), wrong = 0;
     for (int i = 0; i < n; i++) wrong += !same(c.host[i], a.host[i] / b.host[i]);
-    result("divide", wrong);
+    report_result("divide", wrong);
 
     Buffer<double> da(n), db(n), dc(n);
-    for (int i = 0; i < n; i++) da.host[i] = wild_double(), db.host[i] = i % 3 ? wild_double() : real();
+    for (int i = 0; i < n; i++) da.host[i] = any_double(), db.host[i] = i % 3 ? any_double() : real();
     da.put(), db.put();
     launch(kernel(module, "divide_double"), (n + 255) / 256, 256, da.device, db.device, dc.device, n);
     dc.get(), wrong = 0;
     for (int i = 0; i < n; i++) wrong += !same(dc.host[i], da.host[i] / db.host[i]);
-    result("divide double", wrong);
+    report_result("divide double", wrong);
 
     Buffer<unsigned long long> ia(n), ic(n);
     Buffer<unsigned> ib(n);
@@ -192,7 +194,7 @@ int main() {
     launch(kernel(module, "divide_integer"), (n + 255) / 256, 256, ia.device, ib.device, ic.device, n);
     ic.get(), wrong = 0;
     for (int i = 0; i < n; i++) wrong += ic.host[i] != ia.host[i] / ib.host[i] + (unsigned)ia.host[i] % ib.host[i];
-    result("divide integer", wrong);
+    report_result("divide integer", wrong);
 
     Buffer<unsigned> from(256 * 64);
     Buffer<unsigned long long> sums(64);
@@ -205,7 +207,7 @@ int main() {
         for (int i = 0; i < 256; i++) sum += from.host[group * 256 + i];
         wrong += sums.host[group] != sum;
     }
-    result("reduction", wrong);
+    report_result("reduction", wrong);
 
     const int side = 64;
     Buffer<float> left(side * side), right(side * side), out(side * side);
@@ -222,47 +224,47 @@ int main() {
             }
             wrong += !same(out.host[row * side + column], (float)sum);
         }
-    result("matrix product", wrong);
+    report_result("matrix product", wrong);
 
     Buffer<unsigned> bins(256);
     unsigned counts[256] = {};
     for (size_t i = 0; i < bytes.count; i++) counts[bytes.host[i] = (unsigned char)(next() * next() >> 7)]++;
     bytes.put();
-    MUST(hipMemset(bins.device, 0, 1024));
+    HIP_CHECK(hipMemset(bins.device, 0, 1024));
     launch(kernel(module, "histogram"), 8, 256, bytes.device, bins.device, (int)bytes.count);
     bins.get(), wrong = 0;
     for (int i = 0; i < 256; i++) wrong += bins.host[i] != counts[i];
-    result("histogram", wrong);
+    report_result("histogram", wrong);
 
     launch(kernel(module, "sort"), 4, 256, from.device);
     Buffer<unsigned> sorted(from.count);
-    MUST(hipMemcpy(sorted.host, from.device, from.count * 4, hipMemcpyDeviceToHost)), wrong = 0;
+    HIP_CHECK(hipMemcpy(sorted.host, from.device, from.count * 4, hipMemcpyDeviceToHost)), wrong = 0;
     for (size_t i = 0; i < from.count; i++) {
         unsigned* own = from.host + i / 16 * 16;
         unsigned below = 0;
         for (int j = 0; j < 16; j++) below += own[j] < own[i % 16] || (own[j] == own[i % 16] && j < (int)(i % 16));
         wrong += sorted.host[i / 16 * 16 + below] != own[i % 16];
     }
-    result("sort in scratch", wrong);
+    report_result("sort in scratch", wrong);
 
-    Buffer<int> given(1024), taken(1024);
-    for (int i = 0; i < 1024; i++) given.host[i] = (int)next() >> 8;
-    given.put();
-    launch(kernel(module, "shuffle"), 4, 256, given.device, taken.device);
-    taken.get(), wrong = 0;
+    Buffer<int> shuffle_in(1024), shuffle_out(1024);
+    for (int i = 0; i < 1024; i++) shuffle_in.host[i] = (int)next() >> 8;
+    shuffle_in.put();
+    launch(kernel(module, "shuffle"), 4, 256, shuffle_in.device, shuffle_out.device);
+    shuffle_out.get(), wrong = 0;
     for (int i = 0; i < 1024; i++) {
         int sum = 0;
-        for (int j = 0; j < 32; j++) sum += given.host[i / 32 * 32 + j];
-        wrong += taken.host[i] != sum;
+        for (int j = 0; j < 32; j++) sum += shuffle_in.host[i / 32 * 32 + j];
+        wrong += shuffle_out.host[i] != sum;
     }
-    result("shuffle", wrong);
+    report_result("shuffle", wrong);
 
     Buffer<int> arrived(1), places(64);
-    MUST(hipMemset(arrived.device, 0, 4));
-    launch(kernel(module, "meet"), 64, 32, arrived.device, places.device);
+    HIP_CHECK(hipMemset(arrived.device, 0, 4));
+    launch(kernel(module, "wait_for_last_group"), 64, 32, arrived.device, places.device);
     places.get(), wrong = 0;
     for (int i = 0; i < 64; i++) wrong += places.host[i] != i + 1;
-    result("groups wait for each other", wrong);
+    report_result("groups wait for each other", wrong);
 
     Buffer<long long> ja(n), jb(n);
     for (int i = 0; i < n; i++) ja.host[i] = (long long)next() >> i % 50;
@@ -275,13 +277,13 @@ int main() {
         wrong += jb.host[i] !=
                  p / q + p % q + __builtin_ffsll(q) + high + (long long)(short)p * (signed char)q + (p >> (q & 63));
     }
-    result("integers", wrong);
+    report_result("integers", wrong);
 
     Buffer<unsigned> failed(1000);
     launch(kernel(module, "mathematics"), 4, 256, failed.device, 1000);
     failed.get(), wrong = 0;
     for (int i = 0; i < 1000; i++) wrong += failed.host[i] != 0;
-    result("mathematics", wrong);
+    report_result("mathematics", wrong);
 
     launch(kernel(module, "print"), 1, 3, 3);
 
@@ -300,7 +302,7 @@ int main() {
             }
             wrong += image.host[py * width + px] != count;
         }
-    result("mandelbrot", wrong);
+    report_result("mandelbrot", wrong);
     mark("exit");
     return 0;
 }

@@ -18,51 +18,51 @@ template <class Call, class Expected> static void collective(const char* label, 
     float host[COUNT];
     mark(label);
     for (int rank = 0; rank < GPUS; rank++) {
-        MUST(hipSetDevice(rank));
+        HIP_CHECK(hipSetDevice(rank));
         for (size_t i = 0; i < COUNT; i++) host[i] = value(rank, i);
-        MUST(hipMemcpy(sent[rank], host, sizeof host, hipMemcpyHostToDevice));
-        MUST(hipMemset(received[rank], 0, sizeof host));
-        MUST(hipDeviceSynchronize());
+        HIP_CHECK(hipMemcpy(sent[rank], host, sizeof host, hipMemcpyHostToDevice));
+        HIP_CHECK(hipMemset(received[rank], 0, sizeof host));
+        HIP_CHECK(hipDeviceSynchronize());
     }
-    MUST(ncclGroupStart());
+    HIP_CHECK(ncclGroupStart());
     for (int rank = 0; rank < GPUS; rank++) call(rank);
-    MUST(ncclGroupEnd());
+    HIP_CHECK(ncclGroupEnd());
     size_t wrong = 0;
     for (int rank = 0; rank < GPUS; rank++) {
-        MUST(hipSetDevice(rank));
-        MUST(hipStreamSynchronize(streams[rank]));
-        MUST(hipMemcpy(host, received[rank], sizeof host, hipMemcpyDeviceToHost));
+        HIP_CHECK(hipSetDevice(rank));
+        HIP_CHECK(hipStreamSynchronize(streams[rank]));
+        HIP_CHECK(hipMemcpy(host, received[rank], sizeof host, hipMemcpyDeviceToHost));
         for (size_t i = 0; i < COUNT; i++) wrong += host[i] != expected(rank, i);
     }
-    result(label, wrong);
+    report_result(label, wrong);
 }
 
 int main() {
-    MUST(ncclCommInitAll(comms, GPUS, nullptr));
+    HIP_CHECK(ncclCommInitAll(comms, GPUS, nullptr));
     for (int rank = 0; rank < GPUS; rank++) {
-        MUST(hipSetDevice(rank));
-        MUST(hipStreamCreate(&streams[rank]));
-        MUST(hipMalloc((void**)&sent[rank], COUNT * sizeof(float)));
-        MUST(hipMalloc((void**)&received[rank], COUNT * sizeof(float)));
+        HIP_CHECK(hipSetDevice(rank));
+        HIP_CHECK(hipStreamCreate(&streams[rank]));
+        HIP_CHECK(hipMalloc((void**)&sent[rank], COUNT * sizeof(float)));
+        HIP_CHECK(hipMalloc((void**)&received[rank], COUNT * sizeof(float)));
     }
     collective(
         "all-reduce",
         [](int rank) {
-            MUST(ncclAllReduce(sent[rank], received[rank], COUNT, ncclFloat, ncclSum, comms[rank], streams[rank]));
+            HIP_CHECK(ncclAllReduce(sent[rank], received[rank], COUNT, ncclFloat, ncclSum, comms[rank], streams[rank]));
         },
         [](int, size_t i) { return value(0, i) + value(1, i); });
     collective(
         "broadcast",
         [](int rank) {
-            MUST(ncclBroadcast(sent[rank], received[rank], COUNT, ncclFloat, 1, comms[rank], streams[rank]));
+            HIP_CHECK(ncclBroadcast(sent[rank], received[rank], COUNT, ncclFloat, 1, comms[rank], streams[rank]));
         },
         [](int, size_t i) { return value(1, i); });
     collective(
         "send and receive",
         [](int rank) {
-            MUST(ncclSend(sent[rank], COUNT, ncclFloat, !rank, comms[rank], streams[rank]));
-            MUST(ncclRecv(received[rank], COUNT, ncclFloat, !rank, comms[rank], streams[rank]));
+            HIP_CHECK(ncclSend(sent[rank], COUNT, ncclFloat, !rank, comms[rank], streams[rank]));
+            HIP_CHECK(ncclRecv(received[rank], COUNT, ncclFloat, !rank, comms[rank], streams[rank]));
         },
         [](int rank, size_t i) { return value(!rank, i); });
-    for (int rank = 0; rank < GPUS; rank++) MUST(ncclCommDestroy(comms[rank]));
+    for (int rank = 0; rank < GPUS; rank++) HIP_CHECK(ncclCommDestroy(comms[rank]));
 }

@@ -6,11 +6,11 @@ static __device__ void wait(const volatile unsigned* word, unsigned value) {
     while (*word != value) __builtin_amdgcn_s_sleep(1);
 }
 // Each of two kernels waits for the other: neither ends unless both run at once.
-extern "C" __global__ void meet(volatile unsigned* mine, const volatile unsigned* other) {
+extern "C" __global__ void wait_for_each_other(volatile unsigned* mine, const volatile unsigned* other) {
     *mine = 1;
     wait(other, 1);
 }
-extern "C" __global__ void hold(const volatile unsigned* until) { wait(until, 1); }
+extern "C" __global__ void wait_for_host(const volatile unsigned* until) { wait(until, 1); }
 extern "C" __global__ void twice(const unsigned* from, unsigned* to) {
     unsigned i = blockIdx.x * blockDim.x + threadIdx.x;
     to[i] = from[i] * 2;
@@ -78,7 +78,7 @@ static void register_kernels() {
     } wrapper = {0x48495046, 1, nullptr, nullptr};
     const char target_of_host[] = "host-x86_64-unknown-linux--", target_prefix[] = "hipv4-amdgcn-amd-amdhsa--";
     hipDeviceProp_t device;
-    MUST(hipGetDeviceProperties(&device, 0));
+    HIP_CHECK(hipGetDeviceProperties(&device, 0));
     char target[320];
     snprintf(target, sizeof target, "%s%s", target_prefix, device.gcnArchName);
     const size_t page = 4096, room = page + last_code_size;
@@ -100,9 +100,9 @@ static void register_kernels() {
 
 template <class T> static T* device_memory(size_t count) {
     void* memory;
-    MUST(hipMalloc(&memory, count * sizeof(T)));
-    MUST(hipMemset(memory, 0, count * sizeof(T)));
-    MUST(hipDeviceSynchronize());
+    HIP_CHECK(hipMalloc(&memory, count * sizeof(T)));
+    HIP_CHECK(hipMemset(memory, 0, count * sizeof(T)));
+    HIP_CHECK(hipDeviceSynchronize());
     return (T*)memory;
 }
 
@@ -110,81 +110,81 @@ int main() {
     setvbuf(stdout, nullptr, _IOLBF, 0);
     hipModule_t module = compile(kSource);
     hipStream_t streams[kStreams];
-    for (hipStream_t& stream : streams) MUST(hipStreamCreateWithFlags(&stream, hipStreamNonBlocking));
+    for (hipStream_t& stream : streams) HIP_CHECK(hipStreamCreateWithFlags(&stream, hipStreamNonBlocking));
 
     unsigned* flags = device_memory<unsigned>(kStreams);
     for (int n = 0; n < kStreams; n++)
-        launch_on(streams[n], kernel(module, "meet"), 1, 1, flags + n, flags + (n + 1) % kStreams);
-    for (hipStream_t stream : streams) MUST(hipStreamSynchronize(stream));
-    result("kernels of several streams run at once", 0);
+        launch_on(streams[n], kernel(module, "wait_for_each_other"), 1, 1, flags + n, flags + (n + 1) % kStreams);
+    for (hipStream_t stream : streams) HIP_CHECK(hipStreamSynchronize(stream));
+    report_result("kernels of several streams run at once", 0);
 
     // A chain over the streams, and its end waits for all of them. The first is held back until everything is queued.
     unsigned* until;
-    MUST(hipHostMalloc((void**)&until, sizeof *until, hipHostMallocCoherent));
+    HIP_CHECK(hipHostMalloc((void**)&until, sizeof *until, hipHostMallocCoherent));
     __atomic_store_n(until, 0u, __ATOMIC_RELEASE);
     unsigned *data[kStreams + 1], **list = device_memory<unsigned*>(kStreams), *total = device_memory<unsigned>(kItems);
     for (unsigned*& items : data) items = device_memory<unsigned>(kItems);
     unsigned host[kItems];
     for (int i = 0; i < kItems; i++) host[i] = (unsigned)i * 2654435761u;
-    MUST(hipMemcpy(data[0], host, sizeof host, hipMemcpyHostToDevice));
-    MUST(hipMemcpy(list, data + 1, kStreams * sizeof *data, hipMemcpyHostToDevice));
+    HIP_CHECK(hipMemcpy(data[0], host, sizeof host, hipMemcpyHostToDevice));
+    HIP_CHECK(hipMemcpy(list, data + 1, kStreams * sizeof *data, hipMemcpyHostToDevice));
     hipEvent_t done[kStreams];
-    for (hipEvent_t& event : done) MUST(hipEventCreateWithFlags(&event, hipEventDisableTiming));
-    launch_on(streams[0], kernel(module, "hold"), 1, 1, until);
+    for (hipEvent_t& event : done) HIP_CHECK(hipEventCreateWithFlags(&event, hipEventDisableTiming));
+    launch_on(streams[0], kernel(module, "wait_for_host"), 1, 1, until);
     for (int n = 0; n < kStreams; n++) {
-        if (n > 0) MUST(hipStreamWaitEvent(streams[n], done[n - 1], 0));
+        if (n > 0) HIP_CHECK(hipStreamWaitEvent(streams[n], done[n - 1], 0));
         launch_on(streams[n], kernel(module, "twice"), kItems / 64, 64, data[n], data[n + 1]);
-        MUST(hipEventRecord(done[n], streams[n]));
+        HIP_CHECK(hipEventRecord(done[n], streams[n]));
     }
-    for (hipEvent_t event : done) MUST(hipStreamWaitEvent(streams[0], event, 0));
+    for (hipEvent_t event : done) HIP_CHECK(hipStreamWaitEvent(streams[0], event, 0));
     launch_on(streams[0], kernel(module, "sum"), kItems / 64, 64, list, kStreams, total);
     size_t early = hipEventQuery(done[kStreams - 1]) == hipSuccess;
     __atomic_store_n(until, 1u, __ATOMIC_RELEASE);
-    MUST(hipStreamSynchronize(streams[0]));
+    HIP_CHECK(hipStreamSynchronize(streams[0]));
     unsigned sums[kItems];
-    MUST(hipMemcpy(sums, total, sizeof sums, hipMemcpyDeviceToHost));
+    HIP_CHECK(hipMemcpy(sums, total, sizeof sums, hipMemcpyDeviceToHost));
     size_t wrong = 0;
     for (int i = 0; i < kItems; i++) wrong += sums[i] != host[i] * (2u + 4 + 8 + 16);
-    result("streams wait for each other's events", wrong + early);
+    report_result("streams wait for each other's events", wrong + early);
 
     hipEvent_t times[4];
-    for (hipEvent_t& event : times) MUST(hipEventCreate(&event));
-    MUST(hipEventRecord(times[0], streams[1]));
+    for (hipEvent_t& event : times) HIP_CHECK(hipEventCreate(&event));
+    HIP_CHECK(hipEventRecord(times[0], streams[1]));
     launch_on(streams[1], kernel(module, "spin"), 1, 64, total, 1000);
-    MUST(hipEventRecord(times[1], streams[1]));
+    HIP_CHECK(hipEventRecord(times[1], streams[1]));
     launch_on(streams[1], kernel(module, "spin"), 1, 64, total, 20000);
-    MUST(hipEventRecord(times[2], streams[1]));
-    MUST(hipEventSynchronize(times[2]));
+    HIP_CHECK(hipEventRecord(times[2], streams[1]));
+    HIP_CHECK(hipEventSynchronize(times[2]));
     float first, second, both;
-    MUST(hipEventElapsedTime(&first, times[0], times[1]));
-    MUST(hipEventElapsedTime(&second, times[1], times[2]));
-    MUST(hipEventElapsedTime(&both, times[0], times[2]));
+    HIP_CHECK(hipEventElapsedTime(&first, times[0], times[1]));
+    HIP_CHECK(hipEventElapsedTime(&second, times[1], times[2]));
+    HIP_CHECK(hipEventElapsedTime(&both, times[0], times[2]));
     float difference = both - first - second;
     wrong = !(first > 0 && second > 0 && difference < 0.01f && difference > -0.01f);
     if (wrong) printf("%f ms and %f ms, %f ms together\n", first, second, both);
-    result("events tell how long kernels took", wrong);
+    report_result("events tell how long kernels took", wrong);
 
     int cooperative = 0;
-    MUST(hipDeviceGetAttribute(&cooperative, hipDeviceAttributeCooperativeLaunch, 0));
+    HIP_CHECK(hipDeviceGetAttribute(&cooperative, hipDeviceAttributeCooperativeLaunch, 0));
     if (!cooperative) return 0;
     unsigned *arrived = device_memory<unsigned>(1), *values = device_memory<unsigned>(64),
              *failures = device_memory<unsigned>(2);
     int rounds = 20;
     void* arguments[] = {&arrived, &values, &failures, &rounds};
     register_kernels();
-    MUST(hipLaunchCooperativeKernel((const void*)rounds_stub, 24, 64, arguments, 0, streams[2]));
-    MUST(hipStreamSynchronize(streams[2]));
+    HIP_CHECK(hipLaunchCooperativeKernel((const void*)rounds_stub, 24, 64, arguments, 0, streams[2]));
+    HIP_CHECK(hipStreamSynchronize(streams[2]));
     unsigned failed = 1, passed = 0;
-    MUST(hipMemcpy(&failed, failures, sizeof failed, hipMemcpyDeviceToHost));
-    MUST(hipMemcpy(&passed, arrived, sizeof passed, hipMemcpyDeviceToHost));
-    result("groups of a cooperative launch meet", failed + (passed != 2u * 24 * 20));
+    HIP_CHECK(hipMemcpy(&failed, failures, sizeof failed, hipMemcpyDeviceToHost));
+    HIP_CHECK(hipMemcpy(&passed, arrived, sizeof passed, hipMemcpyDeviceToHost));
+    report_result("groups of a cooperative launch meet", failed + (passed != 2u * 24 * 20));
 
     void* others[] = {&values, &failures, &rounds};
-    MUST(hipLaunchCooperativeKernel((const void*)synced_stub, 24, 64, others, 0, streams[2]));
-    MUST(hipStreamSynchronize(streams[2]));
+    HIP_CHECK(hipLaunchCooperativeKernel((const void*)synced_stub, 24, 64, others, 0, streams[2]));
+    HIP_CHECK(hipStreamSynchronize(streams[2]));
     unsigned counts[2] = {1, 0};
-    MUST(hipMemcpy(counts, failures, sizeof counts, hipMemcpyDeviceToHost));
-    result("groups of a cooperative launch meet by grid sync", counts[0] + (counts[1] != 24));
+    HIP_CHECK(hipMemcpy(counts, failures, sizeof counts, hipMemcpyDeviceToHost));
+    report_result("groups of a cooperative launch meet by grid sync", counts[0] + (counts[1] != 24));
     mark("exit");
     return 0;
 }

@@ -1,4 +1,4 @@
-// A kernel that does nothing, for whichever targets it is compiled. As a program it prints its environment.
+// A kernel that does empty, for whichever targets it is compiled. As a program it prints its environment.
 // Without HIP's headers, of which a compiler reads a megabyte for each target: -nogpuinc -nogpulib.
 
 extern "C" int puts(const char*);
@@ -10,10 +10,10 @@ struct dim3 {
 // What clang calls to launch a kernel.
 extern "C" int hipLaunchKernel(const void*, dim3, dim3, void**, unsigned long, void*);
 
-__attribute__((global)) void nothing() {}
+__attribute__((global)) void empty() {}
 
 // Refers to the kernel, so that it is registered.
-extern "C" const void* kernel() { return reinterpret_cast<const void*>(nothing); }
+extern "C" const void* kernel() { return reinterpret_cast<const void*>(empty); }
 
 int main() {
     for (char** variable = environ; *variable; ++variable) puts(*variable);

@@ -50,21 +50,21 @@ __attribute__((weak)) long long rmcp_threads_arrived(void*);
         if (!(condition)) fail(__VA_ARGS__); \
     } while (0)
 
-static inline pthread_t start(void* (*run)(void*), void* argument) {
+static inline pthread_t start_thread(void* (*run)(void*), void* argument) {
     pthread_t thread;
     CHECK(!pthread_create(&thread, nullptr, run, argument), "no thread: %m");
     return thread;
 }
 
 // A decimal argument. (strtoul has a C23 variant, which old stacks lack.)
-static inline unsigned long number(const char* text) {
+static inline unsigned long parse_number(const char* text) {
     unsigned long value = 0;
     for (; *text; text++) value = 10 * value + (*text - '0');
     return value;
 }
 
 // Numbers that look random and are the same in every run: Marsaglia's xorshift64.
-struct Numbers {
+struct Random {
     uint64_t state;
     unsigned below(unsigned end) {
         state ^= state << 13;

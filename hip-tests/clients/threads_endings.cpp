@@ -10,7 +10,7 @@
 #include <sys/resource.h>
 #include <sys/wait.h>
 
-static void known_calls() {
+static void make_calls() {
     void* memory[10];
     for (void*& one : memory) CHECK(!hipMalloc(&one, 4096), "hipMalloc failed");
     for (int one = 0; one < 3; one++) CHECK(!hipFree(memory[one]), "hipFree failed");
@@ -20,14 +20,14 @@ static void known_calls() {
 
 int main(int, char** arguments) {
     const char* how = arguments[1];
-    known_calls();
+    make_calls();
     if (!strcmp(how, "no-room")) {
         rlimit limit;
         CHECK(!getrlimit(RLIMIT_FSIZE, &limit), "no limit: %m");
         rlimit none = {0, limit.rlim_max};
         CHECK(!setrlimit(RLIMIT_FSIZE, &none), "no new limit: %m");
         void* memory = nullptr;
-        for (unsigned long pairs = number(arguments[2]); pairs; pairs--)
+        for (unsigned long pairs = parse_number(arguments[2]); pairs; pairs--)
             CHECK(!hipMalloc(&memory, 4096) && !hipFree(memory), "a pair failed");
         CHECK(!setrlimit(RLIMIT_FSIZE, &limit), "no old limit: %m");
     }

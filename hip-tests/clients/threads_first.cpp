@@ -81,7 +81,7 @@ int main(int, char** arguments) {
     auto mode = [arguments](const char* name) { return !strcmp(arguments[1], name); };
     alarm(60);
     if (mode("environment")) with_freed_variable();
-    if (mode("stack")) on_stack(number(arguments[2]));
+    if (mode("stack")) on_stack(parse_number(arguments[2]));
     if (mode("namespace")) in_namespaces();
     return 0;
 }

@@ -25,17 +25,17 @@ static void call() {
     CHECK(!hipHostFree(memory), "hipHostFree failed");
 }
 
-static void* call_on(void*) {
+static void* call_forever(void*) {
     pthread_barrier_wait(&start_line);
     while (!__atomic_load_n(&stop, __ATOMIC_RELAXED)) call();
     return nullptr;
 }
 
-static int nothing(dl_phdr_info*, size_t, void*) { return 0; }
+static int ignore_object(dl_phdr_info*, size_t, void*) { return 0; }
 
-static void* walk_on(void*) {
+static void* walk_objects(void*) {
     pthread_barrier_wait(&start_line);
-    while (!__atomic_load_n(&stop, __ATOMIC_RELAXED)) dl_iterate_phdr(nothing, nullptr);
+    while (!__atomic_load_n(&stop, __ATOMIC_RELAXED)) dl_iterate_phdr(ignore_object, nullptr);
     return nullptr;
 }
 
@@ -54,7 +54,7 @@ static void child(int gate, int number) {
 }
 
 // A real runtime is of no use in such a child, and says so.
-static void say_results() {
+static void print_results() {
     alarm(kPatience);
     void* memory = nullptr;
     int host = hipHostMalloc(&memory, 4096, 0), device = hipMalloc(&memory, 4096);
@@ -69,7 +69,7 @@ static int after() {
     for (int number = 0; number < 10; number++) {
         pid_t pid = fork();
         CHECK(pid >= 0, "no child: %m");
-        if (!pid) say_results();
+        if (!pid) print_results();
         int status = 0;
         CHECK(waitpid(pid, &status, 0) == pid && !status, "a child ended with status %#x", status);
     }
@@ -84,7 +84,7 @@ int main(int, char** arguments) {
     if (!first) call();
     pthread_t threads[kThreads];
     pthread_barrier_init(&start_line, nullptr, kThreads + 1);
-    for (pthread_t& thread : threads) thread = start(loader ? walk_on : call_on, nullptr);
+    for (pthread_t& thread : threads) thread = start_thread(loader ? walk_objects : call_forever, nullptr);
     int gate[2];
     CHECK(!pipe(gate), "no pipe: %m");
     pid_t children[kChildren];

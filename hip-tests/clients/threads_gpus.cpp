@@ -36,10 +36,11 @@ static void* call(void* first) {
 int main(int, char** arguments) {
     rewritten = arguments[1];
     devices = static_cast<unsigned>(strlen(rewritten));
-    calls = number(arguments[2]) * devices;
+    calls = parse_number(arguments[2]) * devices;
     pthread_t threads[kThreads];
     pthread_barrier_init(&start_line, nullptr, kThreads);
-    for (uintptr_t thread = 0; thread < kThreads; thread++) threads[thread] = start(call, reinterpret_cast<void*>(thread));
+    for (uintptr_t thread = 0; thread < kThreads; thread++)
+        threads[thread] = start_thread(call, reinterpret_cast<void*>(thread));
     for (pthread_t thread : threads) pthread_join(thread, nullptr);
 
     char properties[4096];

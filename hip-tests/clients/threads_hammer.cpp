@@ -68,15 +68,15 @@ struct Live {
 };
 
 static void* hammer(void* seed) {
-    Numbers numbers = {0x9e3779b97f4a7c15ull * (1 + reinterpret_cast<uintptr_t>(seed))};
+    Random random = {0x9e3779b97f4a7c15ull * (1 + reinterpret_cast<uintptr_t>(seed))};
     Count mine[kFunctions] = {};
     Live live[8];
     unsigned lives = 0;
     pthread_barrier_wait(&start_line);
     for (unsigned long call = 0; call < calls_each; call++) {
-        unsigned what = numbers.below(3);
+        unsigned what = random.below(3);
         if (lives == 0 || (what == 0 && lives < 8)) {
-            const Kind& kind = kinds[numbers.below(kKinds)];
+            const Kind& kind = kinds[random.below(kKinds)];
             void* memory = nullptr;
             int error = allocate(kind, &memory);
             CHECK(!error && memory, "%s(%#x) returned %d", kNames[kind.function], kind.flags, error);
@@ -84,7 +84,7 @@ static void* hammer(void* seed) {
             live[lives++] = {&kind, memory};
             continue;
         }
-        Live& one = live[numbers.below(lives)];
+        Live& one = live[random.below(lives)];
         const Kind& kind = *one.kind;
         if (what == 1 && on_host(kind)) {
             long long flags = flags_of(kind, one.memory);
@@ -121,8 +121,8 @@ static void read_counters(Count* counts) {
 }
 
 int main(int, char** arguments) {
-    unsigned threads = number(arguments[1]);
-    calls_each = number(arguments[2]);
+    unsigned threads = parse_number(arguments[1]);
+    calls_each = parse_number(arguments[2]);
     CHECK(threads <= 64, "at most 64 threads");
     for (Kind& kind : kinds) {
         void* memory = nullptr;
@@ -137,7 +137,8 @@ int main(int, char** arguments) {
     read_counters(before);
     pthread_t all[64];
     pthread_barrier_init(&start_line, nullptr, threads);
-    for (uintptr_t thread = 0; thread < threads; thread++) all[thread] = start(hammer, reinterpret_cast<void*>(thread));
+    for (uintptr_t thread = 0; thread < threads; thread++)
+        all[thread] = start_thread(hammer, reinterpret_cast<void*>(thread));
     for (unsigned thread = 0; thread < threads; thread++) pthread_join(all[thread], nullptr);
     read_counters(after);
     unsigned long calls = 0;

@@ -20,7 +20,7 @@ static void call() {
     CHECK(!hipHostFree(memory), "hipHostFree failed");
 }
 
-static void* call_on(void*) {
+static void* call_forever(void*) {
     for (;;) call();
 }
 
@@ -75,10 +75,10 @@ int main(int, char** arguments) {
     if (mode("late")) {
         pthread_key_t key;
         CHECK(!pthread_key_create(&key, [](void*) { call(); }), "no key");
-        pthread_join(start(call_late, &key), nullptr);
+        pthread_join(start_thread(call_late, &key), nullptr);
         return 0;
     }
-    for (int i = 0; i < 6; i++) start(call_on, nullptr);
+    for (int i = 0; i < 6; i++) start_thread(call_forever, nullptr);
     for (int i = 0; i < 10 && (mode("vfork") || mode("spawn")); i++) {
         pid_t child = 0;
         char path[] = "/proc/self/exe", called[] = "call";
@@ -89,7 +89,7 @@ int main(int, char** arguments) {
             replace();
         expect_success(child);
     }
-    if (mode("exec")) pthread_join(start(replace_from_thread, nullptr), nullptr);
+    if (mode("exec")) pthread_join(start_thread(replace_from_thread, nullptr), nullptr);
     if (mode("exit")) _exit(0);
     if (mode("abort")) {
         rlimit none = {0, 0};

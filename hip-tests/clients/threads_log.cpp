@@ -37,7 +37,7 @@ static void expect_own_file_empty(const char* path) {
     CHECK(!fstat(fd, &status) && status.st_size == 0, "%ld bytes in the program's own file", (long)status.st_size);
 }
 
-static void* call_on(void*) {
+static void* call_thousand_times(void*) {
     call_often(1000);
     return nullptr;
 }
@@ -47,7 +47,7 @@ static void* call_on(void*) {
 static void fill(int writing, int reading) {
     CHECK(dup2(writing, 2) == 2, "no standard error: %m");
     pthread_t threads[4];
-    for (pthread_t& thread : threads) thread = start(call_on, nullptr);
+    for (pthread_t& thread : threads) thread = start_thread(call_thousand_times, nullptr);
     for (pthread_t& thread : threads) pthread_join(thread, nullptr);
     static char text[1 << 20];
     pollfd more = {reading, POLLIN, 0};
@@ -114,10 +114,10 @@ int main(int, char** arguments) {
         fill(ends[1], ends[0]);
     }
     if (mode("broken-pipe")) break_pipe();
-    if (mode("limit")) limit(number(arguments[2]));
+    if (mode("limit")) limit(parse_number(arguments[2]));
     if (mode("cancelled")) {
         void* result = nullptr;
-        pthread_join(start(call_cancelled, nullptr), &result);
+        pthread_join(start_thread(call_cancelled, nullptr), &result);
         CHECK(result == PTHREAD_CANCELED, "the thread was not cancelled");
     }
     if (mode("folder")) CHECK(!chdir(arguments[2]), "no folder: %m");

@@ -37,16 +37,16 @@ static Functions by_entry_point() {
 #endif
 
 // `prefix`: put before each label.
-extern "C" void ways_use(const char* way, const char* prefix) {
+extern "C" void ways_make_calls(const char* way, const char* prefix) {
     setvbuf(stdout, nullptr, _IOLBF, 0);
 #if HIP_VERSION >= 60100000
-    if (strcmp(way, "hipGetProcAddress") == 0) return use(prefix, by_proc_address());
+    if (strcmp(way, "hipGetProcAddress") == 0) return make_calls(prefix, by_proc_address());
 #endif
 #if HIP_VERSION >= 70100000
-    if (strcmp(way, "hipGetDriverEntryPoint") == 0) return use(prefix, by_entry_point());
+    if (strcmp(way, "hipGetDriverEntryPoint") == 0) return make_calls(prefix, by_entry_point());
 #endif
     if (strcmp(way, "linked") != 0) fprintf(stderr, "there is no way %s\n", way), exit(1);
-    use(prefix, linked());
+    make_calls(prefix, linked());
 }
 
 // Default pinned memory by this object's own imports.
@@ -56,13 +56,13 @@ extern "C" void* ways_pinned() {
 }
 
 // A call without a hook, by which the runtime starts.
-extern "C" int ways_devices() {
+extern "C" int ways_device_count() {
     int count = 0;
     return hipGetDeviceCount(&count) == hipSuccess ? count : -1;
 }
 
 int main(int, char** arguments) {
-    ways_use(arguments[1], "");
+    ways_make_calls(arguments[1], "");
     fflush(stdout);
     return 0;
 }

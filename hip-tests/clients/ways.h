@@ -8,7 +8,6 @@
 #include <dlfcn.h>
 #include <hsa/hsa.h>
 #include <hsa/hsa_ext_amd.h>
-#include <stdlib.h>
 
 // More than the runtime keeps in reserve, and a size that it never asks for by itself.
 static const size_t kSize = 0xa00000;
@@ -25,7 +24,7 @@ struct Functions {
 };
 
 // How many calls of the program RMCP has seen; 0 without RMCP.
-static inline unsigned long long counted(const char* name) {
+static inline unsigned long long call_count(const char* name) {
     auto counters = (decltype(&rmcp_counters))dlsym(RTLD_DEFAULT, "rmcp_counters");
     static rmcp_counter_t rows[256];
     size_t count = counters ? counters(rows, 256) : 0;
@@ -36,14 +35,14 @@ static inline unsigned long long counted(const char* name) {
 
 // `function`: by its C name. `flags`: what the mark adds to it.
 template <class Call, class Free>
-static void one(const char* prefix, const char* function, const char* flags, Call call, Free free_it) {
+static void make_call(const char* prefix, const char* function, const char* flags, Call call, Free free_it) {
     char label[128];
     snprintf(label, sizeof label, "%s%s%s", prefix, function, flags);
-    unsigned long long before = counted(function);
+    unsigned long long before = call_count(function);
     mark(label);
     int code = (int)call();
     mark("");
-    printf("{\"label\": \"%s\", \"code\": %d, \"counted\": %llu}\n", label, code, counted(function) - before);
+    printf("{\"label\": \"%s\", \"code\": %d, \"counted\": %llu}\n", label, code, call_count(function) - before);
     if (code == 0) free_it();
 }
 
@@ -76,7 +75,7 @@ static inline hsa_amd_memory_pool_t fine_pool() {
     return found;
 }
 
-static void use(const char* prefix, const Functions& f) {
+static void make_calls(const char* prefix, const Functions& f) {
     static void* memory;
     // The runtime sets itself up inside its first call and allocates for itself there.
     mark("first");
@@ -85,14 +84,14 @@ static void use(const char* prefix, const Functions& f) {
 
     auto host_free = [&] { (void)f.host_free(memory); };
     auto device_free = [&] { (void)f.device_free(memory); };
-    one(prefix, "hipHostMalloc", "(0)", [&] { return f.host_malloc(&memory, kSize, 0); }, host_free);
-    one(prefix, "hipHostMalloc", "(Coherent)",
+    make_call(prefix, "hipHostMalloc", "(0)", [&] { return f.host_malloc(&memory, kSize, 0); }, host_free);
+    make_call(prefix, "hipHostMalloc", "(Coherent)",
         [&] { return f.host_malloc(&memory, kSize, hipHostMallocCoherent); }, host_free);
-    one(prefix, "hipMallocManaged", "(Global)",
+    make_call(prefix, "hipMallocManaged", "(Global)",
         [&] { return f.managed_malloc(&memory, kSize, hipMemAttachGlobal); }, device_free);
-    one(prefix, "hipMalloc", "", [&] { return f.device_malloc(&memory, kSize); }, device_free);
+    make_call(prefix, "hipMalloc", "", [&] { return f.device_malloc(&memory, kSize); }, device_free);
     if (!f.pool_allocate) return;
     hsa_amd_memory_pool_t pool = fine_pool();
-    one(prefix, "hsa_amd_memory_pool_allocate", "(fine)",
+    make_call(prefix, "hsa_amd_memory_pool_allocate", "(fine)",
         [&] { return f.pool_allocate(pool, kSize, 0, &memory); }, [&] { f.pool_free(memory); });
 }

@@ -4,4 +4,4 @@ import ctypes
 import sys
 
 library = ctypes.CDLL(sys.argv[1])
-library.ways_use(b"linked", b"")
+library.ways_make_calls(b"linked", b"")
