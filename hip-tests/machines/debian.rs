@@ -60,7 +60,7 @@ impl Debian {
         // Tests of one run share it: the first makes it, the others wait.
         let lock = File::create(root.with_extension("lock")).context("create the cache's lock")?;
         lock.lock().context("lock the cache")?;
-        if fs::read_to_string(stamp(&root)).unwrap_or_default() != made_with(release).join(" ") {
+        if fs::read_to_string(stamp(&root)).unwrap_or_default() != mmdebstrap_arguments(release).join(" ") {
             bootstrap(release, &root)?;
         }
         Ok(Self { root })
@@ -78,7 +78,7 @@ fn stamp(root: &Path) -> PathBuf {
 }
 
 /// The arguments of mmdebstrap that are the same on every machine.
-fn made_with(release: Release) -> [String; 6] {
+fn mmdebstrap_arguments(release: Release) -> [String; 6] {
     [
         "--mode=root".into(),
         "--variant=minbase".into(),
@@ -97,7 +97,7 @@ fn bootstrap(release: Release, root: &Path) -> Result<()> {
         fs::remove_dir_all(root).with_context(|| format!("remove {}", root.display()))?;
     }
     let mirror = Mirror::find()?;
-    let arguments = made_with(release);
+    let arguments = mmdebstrap_arguments(release);
     let mut command = Command::new("mmdebstrap");
     command.args(&arguments);
     if let Some(keys) = &mirror.signed_by {

@@ -71,7 +71,7 @@ impl Machine {
     }
 
     /// The same with a folder of this machine to read as /mnt/`name`.
-    pub fn with(mut self, name: &str, folder: &Path) -> Self {
+    pub fn share(mut self, name: &str, folder: &Path) -> Self {
         let mut share = OsString::from(format!("{name}="));
         share.push(folder);
         self.shares.push(share);
@@ -113,7 +113,7 @@ impl Machine {
     ///
     /// # Panics
     /// When it fails, or says anything on standard error.
-    pub fn says(&self, script: &str) -> String {
+    pub fn bash(&self, script: &str) -> String {
         let output = self.run(script);
         let error = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success() && error.is_empty(), "{script}: {}\n{error}", output.status);

@@ -13,7 +13,7 @@ pub use base::Base;
 pub use disk::Disk;
 
 use anyhow::{Context, Result};
-use console::{Console, Missed};
+use console::{Console, WaitError};
 use std::fs;
 use std::io::{self, BufRead, BufReader, Write};
 use std::os::unix::net::UnixStream;
@@ -36,13 +36,13 @@ pub struct Vm {
 
 /// What a script did.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Said {
+pub struct ScriptOutput {
     /// Its exit status.
     pub status: String,
     /// Its standard output, without the last line ends.
-    pub out: String,
+    pub stdout: String,
     /// Its standard error, without the last line ends.
-    pub error: String,
+    pub stderr: String,
 }
 
 impl Vm {
@@ -82,11 +82,11 @@ impl Vm {
         // A panic of its kernel ends it at once.
         let mut vm = Self::start(disk, &format!("panic=-1 {parameters}")).expect("a machine that tests may start");
         // By then QEMU has made the socket.
-        vm.waits_for("Linux version");
+        vm.wait_for("Linux version");
         let agent = UnixStream::connect(disk.socket()).expect("the machine's agent");
         agent.set_read_timeout(Some(LIMIT)).expect("a time limit for the agent");
         vm.agent = Some(BufReader::new(agent));
-        assert_eq!(vm.field(), "ready");
+        assert_eq!(vm.read_field(), "ready");
         vm
     }
 
@@ -94,11 +94,11 @@ impl Vm {
     ///
     /// # Panics
     /// When it does not come.
-    pub fn waits_for(&self, text: &str) {
+    pub fn wait_for(&self, text: &str) {
         match self.console.wait_for(text, LIMIT) {
             Ok(()) => {}
-            Err(Missed::Ended) => self.fail(&format!("went down and never said {text:?}")),
-            Err(Missed::Late) => self.fail(&format!("never said {text:?}")),
+            Err(WaitError::Ended) => self.fail(&format!("went down and never said {text:?}")),
+            Err(WaitError::Late) => self.fail(&format!("never said {text:?}")),
         }
     }
 
@@ -106,44 +106,44 @@ impl Vm {
     ///
     /// # Panics
     /// When the machine is down.
-    pub fn types(&self, line: &str) {
-        self.console.type_in(&format!("{line}\n")).unwrap_or_else(|error| self.fail(&format!("takes no key: {error}")));
+    pub fn type_line(&self, line: &str) {
+        self.console.write(&format!("{line}\n")).unwrap_or_else(|error| self.fail(&format!("takes no key: {error}")));
     }
 
     /// What a script of bash does on the machine.
     ///
     /// # Panics
     /// When the agent does not answer.
-    pub fn run(&mut self, script: &str) -> Said {
+    pub fn run(&mut self, script: &str) -> ScriptOutput {
         self.send(script);
-        Said { status: self.field(), out: self.field(), error: self.field() }
+        ScriptOutput { status: self.read_field(), stdout: self.read_field(), stderr: self.read_field() }
     }
 
     /// What a script of bash prints on the machine.
     ///
     /// # Panics
     /// When it fails, or says anything on standard error.
-    pub fn says(&mut self, script: &str) -> String {
+    pub fn bash(&mut self, script: &str) -> String {
         let said = self.run(script);
-        assert!(said.status == "0" && said.error.is_empty(), "{script}: {said:?}");
-        said.out
+        assert!(said.status == "0" && said.stderr.is_empty(), "{script}: {said:?}");
+        said.stdout
     }
 
     /// Starts a script that ends the machine, waits for that and returns what the console said.
     ///
     /// # Panics
     /// When it does not go down.
-    pub fn ends_by(mut self, script: &str) -> String {
+    pub fn run_until_down(mut self, script: &str) -> String {
         self.send(script);
-        self.goes_down()
+        self.wait_until_down()
     }
 
     /// Waits until the machine has switched itself off or wants to start anew, and returns what the console said.
     ///
     /// # Panics
     /// When it does not go down.
-    pub fn goes_down(mut self) -> String {
-        if self.console.wait_for_the_end(LIMIT).is_err() {
+    pub fn wait_until_down(mut self) -> String {
+        if self.console.wait_for_end(LIMIT).is_err() {
             self.fail("did not go down");
         }
         let status = self.qemu.wait().expect("the end of QEMU");
@@ -159,7 +159,7 @@ impl Vm {
     }
 
     /// What the agent says next.
-    fn field(&mut self) -> String {
+    fn read_field(&mut self) -> String {
         let mut field = Vec::new();
         let read = self.agent.as_mut().map(|agent| agent.read_until(0, &mut field));
         match read {

@@ -29,7 +29,7 @@ struct State {
 
 /// Why a text did not come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Missed {
+pub(super) enum WaitError {
     Ended,
     Late,
 }
@@ -55,27 +55,27 @@ impl Console {
     }
 
     /// Waits for a text after the one that was waited for before.
-    pub(super) fn wait_for(&self, text: &str, limit: Duration) -> Result<(), Missed> {
+    pub(super) fn wait_for(&self, text: &str, limit: Duration) -> Result<(), WaitError> {
         self.wait(limit, |state| {
             let rest = &state.bytes[state.seen..];
             if let Some(at) = rest.windows(text.len()).position(|part| part == text.as_bytes()) {
                 state.seen += at + text.len();
                 return Some(Ok(()));
             }
-            state.ended.then_some(Err(Missed::Ended))
+            state.ended.then_some(Err(WaitError::Ended))
         })
     }
 
     /// Waits for the end of QEMU.
-    pub(super) fn wait_for_the_end(&self, limit: Duration) -> Result<(), Missed> {
+    pub(super) fn wait_for_end(&self, limit: Duration) -> Result<(), WaitError> {
         self.wait(limit, |state| state.ended.then_some(Ok(())))
     }
 
     fn wait(
         &self,
         limit: Duration,
-        mut done: impl FnMut(&mut State) -> Option<Result<(), Missed>>,
-    ) -> Result<(), Missed> {
+        mut done: impl FnMut(&mut State) -> Option<Result<(), WaitError>>,
+    ) -> Result<(), WaitError> {
         let end = Instant::now() + limit;
         let mut state = self.printed.state.lock().unwrap_or_else(PoisonError::into_inner);
         loop {
@@ -84,7 +84,7 @@ impl Console {
             }
             let left = end.saturating_duration_since(Instant::now());
             if left.is_zero() {
-                return Err(Missed::Late);
+                return Err(WaitError::Late);
             }
             state = self.printed.changed.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
         }
@@ -96,7 +96,7 @@ impl Console {
         String::from_utf8_lossy(&state.bytes).replace('\r', "")
     }
 
-    pub(super) fn type_in(&self, text: &str) -> std::io::Result<()> {
+    pub(super) fn write(&self, text: &str) -> std::io::Result<()> {
         let mut keyboard = self.keyboard.lock().unwrap_or_else(PoisonError::into_inner);
         keyboard.write_all(text.as_bytes())?;
         keyboard.flush()

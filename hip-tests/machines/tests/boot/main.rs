@@ -6,8 +6,8 @@ mod power;
 mod rescue;
 mod security;
 
-use rmcp_machines::require;
 use rmcp_machines::vm::{Base, Disk, Vm};
+use rmcp_machines::{ABORTING, require};
 
 /// A machine's disk, with RMCP's package at hand. None, after a loud word, where there can be none.
 fn disk() -> Option<Disk> {
@@ -15,15 +15,12 @@ fn disk() -> Option<Disk> {
     require("a disk for a virtual machine", Disk::new(&base, &[("abort.so", ABORTING)]))
 }
 
-/// A library that ends every program which loads it.
-const ABORTING: &str = "void abort(void); __attribute__((constructor)) static void start(void) { abort(); }";
-
 /// Installs RMCP, which enables nothing.
 fn install(vm: &mut Vm) {
-    vm.says(&format!("mount -o ro {} /mnt && dpkg --force-unsafe-io --install /mnt/rmcp_*.deb", Disk::MEDIUM));
+    vm.bash(&format!("mount -o ro {} /mnt && dpkg --force-unsafe-io --install /mnt/rmcp_*.deb", Disk::MEDIUM));
 }
 
-/// Whether the list names RMCP.
+/// Prints the list.
 const LIST: &str = "cat /etc/ld.so.preload 2> /dev/null || true";
 
 /// What systemd says of the machine once all is started, and which units failed.

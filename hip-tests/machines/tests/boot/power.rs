@@ -22,7 +22,7 @@ fn wherever_the_power_is_cut_the_machine_boots_with_the_old_list_or_all_of_the_n
     let mut vm = Vm::boot(&disk, &parameters);
     install(&mut vm);
     let calls =
-        vm.says(&format!("strace -o /tmp/calls -e trace=fsync,rename {enable} > /dev/null; cat /tmp/calls; {undo}"));
+        vm.bash(&format!("strace -o /tmp/calls -e trace=fsync,rename {enable} > /dev/null; cat /tmp/calls; {undo}"));
     let count = |name: &str| calls.lines().filter(|line| line.starts_with(name)).count();
     let (fsyncs, renames) = (count("fsync("), count("rename("));
     assert!(fsyncs > 4 && renames == 2, "{calls}");
@@ -33,15 +33,15 @@ fn wherever_the_power_is_cut_the_machine_boots_with_the_old_list_or_all_of_the_n
         let cut = format!(
             "strace -o /dev/null -e trace={call} -e inject={call}:signal=KILL:when={number} {enable}; {POWER_CUT}"
         );
-        vm.ends_by(&cut);
+        vm.run_until_down(&cut);
         vm = Vm::boot(&disk, &parameters);
-        let found = vm.says(LIST);
+        let found = vm.bash(LIST);
         assert!(found == list || call == "fsync" && found.ends_with("/librmcp.so"), "{call} {number}: {found:?}");
-        assert_eq!(vm.says(LOSSES), "", "{call} {number}");
-        vm.says(undo);
+        assert_eq!(vm.bash(LOSSES), "", "{call} {number}");
+        vm.bash(undo);
     }
-    vm.ends_by(&format!("{enable}; {POWER_CUT}"));
+    vm.run_until_down(&format!("{enable}; {POWER_CUT}"));
     vm = Vm::boot(&disk, &parameters);
-    assert!(vm.says(LIST).ends_with("/librmcp.so"), "what rmcp has said to be done is done");
-    assert_eq!(vm.says(LOSSES), "");
+    assert!(vm.bash(LIST).ends_with("/librmcp.so"), "what rmcp has said to be done is done");
+    assert_eq!(vm.bash(LOSSES), "");
 }

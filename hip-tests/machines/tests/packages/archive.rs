@@ -1,7 +1,7 @@
 //! The archive with its install script.
 
-use super::{IS_IN, LIST, added};
-use rmcp_machines::{Release, machine};
+use super::added_files;
+use rmcp_machines::{COUNT_MAPPINGS, LIST, Release, machine};
 use std::path::PathBuf;
 
 const UNPACK: &str = "tar --extract --gzip --file /mnt/packages/rmcp-*.tar.gz --directory /tmp && cd /tmp/rmcp-*";
@@ -11,12 +11,12 @@ fn a_user_installs_below_home_without_root_and_removes_all_of_it() {
     const AS_USER: &str = "setpriv --reuid 1000 --regid 1000 --clear-groups env HOME=/home/user bash -ec";
     for release in Release::ALL {
         let Some(machine) = machine(release) else { return };
-        machine.says("mkdir -p /home/user/.local && chown -R 1000:1000 /home/user");
-        let said = machine.says(&format!(
+        machine.bash("mkdir -p /home/user/.local && chown -R 1000:1000 /home/user");
+        let said = machine.bash(&format!(
             "{AS_USER} '{UNPACK}
                  ./install.sh --user > /dev/null
                  ~/.local/bin/rmcp --version
-                 ~/.local/bin/rmcp-run bash -c \"{IS_IN}\"
+                 ~/.local/bin/rmcp-run bash -c \"{COUNT_MAPPINGS}\"
                  ./install.sh --user --uninstall
                  find ~'"
         ));
@@ -32,13 +32,13 @@ fn a_user_installs_below_home_without_root_and_removes_all_of_it() {
 fn root_installs_below_usr_local_enables_and_removes_all_of_it() {
     for release in Release::ALL {
         let Some(machine) = machine(release) else { return };
-        machine.says(&format!("{UNPACK} && ./install.sh > /dev/null"));
+        machine.bash(&format!("{UNPACK} && ./install.sh > /dev/null"));
         assert_eq!(machine.changed_file(LIST), None, "{release:?}");
-        assert_ne!(machine.says(&format!("LD_PRELOAD=librmcp.so bash -c \"{IS_IN}\"")), "0\n", "{release:?}");
-        machine.says("rmcp enable --system");
-        assert_ne!(machine.says(IS_IN), "0\n", "{release:?}");
-        machine.says(&format!("{UNPACK} && ./install.sh --uninstall"));
-        assert_eq!(machine.says(IS_IN), "0\n", "{release:?}");
-        assert_eq!(added(&machine), Vec::<PathBuf>::new(), "{release:?}");
+        assert_ne!(machine.bash(&format!("LD_PRELOAD=librmcp.so bash -c \"{COUNT_MAPPINGS}\"")), "0\n", "{release:?}");
+        machine.bash("rmcp enable --system");
+        assert_ne!(machine.bash(COUNT_MAPPINGS), "0\n", "{release:?}");
+        machine.bash(&format!("{UNPACK} && ./install.sh --uninstall"));
+        assert_eq!(machine.bash(COUNT_MAPPINGS), "0\n", "{release:?}");
+        assert_eq!(added_files(&machine), Vec::<PathBuf>::new(), "{release:?}");
     }
 }

@@ -7,7 +7,7 @@ use rmcp_machines::{Machine, Release, installed, require};
 fn with_stack(release: Release, rocm: rmcp_hip_tests::Release) -> Option<Machine> {
     let stack = require("ROCm from Debian", Stack::fetch(rocm))?;
     let stacks = stack.prefix().parent()?.to_owned();
-    Some(installed(release)?.with("stacks", &stacks))
+    Some(installed(release)?.share("stacks", &stacks))
 }
 
 /// What README.md shows of `rmcp demo`.
@@ -22,7 +22,7 @@ fn demo_of_the_readme() -> String {
 fn rmcp_demo_shows_what_the_readme_shows() {
     for release in Release::ALL {
         let Some(machine) = with_stack(release, rmcp_hip_tests::Release::Rocm643) else { return };
-        assert_eq!(machine.says("RMCP_CACHE=/mnt rmcp demo"), demo_of_the_readme(), "{release:?}");
+        assert_eq!(machine.bash("RMCP_CACHE=/mnt rmcp demo"), demo_of_the_readme(), "{release:?}");
     }
 }
 
@@ -30,7 +30,7 @@ fn rmcp_demo_shows_what_the_readme_shows() {
 fn pinned_memory_is_coherent(machine: &Machine, start: &str) -> bool {
     let client = "/usr/lib/rmcp/rmcp-demo-client 0 libamdhip64.so.5";
     let emulator = "RMCP_KFD_MACHINE=gfx1010 RMCP_KFD_LOG=/tmp/kfd.log";
-    let log = machine.says(&format!("{emulator} {start} {client} > /dev/null; cat /tmp/kfd.log"));
+    let log = machine.bash(&format!("{emulator} {start} {client} > /dev/null; cat /tmp/kfd.log"));
     let log = Log::parse(&log).unwrap();
     let mut pinned = log.under("hipHostMalloc(0)").into_iter().filter(|event| event.kind == "alloc");
     let first = pinned.next().unwrap_or_else(|| panic!("{start}: hipHostMalloc(0) allocates nothing:\n{log}"));
@@ -44,7 +44,7 @@ fn a_hip_program_with_debians_own_rocm_has_rmcp_in_each_of_the_three_ways() {
     for (release, rocm) in [(Release::Bookworm, Rocm523), (Release::Trixie, Rocm571)] {
         let Some(machine) = with_stack(release, rocm) else { return };
         // As if installed: what the machine does not have already, where the loader looks.
-        machine.says(&format!(
+        machine.bash(&format!(
             "mkdir -p /opt/rocm/lib; shopt -s nullglob
              for file in /mnt/stacks/{rocm}/{{usr/,}}lib/x86_64-linux-gnu/*.so*; do
                  [ -e /lib/x86_64-linux-gnu/${{file##*/}} ] || ln -sf $file /opt/rocm/lib/
@@ -57,12 +57,12 @@ fn a_hip_program_with_debians_own_rocm_has_rmcp_in_each_of_the_three_ways() {
         assert!(coherent(&format!("LD_PRELOAD={KFD}")), "{rocm}");
         assert!(!coherent(&format!("LD_PRELOAD=librmcp.so:{KFD}")), "{rocm}");
         assert!(!coherent(&format!("LD_PRELOAD={KFD} rmcp-run")), "{rocm}");
-        machine.says("rmcp enable --system");
+        machine.bash("rmcp enable --system");
         // There nobody has chosen RMCP for this program; then somebody does.
         assert!(coherent(&format!("LD_PRELOAD={KFD}")), "{rocm}");
-        machine.says("printf '[system]\\nonly = [\"rmcp-demo-client\"]\\n' >> /etc/rmcp.toml");
+        machine.bash("printf '[system]\\nonly = [\"rmcp-demo-client\"]\\n' >> /etc/rmcp.toml");
         assert!(!coherent(&format!("LD_PRELOAD={KFD}")), "{rocm}");
-        machine.says("rmcp disable --system");
+        machine.bash("rmcp disable --system");
         assert!(coherent(&format!("LD_PRELOAD={KFD}")), "{rocm}");
     }
 }

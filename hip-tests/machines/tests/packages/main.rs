@@ -10,11 +10,7 @@ mod upgrade;
 use rmcp_machines::Machine;
 use std::path::PathBuf;
 
-const LIST: &str = "/etc/ld.so.preload";
 const OPTIONS: &str = "/etc/rmcp.toml";
-
-/// Whether a program that starts there has RMCP in it.
-const IS_IN: &str = "grep -c '/librmcp[.]so' /proc/self/maps || true";
 
 /// What dpkg, apt, debconf and ldconfig note of every package that is installed and removed.
 const NOTES: [&str; 7] = [
@@ -28,14 +24,14 @@ const NOTES: [&str; 7] = [
 ];
 
 /// What is on the machine beside Debian and its notes.
-fn added(machine: &Machine) -> Vec<PathBuf> {
+fn added_files(machine: &Machine) -> Vec<PathBuf> {
     let mut files = machine.changed_files();
     files.retain(|file| !NOTES.iter().any(|note| file.starts_with(note)));
     files
 }
 
 /// Runs a script that may say whatever it wants, and must end well.
-fn does(machine: &Machine, script: &str) {
+fn run_package_tool(machine: &Machine, script: &str) {
     let output = machine.run(&format!("set -e; export DEBIAN_FRONTEND=noninteractive; {script}"));
     let said = [output.stdout, output.stderr].concat();
     assert!(output.status.success(), "{script}: {}\n{}", output.status, String::from_utf8_lossy(&said));

@@ -12,5 +12,3 @@ use rmcp_machines::{Machine, Release, installed};
 fn machine() -> Option<Machine> {
     installed(Release::Bookworm)
 }
-
-const LIST: &str = "/etc/ld.so.preload";

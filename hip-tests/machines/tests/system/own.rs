@@ -31,9 +31,9 @@ fn a_library_keeps_its_own_functions_in_a_program_without_libdl() {
     compile(PROGRAM, &folder.path().join("program"), &[&search, "-l:libown.so", "-Wl,-rpath,$ORIGIN"]);
     for release in Release::ALL {
         let Some(machine) = installed(release) else { return };
-        let machine = machine.with("own", folder.path());
+        let machine = machine.share("own", folder.path());
         for preload in ["", "LD_PRELOAD=librmcp.so "] {
-            let said = machine.says(&format!("{preload}/mnt/own/program; echo $?"));
+            let said = machine.bash(&format!("{preload}/mnt/own/program; echo $?"));
             assert_eq!(said, "42\n", "{release:?} {preload}");
         }
     }

@@ -24,25 +24,28 @@ done
 "#;
 
 /// What each call does on a new machine: some change it.
-fn called(release: Release, enabled: bool, calls: &str) -> Option<BTreeMap<String, String>> {
+fn observed_calls(release: Release, enabled: bool, calls: &str) -> Option<BTreeMap<String, String>> {
     let machine = installed(release)?;
     if enabled {
-        machine.says("rmcp enable --system");
+        machine.bash("rmcp enable --system");
     }
-    let text = machine.says(&format!("{} <<'CALLS'\n{}\nCALLS", CALL.trim_end(), calls.trim_end()));
+    let text = machine.bash(&format!("{} <<'CALLS'\n{}\nCALLS", CALL.trim_end(), calls.trim_end()));
     let pairs = text.lines().filter_map(|line| line.split_once(": "));
     Some(pairs.map(|(call, what)| (call.into(), what.into())).collect())
 }
 
-fn every_program_is_the_same(release: Release, at_least: usize) {
-    let Some(all) = installed(release).map(|machine| machine.says(ALL)) else { return };
-    let (Some(without), Some(with)) = (called(release, false, &all), called(release, true, &all)) else { return };
+fn assert_same_programs(release: Release, at_least: usize) {
+    let Some(all) = installed(release).map(|machine| machine.bash(ALL)) else { return };
+    let (Some(without), Some(with)) = (observed_calls(release, false, &all), observed_calls(release, true, &all))
+    else {
+        return;
+    };
     assert!(without.len() > at_least, "{} calls", without.len());
     let differs: Vec<_> = without.keys().filter(|call| with.get(*call) != without.get(*call)).cloned().collect();
 
     // A program may speak of its process or the time. Then it must do with RMCP something that it does without.
     let calls = differs.join("\n");
-    let more = |enabled| (0..5).filter_map(move |_| called(release, enabled, &calls)).flatten();
+    let more = |enabled| (0..5).filter_map(move |_| observed_calls(release, enabled, &calls)).flatten();
     let with: BTreeSet<_> = with.into_iter().chain(more.clone()(true)).collect();
     let without: BTreeSet<_> = without.into_iter().chain(more(false)).collect();
     let same = |call: &&String| with.intersection(&without).any(|(same, _)| same == *call);
@@ -52,18 +55,18 @@ fn every_program_is_the_same(release: Release, at_least: usize) {
 
 #[test]
 fn every_program_of_debian_12_says_the_same_and_ends_in_the_same_way() {
-    every_program_is_the_same(Release::Bookworm, 1000);
+    assert_same_programs(Release::Bookworm, 1000);
 }
 
 #[test]
 fn every_program_of_debian_13_says_the_same_and_ends_in_the_same_way() {
-    every_program_is_the_same(Release::Trixie, 500);
+    assert_same_programs(Release::Trixie, 500);
 }
 
 #[test]
 fn apt_removes_and_installs_a_package() {
     let Some(machine) = machine() else { return };
-    machine.says("rmcp enable --system");
+    machine.bash("rmcp enable --system");
     let script = "
         export DEBIAN_FRONTEND=noninteractive
         set -e
@@ -71,17 +74,17 @@ fn apt_removes_and_installs_a_package() {
         ! [ -e /usr/bin/strace ]
         apt-get -qq install /var/cache/apt/archives/strace_*.deb > /dev/null 2>&1
         strace -V | head -1";
-    assert!(machine.says(script).starts_with("strace -- version"));
+    assert!(machine.bash(script).starts_with("strace -- version"));
 }
 
 #[test]
 fn gcc_compiles_what_runs() {
     let Some(machine) = machine() else { return };
-    machine.says("rmcp enable --system");
+    machine.bash("rmcp enable --system");
     let script = "
         printf '#include <stdio.h>\\nint main(void) { puts(\"compiled\"); }' > /tmp/a.c
         gcc -O2 /tmp/a.c -o /tmp/a && /tmp/a && gcc -static /tmp/a.c -o /tmp/b && /tmp/b";
-    assert_eq!(machine.says(script), "compiled\ncompiled\n");
+    assert_eq!(machine.bash(script), "compiled\ncompiled\n");
 }
 
 #[test]
@@ -91,21 +94,21 @@ fn pythons_own_tests_of_processes_threads_and_libraries_end_as_without() {
         for name in test_ctypes test_fork1 test_mmap test_posix test_thread test_threading; do
             python3 -m test -q $name > /tmp/out 2>&1; echo $name $?
         done";
-    let without = machine.says(TESTS);
-    machine.says("rmcp enable --system");
-    assert_eq!(machine.says(TESTS), without);
+    let without = machine.bash(TESTS);
+    machine.bash("rmcp enable --system");
+    assert_eq!(machine.bash(TESTS), without);
 }
 
 #[test]
 fn ten_thousand_processes_leave_nothing_behind() {
     let Some(machine) = machine() else { return };
-    machine.says("rmcp enable --system");
+    machine.bash("rmcp enable --system");
     let before = machine.changed_files();
-    let left = machine.says(
+    let left = machine.bash(
         "for i in $(seq 10000); do /bin/true; done
          ls /tmp /run /dev/shm; ipcs | grep -c 0x; ls /proc | grep -c '^[0-9]'",
     );
-    let fresh = machine.says("ls /tmp /run /dev/shm; ipcs | grep -c 0x; ls /proc | grep -c '^[0-9]'");
+    let fresh = machine.bash("ls /tmp /run /dev/shm; ipcs | grep -c 0x; ls /proc | grep -c '^[0-9]'");
     assert_eq!(left, fresh);
     assert_eq!(machine.changed_files(), before);
 }

@@ -1,40 +1,41 @@
 //! The ways back.
 
-use super::{LIST, machine};
+use super::machine;
+use rmcp_machines::{ABORTING, LIST, Machine, compile_library};
 use std::collections::BTreeMap;
 
-/// A library that ends every program which loads it.
-const BREAK: &str = "
-    echo 'void abort(void); __attribute__((constructor)) static void start(void) { abort(); }' |
-    gcc -shared -fPIC -x c - -o /usr/lib/broken/librmcp.so";
+/// A machine whose list names a library that ends every program which loads it.
+fn broken_machine() -> Option<Machine> {
+    let machine = machine()?;
+    machine.bash("mkdir /usr/lib/broken");
+    machine.bash(&compile_library(ABORTING, "/usr/lib/broken/librmcp.so"));
+    machine.bash("echo /usr/lib/broken/librmcp.so > /etc/ld.so.preload");
+    Some(machine)
+}
 
 #[test]
 fn rmcp_rescue_mends_a_machine_on_which_nothing_else_starts() {
-    let Some(machine) = machine() else { return };
-    machine.says(&format!("mkdir /usr/lib/broken; {BREAK}"));
-    machine.says("echo /usr/lib/broken/librmcp.so > /etc/ld.so.preload");
+    let Some(machine) = broken_machine() else { return };
     assert!(!machine.run("true").status.success(), "it should be broken");
     let output = machine.command("/usr/lib/rmcp/rmcp-rescue").args(["disable", "--system"]).output().unwrap();
     assert!(output.status.success(), "{output:?}");
-    assert_eq!(machine.says("echo works"), "works\n");
+    assert_eq!(machine.bash("echo works"), "works\n");
 }
 
 #[test]
 fn rmcp_rescue_mends_a_machine_as_its_first_process() {
-    let Some(machine) = machine() else { return };
-    machine.says(&format!("mkdir /usr/lib/broken; {BREAK}"));
-    machine.says("echo /usr/lib/broken/librmcp.so > /etc/ld.so.preload");
+    let Some(machine) = broken_machine() else { return };
     // The first process of a process namespace; its restart ends the namespace. (pid_namespaces(7))
     let output = machine.command("/usr/lib/rmcp/rmcp-rescue").output().unwrap();
     assert!(String::from_utf8_lossy(&output.stdout).contains("RMCP is out of the list."), "{output:?}");
-    assert_eq!(machine.says("echo works"), "works\n");
+    assert_eq!(machine.bash("echo works"), "works\n");
 }
 
 #[test]
 fn what_nobody_confirms_is_taken_back() {
     let Some(machine) = machine() else { return };
     // One process namespace for both: the watching process ends with it.
-    let waited = machine.says(
+    let waited = machine.bash(
         "rmcp enable --system --confirm-within 1s > /dev/null
          cat /etc/ld.so.preload
          for i in $(seq 600); do [ -e /etc/ld.so.preload ] || break; read -t 0.1 < /dev/zero > /dev/null || true; done",
@@ -46,7 +47,7 @@ fn what_nobody_confirms_is_taken_back() {
 #[test]
 fn what_is_confirmed_stays() {
     let Some(machine) = machine() else { return };
-    machine.says(
+    machine.bash(
         "rmcp enable --system --confirm-within 1h
          rmcp enable --system --confirm
          /usr/lib/rmcp/rmcp-rescue rollback",
@@ -59,9 +60,9 @@ fn what_is_confirmed_stays() {
 fn a_boot_takes_back_what_was_never_confirmed() {
     let Some(machine) = machine() else { return };
     // The watching process ends with this namespace, as with a machine that goes down.
-    machine.says("rmcp enable --system --confirm-within 1h");
+    machine.bash("rmcp enable --system --confirm-within 1h");
     assert!(machine.changed_file(LIST).is_some());
-    machine.says("/usr/lib/rmcp/rmcp-rescue rollback");
+    machine.bash("/usr/lib/rmcp/rmcp-rescue rollback");
     assert_eq!(machine.changed_file(LIST), None);
 }
 
@@ -75,7 +76,7 @@ fn wherever_enabling_is_killed_the_machine_runs() {
     let enable = "rmcp enable --system --confirm-within 1h";
     let undo = "/usr/lib/rmcp/rmcp-rescue disable --purge > /dev/null; rm -rf /var/lib/rmcp /etc/ld.so.preload*";
     let traced = machine
-        .says(&format!("strace -y -o /tmp/trace -e trace={CHANGES} {enable} > /dev/null; cat /tmp/trace; {undo}"));
+        .bash(&format!("strace -y -o /tmp/trace -e trace={CHANGES} {enable} > /dev/null; cat /tmp/trace; {undo}"));
     let mut counts = BTreeMap::new();
     let mut calls = Vec::new();
     for line in traced.lines().filter(|line| !line.starts_with(['+', '-'])) {
@@ -101,8 +102,8 @@ fn wherever_enabling_is_killed_the_machine_runs() {
         done <<< '{}'",
         calls.join("\n")
     );
-    let said = machine.says(&script);
+    let said = machine.bash(&script);
     assert_eq!(said, "", "after {} kills", calls.len());
-    machine.says(enable);
-    assert_eq!(machine.says("echo works"), "works\n");
+    machine.bash(enable);
+    assert_eq!(machine.bash("echo works"), "works\n");
 }
