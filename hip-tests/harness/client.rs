@@ -2,7 +2,7 @@
 
 use crate::build::{Build, target_dir};
 use crate::compiler::Compiler;
-use crate::ways::{self, Reach};
+use crate::ways::{self, LoadMode};
 use anyhow::{Context, Result};
 use rmcp_stacks::Stack;
 use std::fs;
@@ -33,7 +33,7 @@ pub enum Client {
     /// `ggml_compute.cpp`: the same backend's kernels.
     GgmlCompute,
     /// `ways*`: the same few calls on one of the ways to the runtime.
-    Ways(Reach),
+    Ways(LoadMode),
     /// `compare.cpp`: hundreds of calls, everything that they return as text.
     Compare,
     /// `compare_options.cpp`: what one of the options is about.
@@ -192,7 +192,7 @@ impl Client {
             Client::Wheel => crate::wheel::command(stack),
             Client::Ggml => ggml(stack, "ggml"),
             Client::GgmlCompute => ggml(stack, "ggml_compute"),
-            Client::Ways(reach) => ways::command(stack, *reach),
+            Client::Ways(mode) => ways::command(stack, *mode),
             Client::Compare => native("compare"),
             Client::Options { option } => {
                 let mut command = native("compare_options")?;

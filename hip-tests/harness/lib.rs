@@ -28,4 +28,4 @@ pub use rmcp_kfd_log::{Event, Log};
 pub use rmcp_stacks::{Release, Stack};
 pub use scene::{Call, Run, Scene};
 pub use stub::Stubs;
-pub use ways::{PastTheGate, Reach};
+pub use ways::{Bypass, LoadMode};

@@ -9,9 +9,9 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Mutex;
 
-/// Where a program gets the runtime's functions from.
+/// How a program comes by the runtime's functions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Reach {
+pub enum LoadMode {
     /// It is linked; its imports name symbol versions, such as hipHostMalloc@hip_4.2.
     Linked,
     /// It is linked; its imports name no versions.
@@ -34,17 +34,17 @@ pub enum Reach {
     EntryPoint,
     /// It looks them up in the runtime by dlsym.
     Dlsym,
-    /// The same, or as [`Reach::DeepBind`], or it looks up hipGetProcAddress so and asks that; and the runtime has handed its
+    /// The same, or as [`LoadMode::DeepBind`], or it looks up hipGetProcAddress so and asks that; and the runtime has handed its
     /// table to rocprofiler-register. ROCm 6.0 and later.
-    Table(PastTheGate),
+    Table(Bypass),
 }
 
 /// How a program gets past every preloaded library.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum PastTheGate {
-    /// See [`Reach::DeepBind`].
+pub enum Bypass {
+    /// See [`LoadMode::DeepBind`].
     DeepBind,
-    /// See [`Reach::Dlsym`].
+    /// See [`LoadMode::Dlsym`].
     Dlsym,
     /// It looks up hipGetProcAddress by dlsym.
     ProcAddress,
@@ -53,7 +53,7 @@ pub enum PastTheGate {
 const LIBRARY: [&str; 2] = ["-shared", "-fPIC"];
 
 /// The command that runs the client of this way.
-pub(crate) fn command(stack: &Stack, reach: Reach) -> Result<Command> {
+pub(crate) fn command(stack: &Stack, mode: LoadMode) -> Result<Command> {
     let arguments = |mut command: Command, arguments: &[&Path]| {
         command.args(arguments);
         command
@@ -63,33 +63,33 @@ pub(crate) fn command(stack: &Stack, reach: Reach) -> Result<Command> {
         let command = arguments(stack.command(program(stack, "ways_loader.cpp", &[])?)?, &[way.as_ref()]);
         Ok(arguments(command, loaded))
     };
-    match reach {
-        Reach::Linked => linked("linked"),
-        Reach::ProcAddress => linked("hipGetProcAddress"),
-        Reach::EntryPoint => linked("hipGetDriverEntryPoint"),
-        Reach::Unversioned => Ok(arguments(stack.command(unversioned(stack)?)?, &["linked".as_ref()])),
-        Reach::Local => loader("local", &[&library(stack)?]),
-        Reach::Global => loader("global", &[&library(stack)?]),
-        Reach::DeepBind => loader("deepbind", &[&library(stack)?, soname(stack)?.as_ref()]),
-        Reach::Dlsym => loader("dlsym", &[soname(stack)?.as_ref()]),
-        Reach::Table(way) => {
+    match mode {
+        LoadMode::Linked => linked("linked"),
+        LoadMode::ProcAddress => linked("hipGetProcAddress"),
+        LoadMode::EntryPoint => linked("hipGetDriverEntryPoint"),
+        LoadMode::Unversioned => Ok(arguments(stack.command(unversioned(stack)?)?, &["linked".as_ref()])),
+        LoadMode::Local => loader("local", &[&library(stack)?]),
+        LoadMode::Global => loader("global", &[&library(stack)?]),
+        LoadMode::DeepBind => loader("deepbind", &[&library(stack)?, soname(stack)?.as_ref()]),
+        LoadMode::Dlsym => loader("dlsym", &[soname(stack)?.as_ref()]),
+        LoadMode::Table(bypass) => {
             let program = program(stack, "ways_loader.cpp", &[])?;
             let (library, soname) = (library(stack)?, soname(stack)?);
             let mut command = stack.command_with(program, &rocprofiler_register()?)?;
             command.args(["table", &soname]);
-            match way {
-                PastTheGate::DeepBind => command.arg("deepbind").arg(library).arg(soname),
-                PastTheGate::Dlsym => command.args(["dlsym", &soname]),
-                PastTheGate::ProcAddress => command.args(["proc", &soname]),
+            match bypass {
+                Bypass::DeepBind => command.arg("deepbind").arg(library).arg(soname),
+                Bypass::Dlsym => command.args(["dlsym", &soname]),
+                Bypass::ProcAddress => command.args(["proc", &soname]),
             };
             Ok(command)
         }
-        Reach::TwoCopies | Reach::LateCopy => {
+        LoadMode::TwoCopies | LoadMode::LateCopy => {
             let (second, copy) = second_library(stack)?;
-            let way = if reach == Reach::LateCopy { "late copy" } else { "copies" };
+            let way = if mode == LoadMode::LateCopy { "late copy" } else { "copies" };
             loader(way, &[&library(stack)?, &second, soname(stack)?.as_ref(), &copy])
         }
-        Reach::Wheel => {
+        LoadMode::Wheel => {
             let site = workshop(stack)?.join("site");
             let mut command = wheel::python(stack, &site, "ways_wheel.py")?;
             let extension = site.join("pkg/_ways.so");
@@ -126,7 +126,7 @@ fn soname(stack: &Stack) -> Result<String> {
     wheel::soname(&stack.find_library("libamdhip64")?)
 }
 
-/// The program of [`Reach::Unversioned`]: what stands in for the runtime goes before it on the linker's command line.
+/// The program of [`LoadMode::Unversioned`]: what stands in for the runtime goes before it on the linker's command line.
 fn unversioned(stack: &Stack) -> Result<PathBuf> {
     let folder = workshop(stack)?.join("unversioned");
     fs::create_dir_all(&folder).with_context(|| format!("create {}", folder.display()))?;

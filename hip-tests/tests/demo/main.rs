@@ -48,7 +48,7 @@ fn output(command: &mut Command) -> Output {
 
 /// What it printed, where it says that all went well.
 #[track_caller]
-fn shown(command: &mut Command) -> String {
+fn success_output(command: &mut Command) -> String {
     let output = output(command);
     let said = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(0), "{said}");
@@ -57,7 +57,7 @@ fn shown(command: &mut Command) -> String {
 
 /// Its complaint, where it fails with this status and prints nothing else.
 #[track_caller]
-fn complaint(command: &mut Command, status: i32) -> String {
+fn failure_message(command: &mut Command, status: i32) -> String {
     let output = output(command);
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     assert_eq!(output.status.code(), Some(status), "{said}");
@@ -77,7 +77,7 @@ fn row<'a>(text: &'a str, first: &str) -> Vec<&'a str> {
 #[test]
 fn the_plain_demonstration_shows_what_reaches_the_kernel() {
     let Some(mut command) = demo(Release::Rocm643) else { return };
-    let text = shown(&mut command);
+    let text = success_output(&mut command);
     assert!(text.starts_with("ROCm 6.4.3 from Debian, unmodified, on an emulated gfx1010: "), "{text}");
     assert!(text.is_ascii() && !text.contains('\x1b'), "{text}");
     assert_eq!(
@@ -92,7 +92,7 @@ fn the_plain_demonstration_shows_what_reaches_the_kernel() {
 #[test]
 fn the_plain_demonstration_shows_the_same_as_json() {
     let Some(mut command) = demo(Release::Rocm643) else { return };
-    let json: Value = serde_json::from_str(&shown(command.arg("--json"))).unwrap();
+    let json: Value = serde_json::from_str(&success_output(command.arg("--json"))).unwrap();
     assert_eq!(json["schema"], "rmcp.demo/1");
     let calls = json["calls"].as_array().unwrap();
     let call = calls.iter().find(|call| call["call"] == "hipMallocManaged(Global)").unwrap();
@@ -102,7 +102,7 @@ fn the_plain_demonstration_shows_the_same_as_json() {
 #[test]
 fn the_atomics_are_shown_lost_without_rmcp_and_right_with_it() {
     let Some(mut command) = demo(Release::Rocm643) else { return };
-    let text = shown(command.arg("--atomics"));
+    let text = success_output(command.arg("--atomics"));
     assert!(text.starts_with("ROCm 6.4.3 from Debian, unmodified, on an emulated gfx1010.\n"), "{text}");
     assert!(text.contains("The bus is a model, RMCP_KFD_BUS=basic:\n"), "{text}");
     assert!(text.is_ascii() && !text.contains('\x1b'), "{text}");
@@ -122,7 +122,7 @@ fn the_atomics_are_shown_lost_without_rmcp_and_right_with_it() {
 fn the_atomics_are_shown_as_json_on_another_release_card_and_bus() {
     let Some(mut command) = demo(Release::Rocm724) else { return };
     let command = command.args(["--atomics", "--json", "--machine", "gfx1030"]).env("RMCP_KFD_BUS", "all");
-    let json: Value = serde_json::from_str(&shown(command)).unwrap();
+    let json: Value = serde_json::from_str(&success_output(command)).unwrap();
     assert_eq!(json["schema"], "rmcp.demo.atomics/1");
     let source = serde_json::json!({"emulated": true, "card": "gfx1030", "rocm": "7.2.4", "bus": "all"});
     assert_eq!(json["source"], source);
@@ -141,13 +141,13 @@ fn the_machines_own_card_and_runtime_are_used_where_there_are_any() {
     for (release, wrong) in [(Release::Rocm523, "16 wrong"), (Release::Rocm724, "20 wrong")] {
         let links = tempfile::tempdir().unwrap();
         let Some(mut command) = demo_on_a_card(release, links.path()) else { return };
-        let text = shown(command.arg("--atomics"));
+        let text = success_output(command.arg("--atomics"));
         assert_eq!(text.lines().next(), Some(format!("{ON_A_CARD}:").as_str()));
         assert_eq!(row(&text, "hipHostMalloc(0)")[2..], [wrong, "right", "right"]);
     }
     let links = tempfile::tempdir().unwrap();
     let Some(mut command) = demo_on_a_card(Release::Rocm643, links.path()) else { return };
-    let text = shown(&mut command);
+    let text = success_output(&mut command);
     assert!(text.starts_with(&format!("{ON_A_CARD}.\n")), "{text}");
     assert_eq!(row(&text, "hipHostMalloc(0)")[2], "non-coherent (cached): USERPTR");
 }
@@ -156,7 +156,7 @@ fn the_machines_own_card_and_runtime_are_used_where_there_are_any() {
 fn a_runtime_that_is_not_there_is_named() {
     let links = tempfile::tempdir().unwrap();
     let Some(mut command) = demo_on_a_card(Release::Rocm643, links.path()) else { return };
-    let said = complaint(command.args(["--runtime", "/nowhere/libamdhip64.so"]), 1);
+    let said = failure_message(command.args(["--runtime", "/nowhere/libamdhip64.so"]), 1);
     assert!(said.contains("/nowhere/libamdhip64.so is no file"), "{said}");
 }
 
@@ -164,7 +164,7 @@ fn a_runtime_that_is_not_there_is_named() {
 fn an_unknown_card_is_refused_with_those_there_are() {
     for kind in [&[][..], &["--atomics"]] {
         let Some(mut command) = demo(Release::Rocm643) else { return };
-        let said = complaint(command.args(kind).args(["--machine", "navi10"]), 1);
+        let said = failure_message(command.args(kind).args(["--machine", "navi10"]), 1);
         assert!(said.starts_with("rmcp: ") && said.contains("navi10"), "{said}");
         assert!(said.contains("gfx1010, gfx1030, gfx1036, gfx1100, gfx90a or the path"), "{said}");
     }
@@ -173,21 +173,21 @@ fn an_unknown_card_is_refused_with_those_there_are() {
 #[test]
 fn the_atomics_are_refused_on_a_card_whose_kernels_cannot_run() {
     let Some(mut command) = demo(Release::Rocm643) else { return };
-    let said = complaint(command.args(["--atomics", "--machine", "gfx1100"]), 1);
+    let said = failure_message(command.args(["--atomics", "--machine", "gfx1100"]), 1);
     assert!(said.contains("gfx1100 is another; choose gfx1010 or gfx1030"), "{said}");
 }
 
 #[test]
 fn an_unknown_release_is_refused_with_those_there_are() {
     let rmcp = Build::find().expect("RMCP was built").rmcp();
-    let said = complaint(Command::new(rmcp).args(["demo", "--rocm", "9.9"]), 2);
+    let said = failure_message(Command::new(rmcp).args(["demo", "--rocm", "9.9"]), 2);
     assert!(said.contains("no ROCm release `9.9` here; known are 5.2.3, 5.7.1, 6.4.3, 7.2.4"), "{said}");
 }
 
 #[test]
 fn an_unknown_bus_is_refused_with_those_there_are() {
     let Some(mut command) = demo(Release::Rocm643) else { return };
-    let said = complaint(command.arg("--atomics").env("RMCP_KFD_BUS", "fast"), 1);
+    let said = failure_message(command.arg("--atomics").env("RMCP_KFD_BUS", "fast"), 1);
     assert!(said.contains("RMCP_KFD_BUS=fast is none of: none, basic, all"), "{said}");
 }
 
@@ -198,7 +198,7 @@ fn a_runtime_without_hiprtc_is_told_from_a_broken_one() {
     let mut client = stack.command(build.atomics_client()).expect("a loader");
     client.arg("0").arg(stack.find_library("libamdhip64").expect("a runtime"));
     client.env("LD_PRELOAD", build.kfd()).env("RMCP_KFD_MACHINE", "gfx1010");
-    let said = complaint(&mut client, 1);
+    let said = failure_message(&mut client, 1);
     assert!(said.contains("hiprtc, ROCm's compiler for programs that run, is missing"), "{said}");
     assert!(said.contains("Debian's package libhiprtc7"), "{said}");
 }

@@ -9,22 +9,22 @@ use std::process::Command;
 const KERNEL: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/inspect/kernel.cpp");
 
 /// What `rmcp inspect` says of one file, and its exit status.
-struct Inspected {
+struct Inspection {
     report: Value,
     status: Option<i32>,
 }
 
-fn inspect(path: &Path, cards: &[&str]) -> Inspected {
+fn inspect(path: &Path, cards: &[&str]) -> Inspection {
     let rmcp = Build::find().expect("RMCP is built").rmcp_run().with_file_name("rmcp");
     let mut command = Command::new(rmcp);
     command.args(["inspect", "--json"]).arg(path).args(cards.iter().flat_map(|card| ["--card", card]));
     let output = command.output().expect("rmcp runs");
     let said = String::from_utf8_lossy(&output.stderr);
     let report = serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}; {said}"));
-    Inspected { report, status: output.status.code() }
+    Inspection { report, status: output.status.code() }
 }
 
-impl Inspected {
+impl Inspection {
     fn file(&self) -> &Value {
         &self.report["files"][0]
     }

@@ -5,13 +5,13 @@ use rmcp_hip_tests::{Client, Release, Run, Scene};
 use std::collections::BTreeSet;
 
 /// What the bus of the model carries: PCI Express has FetchAdd, Swap and CAS.
-const CARRIED: [&str; 4] = ["add", "sub", "exchange", "cas"];
+const BUS_OPERATIONS: [&str; 4] = ["add", "sub", "exchange", "cas"];
 /// Memory that RMCP makes non-coherent by default.
 const REWRITTEN: [&str; 3] = ["hipHostMalloc(0)", "hipHostMalloc(Mapped)", "hipMallocManaged(Global)"];
 /// The same; VRAM without RMCP on ROCm 5.
 const HOST_ALLOC: &str = "hipHostAlloc(0)";
 /// Memory that it leaves as it was asked for.
-const LEFT: [&str; 2] = ["hipHostMalloc(Coherent)", "hipHostRegister(0)"];
+const UNCHANGED: [&str; 2] = ["hipHostMalloc(Coherent)", "hipHostRegister(0)"];
 /// Memory in which everything is right anyhow.
 const CACHED: [&str; 3] = ["hipMalloc()", "hipHostMalloc(Portable)", "hipHostMalloc(NonCoherent)"];
 
@@ -24,7 +24,7 @@ const FLOAT: usize = 4;
 
 /// Operations with wrong results, by memory.
 #[track_caller]
-fn wrong<'a>(run: &'a Run, memory: &str) -> BTreeSet<&'a str> {
+fn wrong_operations<'a>(run: &'a Run, memory: &str) -> BTreeSet<&'a str> {
     let calls = run.calls.iter().filter_map(|call| Some((call.label.strip_prefix(memory)?.strip_prefix(' ')?, call)));
     let calls: Vec<_> = calls.collect();
     assert_eq!(calls.len(), INTEGER + FLOAT, "{memory}");
@@ -35,10 +35,11 @@ fn wrong<'a>(run: &'a Run, memory: &str) -> BTreeSet<&'a str> {
 
 /// Everything but what the bus carries is wrong, and nothing else is.
 #[track_caller]
-fn assert_only_the_carried_act(scene: &Scene, run: &Run, memory: &str) {
-    let wrong = wrong(run, memory);
+fn assert_only_bus_operations_act(scene: &Scene, run: &Run, memory: &str) {
+    let wrong = wrong_operations(run, memory);
     let (floats, integers): (Vec<&str>, Vec<&str>) = wrong.iter().partition(|operation| operation.contains("float"));
-    let carried = integers.iter().filter(|operation| CARRIED.iter().any(|c| operation.split(' ').next() == Some(c)));
+    let carried =
+        integers.iter().filter(|operation| BUS_OPERATIONS.iter().any(|c| operation.split(' ').next() == Some(c)));
     assert_eq!(carried.count(), 0, "{memory} in {scene:?}: {wrong:?}");
     assert_eq!(integers.len(), LOST, "{memory} in {scene:?}: {wrong:?}");
     // Older compilers make loops around compare-and-swap of them, or nothing.
@@ -48,18 +49,18 @@ fn assert_only_the_carried_act(scene: &Scene, run: &Run, memory: &str) {
 
 #[track_caller]
 fn assert_all_act(scene: &Scene, run: &Run, memory: &str) {
-    assert_eq!(wrong(run, memory), BTreeSet::new(), "{memory} in {scene:?}");
+    assert_eq!(wrong_operations(run, memory), BTreeSet::new(), "{memory} in {scene:?}");
 }
 
 #[test]
 fn without_rmcp_atomics_that_pcie_does_not_have_are_lost_in_coherent_host_memory() {
     for scene in scenes() {
         let Some(run) = scene.run(Client::Atomics) else { return };
-        REWRITTEN.iter().chain(&LEFT).for_each(|memory| assert_only_the_carried_act(&scene, &run, memory));
+        REWRITTEN.iter().chain(&UNCHANGED).for_each(|memory| assert_only_bus_operations_act(&scene, &run, memory));
         CACHED.iter().for_each(|memory| assert_all_act(&scene, &run, memory));
         match scene.release() {
             Release::Rocm523 | Release::Rocm571 => assert_all_act(&scene, &run, HOST_ALLOC),
-            Release::Rocm643 | Release::Rocm724 => assert_only_the_carried_act(&scene, &run, HOST_ALLOC),
+            Release::Rocm643 | Release::Rocm724 => assert_only_bus_operations_act(&scene, &run, HOST_ALLOC),
         }
     }
 }
@@ -71,7 +72,7 @@ fn with_rmcp_every_atomic_acts_in_default_pinned_and_managed_memory() {
         let right = REWRITTEN.iter().chain(&CACHED).chain([&HOST_ALLOC]);
         right.for_each(|memory| assert_all_act(&scene, &run, memory));
         // A program that asks for coherence gets it.
-        LEFT.iter().for_each(|memory| assert_only_the_carried_act(&scene, &run, memory));
+        UNCHANGED.iter().for_each(|memory| assert_only_bus_operations_act(&scene, &run, memory));
     }
 }
 
@@ -80,7 +81,7 @@ fn with_host_force_and_register_coarse_every_atomic_acts_in_every_memory() {
     for scene in scenes() {
         let scene = scene.by_rmcp_run().env("RMCP_HOST", "force").env("RMCP_REGISTER", "coarse");
         let Some(run) = scene.run(Client::Atomics) else { return };
-        let all = REWRITTEN.iter().chain(&LEFT).chain(&CACHED).chain([&HOST_ALLOC]);
+        let all = REWRITTEN.iter().chain(&UNCHANGED).chain(&CACHED).chain([&HOST_ALLOC]);
         all.for_each(|memory| assert_all_act(&scene, &run, memory));
     }
 }
@@ -90,7 +91,7 @@ fn managed_memory_is_as_without_rmcp_where_its_option_says_keep() {
     for release in Release::ALL {
         let scene = scene(release, "gfx1010").with_rmcp().env("RMCP_MANAGED", "keep");
         let Some(run) = scene.run(Client::Atomics) else { return };
-        assert_only_the_carried_act(&scene, &run, "hipMallocManaged(Global)");
+        assert_only_bus_operations_act(&scene, &run, "hipMallocManaged(Global)");
         assert_all_act(&scene, &run, "hipHostMalloc(0)");
     }
 }
@@ -101,6 +102,6 @@ fn the_bus_decides_what_is_lost() {
     let Some(all) = with("all").run(Client::Atomics) else { return };
     assert_all_act(&with("all"), &all, "hipHostMalloc(0)");
     let Some(none) = with("none").run(Client::Atomics) else { return };
-    assert_eq!(wrong(&none, "hipHostMalloc(0)").len(), INTEGER + FLOAT);
+    assert_eq!(wrong_operations(&none, "hipHostMalloc(0)").len(), INTEGER + FLOAT);
     assert_all_act(&with("none"), &none, "hipHostMalloc(NonCoherent)");
 }

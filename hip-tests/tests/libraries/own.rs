@@ -5,7 +5,7 @@
 //! hipSOLVER (with rocBLAS and rocSOLVER, 620 MB), MAGMA and MIOpen (with those and more), rocBLAS (its tests did not find
 //! their data outside of /usr).
 
-use crate::{lines, passed};
+use crate::{output_lines, passed_tests};
 use rmcp_hip_tests::{Client, Release, Scene};
 
 /// A package of tests.
@@ -26,7 +26,7 @@ const ROCRAND: Package =
 impl Package {
     /// Runs a program of the package with RMCP and without: it says the same, and `tests` pass.
     #[track_caller]
-    fn passes(&self, program: &'static str, filter: Option<&'static str>, tests: usize) {
+    fn assert_same(&self, program: &'static str, filter: Option<&'static str>, tests: usize) {
         // Debian compiles the libraries for this card.
         let scene = self
             .environment
@@ -36,8 +36,8 @@ impl Package {
         let client =
             Client::Debian { packages: vec![self.name], program: path.leak(), args: filter.into_iter().collect() };
         let Some((bare, with)) = scene.run_both(client) else { return };
-        assert_eq!(passed(&bare), tests, "{program}:\n{}", bare.stdout);
-        assert_eq!(lines(&with), lines(&bare), "{program}");
+        assert_eq!(passed_tests(&bare), tests, "{program}:\n{}", bare.stdout);
+        assert_eq!(output_lines(&with), output_lines(&bare), "{program}");
     }
 }
 
@@ -53,13 +53,13 @@ fn rocthrusts_tests_say_the_same() {
         ("test_thrust_vector_allocators", 8),
         ("test_thrust_mr_pool", 6),
     ] {
-        ROCTHRUST.passes(program, None, tests);
+        ROCTHRUST.assert_same(program, None, tests);
     }
 }
 
 #[test]
 fn hipffts_tests_say_the_same() {
-    HIPFFT.passes(
+    HIPFFT.assert_same(
         "hipfft-test",
         Some("--gtest_filter=hipfftTest.RunR2C:hipfftTest.OutplaceOnly:hipfftTest.CheckNullWorkBuffer"),
         3,
@@ -68,7 +68,11 @@ fn hipffts_tests_say_the_same() {
 
 #[test]
 fn hipsparses_tests_say_the_same() {
-    HIPSPARSE.passes("hipsparse-test", Some("--gtest_filter=csrcolor.*:spmm_bell.*:bsrxmv.*:axpyi/*:csr2coo/*"), 120);
+    HIPSPARSE.assert_same(
+        "hipsparse-test",
+        Some("--gtest_filter=csrcolor.*:spmm_bell.*:bsrxmv.*:axpyi/*:csr2coo/*"),
+        120,
+    );
 }
 
 /// Generators of the host write into pinned memory, from functions that the runtime calls in a stream.
@@ -79,6 +83,6 @@ fn rocrands_tests_say_the_same() {
         ("test_rocrand_mtgp32_prng", "--gtest_filter=*poisson*:*change_seed*:*state*", 4),
         ("test_rocrand_hipgraphs", "--gtest_filter=*uniform_float*", 14),
     ] {
-        ROCRAND.passes(program, Some(filter), tests);
+        ROCRAND.assert_same(program, Some(filter), tests);
     }
 }

@@ -6,10 +6,10 @@
 //!
 //! Nothing leaves the machine: RCCL is told to use the loopback interface alone.
 
-use crate::{lines, passed};
+use crate::{output_lines, passed_tests};
 use rmcp_hip_tests::{Client, RCCL, Release, Scene, machine};
 
-const BY_ITSELF: &[(&str, &str)] = &[];
+const DEFAULT_TRANSPORT: &[(&str, &str)] = &[];
 const SHARED_MEMORY: &[(&str, &str)] = &[("NCCL_P2P_DISABLE", "1")];
 const NETWORK: &[(&str, &str)] = &[("NCCL_P2P_DISABLE", "1"), ("NCCL_SHM_DISABLE", "1")];
 
@@ -32,7 +32,7 @@ fn transports(log: &str) -> Vec<&str> {
 
 /// Runs the client with RMCP and without, which takes the same transport and gets right results.
 #[track_caller]
-fn right_over(release: Release, variables: &[(&str, &str)], transport: &str) {
+fn assert_right_over(release: Release, variables: &[(&str, &str)], transport: &str) {
     let scene = scene(release, variables).env("NCCL_DEBUG", "INFO");
     for scene in [scene.clone(), scene.with_rmcp()] {
         let Some(run) = scene.run(Client::Rccl) else { return };
@@ -45,14 +45,14 @@ fn right_over(release: Release, variables: &[(&str, &str)], transport: &str) {
 #[test]
 fn two_gpus_of_a_process_talk_as_rccl_chooses() {
     // What RCCL 5.7.1 chooses hangs on a refusal: it would go directly if fine-grained memory were served.
-    right_over(Release::Rocm571, BY_ITSELF, "SHM");
-    right_over(Release::Rocm724, BY_ITSELF, "P2P");
+    assert_right_over(Release::Rocm571, DEFAULT_TRANSPORT, "SHM");
+    assert_right_over(Release::Rocm724, DEFAULT_TRANSPORT, "P2P");
 }
 
 #[test]
 fn two_gpus_of_a_process_talk_through_shared_memory() {
     for release in RELEASES {
-        right_over(release, SHARED_MEMORY, "SHM");
+        assert_right_over(release, SHARED_MEMORY, "SHM");
     }
 }
 
@@ -60,7 +60,7 @@ fn two_gpus_of_a_process_talk_through_shared_memory() {
 #[test]
 fn two_gpus_of_a_process_talk_over_the_network() {
     for release in RELEASES {
-        right_over(release, NETWORK, "NET");
+        assert_right_over(release, NETWORK, "NET");
     }
 }
 
@@ -73,7 +73,7 @@ fn unit_tests(release: Release, filter: &'static str) -> Client {
     Client::Debian { packages: RCCL.to_vec(), program, args: vec![filter] }
 }
 
-fn in_processes(release: Release, processes: u32, variables: &[(&str, &str)]) -> Scene {
+fn scene_in_processes(release: Release, processes: u32, variables: &[(&str, &str)]) -> Scene {
     // A mask: 1 for all GPUs in one process, 2 for a process each.
     let scene = scene(release, variables).env("UT_PROCESS_MASK", &processes.to_string());
     scene.env("UT_MIN_GPUS", "2").env("UT_MAX_GPUS", "2")
@@ -81,12 +81,13 @@ fn in_processes(release: Release, processes: u32, variables: &[(&str, &str)]) ->
 
 /// Runs RCCL's own tests with RMCP and without: the verdicts are the same, and `tests` pass.
 #[track_caller]
-fn pass(scene: &Scene, client: &Client, tests: usize) {
+fn assert_same_verdicts(scene: &Scene, client: &Client, tests: usize) {
     let Some((bare, with)) = scene.run_both(client.clone()) else { return };
-    assert_eq!(passed(&bare), tests, "{scene:?}:\n{}", bare.stdout);
+    assert_eq!(passed_tests(&bare), tests, "{scene:?}:\n{}", bare.stdout);
     // Lines between the verdicts come from several processes, in any order.
-    let verdicts =
-        |run| lines(run).into_iter().filter(|line| line.starts_with("[  ")).map(str::to_owned).collect::<Vec<_>>();
+    let verdicts = |run| {
+        output_lines(run).into_iter().filter(|line| line.starts_with("[  ")).map(str::to_owned).collect::<Vec<_>>()
+    };
     assert_eq!(verdicts(&with), verdicts(&bare), "{scene:?}");
 }
 
@@ -94,22 +95,22 @@ fn pass(scene: &Scene, client: &Client, tests: usize) {
 fn rccls_own_tests_pass_in_two_processes() {
     let tests = "--gtest_filter=AllReduce.OutOfPlace:Broadcast.InPlace:SendRecv.*";
     for (release, variables, filter, tests) in [
-        (Release::Rocm571, BY_ITSELF, tests, 3),
+        (Release::Rocm571, DEFAULT_TRANSPORT, tests, 3),
         (Release::Rocm571, NETWORK, tests, 3),
         (Release::Rocm724, SHARED_MEMORY, "--gtest_filter=Broadcast.InPlace", 1),
         (Release::Rocm724, NETWORK, "--gtest_filter=Broadcast.InPlace", 1),
     ] {
-        pass(&in_processes(release, 2, variables), &unit_tests(release, filter), tests);
+        assert_same_verdicts(&scene_in_processes(release, 2, variables), &unit_tests(release, filter), tests);
     }
 }
 
 #[test]
 fn rccls_own_tests_pass_in_one_process() {
     for (release, variables, filter, tests) in [
-        (Release::Rocm571, BY_ITSELF, "--gtest_filter=AllReduce.ManagedMem:Gather.ManagedMem", 2),
+        (Release::Rocm571, DEFAULT_TRANSPORT, "--gtest_filter=AllReduce.ManagedMem:Gather.ManagedMem", 2),
         (Release::Rocm571, NETWORK, "--gtest_filter=Reduce.InPlace:AllToAll.OutOfPlace", 2),
-        (Release::Rocm724, BY_ITSELF, "--gtest_filter=AllReduce.ManagedMem", 1),
+        (Release::Rocm724, DEFAULT_TRANSPORT, "--gtest_filter=AllReduce.ManagedMem", 1),
     ] {
-        pass(&in_processes(release, 1, variables), &unit_tests(release, filter), tests);
+        assert_same_verdicts(&scene_in_processes(release, 1, variables), &unit_tests(release, filter), tests);
     }
 }

@@ -19,13 +19,13 @@ fn assert_right(scene: &Scene, run: &Run, memory: &str, what: &[&str], right: bo
 }
 
 /// 5.2.3 has no hipLaunchHostFunc, and calls a host node before the kernel that it depends on has ended, with RMCP and without.
-fn later_than_5_2_3() -> impl Iterator<Item = Scene> {
+fn scenes_after_5_2_3() -> impl Iterator<Item = Scene> {
     scenes().into_iter().filter(|scene| scene.release() != Release::Rocm523)
 }
 
 #[test]
 fn they_see_what_they_see_without_rmcp() {
-    for scene in later_than_5_2_3() {
+    for scene in scenes_after_5_2_3() {
         let Some(without) = run(&scene, "callbacks") else { return };
         let Some(with) = run(&scene.clone().with_rmcp(), "callbacks") else { return };
         for run in [&without, &with] {
@@ -41,7 +41,7 @@ fn they_see_what_they_see_without_rmcp() {
 /// its memory from HIP 7.1 on.
 #[test]
 fn in_graphs_of_7_2_4_they_see_noncoherent_memory_before_it_is_written_back() {
-    for scene in later_than_5_2_3() {
+    for scene in scenes_after_5_2_3() {
         let Some(without) = run(&scene, "callbacks") else { return };
         let right = scene.release() != Release::Rocm724;
         assert_right(&scene, &without, "hipHostMalloc(NonCoherent)", &IN_GRAPHS, right);

@@ -27,7 +27,7 @@ fn assert_seen(scene: &Scene, run: &Run, memory: &str, what: &str, seen: bool) {
 }
 
 /// Releases that know hipEventDisableSystemFence.
-fn knowing() -> impl Iterator<Item = Scene> {
+fn scenes_with_disable_system_fence() -> impl Iterator<Item = Scene> {
     scenes().into_iter().filter(|scene| scene.release() != Release::Rocm523)
 }
 
@@ -43,7 +43,7 @@ fn behind_a_fence_every_kind_of_memory_is_right_with_rmcp_and_without() {
 
 #[test]
 fn without_its_fence_an_event_leaves_noncoherent_memory_stale() {
-    for scene in knowing() {
+    for scene in scenes_with_disable_system_fence() {
         let Some(run) = run(&scene, "caches") else { return };
         assert_seen(&scene, &run, NONCOHERENT, UNFENCED, false);
         COHERENT.iter().chain(&REWRITTEN).for_each(|memory| assert_seen(&scene, &run, memory, UNFENCED, true));
@@ -52,7 +52,7 @@ fn without_its_fence_an_event_leaves_noncoherent_memory_stale() {
 
 #[test]
 fn with_rmcp_events_keep_their_fence_so_that_what_it_made_noncoherent_is_right() {
-    for scene in knowing().map(Scene::with_rmcp) {
+    for scene in scenes_with_disable_system_fence().map(Scene::with_rmcp) {
         let Some(run) = run(&scene, "caches") else { return };
         REWRITTEN.iter().for_each(|memory| assert_seen(&scene, &run, memory, UNFENCED, true));
     }
@@ -60,7 +60,7 @@ fn with_rmcp_events_keep_their_fence_so_that_what_it_made_noncoherent_is_right()
 
 #[test]
 fn with_event_fence_keep_what_rmcp_made_noncoherent_is_stale_without_the_fence() {
-    for scene in knowing().map(|scene| scene.with_rmcp().env("RMCP_EVENT_FENCE", "keep")) {
+    for scene in scenes_with_disable_system_fence().map(|scene| scene.with_rmcp().env("RMCP_EVENT_FENCE", "keep")) {
         let Some(run) = run(&scene, "caches") else { return };
         REWRITTEN.iter().for_each(|memory| assert_seen(&scene, &run, memory, UNFENCED, false));
     }

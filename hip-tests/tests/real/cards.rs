@@ -4,7 +4,7 @@ use crate::{RDNA, RELEASES, assert_same_log};
 use rmcp_hip_tests::{Client, Release, Scene, machine};
 
 /// Whether default pinned memory arrives coherent.
-fn coherent(scene: &Scene) -> Option<bool> {
+fn pinned_is_coherent(scene: &Scene) -> Option<bool> {
     Some(scene.run(Client::Allocations)?.log.allocation("hipHostMalloc(0)").has("COHERENT"))
 }
 
@@ -41,11 +41,11 @@ fn the_card_that_the_visibility_variables_leave_decides() {
             ("ROCR_VISIBLE_DEVICES", "GPU-0000000000001001", false),
         ];
         for (variable, value, expected) in cases {
-            let Some(coherent) = coherent(&scene.clone().env(variable, value)) else { return };
+            let Some(coherent) = pinned_is_coherent(&scene.clone().env(variable, value)) else { return };
             assert_eq!(coherent, expected, "{variable}={value} on {release}");
         }
         let both = scene.env("ROCR_VISIBLE_DEVICES", "1,0").env("HIP_VISIBLE_DEVICES", "1");
-        let Some(coherent) = coherent(&both) else { return };
+        let Some(coherent) = pinned_is_coherent(&both) else { return };
         assert!(coherent, "the second of ROCR_VISIBLE_DEVICES=1,0 is the {other}, on {release}");
     }
 }
@@ -54,7 +54,7 @@ fn the_card_that_the_visibility_variables_leave_decides() {
 fn with_two_cards_the_current_one_decides() {
     for (cards, expected) in [(["gfx1010", "gfx1100"], false), (["gfx1100", "gfx1010"], true)] {
         let scene = Scene::new(Release::Rocm643, &machine(&cards, false)).with_rmcp();
-        let Some(coherent) = coherent(&scene) else { return };
+        let Some(coherent) = pinned_is_coherent(&scene) else { return };
         assert_eq!(coherent, expected, "{cards:?}");
     }
 }
@@ -63,7 +63,7 @@ fn with_two_cards_the_current_one_decides() {
 fn two_cards_of_the_family_are_treated_alike() {
     let scene = Scene::new(Release::Rocm643, &machine(&RDNA, false)).with_rmcp();
     for index in ["0", "1"] {
-        let Some(coherent) = coherent(&scene.clone().env("HIP_VISIBLE_DEVICES", index)) else { return };
+        let Some(coherent) = pinned_is_coherent(&scene.clone().env("HIP_VISIBLE_DEVICES", index)) else { return };
         assert!(!coherent, "HIP_VISIBLE_DEVICES={index}");
     }
 }

@@ -4,7 +4,7 @@ use crate::{RDNA, SIZE, scenes};
 use rmcp_hip_tests::{Call, Client, Release, Run};
 
 /// Calls whose flags ask for no kind of coherence.
-const UNDECIDED: [&str; 6] = [
+const WITHOUT_COHERENCE_FLAGS: [&str; 6] = [
     "the first hipHostMalloc(0)",
     "hipHostMalloc(0)",
     "hipHostMalloc(Mapped)",
@@ -17,7 +17,7 @@ const UNDECIDED: [&str; 6] = [
 fn default_pinned_memory_reaches_the_kernel_without_coherent() {
     for scene in scenes(&RDNA) {
         let Some((without, with)) = scene.run_both(Client::Allocations) else { return };
-        for label in UNDECIDED {
+        for label in WITHOUT_COHERENCE_FLAGS {
             let pinned = |run: &Run| {
                 let events = run.log.allocations(label);
                 let own = events.into_iter().find(|event| event.size() == SIZE && event.has("USERPTR"));

@@ -23,7 +23,7 @@ const RELEASES: [Release; 4] = Release::ALL;
 /// Cards that RMCP is for.
 const RDNA: [&str; 2] = ["gfx1010", "gfx1030"];
 /// Cards that it leaves alone.
-const OTHERS: [&str; 2] = ["gfx1100", "gfx90a"];
+const OTHER_CARDS: [&str; 2] = ["gfx1100", "gfx90a"];
 /// What every client asks for at once, in bytes; the runtime allocates nothing of that size for itself.
 const SIZE: u64 = 0xa0_0000;
 

@@ -1,6 +1,6 @@
 //! What RMCP must not change.
 
-use crate::{OTHERS, RDNA, RELEASES, SIZE, assert_same_log, scenes};
+use crate::{OTHER_CARDS, RDNA, RELEASES, SIZE, assert_same_log, scenes};
 use rmcp_hip_tests::{Client, Run, Scene};
 
 #[test]
@@ -22,7 +22,7 @@ fn the_runtimes_own_allocations_are_the_same_with_and_without_rmcp() {
 
 #[test]
 fn on_other_cards_the_whole_log_is_the_same_with_and_without_rmcp() {
-    for scene in scenes(&OTHERS) {
+    for scene in scenes(&OTHER_CARDS) {
         for client in [Client::Allocations, Client::Copies { device: false }, Client::HsaPools] {
             let Some((without, with)) = scene.run_both(client) else { return };
             assert_same_log(&scene, &without, &with);

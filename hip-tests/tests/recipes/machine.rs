@@ -37,21 +37,21 @@ fn version(target: &str) -> usize {
 }
 
 /// What rmcp-run gave a program, and what it said.
-pub struct Ran {
+pub struct RmcpRunOutput {
     /// The whole environment of the program.
     pub environment: BTreeMap<String, String>,
     /// Standard error.
-    pub said: String,
+    pub stderr: String,
 }
 
 /// Runs a program that prints its environment. None where RMCP is not built.
-pub fn run(topology: &Path, arguments: &[&str], program: &Path, user: &[(&str, &str)]) -> Option<Ran> {
+pub fn run(topology: &Path, arguments: &[&str], program: &Path, user: &[(&str, &str)]) -> Option<RmcpRunOutput> {
     let build = require("RMCP", Build::find())?;
     let mut command = Command::new(build.rmcp_run());
     command.env_clear().env("RMCP_CONFIG", "").env("RMCP_TOPOLOGY", topology).envs(user.iter().copied());
     let Output { status, stdout, stderr } = command.args(arguments).arg(program).output().unwrap();
-    let said = String::from_utf8(stderr).unwrap();
-    assert!(status.success(), "{status}: {said}");
+    let stderr = String::from_utf8(stderr).unwrap();
+    assert!(status.success(), "{status}: {stderr}");
     let printed = String::from_utf8(stdout).unwrap();
     let mut environment: BTreeMap<String, String> = printed
         .lines()
@@ -61,5 +61,5 @@ pub fn run(topology: &Path, arguments: &[&str], program: &Path, user: &[(&str, &
     assert_eq!(environment.remove("LD_PRELOAD").as_deref(), build.gate().to_str());
     assert_eq!(environment.remove("RMCP_CONFIG").as_deref(), Some(""));
     assert_eq!(environment.remove("RMCP_TOPOLOGY").as_deref(), topology.to_str());
-    Some(Ran { environment, said })
+    Some(RmcpRunOutput { environment, stderr })
 }

@@ -24,7 +24,7 @@ pub enum Program {
         kernels: &'static [&'static str],
     },
     /// A program that is linked to the HIP runtime of that release, which lies in its own tree.
-    Own {
+    Native {
         /// As in libamdhip64.so.6.4.43484.
         release: &'static str,
         /// The targets of the program.
@@ -40,7 +40,7 @@ impl Program {
             Self::Torch { version, hip, code, kernels } => {
                 require("hipcc from Debian", torch(root, version, hip, code, kernels))
             }
-            Self::Own { release, code } => require("hipcc from Debian", own(root, release, code)),
+            Self::Native { release, code } => require("hipcc from Debian", native(root, release, code)),
         }
     }
 }
@@ -70,7 +70,7 @@ fn torch(root: &Path, version: &str, hip: Option<&str>, code: &[&str], kernels: 
     Ok(python)
 }
 
-fn own(root: &Path, release: &str, code: &[&str]) -> Result<PathBuf> {
+fn native(root: &Path, release: &str, code: &[&str]) -> Result<PathBuf> {
     let (bin, library) = (root.join("bin"), root.join("lib"));
     [&bin, &library].into_iter().try_for_each(fs::create_dir_all)?;
     runtime(&library, release)?;

@@ -6,13 +6,13 @@ use std::ffi::OsStr;
 use std::fs;
 use std::path::Path;
 
-fn first(gpus: &[&str]) -> Program {
+fn program(gpus: &[&str]) -> Program {
     Program::new("first", gpus)
 }
 
 #[test]
 fn a_variable_that_another_thread_is_changing_is_not_read() {
-    first(&["gfx1010"]).env("RMCP_LOG", "trace").run(&["environment"]);
+    program(&["gfx1010"]).env("RMCP_LOG", "trace").run(&["environment"]);
 }
 
 /// Bytes of stack, with which a thread can make the first call. Twice the least that glibc makes a thread with: how much the
@@ -34,10 +34,10 @@ fn a_thread_with_little_stack_can_make_the_first_call() {
     let many: String = (0..2000).map(|number| format!("key{number} = [[[[1]]]]\n")).collect();
     let deep = format!("exclude = {}{}\n", "[".repeat(79), "]".repeat(79));
     let tables = format!("exclude = {}1{}\n", "{ a = ".repeat(79), " }".repeat(79));
-    assert_stack_suffices(&first(&["gfx1010"]));
+    assert_stack_suffices(&program(&["gfx1010"]));
     for text in [many, deep, tables, "[".repeat(60_000), "a.".repeat(30_000)] {
         fs::write(&file, text).unwrap();
-        let program = first(&["gfx1010", "gfx1100", "gfx1036"]).env("RMCP_CONFIG", &file);
+        let program = self::program(&["gfx1010", "gfx1100", "gfx1036"]).env("RMCP_CONFIG", &file);
         assert_stack_suffices(&program.env("RMCP_LOG", "trace").env("RMCP_LOG_FILE", &log));
     }
 }
@@ -54,8 +54,10 @@ fn heads(folder: &Path) -> Vec<String> {
 fn a_child_that_has_its_parents_pid_in_a_namespace_of_its_own_is_not_taken_for_its_parent() {
     let folder = tempfile::tempdir().unwrap();
     let log = folder.path().join("log");
-    let program =
-        first(&["gfx1010"]).env("RMCP_TRACE", folder.path()).env("RMCP_LOG", "trace").env("RMCP_LOG_FILE", &log);
+    let program = self::program(&["gfx1010"])
+        .env("RMCP_TRACE", folder.path())
+        .env("RMCP_LOG", "trace")
+        .env("RMCP_LOG_FILE", &log);
     let output = program.output(&[OsStr::new("namespace")]);
     let made = if output.status.code() == Some(77) { Err(anyhow::anyhow!("not permitted")) } else { Ok(()) };
     let Some(()) = require("PID namespaces", made) else { return };

@@ -61,7 +61,12 @@ fn the_current_device_is_asked_for_only_where_the_gpus_rules_differ() {
 }
 
 /// The client on a real runtime, with RMCP. `rewritten` has a digit a device.
-fn on(release: Release, cards: &[&str], environment: &[(&str, &str)], rewritten: &'static str) -> Option<Arc<Run>> {
+fn run_on_cards(
+    release: Release,
+    cards: &[&str],
+    environment: &[(&str, &str)],
+    rewritten: &'static str,
+) -> Option<Arc<Run>> {
     let scene = Scene::new(release, &machine(cards, true)).with_rmcp();
     let scene = environment.iter().fold(scene, |scene, (name, value)| scene.env(name, value));
     scene.run(Client::Threads { program: "gpus", args: vec![rewritten, "4"] })
@@ -69,7 +74,7 @@ fn on(release: Release, cards: &[&str], environment: &[(&str, &str)], rewritten:
 
 /// Whether all memory that was pinned while each device was current is coherent.
 #[track_caller]
-fn expect(run: &Run, rewritten: &str) {
+fn assert_pinned(run: &Run, rewritten: &str) {
     for (device, digit) in rewritten.chars().enumerate() {
         let size = 0xa0_0000 + 0x20_0000 * device as u64;
         let pinned: Vec<_> =
@@ -88,8 +93,8 @@ fn memory_reaches_the_kernel_as_the_current_device_of_its_thread_has_it() {
         (Release::Rocm643, &["gfx1036", "gfx1100", "gfx1030", "gfx1010"], "0011"),
         (Release::Rocm523, &["gfx1010", "gfx90a", "gfx1030"], "101"),
     ] {
-        let Some(run) = on(release, cards, &[], rewritten) else { return };
-        expect(&run, rewritten);
+        let Some(run) = run_on_cards(release, cards, &[], rewritten) else { return };
+        assert_pinned(&run, rewritten);
     }
 }
 
@@ -97,11 +102,11 @@ fn memory_reaches_the_kernel_as_the_current_device_of_its_thread_has_it() {
 fn a_node_that_is_told_to_call_itself_another_keeps_its_rules() {
     // Nodes 1 and 3; node 0 is the CPU.
     let overrides = [("HSA_OVERRIDE_GFX_VERSION_1", "10.3.0"), ("HSA_OVERRIDE_GFX_VERSION_3", "10.3.0")];
-    let Some(run) = on(Release::Rocm643, &MIXED, &overrides, "100") else { return };
+    let Some(run) = run_on_cards(Release::Rocm643, &MIXED, &overrides, "100") else { return };
     for line in ["device 0 calls itself gfx1030", "device 1 calls itself gfx1036", "device 2 calls itself gfx1030"] {
         assert!(run.stdout.contains(line), "{}", run.stdout);
     }
-    expect(&run, "100");
+    assert_pinned(&run, "100");
 }
 
 #[test]
@@ -111,7 +116,7 @@ fn visible_devices_are_numbered_as_the_runtime_numbers_them() {
         (&[("ROCR_VISIBLE_DEVICES", "1,0")], "01"),
         (&[("ROCR_VISIBLE_DEVICES", "2,0,1"), ("HIP_VISIBLE_DEVICES", "1,0")], "10"),
     ] {
-        let Some(run) = on(Release::Rocm643, &MIXED, masks, rewritten) else { return };
-        expect(&run, rewritten);
+        let Some(run) = run_on_cards(Release::Rocm643, &MIXED, masks, rewritten) else { return };
+        assert_pinned(&run, rewritten);
     }
 }

@@ -24,7 +24,7 @@ fn a_million_calls_of_64_threads_are_all_counted_and_answered_as_if_each_thread_
 }
 
 /// On 5.2.3 a NumaUser allocation shows a flag of another interface, and hipHostAlloc gives device memory, without RMCP.
-fn is_odd(release: Release, line: &str) -> bool {
+fn differs_without_rmcp(release: Release, line: &str) -> bool {
     release == Release::Rocm523 && ["hipHostMalloc(0x20000000)", "hipHostAlloc"].iter().any(|odd| line.starts_with(odd))
 }
 
@@ -36,7 +36,7 @@ fn every_call_of_16_threads_is_counted_and_answered_as_without_rmcp_on_the_real_
         let Some((without, with)) = scene.run_both(client) else { return };
         let mut compared = 0;
         for (with, without) in
-            with.stdout.lines().zip(without.stdout.lines()).filter(|(_, line)| !is_odd(release, line))
+            with.stdout.lines().zip(without.stdout.lines()).filter(|(_, line)| !differs_without_rmcp(release, line))
         {
             assert_eq!(with, without, "{release}");
             compared += 1;

@@ -7,11 +7,11 @@ use std::process::Command;
 use tempfile::TempDir;
 
 /// The program with a log file in this folder.
-fn with_file(folder: &TempDir) -> Program {
-    with_stderr().env("RMCP_LOG_FILE", folder.path().join("rmcp.log"))
+fn program_with_log_file(folder: &TempDir) -> Program {
+    program().env("RMCP_LOG_FILE", folder.path().join("rmcp.log"))
 }
 
-fn with_stderr() -> Program {
+fn program() -> Program {
     Program::new("log", &["gfx1010"]).env("RMCP_LOG", "debug")
 }
 
@@ -29,7 +29,7 @@ fn messages(log: &str) -> Vec<&str> {
 fn no_line_goes_into_a_file_that_the_program_opened_after_it_closed_what_it_did_not_know() {
     let folder = tempfile::tempdir().unwrap();
     let own = folder.path().join("own");
-    with_file(&folder).run(&["closed".as_ref(), own.as_os_str()]);
+    program_with_log_file(&folder).run(&["closed".as_ref(), own.as_os_str()]);
     assert_eq!(log(&folder).matches("debug: hipHostMalloc").count(), 4);
 }
 
@@ -37,19 +37,19 @@ fn no_line_goes_into_a_file_that_the_program_opened_after_it_closed_what_it_did_
 fn no_line_goes_into_a_file_that_has_become_number_2() {
     let folder = tempfile::tempdir().unwrap();
     let own = folder.path().join("own");
-    with_stderr().run(&["number-2".as_ref(), own.as_os_str()]);
+    program().run(&["number-2".as_ref(), own.as_os_str()]);
 }
 
 #[test]
 fn a_pipe_or_socket_that_nobody_reads_does_not_stop_the_program() {
     for mode in ["unread-pipe", "unread-socket"] {
-        with_stderr().run(&[mode]);
+        program().run(&[mode]);
     }
 }
 
 #[test]
 fn a_broken_pipe_does_not_end_the_program_and_its_own_signal_stays_pending() {
-    with_stderr().run(&["broken-pipe"]);
+    program().run(&["broken-pipe"]);
 }
 
 #[test]
@@ -57,14 +57,14 @@ fn a_fifo_without_a_reader_does_not_stop_the_program() {
     let folder = tempfile::tempdir().unwrap();
     let made = Command::new("mkfifo").arg(folder.path().join("rmcp.log")).status().unwrap();
     assert!(made.success());
-    with_file(&folder).run(&["call"]);
+    program_with_log_file(&folder).run(&["call"]);
 }
 
 #[test]
 fn a_limit_on_the_size_of_files_costs_lines_and_the_next_says_how_many() {
     for bytes in ["0", "1000", "1030"] {
         let folder = tempfile::tempdir().unwrap();
-        with_file(&folder).run(&["limit", bytes]);
+        program_with_log_file(&folder).run(&["limit", bytes]);
         let log = log(&folder);
         let lines = messages(log.strip_prefix('\n').unwrap_or(&log));
         let last = lines.last().unwrap();
@@ -80,14 +80,14 @@ fn a_limit_on_the_size_of_files_costs_lines_and_the_next_says_how_many() {
 #[test]
 fn a_thread_that_is_to_be_cancelled_is_not_cancelled_within_a_line_or_the_first_call() {
     let folder = tempfile::tempdir().unwrap();
-    with_file(&folder).run(&["cancelled"]);
+    program_with_log_file(&folder).run(&["cancelled"]);
     assert_eq!(log(&folder).matches("debug: hipHostMalloc").count(), 3);
 }
 
 #[test]
 fn a_log_file_is_where_it_was_when_the_log_began_and_makes_no_folder() {
     let (there, elsewhere) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-    let program = with_stderr().env("RMCP_LOG_FILE", there.path().join("new/rmcp.log"));
+    let program = self::program().env("RMCP_LOG_FILE", there.path().join("new/rmcp.log"));
     let output = program.output(&["folder".as_ref(), elsewhere.path().as_os_str()]);
     let stderr = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success() && stderr.contains("logging to stderr instead"), "{stderr}");
@@ -100,7 +100,7 @@ fn a_log_file_that_is_a_link_is_not_written() {
     let other = folder.path().join("other");
     fs::write(&other, "").unwrap();
     std::os::unix::fs::symlink(&other, folder.path().join("rmcp.log")).unwrap();
-    let output = with_file(&folder).output(&["call".as_ref()]);
+    let output = program_with_log_file(&folder).output(&["call".as_ref()]);
     assert!(String::from_utf8_lossy(&output.stderr).contains("logging to stderr instead"));
     assert_eq!(fs::read_to_string(&other).unwrap(), "");
 }
@@ -111,7 +111,7 @@ fn a_full_disk_costs_lines_alone() {
         eprintln!("SKIPPED: no /dev/full");
         return;
     }
-    with_stderr().env("RMCP_LOG_FILE", "/dev/full").run(&["call"]);
+    program().env("RMCP_LOG_FILE", "/dev/full").run(&["call"]);
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Amounts, compared with what the program did and with RMCP's own counters.
 
-use crate::traced::{RELEASE, Trace, Traced, assert_known_calls, endings};
+use crate::traced::{RELEASE, Trace, Traced, assert_client_calls, endings_client};
 use rmcp_hip_tests::{Client, Release};
 
 /// The calls that were rewritten, by the report.
@@ -73,9 +73,9 @@ fn every_allocation_call_shows_what_it_asked_for_and_was_given() {
 
 #[test]
 fn calls_are_recorded_and_left_alone_on_a_card_that_rmcp_is_not_for() {
-    let Some(mut trace) = Trace::new("gfx1100", &[]).client(RELEASE, &endings(&["return"])) else { return };
+    let Some(mut trace) = Trace::new("gfx1100", &[]).client(RELEASE, &endings_client(&["return"])) else { return };
     let traced = trace.run();
-    assert_known_calls(&traced, 1);
+    assert_client_calls(&traced, 1);
     assert_eq!(rewritten(&traced, "hipHostMalloc"), 0);
     let inactive = traced.json["processes"][0]["inactive"].as_str().unwrap();
     assert_eq!(inactive, "no rule acts on gfx1100: it is neither RDNA1 nor RDNA2");

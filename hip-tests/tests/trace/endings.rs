@@ -1,6 +1,6 @@
 //! However a program ends, what it did until then is reported, and its end is the command's.
 
-use crate::traced::{RELEASE, Trace, assert_known_calls, endings, run};
+use crate::traced::{RELEASE, Trace, assert_client_calls, endings_client, run};
 use std::io::{BufRead, BufReader};
 use std::os::unix::process::ExitStatusExt;
 
@@ -16,7 +16,7 @@ fn the_exit_status_is_the_programs_and_so_is_its_output() {
         assert_eq!(traced.output.status.code(), Some(status), "{how}: {}", traced.stderr());
         assert_eq!(traced.json["exit_status"], status);
         assert_eq!(traced.stdout(), "");
-        assert_known_calls(&traced, 1);
+        assert_client_calls(&traced, 1);
     }
 }
 
@@ -26,14 +26,14 @@ fn a_program_that_dies_by_a_signal_leaves_all_that_it_did_and_the_command_dies_b
         let Some(traced) = run(&[how]) else { return };
         assert_eq!(traced.output.status.signal(), Some(signal), "{how}: {}", traced.stderr());
         assert_eq!(traced.json["signal"], signal);
-        assert_known_calls(&traced, 1);
+        assert_client_calls(&traced, 1);
     }
 }
 
 #[test]
 fn a_signal_sent_to_the_command_ends_the_program_and_the_report_is_made() {
     for (name, signal) in [("TERM", SIGTERM), ("INT", SIGINT)] {
-        let Some(mut trace) = Trace::new("gfx1010", &[]).client(RELEASE, &endings(&["wait"])) else { return };
+        let Some(mut trace) = Trace::new("gfx1010", &[]).client(RELEASE, &endings_client(&["wait"])) else { return };
         let mut child = trace.command.spawn().unwrap();
         let mut stdout = BufReader::new(child.stdout.take().unwrap());
         let mut line = String::new();
@@ -44,20 +44,20 @@ fn a_signal_sent_to_the_command_ends_the_program_and_the_report_is_made() {
         assert!(sent.success());
         let traced = trace.traced(child.wait_with_output().unwrap());
         assert_eq!(traced.output.status.signal(), Some(signal), "{}", traced.stderr());
-        assert_known_calls(&traced, 1);
+        assert_client_calls(&traced, 1);
     }
 }
 
 #[test]
 fn the_program_that_a_process_becomes_has_records_of_its_own() {
     // The stack's loader, its arguments and the client once more.
-    let Some(mut trace) = Trace::new("gfx1010", &[]).client(RELEASE, &endings(&["exec"])) else { return };
+    let Some(mut trace) = Trace::new("gfx1010", &[]).client(RELEASE, &endings_client(&["exec"])) else { return };
     let words: Vec<_> = trace.command.get_args().map(ToOwned::to_owned).collect();
     let start = words.iter().position(|word| word == "--").unwrap() + 1;
     trace.command.args(&words[start..words.len() - 1]).arg("return");
     let traced = trace.run();
     assert_eq!(traced.output.status.code(), Some(5), "{}", traced.stderr());
-    assert_known_calls(&traced, 2);
+    assert_client_calls(&traced, 2);
     let processes = traced.json["processes"].as_array().unwrap();
     assert_eq!(processes.len(), 2);
     assert_eq!(processes[0]["pid"], processes[1]["pid"]);

@@ -1,6 +1,6 @@
 //! What cannot be traced, and what is said then.
 
-use crate::traced::{RELEASE, Trace, endings};
+use crate::traced::{RELEASE, Trace, endings_client};
 use rmcp_hip_tests::require;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -110,7 +110,7 @@ fn no_program_and_rmcp_disabled_are_refused_with_a_reason() {
 fn nothing_is_left_behind_and_the_page_needs_nothing_else() {
     let page = tempfile::NamedTempFile::new().unwrap();
     let html = page.path().to_str().unwrap();
-    let Some(mut trace) = Trace::new("gfx1010", &["--html", html]).client(RELEASE, &endings(&["return"])) else {
+    let Some(mut trace) = Trace::new("gfx1010", &["--html", html]).client(RELEASE, &endings_client(&["return"])) else {
         return;
     };
     trace.run();

@@ -71,13 +71,13 @@ impl Trace {
 }
 
 /// `threads_endings HOW`.
-pub fn endings(args: &[&'static str]) -> Client {
+pub fn endings_client(args: &[&'static str]) -> Client {
     Client::Threads { program: "endings", args: args.into() }
 }
 
 /// That client on gfx1010 with RELEASE.
 pub fn run(args: &[&'static str]) -> Option<Traced> {
-    Some(Trace::new("gfx1010", &[]).client(RELEASE, &endings(args))?.run())
+    Some(Trace::new("gfx1010", &[]).client(RELEASE, &endings_client(args))?.run())
 }
 
 impl Traced {
@@ -118,7 +118,7 @@ impl Traced {
 
 /// The calls that `threads_endings` makes in each process.
 #[track_caller]
-pub fn assert_known_calls(traced: &Traced, times: u64) {
+pub fn assert_client_calls(traced: &Traced, times: u64) {
     assert_eq!(traced.number("hipMalloc", "calls"), times * 11, "{}", traced.json);
     assert_eq!(traced.number("hipMalloc", "failures"), times);
     assert_eq!(traced.calls("hipMalloc")["errors"][0]["name"], "hipErrorOutOfMemory");

@@ -10,10 +10,10 @@ use std::collections::BTreeSet;
 /// # Errors
 /// When a stack cannot be had.
 pub fn by_release() -> Result<Vec<(Release, BTreeSet<String>)>> {
-    Release::ALL.into_iter().map(|release| Ok((release, of(&Stack::fetch(release)?)?))).collect()
+    Release::ALL.into_iter().map(|release| Ok((release, exported_names(&Stack::fetch(release)?)?))).collect()
 }
 
-fn of(stack: &Stack) -> Result<BTreeSet<String>> {
+fn exported_names(stack: &Stack) -> Result<BTreeSet<String>> {
     let mut names = BTreeSet::new();
     for library in ["libamdhip64", "libhsa-runtime64"] {
         let path = stack.find_library(library)?;

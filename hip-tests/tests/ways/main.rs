@@ -6,10 +6,10 @@ mod matrix;
 mod page;
 
 use matrix::{Cell, matrix};
-use rmcp_hip_tests::{Client, PastTheGate, Reach, Release, Scene, require};
+use rmcp_hip_tests::{Bypass, Client, LoadMode, Release, Scene, require};
 
 /// What a way may miss without anyone having to look into it: it goes past every preloaded library.
-const DOCUMENTED: [Reach; 2] = [Reach::Dlsym, Reach::DeepBind];
+const DOCUMENTED: [LoadMode; 2] = [LoadMode::Dlsym, LoadMode::DeepBind];
 
 #[test]
 fn the_page_of_coverage_says_what_is_observed() {
@@ -21,7 +21,7 @@ fn the_page_of_coverage_says_what_is_observed() {
 fn nothing_is_missed_but_on_the_ways_past_every_preload() {
     let Some(matrix) = matrix() else { return };
     for ((way, release, call), cell) in matrix {
-        let documented = DOCUMENTED.contains(&way.reach());
+        let documented = DOCUMENTED.contains(&way.load_mode());
         assert!(*cell != Cell::Missed || documented, "{call} by {} on {release}", way.name());
     }
 }
@@ -43,7 +43,7 @@ fn default_pinned_and_managed_memory_is_rewritten_and_nothing_else_is_on_every_w
 fn the_runtimes_table_is_left_alone_unless_the_option_is_on() {
     for (option, counted) in [("off", 0), ("on", 1)] {
         let scene = matrix::with_table(matrix::scene(Release::Rocm643), option);
-        let Some(run) = scene.run(Client::Ways(Reach::Table(PastTheGate::Dlsym))) else { return };
+        let Some(run) = scene.run(Client::Ways(LoadMode::Table(Bypass::Dlsym))) else { return };
         assert_eq!(run.call("hipHostMalloc(0)").counted, counted, "{option}");
     }
 }
@@ -51,10 +51,12 @@ fn the_runtimes_table_is_left_alone_unless_the_option_is_on() {
 #[test]
 fn each_caller_reaches_its_own_of_two_copies_of_the_runtime() {
     // On a gfx90a RMCP is inactive.
-    for (reach, card) in [(Reach::TwoCopies, "gfx1010"), (Reach::TwoCopies, "gfx90a"), (Reach::LateCopy, "gfx90a")] {
+    for (mode, card) in
+        [(LoadMode::TwoCopies, "gfx1010"), (LoadMode::TwoCopies, "gfx90a"), (LoadMode::LateCopy, "gfx90a")]
+    {
         for release in Release::ALL {
             for scene in [Scene::new(release, card), Scene::new(release, card).with_rmcp()] {
-                let Some(run) = scene.run(Client::Ways(reach)) else { return };
+                let Some(run) = scene.run(Client::Ways(mode)) else { return };
                 for (owner, asked) in
                     [("first", "first"), ("first", "second"), ("second", "first"), ("second", "second")]
                 {

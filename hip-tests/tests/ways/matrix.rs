@@ -1,7 +1,7 @@
 //! What becomes of each call, by way and release.
 
 use crate::exports;
-use rmcp_hip_tests::{Build, Client, PastTheGate, Reach, Release, Run, Scene, require};
+use rmcp_hip_tests::{Build, Bypass, Client, LoadMode, Release, Run, Scene, require};
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -29,7 +29,7 @@ pub enum Way {
     EntryPoint,
     DeepBind,
     Dlsym,
-    Table(PastTheGate),
+    Table(Bypass),
 }
 
 impl Way {
@@ -45,9 +45,9 @@ impl Way {
         Way::EntryPoint,
         Way::DeepBind,
         Way::Dlsym,
-        Way::Table(PastTheGate::DeepBind),
-        Way::Table(PastTheGate::Dlsym),
-        Way::Table(PastTheGate::ProcAddress),
+        Way::Table(Bypass::DeepBind),
+        Way::Table(Bypass::Dlsym),
+        Way::Table(Bypass::ProcAddress),
     ];
 
     /// As the page has it.
@@ -64,35 +64,35 @@ impl Way {
             Way::EntryPoint => "`hipGetDriverEntryPoint`",
             Way::DeepBind => "library loaded with RTLD_DEEPBIND",
             Way::Dlsym => "`dlsym` on the runtime",
-            Way::Table(PastTheGate::DeepBind) => "library loaded with RTLD_DEEPBIND, with `dispatch_table = \"on\"`",
-            Way::Table(PastTheGate::Dlsym) => "`dlsym` with `dispatch_table = \"on\"`",
-            Way::Table(PastTheGate::ProcAddress) => {
+            Way::Table(Bypass::DeepBind) => "library loaded with RTLD_DEEPBIND, with `dispatch_table = \"on\"`",
+            Way::Table(Bypass::Dlsym) => "`dlsym` with `dispatch_table = \"on\"`",
+            Way::Table(Bypass::ProcAddress) => {
                 "`hipGetProcAddress`, itself looked up by `dlsym`, with `dispatch_table = \"on\"`"
             }
         }
     }
 
     /// The client's part of it.
-    pub fn reach(self) -> Reach {
+    pub fn load_mode(self) -> LoadMode {
         match self {
-            Way::Linked | Way::RmcpRun => Reach::Linked,
-            Way::Unversioned => Reach::Unversioned,
-            Way::Local => Reach::Local,
-            Way::Global => Reach::Global,
-            Way::TwoCopies => Reach::TwoCopies,
-            Way::Wheel => Reach::Wheel,
-            Way::ProcAddress => Reach::ProcAddress,
-            Way::EntryPoint => Reach::EntryPoint,
-            Way::DeepBind => Reach::DeepBind,
-            Way::Dlsym => Reach::Dlsym,
-            Way::Table(past) => Reach::Table(past),
+            Way::Linked | Way::RmcpRun => LoadMode::Linked,
+            Way::Unversioned => LoadMode::Unversioned,
+            Way::Local => LoadMode::Local,
+            Way::Global => LoadMode::Global,
+            Way::TwoCopies => LoadMode::TwoCopies,
+            Way::Wheel => LoadMode::Wheel,
+            Way::ProcAddress => LoadMode::ProcAddress,
+            Way::EntryPoint => LoadMode::EntryPoint,
+            Way::DeepBind => LoadMode::DeepBind,
+            Way::Dlsym => LoadMode::Dlsym,
+            Way::Table(bypass) => LoadMode::Table(bypass),
         }
     }
 
     /// The function that it needs of the runtime, and by which a release can be told that has it.
-    fn needs(self) -> Option<&'static str> {
+    fn required_function(self) -> Option<&'static str> {
         match self {
-            Way::ProcAddress | Way::Table(PastTheGate::ProcAddress) => Some("hipGetProcAddress"),
+            Way::ProcAddress | Way::Table(Bypass::ProcAddress) => Some("hipGetProcAddress"),
             Way::EntryPoint => Some("hipGetDriverEntryPoint"),
             // The table came with the second layout of the properties.
             Way::Table(_) => Some("hipGetDevicePropertiesR0600"),
@@ -101,9 +101,9 @@ impl Way {
     }
 
     /// Whether it leads to `call`: only HIP hands out its functions by name.
-    fn leads_to(self, call: &str) -> bool {
-        let hip_alone = [Reach::ProcAddress, Reach::EntryPoint, Reach::Table(PastTheGate::ProcAddress)];
-        !hip_alone.contains(&self.reach()) || !call.starts_with("hsa_")
+    fn has_call(self, call: &str) -> bool {
+        let hip_alone = [LoadMode::ProcAddress, LoadMode::EntryPoint, LoadMode::Table(Bypass::ProcAddress)];
+        !hip_alone.contains(&self.load_mode()) || !call.starts_with("hsa_")
     }
 
     /// What the client puts before its labels, once for each time that it makes the calls.
@@ -158,25 +158,26 @@ pub fn matrix() -> Option<&'static Matrix> {
 
 fn observe() -> Option<Matrix> {
     let exports = require("ROCm's libraries", exports::by_release())?;
-    let there = |way: Way, release: Release| {
-        way.needs().is_none_or(|function| exports.iter().any(|(of, names)| *of == release && names.contains(function)))
+    let exists = |way: Way, release: Release| {
+        way.required_function()
+            .is_none_or(|function| exports.iter().any(|(of, names)| *of == release && names.contains(function)))
     };
     let mut pairs = Vec::new();
     for release in Release::ALL {
-        pairs.extend(Way::ALL.map(|way| (way, release)).into_iter().filter(|&(way, release)| there(way, release)));
+        pairs.extend(Way::ALL.map(|way| (way, release)).into_iter().filter(|&(way, release)| exists(way, release)));
     }
     run_all(&pairs);
     let mut matrix = Matrix::new();
     for release in Release::ALL {
-        let without = scene(release).run(Client::Ways(Reach::Linked))?;
+        let without = scene(release).run(Client::Ways(LoadMode::Linked))?;
         for way in Way::ALL {
-            let with = match there(way, release) {
-                true => Some(way.scene(release).run(Client::Ways(way.reach()))?),
+            let with = match exists(way, release) {
+                true => Some(way.scene(release).run(Client::Ways(way.load_mode()))?),
                 false => None,
             };
             for call in CALLS {
                 let cell = match &with {
-                    _ if !way.leads_to(call) => Cell::NoSuchWay,
+                    _ if !way.has_call(call) => Cell::NoSuchWay,
                     None => Cell::NotInRelease,
                     Some(with) => cell(way, call, &without, with),
                 };
@@ -192,7 +193,7 @@ fn run_all(pairs: &[(Way, Release)]) {
     let next = AtomicUsize::new(0);
     let work = || {
         while let Some((way, release)) = pairs.get(next.fetch_add(1, Ordering::Relaxed)) {
-            let _: Option<Arc<Run>> = way.scene(*release).run(Client::Ways(way.reach()));
+            let _: Option<Arc<Run>> = way.scene(*release).run(Client::Ways(way.load_mode()));
         }
     };
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
@@ -201,20 +202,20 @@ fn run_all(pairs: &[(Way, Release)]) {
 
 fn cell(way: Way, call: &str, without: &Run, with: &Run) -> Cell {
     let cells: Vec<Cell> =
-        way.prefixes().iter().map(|prefix| one(&format!("{prefix}{call}"), call, without, with)).collect();
+        way.prefixes().iter().map(|prefix| observed_cell(&format!("{prefix}{call}"), call, without, with)).collect();
     assert!(cells.iter().all(|cell| *cell == cells[0]), "{call} by {}: {cells:?}", way.name());
     cells[0]
 }
 
 /// What became of the call `label`, which is `call` in the run without RMCP.
-fn one(label: &str, call: &str, without: &Run, with: &Run) -> Cell {
+fn observed_cell(label: &str, call: &str, without: &Run, with: &Run) -> Cell {
     let counted = match (without.call(call).counted, with.call(label).counted) {
         (0, 0) => false,
         (0, 1) => true,
         other => panic!("{label} was counted {other:?} times without and with RMCP"),
     };
     assert_eq!((without.call(call).code, with.call(label).code), (0, 0), "{label}:\n{}", with.stderr);
-    let (before, after) = (coherent(call, without), coherent(label, with));
+    let (before, after) = (is_coherent(call, without), is_coherent(label, with));
     assert_eq!(before, !call.starts_with("hipMalloc") || call.starts_with("hipMallocManaged"), "{call} without RMCP");
     match (counted, before == after) {
         (true, true) => Cell::Forwarded,
@@ -225,7 +226,7 @@ fn one(label: &str, call: &str, without: &Run, with: &Run) -> Cell {
 }
 
 /// Whether what reaches the kernel under this mark is coherent memory.
-fn coherent(mark: &str, run: &Run) -> bool {
+fn is_coherent(mark: &str, run: &Run) -> bool {
     let events = run.log.under(mark);
     assert!(!events.is_empty(), "{mark} does not reach the kernel");
     match events.iter().find(|event| event.kind == "alloc") {
