@@ -1,4 +1,4 @@
-//! What `rmcp selftest` promises, on the real ROCm runtime over an emulated card.
+//! `rmcp selftest` passes on the real ROCm runtime over an emulated card, and names what fails with RMCP alone.
 #![forbid(unsafe_code)]
 
 use rmcp_hip_tests::{Build, Release, Stack, require};

@@ -1,4 +1,4 @@
-//! What `rmcp` says, held against the real runtime on an emulated card.
+//! What `rmcp detect` and `rmcp explain` say of a card and a call is what the real runtime does there, on an emulated card.
 #![forbid(unsafe_code)]
 
 use rmcp_hip_tests::{Build, Client, Release, Run, Scene};

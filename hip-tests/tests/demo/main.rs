@@ -1,4 +1,5 @@
-//! `rmcp demo` and `rmcp demo --atomics` themselves, as a person calls them.
+//! `rmcp demo` and `rmcp demo --atomics` show what the runtimes do, on an emulated card or on the machine's own, and name
+//! what they lack.
 #![forbid(unsafe_code)]
 
 use rmcp_hip_tests::{Build, Release, Stack, require};

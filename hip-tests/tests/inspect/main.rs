@@ -1,4 +1,6 @@
-//! `rmcp inspect` on what Debian's hipcc compiles and on llama.cpp's HIP backend from Debian.
+//! `rmcp inspect` finds the code for each gfx target in what Debian's hipcc compiles and in llama.cpp's HIP backend from
+//! Debian, and reads little of them.
+#![forbid(unsafe_code)]
 
 use anyhow::{Context, Result};
 use rmcp_hip_tests::{Build, Compiler, Release, Stack, require};

@@ -1,5 +1,7 @@
-//! Kernels run on the emulated card: the runtime's own, and what the stack's own compiler makes of HIP sources.
+//! Kernels compute with RMCP what they compute without, and atomic operations that PCI Express does not carry act in the
+//! memory that RMCP makes non-coherent.
 //!
+//! They are the runtime's own, and what the stack's own compiler and Debian's hipcc make of HIP sources.
 //! The instructions and the memory are a model (emulator/gfx10, emulator/kfd/card.rs): these tests show that RMCP changes
 //! the kind of memory that reaches the kernel driver, and what that means if the bus is as the model has it. They do not
 //! show what silicon does.

@@ -1,5 +1,8 @@
-//! What the emulated card's memory does: copies and fills of every size, caches and fences, atomics of both sides at
-//! once, queues that wait for each other, and faults.
+//! Behind a fence all memory is right, whatever RMCP made of it; who looks without one at memory that RMCP made non-coherent
+//! sees what `polled.rs` and `fences.rs` show.
+//!
+//! With it, what that stands on: copies and fills of every size, queues that wait for each other, functions of the program
+//! that streams and graphs call, and faults.
 //!
 //! Bus and cache are models (emulator/kfd/card.rs, emulator/kfd/gl2.rs). These tests show what follows for programs on
 //! the unmodified runtimes if a card is so.

@@ -1,4 +1,5 @@
-//! What RMCP promises, on the real ROCm runtime over an emulated card.
+//! On RDNA1 and RDNA2 default pinned and managed memory reaches the kernel driver as non-coherent, as the options say; all
+//! else, and everything on other cards, arrives as without RMCP.
 //!
 //! A run of a client is shared by all tests that ask about it; see `Scene::run`.
 #![forbid(unsafe_code)]

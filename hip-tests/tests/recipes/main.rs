@@ -1,5 +1,8 @@
-//! Every recipe on a machine, and with a program, built for it: a KFD topology as files, and a framework whose libraries
-//! hold code that Debian's hipcc compiled. What `rmcp-run` then gives the program is compared whole.
+//! `rmcp-run` gives a program exactly the environment of the recipe that fits the machine and the program.
+//!
+//! Each recipe has both built for it: a KFD topology as files, and a framework whose libraries hold code that Debian's hipcc
+//! compiled. What the program then gets is compared whole.
+#![forbid(unsafe_code)]
 
 mod cases;
 mod machine;

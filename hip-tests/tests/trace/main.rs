@@ -1,4 +1,4 @@
-//! What `rmcp trace` promises, on the real ROCm runtime over an emulated card.
+//! `rmcp trace` reports every allocation that a program made, however the program ends, and ends as it does.
 #![forbid(unsafe_code)]
 
 mod counts;

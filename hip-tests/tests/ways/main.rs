@@ -1,4 +1,5 @@
-//! Every way to the runtime, on every release: what becomes of a call there, and the page that says so.
+//! Whichever way a program takes to the runtime, default memory is rewritten and nothing else is; the ways on which RMCP
+//! misses a call are those of docs/reference/coverage.md, which is written from what is observed here.
 #![forbid(unsafe_code)]
 
 mod exports;

@@ -1,4 +1,5 @@
-//! RMCP on machines that really boot: Debian 12 with its kernel and systemd, in virtual machines.
+//! A machine with RMCP in its list boots and goes down as without, and comes back from a broken list: Debian 12 with its
+//! kernel and systemd, in virtual machines.
 
 mod boot;
 mod confirm;

@@ -69,6 +69,10 @@ fn a_program_under_apparmor_has_rmcp_where_its_profile_allows_libraries_and_runs
         let said = run_confined(&mut vm, &format!("{own} /etc/ld.so.preload r,"), user);
         assert!(said.stderr.contains("cannot be preloaded") && said.stderr.lines().count() == 1, "{said:?}");
         let said = run_confined(&mut vm, &format!("{own} /etc/ld.so.preload r, /usr/lib/rmcp/system/** mr,"), user);
-        assert_eq!((said.stdout.as_str(), said.stderr.as_str()), ("librmcp.so", ""), "what docs/guide/machine.md says to add");
+        assert_eq!(
+            (said.stdout.as_str(), said.stderr.as_str()),
+            ("librmcp.so", ""),
+            "what docs/guide/machine.md says to add"
+        );
     }
 }

@@ -1,4 +1,4 @@
-//! RMCP's packages, installed, used, upgraded and removed.
+//! RMCP's packages enable nothing when installed, do what RMCP is for, go on through an upgrade, and leave nothing behind.
 
 mod archive;
 mod card;

@@ -1,4 +1,5 @@
-//! RMCP in every process of a machine, and out again.
+//! RMCP in every process of a machine: programs do what they did, memory changes where somebody chose it alone, and the way
+//! back works from everywhere.
 
 mod enable;
 mod exclude;
