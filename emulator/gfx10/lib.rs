@@ -24,6 +24,7 @@
 
 mod atomic;
 mod code;
+mod code_object;
 mod decode;
 mod dispatch;
 mod float;
@@ -51,11 +52,12 @@ mod valu;
 mod wave;
 
 pub use atomic::Atomic;
+pub use code_object::{CodeObject, KernelSymbol, NotACodeObject};
 pub use dispatch::{Dispatch, Done};
 pub use gws::Gws;
 pub use memory::{Fault, Memory};
 pub use name::kernel_name;
-pub use opcodes::mnemonics;
+pub use opcodes::{Opcode, opcodes};
 pub use ram::Ram;
 pub use refused::REFUSED;
 pub use row::Target;

@@ -3,15 +3,23 @@
 use crate::row::{Row, Target};
 use crate::{mem, salu, valu};
 
-/// Every opcode that is known here: encoding, number and mnemonic.
-pub fn mnemonics(target: Target) -> Vec<(&'static str, u16, &'static str)> {
-    fn add<T>(
-        all: &mut Vec<(&'static str, u16, &'static str)>,
-        target: Target,
-        encoding: &'static str,
-        table: &'static [Row<T>],
-    ) {
-        all.extend(table.iter().filter(|row| row.is_on(target)).map(|row| (encoding, row.op, row.name)));
+/// An opcode that is implemented.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Opcode {
+    /// The table, such as `vop2`. `vmem` has FLAT, GLOBAL, SCRATCH, MUBUF and MTBUF, whose opcodes have the same numbers.
+    pub encoding: &'static str,
+    /// Its number in the encoding.
+    pub number: u16,
+    /// The mnemonic; in `vmem` without the prefix that says where, such as `global_`.
+    pub mnemonic: &'static str,
+}
+
+/// Every opcode that is implemented for a target.
+#[must_use]
+pub fn opcodes(target: Target) -> Vec<Opcode> {
+    fn add<T>(all: &mut Vec<Opcode>, target: Target, encoding: &'static str, table: &'static [Row<T>]) {
+        let rows = table.iter().filter(|row| row.is_on(target));
+        all.extend(rows.map(|row| Opcode { encoding, number: row.op, mnemonic: row.name }));
     }
     let mut all = Vec::new();
     add(&mut all, target, "sop1", salu::sop1::TABLE);

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::{control, lanes, llvm, rare, scalar, vector, wide};
-use crate::opcodes::mnemonics;
+use crate::opcodes::opcodes;
 use crate::refused::REFUSED;
 use crate::row::Target;
 
@@ -18,8 +18,8 @@ fn every_opcode_has_a_test_of_its_meaning() {
     let walked = |encoding: &str| ["vopc", "ds", "vmem", "smem"].contains(&encoding);
     let missing: Vec<_> = [Target::Gfx101, Target::Gfx103]
         .into_iter()
-        .flat_map(mnemonics)
-        .filter(|(encoding, _, name)| !walked(encoding) && !tested.contains(name))
+        .flat_map(opcodes)
+        .filter(|opcode| !walked(opcode.encoding) && !tested.contains(opcode.mnemonic))
         .collect();
     assert!(missing.is_empty(), "{missing:?}");
 }
@@ -27,7 +27,7 @@ fn every_opcode_has_a_test_of_its_meaning() {
 #[test]
 fn every_mnemonic_of_llvm_has_a_row_or_is_refused_for_a_reason() {
     for target in [Target::Gfx101, Target::Gfx103] {
-        let known: BTreeSet<&str> = mnemonics(target).into_iter().map(|(_, _, name)| name).collect();
+        let known: BTreeSet<&str> = opcodes(target).into_iter().map(|opcode| opcode.mnemonic).collect();
         for (_, text) in llvm::lines(target) {
             let name = llvm::mnemonic(text);
             let refused = REFUSED.iter().any(|(begin, _)| name.starts_with(begin));

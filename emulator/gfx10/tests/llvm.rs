@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 
 use crate::decode::decode;
 use crate::inst::Inst;
-use crate::opcodes::mnemonics;
+use crate::opcodes::opcodes;
 use crate::row::Target;
 
 /// A line of `llvm.txt` for `target`: words and text.
@@ -46,7 +46,7 @@ pub fn decoded(words: &[u32], target: Target) -> Result<(Inst, u32), String> {
 #[test]
 fn every_opcode_decodes_to_llvms_mnemonic_and_length_or_is_refused() {
     for target in [Target::Gfx101, Target::Gfx103] {
-        let known: HashSet<&str> = mnemonics(target).into_iter().map(|(_, _, name)| name).collect();
+        let known: HashSet<&str> = opcodes(target).into_iter().map(|opcode| opcode.mnemonic).collect();
         for (words, text) in lines(target) {
             let wanted = mnemonic(text);
             match decoded(&words, target) {
@@ -64,8 +64,8 @@ fn every_opcode_decodes_to_llvms_mnemonic_and_length_or_is_refused() {
 fn llvm_knows_every_opcode_of_the_tables_on_the_same_target() {
     for target in [Target::Gfx101, Target::Gfx103] {
         let theirs: HashSet<&str> = lines(target).map(|(_, text)| mnemonic(text)).collect();
-        for (encoding, op, name) in mnemonics(target) {
-            assert!(theirs.contains(name), "{target:?} {encoding} {op:#x} {name}");
+        for opcode in opcodes(target) {
+            assert!(theirs.contains(opcode.mnemonic), "{target:?} {opcode:x?}");
         }
     }
 }

@@ -3,6 +3,7 @@
 //! What an instruction should do is written down here from the ISA documents, as numbers: never computed by the code
 //! under test.
 
+mod code_object;
 mod compares;
 mod control;
 mod coverage;
@@ -13,6 +14,7 @@ mod memory;
 mod mode;
 mod mutation;
 mod name;
+mod opcodes;
 mod rare;
 mod scalar;
 mod state;
