@@ -122,7 +122,7 @@ impl Tools {
     }
 
     /// Links this machine's libgcc_s by its name, in the place of zig's unwinder: a process must have one alone, and
-    /// programs of C++ bring this one. See docs/guide/portability.md.
+    /// programs of C++ bring this one. See docs/understand/how-it-works.md.
     fn unwinder(&self) -> Result<Vec<String>> {
         if self.0.is_none() {
             return Ok(Vec::new());

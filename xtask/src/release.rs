@@ -1,4 +1,4 @@
-//! `cargo xtask release`: what is published of a version, with checksums and a signature. docs/contribute/releasing.md has the steps.
+//! `cargo xtask release`: what is published of a version, with checksums and a signature. CONTRIBUTING.md has the steps.
 
 use crate::build::{self, Build};
 use crate::changelog;

@@ -7,7 +7,7 @@ use std::process::Command;
 /// The names of the problems that are found, without what every machine of files has: no library beside this rmcp. Each
 /// is on the page.
 fn problems(command: &mut Command) -> Vec<String> {
-    let page = std::fs::read_to_string(repository().join("docs/guide/detect.md")).unwrap();
+    let page = std::fs::read_to_string(repository().join("docs/guide/trouble.md")).unwrap();
     let found = json(command);
     let ids = found["problems"].as_array().unwrap().iter().map(|problem| problem["id"].as_str().unwrap().to_owned());
     let ids: Vec<String> = ids.filter(|id| id != "rmcp-library").collect();
