@@ -21,14 +21,14 @@ const CALLS: [(&str, &[State]); 4] = [
     ("hsa_amd_memory_pool_allocate", &[INACTIVE, FORWARDED, REWRITTEN]),
 ];
 
-fn without(function: &'static str) -> Worker {
+fn baseline_worker(function: &'static str) -> Worker {
     let stubs = Stubs::get();
     let mut command = Command::new(stubs.bench());
     command.env_clear().env("LD_LIBRARY_PATH", stubs.drivers());
     Worker::start(command, function)
 }
 
-fn with(function: &'static str, (_, gpu, environment): State) -> Worker {
+fn rmcp_worker(function: &'static str, (_, gpu, environment): State) -> Worker {
     let stubs = Stubs::get();
     let build = Build::find().unwrap_or_else(|error| panic!("{error:#}"));
     let mut command = Command::new(stubs.bench());
@@ -43,7 +43,7 @@ fn main() {
     for (function, states) in CALLS {
         for &state in states {
             let name = (function, state.0);
-            let compared = compare(&mut criterion, name, || (with(function, state), without(function)));
+            let compared = compare(&mut criterion, name, || (rmcp_worker(function, state), baseline_worker(function)));
             rows.extend(compared.map(|compared| (format!("{function}, {}", state.0), compared)));
         }
     }

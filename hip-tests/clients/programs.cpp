@@ -142,6 +142,13 @@ static double any_double() {
 }
 template <class T> static bool same(T a, T b) { return (a != a && b != b) || memcmp(&a, &b, sizeof a) == 0; }
 
+// Reports under `label` how many of the results from 0 to `count` are not as `is_right` says.
+template <class IsRight> static void report_wrong(const char* label, int count, IsRight is_right) {
+    size_t wrong = 0;
+    for (int i = 0; i < count; i++) wrong += !is_right(i);
+    report_result(label, wrong);
+}
+
 int main() {
     setvbuf(stdout, nullptr, _IOLBF, 0);
     hipModule_t module = compile(kSource);
@@ -158,9 +165,8 @@ int main() {
     for (int i = 0; i < n; i++) a.host[i] = real(), b.host[i] = real();
     a.put(), b.put();
     launch(kernel(module, "add"), (n + 255) / 256, 256, a.device, b.device, c.device, n);
-    c.get(), wrong = 0;
-    for (int i = 0; i < n; i++) wrong += !same(c.host[i], a.host[i] + b.host[i]);
-    report_result("add", wrong);
+    c.get();
+    report_wrong("add", n, [&](int i) { return same(c.host[i], a.host[i] + b.host[i]); });
 
     launch(kernel(module, "saxpy"), (n + 63) / 64, 64, 2.5f, a.device, b.device, n);
     Buffer<float> y(n);
@@ -175,26 +181,24 @@ int main() {
     for (int i = 0; i < n; i++) a.host[i] = any_float(), b.host[i] = i % 3 ? any_float() : real();
     a.put(), b.put();
     launch(kernel(module, "divide"), (n + 255) / 256, 256, a.device, b.device, c.device, n);
-    c.get(), wrong = 0;
-    for (int i = 0; i < n; i++) wrong += !same(c.host[i], a.host[i] / b.host[i]);
-    report_result("divide", wrong);
+    c.get();
+    report_wrong("divide", n, [&](int i) { return same(c.host[i], a.host[i] / b.host[i]); });
 
     Buffer<double> da(n), db(n), dc(n);
     for (int i = 0; i < n; i++) da.host[i] = any_double(), db.host[i] = i % 3 ? any_double() : real();
     da.put(), db.put();
     launch(kernel(module, "divide_double"), (n + 255) / 256, 256, da.device, db.device, dc.device, n);
-    dc.get(), wrong = 0;
-    for (int i = 0; i < n; i++) wrong += !same(dc.host[i], da.host[i] / db.host[i]);
-    report_result("divide double", wrong);
+    dc.get();
+    report_wrong("divide double", n, [&](int i) { return same(dc.host[i], da.host[i] / db.host[i]); });
 
     Buffer<unsigned long long> ia(n), ic(n);
     Buffer<unsigned> ib(n);
     for (int i = 0; i < n; i++) ia.host[i] = next() >> i % 50, ib.host[i] = (unsigned)(next() >> i % 31) | 1;
     ia.put(), ib.put();
     launch(kernel(module, "divide_integer"), (n + 255) / 256, 256, ia.device, ib.device, ic.device, n);
-    ic.get(), wrong = 0;
-    for (int i = 0; i < n; i++) wrong += ic.host[i] != ia.host[i] / ib.host[i] + (unsigned)ia.host[i] % ib.host[i];
-    report_result("divide integer", wrong);
+    ic.get();
+    report_wrong("divide integer", n,
+                 [&](int i) { return ic.host[i] == ia.host[i] / ib.host[i] + (unsigned)ia.host[i] % ib.host[i]; });
 
     Buffer<unsigned> from(256 * 64);
     Buffer<unsigned long long> sums(64);
@@ -232,9 +236,8 @@ int main() {
     bytes.put();
     HIP_CHECK(hipMemset(bins.device, 0, 1024));
     launch(kernel(module, "histogram"), 8, 256, bytes.device, bins.device, (int)bytes.count);
-    bins.get(), wrong = 0;
-    for (int i = 0; i < 256; i++) wrong += bins.host[i] != counts[i];
-    report_result("histogram", wrong);
+    bins.get();
+    report_wrong("histogram", 256, [&](int i) { return bins.host[i] == counts[i]; });
 
     launch(kernel(module, "sort"), 4, 256, from.device);
     Buffer<unsigned> sorted(from.count);
@@ -262,9 +265,8 @@ int main() {
     Buffer<int> arrived(1), places(64);
     HIP_CHECK(hipMemset(arrived.device, 0, 4));
     launch(kernel(module, "wait_for_last_group"), 64, 32, arrived.device, places.device);
-    places.get(), wrong = 0;
-    for (int i = 0; i < 64; i++) wrong += places.host[i] != i + 1;
-    report_result("groups wait for each other", wrong);
+    places.get();
+    report_wrong("groups wait for each other", 64, [&](int i) { return places.host[i] == i + 1; });
 
     Buffer<long long> ja(n), jb(n);
     for (int i = 0; i < n; i++) ja.host[i] = (long long)next() >> i % 50;
@@ -281,9 +283,8 @@ int main() {
 
     Buffer<unsigned> failed(1000);
     launch(kernel(module, "mathematics"), 4, 256, failed.device, 1000);
-    failed.get(), wrong = 0;
-    for (int i = 0; i < 1000; i++) wrong += failed.host[i] != 0;
-    report_result("mathematics", wrong);
+    failed.get();
+    report_wrong("mathematics", 1000, [&](int i) { return failed.host[i] == 0; });
 
     launch(kernel(module, "print"), 1, 3, 3);
 

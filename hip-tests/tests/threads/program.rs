@@ -20,15 +20,15 @@ impl Program {
     /// `clients/threads_<name>.cpp`, linked with the runtime, on a machine with these GPUs.
     pub fn new(name: &str, gpus: &[&str]) -> Program {
         let runtime = runtime("libamdhip64.so.6");
-        Program::of(compile(name, name, &link(&runtime)), gpus)
+        Program::at_path(compile(name, name, &link(&runtime)), gpus)
     }
 
     /// The same without the runtime: it loads libraries that bring theirs.
     pub fn without_runtime(name: &str, gpus: &[&str]) -> Program {
-        Program::of(compile(name, name, &[]), gpus)
+        Program::at_path(compile(name, name, &[]), gpus)
     }
 
-    fn of(path: PathBuf, gpus: &[&str]) -> Program {
+    fn at_path(path: PathBuf, gpus: &[&str]) -> Program {
         let build = Build::find().unwrap_or_else(|error| panic!("{error:#}"));
         let program = Program { path, preload: build.gate(), environment: Vec::new() };
         program.env("RMCP_CONFIG", "").env("RMCP_TOPOLOGY", Stubs::get().topology(gpus))
