@@ -13,10 +13,10 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use gfx10::{Atomic, Fault, Gws, Memory};
 
 use crate::gl2::Gl2;
-use crate::machine::Gpu;
 use crate::memory::Kind;
 use crate::pages::{self, Access, PAGE};
 use crate::session::Session;
+use rmcp_machine::Gpu;
 
 /// Which atomic operations reach memory that the card does not cache. The others are dropped: they change nothing
 /// and give 0.

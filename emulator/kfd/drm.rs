@@ -4,10 +4,10 @@ use serde_json::json;
 
 use crate::kfd::{Answer, gpu_ticks};
 use crate::log;
-use crate::machine::Gpu;
 use crate::memory::{Buffer, GTT_BYTES, Place, flag};
 use crate::session::{self, Opened, Session};
 use crate::uapi::{self, Plain, ioc_nr, ioc_size};
+use rmcp_machine::Gpu;
 
 /// `DRM_IOCTL_BASE`.
 pub const BASE: u64 = b'd' as u64;

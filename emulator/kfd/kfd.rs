@@ -223,7 +223,7 @@ fn nanoseconds() -> u64 {
 
 /// Apertures of gfx9 and later (`kfd_init_apertures_v9`).
 fn apertures(session: &Session) -> Vec<uapi::Apertures> {
-    let aperture = |gpu: &crate::machine::Gpu| uapi::Apertures {
+    let aperture = |gpu: &rmcp_machine::Gpu| uapi::Apertures {
         lds_base: 1 << 48,
         lds_limit: 1 << 48 | 0xffff_ffff,
         scratch_base: 2 << 48,

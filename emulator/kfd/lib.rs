@@ -1,7 +1,6 @@
 //! `librmcp_kfd.so`: an emulated AMD KFD and render node, preloaded into the unmodified ROCm user mode.
 //!
-//! - `hooks` interposes libc; `tree` and `topology` are the files a machine with cards shows
-//! - `machine` is what to show
+//! - `hooks` interposes libc; `tree` and `topology` are the files that an `rmcp_machine::Machine` shows
 //! - `session` is what a process has open; `kfd` and `drm` answer ioctls
 //! - `memory`, `range`, `svm`, `events` are the state behind them
 //! - `queue` runs `aql` and `sdma` packets; `transfer` moves bytes
@@ -19,7 +18,6 @@ mod gl2;
 mod hooks;
 mod kfd;
 mod log;
-mod machine;
 mod memory;
 mod pages;
 mod queue;
@@ -36,7 +34,7 @@ use std::ffi::{CStr, c_char};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicI32, Ordering};
 
-use machine::Machine;
+use rmcp_machine::Machine;
 use tree::Tree;
 
 /// The emulated machine; none in observe mode, where `RMCP_KFD_MACHINE` is not set and everything goes

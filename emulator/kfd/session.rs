@@ -13,10 +13,10 @@ use gfx10::Gws;
 use crate::events::{Events, Fault};
 use crate::gl2::{self, Gl2};
 use crate::log;
-use crate::machine::Gpu;
 use crate::memory::{CardFile, Memory, Reach};
 use crate::queue::Queue;
 use crate::tree::{Device, Tree};
+use rmcp_machine::Gpu;
 
 /// Bytes of doorbells per card and process on gfx9 and later: 1024 of 8 bytes.
 pub const DOORBELL_BYTES: u64 = 8192;

@@ -3,7 +3,7 @@
 //! Formats: Linux drivers/gpu/drm/amd/amdkfd/kfd_topology.c (`node_show`, `mem_show`, `iolink_show`,
 //! `kfd_cache_show`) and kfd_crat.c (which banks and links exist).
 
-use crate::machine::{Gpu, Machine};
+use rmcp_machine::{Gpu, Machine};
 
 /// First minor number of DRM render nodes.
 pub const FIRST_RENDER_MINOR: u32 = 128;
@@ -325,13 +325,11 @@ fn lines(properties: &[(&str, u64)]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use rmcp_machine::Card;
     use std::collections::BTreeMap;
 
     fn files(name: &str, change: impl Fn(String) -> String) -> BTreeMap<String, String> {
-        let text = match name {
-            "gfx1010" => include_str!("machines/gfx1010.toml"),
-            _ => include_str!("machines/gfx1030.toml"),
-        };
+        let text = Card::named(name).unwrap().description;
         let machine = Machine::parse(name, &change(text.to_string())).unwrap();
         let found = entries(&machine).into_iter().filter_map(|entry| match entry {
             Entry::File(path, content) => Some((path, content)),
@@ -372,7 +370,7 @@ mod tests {
 
     #[test]
     fn every_file_and_link_lies_below_a_mount() {
-        let machine = Machine::parse("m", include_str!("machines/gfx1010.toml")).unwrap();
+        let machine = Machine::load("gfx1010").unwrap();
         let mounts = mounts(&machine);
         for entry in entries(&machine) {
             let (Entry::File(path, _) | Entry::Link(path, _)) = entry;

@@ -11,8 +11,8 @@ use std::io;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, symlink};
 use std::path::{Path, PathBuf};
 
-use crate::machine::Machine;
 use crate::topology::{self, Entry, FIRST_RENDER_MINOR};
+use rmcp_machine::Machine;
 
 /// Longest path that is rewritten.
 const PATH_MAX: usize = 4096;

@@ -123,6 +123,25 @@ pub(crate) fn compile(stack: &Stack, source: &str, output: &Path, linker: &[&str
     fs::rename(&partial, output).with_context(|| format!("rename {}", partial.display()))
 }
 
+/// `clients/<name>.cpp` as a program with its own ROCm: it names the stack's loader and the stack's libraries.
+///
+/// # Errors
+/// Without a compiler.
+pub fn self_contained(stack: &Stack, name: &str) -> Result<PathBuf> {
+    let program = workshop(stack)?.join(format!("{name}-own"));
+    let folders: Vec<String> = stack.library_dirs().iter().map(|folder| folder.display().to_string()).collect();
+    let loader = format!("-Wl,--dynamic-linker,{}", stack.loader()?.display());
+    // An RPATH, which holds for the libraries of libraries too.
+    let path = format!("-Wl,--disable-new-dtags,-rpath,{}", folders.join(":"));
+    // The runtime and LLVM have a RUNPATH, by which they do not find these.
+    let others = ["libamd_comgr", "libxml2"].into_iter().filter_map(|library| stack.find_library(library).ok());
+    let others: Vec<String> = others.map(|library| library.display().to_string()).collect();
+    let mut linker = vec![loader.as_str(), &path, "-Wl,--no-as-needed"];
+    linker.extend(others.iter().map(String::as_str).chain(["-Wl,--as-needed"]));
+    compile(stack, &format!("{name}.cpp"), &program, &linker)?;
+    Ok(program)
+}
+
 /// Compiles `clients/<source>` for its static assertions alone, with these macros.
 ///
 /// # Errors

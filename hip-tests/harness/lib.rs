@@ -20,7 +20,7 @@ mod ways;
 mod wheel;
 
 pub use build::{Build, target_dir};
-pub use client::{Client, RCCL, compile_only};
+pub use client::{Client, RCCL, compile_only, self_contained};
 pub use compiler::Compiler;
 pub use machine::machine;
 pub use prerequisite::require;

@@ -2,10 +2,10 @@
 
 use crate::build::target_dir;
 use anyhow::{Context, Result};
+use rmcp_machine::Card;
 use std::fs;
-use std::path::Path;
 
-/// A machine with these cards of `kfd/machines`, each in a PCI slot of its own; what `Scene::new` takes. `large_bar`:
+/// A machine with these built-in cards, each in a PCI slot of its own; what `Scene::new` takes. `large_bar`:
 /// whether the CPU reaches all of their VRAM.
 ///
 /// # Panics
@@ -15,12 +15,10 @@ pub fn machine(cards: &[&str], large_bar: bool) -> String {
 }
 
 fn compose(cards: &[&str], large_bar: bool) -> Result<String> {
-    let descriptions = Path::new(env!("CARGO_MANIFEST_DIR")).join("../emulator/kfd/machines");
     let mut text = String::new();
     for (index, card) in cards.iter().enumerate() {
-        let file = descriptions.join(card).with_extension("toml");
-        let one = fs::read_to_string(&file).with_context(|| format!("read {}", file.display()))?;
-        for line in one.lines() {
+        let card = Card::named(card).with_context(|| format!("{card} is no built-in card"))?;
+        for line in card.description.lines() {
             text += &match line.split_once('=').map(|(key, _)| key.trim()) {
                 Some("pci") => format!("pci = \"0000:{:02x}:00.0\"\n", 3 + index),
                 Some("unique_id") => format!("unique_id = {}\n", 0x1000 + index),

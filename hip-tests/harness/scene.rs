@@ -6,14 +6,14 @@ use crate::client::Client;
 use crate::prerequisite::require;
 use anyhow::{Context, Result, bail, ensure};
 use rmcp_kfd_log::Log;
+use rmcp_machine::Emulation;
 use rmcp_stacks::{Release, Stack};
 use serde::Deserialize;
 use std::collections::{BTreeMap, HashMap};
-use std::ffi::OsString;
 use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::ExitStatusExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::{Arc, LazyLock, Mutex, OnceLock};
 
@@ -167,7 +167,7 @@ impl Scene {
         let scratch = tempfile::tempdir().context("make a scratch directory")?;
         Scene::lsmod(scratch.path()).context("write lsmod")?;
         let log_file = scratch.path().join("kfd.log");
-        let mut command = self.prepare(command, &build, scratch.path(), &log_file);
+        let mut command = self.prepare(&command, &build, scratch.path(), &log_file)?;
         let Output { status, stdout, stderr } =
             bounded::output(command.stdin(Stdio::null()), scratch.path()).context("run the client")?;
         if !status.success() {
@@ -190,7 +190,7 @@ impl Scene {
     }
 
     /// The client's command in this scene. Nothing of the caller's environment reaches it.
-    fn prepare(&self, client: Command, build: &Build, scratch: &Path, log_file: &Path) -> Command {
+    fn prepare(&self, client: &Command, build: &Build, scratch: &Path, log_file: &Path) -> Result<Command> {
         let mut command = match self.way {
             Way::RmcpRun => {
                 let mut command = Command::new(build.rmcp_run());
@@ -199,25 +199,16 @@ impl Scene {
             }
             Way::Absent | Way::Preloaded => Command::new(client.get_program()),
         };
-        let mut preload = OsString::new();
-        if self.way == Way::Preloaded {
-            preload.push(build.gate());
-            preload.push(":");
-        }
-        preload.push(build.kfd());
         command
             .args(client.get_args())
             .current_dir(scratch)
             .env_clear()
             .env("PATH", format!("{}:/usr/local/bin:/usr/bin:/bin", scratch.display()))
-            .env("HOME", scratch)
-            .env("LD_PRELOAD", preload)
-            .env("RMCP_KFD_MACHINE", &self.machine)
-            .env("RMCP_KFD_LOG", log_file)
-            // Where kernels do not run, small copies go through SDMA like large ones.
-            .envs((!self.machine.starts_with("gfx10")).then_some(("GPU_FORCE_BLIT_COPY_SIZE", "0")))
-            .envs(client.get_envs().filter_map(|(name, value)| Some((name, value?))))
-            .envs(&self.environment);
-        command
+            .env("HOME", scratch);
+        let gate = if self.way == Way::Preloaded { build.gate() } else { PathBuf::new() };
+        let emulation = Emulation::new(build.kfd(), &self.machine).map_err(anyhow::Error::msg)?;
+        emulation.log(log_file).apply(&mut command, gate.as_os_str());
+        command.envs(client.get_envs().filter_map(|(name, value)| Some((name, value?)))).envs(&self.environment);
+        Ok(command)
     }
 }

@@ -4,6 +4,7 @@ pub mod completions;
 pub mod config;
 pub mod demo;
 pub mod detect;
+pub mod emulate;
 pub mod explain;
 pub mod inspect;
 pub mod run;
@@ -16,6 +17,8 @@ pub mod trace;
 use crate::{exit_status, output};
 use anyhow::Result;
 use clap::{CommandFactory, Parser, Subcommand};
+use std::ffi::{OsStr, OsString};
+use std::path::Path;
 use std::process::{ExitCode, Termination};
 
 /// Non-coherent GPU memory for RDNA1 and RDNA2 cards on ROCm: what RMCP does, shown and explained.
@@ -36,6 +39,7 @@ enum Command {
     Trace(trace::Arguments),
     Config(config::Arguments),
     Demo(demo::Arguments),
+    Emulate(emulate::Arguments),
     Selftest(selftest::Arguments),
     Completions(completions::Arguments),
     Enable(system::Enable),
@@ -64,6 +68,7 @@ pub fn main() -> ExitCode {
         Command::Trace(arguments) => finish(trace::main(&arguments)),
         Command::Config(arguments) => finish(config::main(&arguments)),
         Command::Demo(arguments) => finish(demo::main(&arguments)),
+        Command::Emulate(arguments) => Ok(emulate::main(&arguments, words_before_program)),
         Command::Selftest(arguments) => finish(selftest::main(&arguments)),
         Command::Completions(arguments) => finish(completions::main(&arguments, command(), run::command())),
         Command::Enable(arguments) => finish(system::enable(&arguments)),
@@ -78,6 +83,20 @@ pub fn main() -> ExitCode {
             ExitCode::from(exit_status::FAILURE)
         }
     }
+}
+
+/// How many words of a command line come before the program that `rmcp-run` or `rmcp trace` runs; none of another command.
+fn words_before_program(words: &[OsString]) -> usize {
+    let name = words.first().and_then(|word| Path::new(word).file_name());
+    let program = match name.and_then(OsStr::to_str) {
+        Some("rmcp-run") => run::program_words(words),
+        Some("rmcp") => match Arguments::try_parse_from(words).map(|arguments| arguments.command) {
+            Ok(Command::Trace(arguments)) => Some(arguments.program_words()),
+            _ => None,
+        },
+        _ => None,
+    };
+    program.filter(|program| *program > 0).map_or(0, |program| words.len() - program)
 }
 
 /// A subcommand that did its work is done with 0, unless it says another status.

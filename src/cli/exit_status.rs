@@ -27,7 +27,7 @@ pub const RMCP: &[Meaning] = &[
     (NOT_COVERED, "rmcp inspect: a card has no code"),
 ];
 
-/// Those of `rmcp-run`, and of `rmcp trace` once its own command line is right. Otherwise they are the program's.
+/// Those of `rmcp-run`, and of `rmcp trace` and `rmcp emulate` once their own command line is right. Otherwise they are the program's.
 pub const RUN: &[Meaning] = &[
     (RUN_FAILED, "rmcp itself failed, or its command line is wrong"),
     (NOT_EXECUTABLE, "the program cannot be executed"),

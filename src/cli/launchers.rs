@@ -115,6 +115,11 @@ impl Launched {
         self.file.as_deref().is_some_and(|file| Python::interpreter(file, &self.machine).is_some())
     }
 
+    /// The words of the command line before the program; None where the program is named elsewhere, as in a script.
+    pub fn words_before(&self) -> Option<&[OsString]> {
+        self.before.as_deref()
+    }
+
     /// What to write so that rmcp-run stands before the program.
     pub fn advice(&self) -> String {
         match &self.instead {

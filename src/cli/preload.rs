@@ -71,9 +71,6 @@ fn absolute(path: &Path) -> Option<PathBuf> {
     Some(std::path::absolute(path).ok()?.parent()?.canonicalize().ok()?.join(path.file_name()?))
 }
 
-/// The library that emulates card and driver, where it is preloaded.
-pub const KFD: &str = "librmcp_kfd.so";
-
 /// Whether LD_PRELOAD names librmcp.so: what is started from here loads it.
 pub fn in_environment() -> bool {
     preloads(is_ours)
@@ -81,7 +78,7 @@ pub fn in_environment() -> bool {
 
 /// Whether LD_PRELOAD names the emulator.
 pub fn emulator_in_environment() -> bool {
-    preloads(|entry| Path::new(entry).ends_with(KFD))
+    preloads(|entry| Path::new(entry).ends_with(rmcp_machine::LIBRARY))
 }
 
 fn preloads(wanted: impl Fn(&str) -> bool) -> bool {

@@ -2,7 +2,7 @@
 
 mod obstacle;
 
-pub use obstacle::{Obstacle, program, reason};
+pub use obstacle::{Obstacle, obstacle, program, reason};
 
 use crate::effective_policy::Machine;
 use crate::installs;

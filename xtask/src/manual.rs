@@ -53,7 +53,7 @@ fn pages(command: &Command, statuses: &[Meaning]) -> Result<Vec<(String, Vec<u8>
     let mut pages = vec![(name, page(command, statuses)?)];
     for subcommand in command.get_subcommands().filter(|subcommand| !subcommand.is_hide_set()) {
         // It ends as the program does that it runs.
-        let statuses = if subcommand.get_name() == "trace" { exit_status::RUN } else { statuses };
+        let statuses = if ["trace", "emulate"].contains(&subcommand.get_name()) { exit_status::RUN } else { statuses };
         pages.extend(self::pages(subcommand, statuses)?);
     }
     Ok(pages)

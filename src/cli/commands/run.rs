@@ -67,6 +67,11 @@ pub fn command() -> clap::Command {
     Arguments::command()
 }
 
+/// The words of a command line of rmcp-run that are the program and its arguments.
+pub fn program_words(words: &[OsString]) -> Option<usize> {
+    Arguments::try_parse_from(words).ok().map(|arguments| arguments.command.len())
+}
+
 /// The command. Returns only when no program was started, with the exit status.
 pub fn main() -> u8 {
     let arguments = match Arguments::try_parse() {

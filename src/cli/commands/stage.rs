@@ -2,10 +2,11 @@
 //! ROCm.
 
 use crate::preload;
-use anyhow::{Context, Result, bail, ensure};
-use rmcp_domain::gfx::{Family, GfxTarget};
+use anyhow::{Context, Error, Result, bail, ensure};
+use rmcp_domain::gfx::Family;
 use rmcp_domain::options::SYSTEM_FENCES;
 use rmcp_domain::topology::{DEFAULT_ROOT, Masks, Topology};
+use rmcp_machine::Emulation;
 use rmcp_stacks::{Release, Stack};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -48,7 +49,7 @@ pub struct Stage {
 
 enum Place {
     Card { name: String, device: usize, runtimes: Vec<OsString> },
-    Emulated { machine: String, stack: Stack },
+    Emulated { emulation: Emulation, stack: Stack },
 }
 
 /// Where a result comes from.
@@ -78,13 +79,14 @@ pub enum Way {
 impl Stage {
     /// The card that there is, or an emulated one.
     pub fn choose(choice: &Choice) -> Result<Self> {
-        Ok(Self { gate: preload::find_gate()?, place: Place::choose(choice)? })
+        let gate = preload::find_gate()?;
+        Ok(Self { place: Place::choose(choice, &gate)?, gate })
     }
 
     /// With the compiler of kernels, which an emulated card's stack has only on request.
     pub fn with_hiprtc(mut self) -> Result<Self> {
-        if let Place::Emulated { machine, stack } = self.place {
-            self.place = Place::Emulated { machine, stack: stack.with_hiprtc()? };
+        if let Place::Emulated { emulation, stack } = self.place {
+            self.place = Place::Emulated { emulation, stack: stack.with_hiprtc()? };
         }
         Ok(self)
     }
@@ -93,9 +95,12 @@ impl Stage {
     pub fn source(&self) -> Source {
         match &self.place {
             Place::Card { name, .. } => Source { emulated: false, card: name.clone(), rocm: None, bus: None },
-            Place::Emulated { machine, stack } => {
-                Source { emulated: true, card: machine.clone(), rocm: Some(stack.release().to_string()), bus: None }
-            }
+            Place::Emulated { emulation, stack } => Source {
+                emulated: true,
+                card: emulation.machine().into(),
+                rocm: Some(stack.release().to_string()),
+                bus: None,
+            },
         }
     }
 
@@ -110,34 +115,37 @@ impl Stage {
     /// device and its runtimes as the others.
     pub fn command(&self, program: &str, first: &[&str], way: Way, observed: bool) -> Result<Command> {
         let program = self.beside(program)?;
-        let (mut command, mut preload) = match &self.place {
+        match &self.place {
             Place::Card { device, runtimes, .. } => {
                 let mut command = Command::new(program);
                 command.args(first).arg(device.to_string()).args(runtimes);
-                (command, preload::inherited())
+                let preload = self.prepare(&mut command, preload::inherited(), way);
+                command.env("LD_PRELOAD", &preload);
+                if observed {
+                    Emulation::observer(emulator(&self.gate)).map_err(Error::msg)?.apply(&mut command, &preload);
+                }
+                Ok(command)
             }
-            Place::Emulated { machine, stack } => {
+            Place::Emulated { emulation, stack } => {
                 let mut command = stack.command(program)?;
-                command.args(first).arg("0").arg(stack.find_library("libamdhip64")?).env("RMCP_KFD_MACHINE", machine);
-                (command, OsString::new())
+                command.args(first).arg("0").arg(stack.find_library("libamdhip64")?);
+                let preload = self.prepare(&mut command, OsString::new(), way);
+                emulation.apply(&mut command, &preload);
+                Ok(command)
             }
-        };
-        if observed || matches!(self.place, Place::Emulated { .. }) {
-            preload.push(":");
-            preload.push(self.beside(preload::KFD)?);
         }
-        self.prepare(&mut command, preload, way);
-        Ok(command)
     }
 
     /// The command that starts a program of this machine, which finds its card and its runtime by itself.
     pub fn own_command(&self, program: &Path, way: Way) -> Command {
         let mut command = Command::new(absolute(program));
-        self.prepare(&mut command, preload::inherited(), way);
+        let preload = self.prepare(&mut command, preload::inherited(), way);
+        command.env("LD_PRELOAD", preload);
         command
     }
 
-    fn prepare(&self, command: &mut Command, mut preload: OsString, way: Way) {
+    /// Gives a command folder and environment; returns `preload` with RMCP's library, where it takes part.
+    fn prepare(&self, command: &mut Command, mut preload: OsString, way: Way) -> OsString {
         // Empty and relative entries of PATH and LD_LIBRARY_PATH must lead to nothing of whoever owns the current folder.
         command.current_dir("/");
         // What is set for other programs must not show here.
@@ -159,7 +167,7 @@ impl Stage {
             command.env(SYSTEM_FENCES.0, SYSTEM_FENCES.1);
             command.envs(options.iter().map(|(name, value)| (format!("RMCP_{}", name.to_uppercase()), value)));
         }
-        command.env("LD_PRELOAD", preload);
+        preload
     }
 }
 
@@ -180,7 +188,7 @@ pub fn lines<Line: DeserializeOwned>(output: &Output) -> Result<(Vec<Line>, Stri
 }
 
 impl Place {
-    fn choose(choice: &Choice) -> Result<Self> {
+    fn choose(choice: &Choice, gate: &Path) -> Result<Self> {
         let card = if choice.emulated { None } else { card() };
         Ok(match card {
             Some((device, name)) => {
@@ -196,15 +204,16 @@ impl Place {
                 bail!("--runtime is for a real card, and {DEFAULT_ROOT} lists no RDNA1 or RDNA2 card")
             }
             None => {
-                // Every name of one is a gfx target.
-                let machine = match choice.machine.parse::<GfxTarget>() {
-                    Ok(_) => choice.machine.clone(),
-                    Err(_) => path::absolute(&choice.machine)?.to_string_lossy().into_owned(),
-                };
-                Self::Emulated { machine, stack: Stack::fetch(choice.rocm)? }
+                let emulation = Emulation::new(emulator(gate), &choice.machine).map_err(Error::msg)?;
+                Self::Emulated { emulation, stack: Stack::fetch(choice.rocm)? }
             }
         })
     }
+}
+
+/// The emulator, which is installed beside librmcp.so.
+fn emulator(gate: &Path) -> PathBuf {
+    gate.with_file_name(rmcp_machine::LIBRARY)
 }
 
 /// A path that leads to the same file from any folder; a name without a slash is looked up elsewhere.

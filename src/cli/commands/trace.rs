@@ -64,6 +64,13 @@ pub struct Arguments {
     command: Vec<OsString>,
 }
 
+impl Arguments {
+    /// The words of the command line that are the program and its arguments.
+    pub fn program_words(&self) -> usize {
+        self.command.len()
+    }
+}
+
 fn after_help() -> String {
     format!("The exit status is the program's, or:\n{}", exit_status::help(exit_status::RUN))
 }

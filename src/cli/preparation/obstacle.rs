@@ -31,31 +31,26 @@ pub enum Obstacle {
 }
 
 impl Obstacle {
-    /// What the program is, and what follows.
-    pub fn words(self) -> &'static str {
+    /// What the program is.
+    pub fn fact(self) -> &'static str {
         match self {
-            Self::Static => "is statically linked: RMCP cannot reach it, only the programs that it starts",
-            Self::Bits32 => "is a 32-bit program: RMCP cannot reach it, so it runs with its environment unchanged",
-            Self::Foreign => {
-                "is for another processor: RMCP cannot reach it, so it runs with its environment unchanged"
-            }
-            Self::Setuid => {
-                "is setuid, and the loader preloads nothing into it: RMCP cannot reach it, so it runs with its \
-                 environment unchanged"
-            }
-            Self::Setgid => {
-                "is setgid, and the loader preloads nothing into it: RMCP cannot reach it, so it runs with its \
-                 environment unchanged"
-            }
-            Self::Capabilities => {
-                "has file capabilities, and the loader preloads nothing into it: RMCP cannot reach it, so it runs with \
-                 its environment unchanged"
-            }
-            Self::Outside => {
-                "starts its program without this environment: RMCP cannot reach it, so it runs with its environment \
-                 unchanged"
-            }
+            Self::Static => "is statically linked",
+            Self::Bits32 => "is a 32-bit program",
+            Self::Foreign => "is for another processor",
+            Self::Setuid => "is setuid, and the loader preloads nothing into it",
+            Self::Setgid => "is setgid, and the loader preloads nothing into it",
+            Self::Capabilities => "has file capabilities, and the loader preloads nothing into it",
+            Self::Outside => "starts its program without this environment",
         }
+    }
+
+    /// What the program is, and what follows.
+    pub fn words(self) -> String {
+        let effect = match self.passes_on() {
+            true => "only the programs that it starts",
+            false => "so it runs with its environment unchanged",
+        };
+        format!("{}: RMCP cannot reach it, {effect}", self.fact())
     }
 
     /// Whether the programs that it starts may get RMCP's environment.

@@ -1,18 +1,48 @@
-//! The machine to present: one CPU node and any number of GPUs, read from TOML.
+//! The description of a machine: one CPU node and any number of GPUs, read from TOML.
 
 use serde::Deserialize;
 use std::fs::OpenOptions;
 use std::io::{self, Read};
 use std::os::unix::fs::OpenOptionsExt;
 
-/// Descriptions that ship with the library, by the name `RMCP_KFD_MACHINE` takes.
-const BUILT_IN: [(&str, &str); 5] = [
-    ("gfx1010", include_str!("machines/gfx1010.toml")),
-    ("gfx1030", include_str!("machines/gfx1030.toml")),
-    ("gfx1036", include_str!("machines/gfx1036.toml")),
-    ("gfx1100", include_str!("machines/gfx1100.toml")),
-    ("gfx90a", include_str!("machines/gfx90a.toml")),
+/// A machine with one card, known by the name of its gfx target.
+#[derive(Clone, Copy, Debug)]
+pub struct Card {
+    /// As in `gfx1010`.
+    pub name: &'static str,
+    /// What is sold with such a chip.
+    pub product: &'static str,
+    /// The description, in TOML.
+    pub description: &'static str,
+}
+
+/// The built-in ones.
+pub const CARDS: [Card; 5] = [
+    Card { name: "gfx1010", product: "Radeon RX 5600 XT (RDNA1)", description: include_str!("cards/gfx1010.toml") },
+    Card { name: "gfx1030", product: "Radeon RX 6800 XT (RDNA2)", description: include_str!("cards/gfx1030.toml") },
+    Card {
+        name: "gfx1036",
+        product: "graphics of Ryzen 7000 desktop processors (RDNA2)",
+        description: include_str!("cards/gfx1036.toml"),
+    },
+    Card {
+        name: "gfx1100",
+        product: "Radeon RX 7900 XTX (RDNA3); no kernels run",
+        description: include_str!("cards/gfx1100.toml"),
+    },
+    Card {
+        name: "gfx90a",
+        product: "Instinct MI210 (CDNA2); no kernels run",
+        description: include_str!("cards/gfx90a.toml"),
+    },
 ];
+
+impl Card {
+    /// The built-in card of this name.
+    pub fn named(name: &str) -> Option<Self> {
+        CARDS.into_iter().find(|card| card.name == name)
+    }
+}
 
 /// A whole machine. Node 0 is the CPU, GPU `i` is node `i + 1`.
 #[derive(Debug, Deserialize)]
@@ -200,12 +230,12 @@ impl Machine {
     /// # Errors
     /// One line that names the file, the line and the key.
     pub fn load(name: &str) -> Result<Self, String> {
-        if let Some((_, text)) = BUILT_IN.iter().find(|(built_in, _)| *built_in == name) {
-            return Self::parse(name, text);
+        if let Some(card) = Card::named(name) {
+            return Self::parse(name, card.description);
         }
         let text = read(name).map_err(|error| {
-            let known: Vec<_> = BUILT_IN.iter().map(|(name, _)| *name).collect();
-            format!("{name}: {error}; RMCP_KFD_MACHINE takes {} or the path of a machine description", known.join(", "))
+            let cards = CARDS.map(|card| card.name).join(", ");
+            format!("{name}: {error}; the emulated cards are {cards} or the path of a machine description")
         })?;
         Self::parse(name, &text)
     }
@@ -273,8 +303,8 @@ mod tests {
 
     #[test]
     fn every_built_in_machine_parses_and_says_its_own_target() {
-        for (name, text) in BUILT_IN {
-            let machine = Machine::parse(name, text).unwrap();
+        for Card { name, description, .. } in CARDS {
+            let machine = Machine::parse(name, description).unwrap();
             assert_eq!(GfxTarget::try_from(name.to_string()).unwrap(), machine.gpu[0].gfx);
         }
     }
@@ -301,7 +331,7 @@ mod tests {
 
     #[test]
     fn a_wrong_value_is_named_by_file_line_and_key() {
-        let text = BUILT_IN[0].1.replace("gfx = \"gfx1010\"", "gfx = \"rdna1\"");
+        let text = CARDS[0].description.replace("gfx = \"gfx1010\"", "gfx = \"rdna1\"");
         let error = Machine::parse("my.toml", &text).unwrap_err();
         assert!(error.starts_with("my.toml:3: gfx: "), "{error}");
         assert!(!error.contains('\n'));
@@ -309,7 +339,7 @@ mod tests {
 
     #[test]
     fn an_unknown_key_is_named_by_file_and_line() {
-        let text = format!("{}speed = 3\n", BUILT_IN[0].1);
+        let text = format!("{}speed = 3\n", CARDS[0].description);
         let error = Machine::parse("my.toml", &text).unwrap_err();
         assert!(error.starts_with("my.toml:") && error.contains("speed"), "{error}");
     }
@@ -328,22 +358,22 @@ mod tests {
             (at("missing"), "No such file"),
         ] {
             let error = Machine::load(&path).unwrap_err();
-            assert!(error.contains(why) && error.contains("RMCP_KFD_MACHINE takes gfx1010"), "{error}");
+            assert!(error.contains(why) && error.contains("the emulated cards are gfx1010"), "{error}");
         }
-        std::fs::write(at("machine.toml"), BUILT_IN[0].1).unwrap();
+        std::fs::write(at("machine.toml"), CARDS[0].description).unwrap();
         assert!(Machine::load(&at("machine.toml")).is_ok());
     }
 
     #[test]
     fn two_cards_may_not_share_a_place() {
-        let error = Machine::parse("my.toml", &BUILT_IN[0].1.repeat(2)).unwrap_err();
+        let error = Machine::parse("my.toml", &CARDS[0].description.repeat(2)).unwrap_err();
         assert!(error.contains("gpu[1].pci"), "{error}");
     }
 
     #[test]
     fn a_machine_may_hold_cards_of_several_families() {
-        let second = BUILT_IN[1].1.replace("0000:03:", "0000:0a:");
-        let machine = Machine::parse("my.toml", &format!("{}{second}", BUILT_IN[0].1)).unwrap();
+        let second = CARDS[1].description.replace("0000:03:", "0000:0a:");
+        let machine = Machine::parse("my.toml", &format!("{}{second}", CARDS[0].description)).unwrap();
         assert_eq!(machine.gpu.iter().map(|g| g.gfx.version()).collect::<Vec<_>>(), [100_100, 100_300]);
     }
 }
