@@ -1,6 +1,6 @@
 //! `cargo xtask build`: every artefact with its own profile, laid out as installed.
 
-use crate::run::{Run, cargo, program, root, target};
+use crate::run::{Task, cargo, program, root, target};
 use crate::zig::{TARGET, Zig};
 use crate::{manual, symbols};
 use anyhow::{Context, Result};
@@ -91,7 +91,7 @@ impl Tools {
             Some(zig) => self.portable(zig.cargo(arguments, glibc), &[])?,
             None => cargo("rustc").args(arguments.split(' ')),
         };
-        cargo.arg("--").args(rustc).go()
+        cargo.arg("--").args(rustc).run()
     }
 
     /// The static command, with the C library of the machine that builds: no other comes as an archive. Naming the
@@ -105,12 +105,12 @@ impl Tools {
             Some(_) => self.portable(cargo, &[STATIC])?,
             None => cargo.env("RUSTFLAGS", STATIC),
         };
-        cargo.env("CARGO_TARGET_DIR", &folder).go()?;
+        cargo.env("CARGO_TARGET_DIR", &folder).run()?;
         Ok(folder.join(TARGET).join("release/rmcp-rescue"))
     }
 
     /// A cargo whose work leaves the machine: stripped, and without the paths of it.
-    fn portable(&self, cargo: Run, flags: &[&str]) -> Result<Run> {
+    fn portable(&self, cargo: Task, flags: &[&str]) -> Result<Task> {
         let flags = flags.iter().map(ToString::to_string);
         let places =
             places()?.into_iter().map(|(place, name)| format!("--remap-path-prefix={}={name}", place.display()));
@@ -148,8 +148,8 @@ impl Tools {
             .args(["-std=c++17", "-O1", "-Wall", "-Wextra", "-Werror", "-fplt", "-fPIE", "-c", "-o"])
             .arg(&object)
             .arg(format!("emulator/programs/{name}.cpp"))
-            .go()?;
-        linker.args(["-pie", "-Wl,-z,lazy", "-o"]).arg(to).arg(&object).arg("-ldl").go()
+            .run()?;
+        linker.args(["-pie", "-Wl,-z,lazy", "-o"]).arg(to).arg(&object).arg("-ldl").run()
     }
 }
 

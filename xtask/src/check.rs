@@ -61,12 +61,12 @@ impl Lane {
         let dist = build::everything(Build::Portable)?;
         let tests = match self {
             Lane::Check => unreachable!("it has returned"),
-            Lane::Real => return cargo("test --package rmcp-hip-tests").env("RMCP_DIST", dist).go(),
+            Lane::Real => return cargo("test --package rmcp-hip-tests").env("RMCP_DIST", dist).run(),
             Lane::Packages => cargo("test --package xtask package::tests"),
             Lane::Machines => cargo("test --package rmcp-machine-tests"),
         };
         let packages = package::everything(&dist)?;
-        tests.env("RMCP_DIST", &dist).env("RMCP_PACKAGES", packages).go()
+        tests.env("RMCP_DIST", &dist).env("RMCP_PACKAGES", packages).run()
     }
 }
 
@@ -81,7 +81,7 @@ pub fn check() -> Result<()> {
     cargo("test --workspace --exclude rmcp-gate --exclude rmcp-hip-tests --exclude rmcp-machine-tests")
         .args(["--", "--skip", "package::tests"])
         .env("RMCP_DIST", dist)
-        .go()
+        .run()
 }
 
 /// Runs all; the first failure ends it.
@@ -91,17 +91,17 @@ pub fn everything() -> Result<()> {
     // What is released is what is tested.
     let dist = build::everything(Build::Portable)?;
     let packages = package::everything(&dist)?;
-    cargo("test --workspace --exclude rmcp-gate").env("RMCP_DIST", &dist).env("RMCP_PACKAGES", packages).go()
+    cargo("test --workspace --exclude rmcp-gate").env("RMCP_DIST", &dist).env("RMCP_PACKAGES", packages).run()
 }
 
 /// The format, clippy, the docs and the book. The gate builds only under its own profile.
 fn texts_and_lints() -> Result<()> {
-    cargo("fmt --all --check").go()?;
-    cargo("clippy --workspace --exclude rmcp-gate --all-targets -- --deny warnings").go()?;
-    cargo("clippy --profile gate --package rmcp-gate -- --deny warnings").go()?;
+    cargo("fmt --all --check").run()?;
+    cargo("clippy --workspace --exclude rmcp-gate --all-targets -- --deny warnings").run()?;
+    cargo("clippy --profile gate --package rmcp-gate -- --deny warnings").run()?;
     cargo("doc --workspace --exclude rmcp-gate --no-deps --document-private-items")
         .env("RUSTDOCFLAGS", "--deny warnings --allow rustdoc::private_intra_doc_links")
-        .go()?;
+        .run()?;
     docs::build()?;
     Ok(())
 }
@@ -126,8 +126,8 @@ fn install(packages: Vec<&str>) -> Result<()> {
     if find("apt-get").is_none() || std::fs::OpenOptions::new().append(true).open("/var/lib/dpkg/lock").is_err() {
         bail!("programs are missing; as root run: {install}");
     }
-    program("apt-get").args(["update", "--quiet"]).go()?;
-    program("env").arg("DEBIAN_FRONTEND=noninteractive").args(install.split(' ')).go()
+    program("apt-get").args(["update", "--quiet"]).run()?;
+    program("env").arg("DEBIAN_FRONTEND=noninteractive").args(install.split(' ')).run()
 }
 
 fn find(program: &str) -> Option<PathBuf> {

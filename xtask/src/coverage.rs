@@ -7,7 +7,7 @@
 mod lines;
 
 use crate::package::anew;
-use crate::run::{cargo, program, root, said, target};
+use crate::run::{cargo, program, root, stdout_of, target};
 use anyhow::{Context, Result, ensure};
 use lines::Lines;
 use rmcp_stacks::{Release, Stack};
@@ -34,24 +34,24 @@ pub fn measure(quick: bool) -> Result<()> {
     anew(&profiles)?;
     let compiler = compiler(&folder, &profiles)?;
     let counting =
-        |run: crate::run::Run| run.env("RUSTC_WORKSPACE_WRAPPER", &compiler).env("CARGO_TARGET_DIR", &folder);
+        |run: crate::run::Task| run.env("RUSTC_WORKSPACE_WRAPPER", &compiler).env("CARGO_TARGET_DIR", &folder);
 
-    counting(program(std::env::current_exe()?).arg("build")).go()?;
+    counting(program(std::env::current_exe()?).arg("build")).run()?;
     let dist = folder.join("rmcp");
     let tests = "test --workspace --exclude rmcp-gate --exclude rmcp-machine-tests --exclude xtask";
     let tests = if quick { format!("{tests} --exclude rmcp-hip-tests") } else { tests.to_owned() };
-    let built = counting(cargo(&tests).args(["--no-run", "--message-format=json-render-diagnostics"])).said()?;
+    let built = counting(cargo(&tests).args(["--no-run", "--message-format=json-render-diagnostics"])).stdout()?;
     let objects = objects(&built, &dist)?;
     let run = counting(cargo(&tests).arg("--no-fail-fast").env("RMCP_DIST", &dist)).arg("--");
-    let passed = OF_THE_FILE.iter().fold(run, |run, test| run.args(["--skip", test])).go();
+    let passed = OF_THE_FILE.iter().fold(run, |run, test| run.args(["--skip", test])).run();
 
     let profile = folder.join("profile.profdata");
-    said(llvm("llvm-profdata")?.args(["merge", "--sparse", "--output"]).args([&profile, &profiles]))?;
+    stdout_of(llvm("llvm-profdata")?.args(["merge", "--sparse", "--output"]).args([&profile, &profiles]))?;
     let report = |arguments: &[&str]| -> Result<String> {
         let mut command = llvm("llvm-cov")?;
         command.args(arguments).arg("--instr-profile").arg(&profile);
         command.args(objects.iter().map(|object| format!("--object={}", object.display())));
-        said(command.args(["src", "emulator"]).current_dir(root()))
+        stdout_of(command.args(["src", "emulator"]).current_dir(root()))
     };
     let lcov = report(&["export", "--format=lcov"])?;
     fs::write(folder.join("lcov.info"), &lcov).context("cannot write lcov.info")?;
@@ -75,7 +75,7 @@ fn compiler(folder: &Path, profiles: &Path) -> Result<PathBuf> {
         profiles.display()
     );
     fs::write(&source, text).context("cannot write profile.c")?;
-    program("cc").args(["-O1", "-fPIC", "-c", "-o"]).args([&object, &source]).go()?;
+    program("cc").args(["-O1", "-fPIC", "-c", "-o"]).args([&object, &source]).run()?;
     let text = format!(
         "#!/bin/sh\nexec \"$@\" -Cinstrument-coverage -Cllvm-args=-runtime-counter-relocation '-Clink-arg={}'\n",
         object.display()
@@ -110,7 +110,7 @@ fn objects(built: &str, dist: &Path) -> Result<Vec<PathBuf>> {
 
 /// A program of the LLVM that rustc has, from Debian, in the cache.
 fn llvm(name: &str) -> Result<Command> {
-    let version = said(Command::new("rustc").arg("-vV"))?;
+    let version = stdout_of(Command::new("rustc").arg("-vV"))?;
     let major = version.lines().find_map(|line| line.strip_prefix("LLVM version: ")?.split('.').next());
     let package = format!("llvm-{}", major.context("rustc does not tell its LLVM")?);
     let stack = Stack::fetch(Release::Rocm643)?.with_packages(&[&package])?;

@@ -25,7 +25,7 @@ pub fn build() -> Result<PathBuf> {
     let site = variable("GITHUB_SERVER_URL").zip(variable("GITHUB_REPOSITORY")).zip(variable("GITHUB_SHA"));
     let site = site.map(|((server, name), commit)| format!("{server}/{name}/blob/{commit}"));
     stage(&source, site.as_deref())?;
-    program(MDBOOK.program()?).env("MDBOOK_LOG", "warn").args(["build", "--dest-dir"]).arg(&book).arg(&source).go()?;
+    program(MDBOOK.program()?).env("MDBOOK_LOG", "warn").args(["build", "--dest-dir"]).arg(&book).arg(&source).run()?;
     check(&book)?;
     Ok(book.join("index.html"))
 }

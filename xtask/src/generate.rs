@@ -7,11 +7,11 @@ use anyhow::Result;
 /// Writes the texts that are made of tables and types; with `observed` those too that say what tests see.
 pub fn write(observed: bool) -> Result<()> {
     let test = |arguments: &str| cargo(&format!("test --quiet {arguments}")).env("WRITE_GENERATED", "1");
-    test("--package xtask --package gfx10 up_to_date").go()?;
+    test("--package xtask --package gfx10 up_to_date").run()?;
     if observed {
         let dist = build::everything(Build::Native)?;
-        test("--package gfx10 mutation").go()?;
-        test("--package rmcp-hip-tests --test ways").env("RMCP_DIST", &dist).go()?;
+        test("--package gfx10 mutation").run()?;
+        test("--package rmcp-hip-tests --test ways").env("RMCP_DIST", &dist).run()?;
     }
     Ok(())
 }

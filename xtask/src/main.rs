@@ -1,4 +1,12 @@
-//! The commands of this repository: `cargo xtask help`.
+//! The commands of this repository; `cargo xtask help` lists them. Each is a short list of other programs' runs.
+//!
+//! - [`check`]: what is held on every edit, and everything, in lanes; [`coverage`]: which lines the tests run.
+//! - [`build`]: the folder that is laid out as installed, with [`zig`] in the linker's place for older systems, and
+//!   [`symbols`], which holds what it may import.
+//! - [`manual`]: man pages and completions; [`package`]: the packages; [`release`], with the sections of [`changelog`].
+//! - [`docs`]: the book; [`generate`]: texts that come from code, which the tests in `pages` make and check; tests in `texts`
+//!   look at the links and names of all the others.
+//! - [`tools`]: programs of others, each of one version, in a cache; [`run`]: how programs are run.
 
 mod build;
 mod changelog;
@@ -82,7 +90,7 @@ fn main() -> Result<()> {
         Xtask::Check => check::check()?,
         Xtask::Coverage { quick } => coverage::measure(quick)?,
         Xtask::Demo { arguments } => {
-            run::program(build::everything(Build::Native)?.join("bin/rmcp")).arg("demo").args(arguments).go()?;
+            run::program(build::everything(Build::Native)?.join("bin/rmcp")).arg("demo").args(arguments).run()?;
         }
         Xtask::Docs => println!("built {}", docs::build()?.display()),
         Xtask::Generate { observed } => generate::write(observed)?,
@@ -93,7 +101,7 @@ fn main() -> Result<()> {
             };
             println!("made {}", package::everything(&dist)?.display());
         }
-        Xtask::Release(release) => release.go()?,
+        Xtask::Release(release) => release.run()?,
         Xtask::Test { only: Some(lane) } => lane.test()?,
         Xtask::Test { only: None } => check::everything()?,
     }

@@ -183,7 +183,7 @@ mod tests {
     }
 
     /// What a checker says of a file; None where there is no such program and CI does not ask for it.
-    fn said(program: &str, arguments: &[&str], file: &Path) -> Option<String> {
+    fn faults(program: &str, arguments: &[&str], file: &Path) -> Option<String> {
         match process::Command::new(program).args(arguments).arg(file).output() {
             Ok(output) => Some(
                 format!("{:?} {}", output.status.code(), String::from_utf8_lossy(&output.stdout))
@@ -209,8 +209,8 @@ mod tests {
         }
         for page in &pages {
             // Its warnings are about clap_mangen's empty lines.
-            let Some(said) = said("mandoc", &["-T", "lint", "-W", "error"], page) else { return };
-            assert_eq!(said, "Some(0) ", "{}", page.display());
+            let Some(faults) = faults("mandoc", &["-T", "lint", "-W", "error"], page) else { return };
+            assert_eq!(faults, "Some(0) ", "{}", page.display());
         }
     }
 
@@ -260,8 +260,8 @@ mod tests {
             ("fish", "-n", "fish/vendor_completions.d/rmcp.fish"),
             ("fish", "-n", "fish/vendor_completions.d/rmcp-run.fish"),
         ] {
-            if let Some(said) = said(shell, &[argument], &path.join(file)) {
-                assert_eq!(said, "Some(0) ", "{file}");
+            if let Some(faults) = faults(shell, &[argument], &path.join(file)) {
+                assert_eq!(faults, "Some(0) ", "{file}");
             }
         }
     }

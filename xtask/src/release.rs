@@ -3,7 +3,7 @@
 use crate::build::{self, Build};
 use crate::changelog;
 use crate::package::{self, VERSION};
-use crate::run::{root, said, target};
+use crate::run::{root, stdout_of, target};
 use anyhow::{Context, Result, bail, ensure};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -36,7 +36,7 @@ impl Release {
     ///
     /// # Errors
     /// Before anything is built, where something is missing; when a build, gpg or a check fails.
-    pub fn go(&self) -> Result<()> {
+    pub fn run(&self) -> Result<()> {
         if let Some(folder) = &self.check {
             return check(folder, (!self.unsigned).then(Gpg::default).as_ref());
         }
@@ -51,7 +51,7 @@ impl Release {
             let from = packages.join(&name);
             fs::copy(&from, folder.join(&name)).with_context(|| format!("cannot copy {}", from.display()))?;
         }
-        said(git(root()).args(["archive", "--format=tar.gz"]).args([
+        stdout_of(git(root()).args(["archive", "--format=tar.gz"]).args([
             format!("--prefix=rmcp-{VERSION}/"),
             format!("--output={}", folder.join(format!("rmcp-{VERSION}.tar.gz")).display()),
             "HEAD".into(),
@@ -74,7 +74,7 @@ impl Release {
         let changelog = fs::read_to_string(repository.join("CHANGELOG.md")).context("CHANGELOG.md cannot be read")?;
         let section = changelog::section(&changelog, version)?;
         if !self.allow_dirty {
-            let changed = said(git(repository).args(["status", "--porcelain"]))?;
+            let changed = stdout_of(git(repository).args(["status", "--porcelain"]))?;
             ensure!(changed.is_empty(), "what is not committed cannot be released:\n{changed}commit it");
             ensure!(
                 section.date.is_some(),
@@ -92,7 +92,7 @@ impl Release {
         let Some(key) = named.filter(|key| !key.is_empty()) else {
             bail!("no key to sign with: name one of gpg's in {KEY_VARIABLE}, or sign nothing with --unsigned");
         };
-        said(gpg.command().args(["--list-secret-keys", &key]))
+        stdout_of(gpg.command().args(["--list-secret-keys", &key]))
             .with_context(|| format!("gpg has no secret key {key:?}, which {KEY_VARIABLE} names"))?;
         Ok(Some(key))
     }
@@ -100,7 +100,7 @@ impl Release {
 
 /// Writes the checksums of a folder's files.
 fn seal(folder: &Path) -> Result<()> {
-    let sums = said(Command::new("sha256sum").args(files(folder)?).current_dir(folder))?;
+    let sums = stdout_of(Command::new("sha256sum").args(files(folder)?).current_dir(folder))?;
     fs::write(folder.join(SUMS), sums).with_context(|| format!("cannot write {SUMS}"))
 }
 
@@ -108,10 +108,10 @@ fn seal(folder: &Path) -> Result<()> {
 fn check(folder: &Path, gpg: Option<&Gpg>) -> Result<()> {
     if let Some(gpg) = gpg {
         ensure!(folder.join(SIGNATURE).exists(), "{} has no {SIGNATURE}: nobody signed it", folder.display());
-        said(gpg.command().args(["--verify", SIGNATURE, SUMS]).current_dir(folder))
+        stdout_of(gpg.command().args(["--verify", SIGNATURE, SUMS]).current_dir(folder))
             .with_context(|| format!("{SIGNATURE} is no good signature of {SUMS} in {}", folder.display()))?;
     }
-    said(Command::new("sha256sum").args(["--check", "--strict", "--quiet", SUMS]).current_dir(folder))
+    stdout_of(Command::new("sha256sum").args(["--check", "--strict", "--quiet", SUMS]).current_dir(folder))
         .with_context(|| format!("{SUMS} does not fit the files of {}", folder.display()))?;
     let sums = fs::read_to_string(folder.join(SUMS)).with_context(|| format!("cannot read {SUMS}"))?;
     let listed: Vec<_> = sums.lines().filter_map(|line| Some(line.split_once("  ")?.1)).collect();
@@ -157,7 +157,8 @@ impl Gpg {
     /// Signs the checksums of a folder.
     fn sign(&self, folder: &Path, key: &str) -> Result<()> {
         let arguments = ["--armor", "--detach-sign", "--local-user", key, SUMS];
-        said(self.command().args(arguments).current_dir(folder)).with_context(|| format!("cannot sign with {key}"))?;
+        stdout_of(self.command().args(arguments).current_dir(folder))
+            .with_context(|| format!("cannot sign with {key}"))?;
         Ok(())
     }
 }

@@ -16,21 +16,21 @@ pub fn target() -> PathBuf {
 }
 
 /// A program about to run in the root.
-pub struct Run(Command);
+pub struct Task(Command);
 
 /// `program`, without arguments so far.
-pub fn program(program: impl AsRef<OsStr>) -> Run {
+pub fn program(program: impl AsRef<OsStr>) -> Task {
     let mut command = Command::new(program);
     command.current_dir(root());
-    Run(command)
+    Task(command)
 }
 
 /// `cargo` with arguments separated by blanks.
-pub fn cargo(arguments: &str) -> Run {
+pub fn cargo(arguments: &str) -> Task {
     program(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into())).args(arguments.split(' '))
 }
 
-impl Run {
+impl Task {
     /// One more argument.
     pub fn arg(mut self, argument: impl AsRef<OsStr>) -> Self {
         self.0.arg(argument);
@@ -50,12 +50,12 @@ impl Run {
     }
 
     /// Runs it, and returns what it prints.
-    pub fn said(mut self) -> Result<String> {
-        said(self.0.stderr(Stdio::inherit()))
+    pub fn stdout(mut self) -> Result<String> {
+        stdout_of(self.0.stderr(Stdio::inherit()))
     }
 
     /// Runs it.
-    pub fn go(mut self) -> Result<()> {
+    pub fn run(mut self) -> Result<()> {
         let shown = std::iter::once(self.0.get_program()).chain(self.0.get_args());
         let shown = shown.map(|word| word.to_string_lossy()).collect::<Vec<_>>().join(" ");
         println!("+ {shown}");
@@ -66,7 +66,7 @@ impl Run {
 }
 
 /// What a program prints, where it succeeds.
-pub fn said(command: &mut Command) -> Result<String> {
+pub fn stdout_of(command: &mut Command) -> Result<String> {
     let name = command.get_program().to_string_lossy().into_owned();
     let output = command.env("LC_ALL", "C").output().with_context(|| format!("cannot run {name}"))?;
     let text = String::from_utf8_lossy(&output.stdout).into_owned();

@@ -90,7 +90,7 @@ impl Tool {
                 .arg(target().join("tools"))
                 // It runs for seconds and compiles for minutes.
                 .env("CARGO_PROFILE_RELEASE_OPT_LEVEL", "1")
-                .go(),
+                .run(),
             Pypi { sha256 } => {
                 fs::write(list, format!("{name}=={version} --hash=sha256:{sha256}\n"))?;
                 program("pip3")
@@ -101,7 +101,7 @@ impl Tool {
                     .arg(list)
                     // It is no environment of Python's that it writes into.
                     .env("PIP_ROOT_USER_ACTION", "ignore")
-                    .go()
+                    .run()
                     .context("pip3 (Debian's package: python3-pip) installs a tool of PyPI")
             }
         }

@@ -1,7 +1,7 @@
 //! Building for older systems than this one: zig brings the symbols of every glibc, and cargo-zigbuild puts it in the
 //! linker's place.
 
-use crate::run::{Run, program, target};
+use crate::run::{Task, program, target};
 use crate::tools;
 use anyhow::Result;
 use std::path::{Path, PathBuf};
@@ -24,7 +24,7 @@ impl Zig {
     }
 
     /// Cargo's command `rustc` for [`TARGET`] with this glibc; arguments are separated by blanks.
-    pub fn cargo(&self, arguments: &str, glibc: &str) -> Run {
+    pub fn cargo(&self, arguments: &str, glibc: &str) -> Task {
         self.run(&self.cargo)
             .arg("rustc")
             .args(arguments.split(' '))
@@ -34,11 +34,11 @@ impl Zig {
     }
 
     /// zig as a compiler: `language` is `c++` or `cc`, the second links without a C++ library.
-    pub fn compiler(&self, language: &str, glibc: &str) -> Run {
+    pub fn compiler(&self, language: &str, glibc: &str) -> Task {
         self.run(&self.zig).args([language, "-target", &format!("x86_64-linux-gnu.{glibc}")])
     }
 
-    fn run(&self, command: &Path) -> Run {
+    fn run(&self, command: &Path) -> Task {
         program(command)
             .env("ZIG_GLOBAL_CACHE_DIR", self.cache.join("global"))
             .env("ZIG_LOCAL_CACHE_DIR", target().join("zig-cache"))

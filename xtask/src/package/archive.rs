@@ -2,7 +2,7 @@
 
 use super::root::Root;
 use super::{VERSION, texts, time};
-use crate::run::{program, said};
+use crate::run::{program, stdout_of};
 use anyhow::{Context, Result};
 use std::fs;
 use std::path::Path;
@@ -24,7 +24,7 @@ pub fn make(dist: &Path, scratch: &Path, packages: &Path) -> Result<()> {
         .arg("--directory")
         .arg(scratch)
         .arg(&name)
-        .go()?;
+        .run()?;
 
     let build = fs::read_to_string(texts().join("arch/PKGBUILD")).context("config/packaging/arch/PKGBUILD")?;
     let build = build.replace("@VERSION@", VERSION).replace("@SHA256@", &sha256(&archive)?);
@@ -34,6 +34,6 @@ pub fn make(dist: &Path, scratch: &Path, packages: &Path) -> Result<()> {
 }
 
 fn sha256(file: &Path) -> Result<String> {
-    let sum = said(Command::new("sha256sum").arg(file))?;
+    let sum = stdout_of(Command::new("sha256sum").arg(file))?;
     Ok(sum.split_whitespace().next().context("sha256sum printed nothing")?.to_owned())
 }

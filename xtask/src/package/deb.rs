@@ -3,7 +3,7 @@
 use super::root::Root;
 use super::{VERSION, maintainer, manifest, texts, time};
 use crate::changelog;
-use crate::run::{program, root as repository, said};
+use crate::run::{program, root as repository, stdout_of};
 use crate::tools::CARGO_DEB;
 use anyhow::{Context, Result};
 use std::fs;
@@ -34,14 +34,14 @@ pub fn make(dist: &Path, scratch: &Path, packages: &Path) -> Result<()> {
     let assets = root.files()?.into_iter().map(asset).collect::<Result<Vec<_>>>()?;
     let manifest = manifest(scratch, "deb", assets)?;
     fs::write(scratch.join("changelog"), debian_changelog()?)?;
-    program("cp").arg("--recursive").arg(texts().join("debian")).arg(scratch).go()?;
+    program("cp").arg("--recursive").arg(texts().join("debian")).arg(scratch).run()?;
     program(CARGO_DEB.program()?)
         .args(["deb", "--no-build", "--no-strip", "--offline", "--manifest-path"])
         .arg(&manifest)
         .arg("--output")
         .arg(packages.join(format!("rmcp_{VERSION}-1_amd64.deb")))
         .env("SOURCE_DATE_EPOCH", time()?)
-        .go()
+        .run()
 }
 
 /// CHANGELOG.md's section of this version in Debian's form. (deb-changelog(5))
@@ -49,7 +49,7 @@ fn debian_changelog() -> Result<String> {
     let changes = fs::read_to_string(repository().join("CHANGELOG.md")).context("CHANGELOG.md")?;
     let section = changelog::section(&changes, VERSION)?;
     let day = section.date.map_or_else(|| time().map(|time| format!("@{time}")), |date| Ok(date.to_owned()))?;
-    let date = said(Command::new("date").args(["--utc", "--rfc-email", "--date", &day]))?;
+    let date = stdout_of(Command::new("date").args(["--utc", "--rfc-email", "--date", &day]))?;
     let entries = entries(section.text);
     Ok(format!("rmcp ({VERSION}-1) unstable; urgency=medium\n\n{entries}\n -- {}  {date}", maintainer()?))
 }

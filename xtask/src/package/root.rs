@@ -94,7 +94,7 @@ impl Root {
         let file = self.place(to)?;
         fs::copy(from, &file).with_context(|| format!("cannot copy {} to {}", from.display(), file.display()))?;
         if fs::read(from)?.starts_with(b"\x7fELF") {
-            program("strip").args(["--strip-unneeded", "--remove-section=.comment"]).arg(&file).go()?;
+            program("strip").args(["--strip-unneeded", "--remove-section=.comment"]).arg(&file).run()?;
         }
         let library = to.extension().is_some_and(|name| name == "so");
         let executable = fs::metadata(from)?.permissions().mode() & 0o111 != 0;

@@ -19,14 +19,14 @@ pub fn make(dist: &Path, scratch: &Path, packages: &Path) -> Result<()> {
     let files = root.files()?;
     let assets = files.iter().map(|file| asset(&root, file)).collect::<Result<Vec<_>>>()?;
     let manifest = manifest(scratch, "generate-rpm", assets)?;
-    program("cp").arg("--recursive").arg(texts().join("rpm")).arg(scratch).go()?;
+    program("cp").arg("--recursive").arg(texts().join("rpm")).arg(scratch).run()?;
     remove_folders(&scratch.join("rpm/postun.sh"), &files)?;
     program(CARGO_GENERATE_RPM.program()?)
         .args(["generate-rpm", "--arch", "x86_64", "--package"])
         .arg(manifest.parent().unwrap_or(scratch))
         .args(["--source-date", &time()?, "--output"])
         .arg(packages.join(format!("rmcp-{VERSION}-1.x86_64.rpm")))
-        .go()
+        .run()
 }
 
 fn asset(root: &Root, file: &Path) -> Result<Value> {

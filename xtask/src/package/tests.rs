@@ -10,8 +10,8 @@ use tempfile::TempDir;
 
 /// A file of the packages' folder; None, after a loud word, where there is none outside CI.
 fn package(name: &str) -> Option<PathBuf> {
-    let given = std::env::var_os("RMCP_PACKAGES").map(PathBuf::from);
-    let folder = given.map_or_else(|| rmcp_hip_tests::target_dir().map(|target| target.join("packages")), Ok);
+    let packages = std::env::var_os("RMCP_PACKAGES").map(PathBuf::from);
+    let folder = packages.map_or_else(|| rmcp_hip_tests::target_dir().map(|target| target.join("packages")), Ok);
     let found = folder.and_then(|folder| {
         let file = std::path::absolute(folder.join(name))?;
         ensure!(file.is_file(), "{} is missing: run `cargo xtask package`", file.display());
@@ -199,7 +199,7 @@ fn what_an_older_version_installed_goes_with_the_newer_one() {
 #[test]
 fn the_install_script_says_what_is_wrong_with_a_command_line() {
     let Some(unpacked) = Unpacked::get() else { return };
-    for (arguments, status, said) in [
+    for (arguments, status, message) in [
         (&["--prefix"][..], 2, "--prefix needs a folder"),
         (&["--prefix", ""], 2, "the folder of --prefix is empty"),
         (&["--prefix", "/one", "--user"], 2, "more than one place to install to"),
@@ -211,7 +211,7 @@ fn the_install_script_says_what_is_wrong_with_a_command_line() {
     ] {
         let output = unpacked.install(arguments);
         assert_eq!(output.status.code(), Some(status), "{arguments:?}: {}", text(&output));
-        assert!(String::from_utf8_lossy(&output.stderr).contains(said), "{arguments:?}: {}", text(&output));
+        assert!(String::from_utf8_lossy(&output.stderr).contains(message), "{arguments:?}: {}", text(&output));
     }
 }
 

@@ -13,14 +13,14 @@ impl Keys {
         let folder = tempfile::tempdir().expect("a folder");
         let gpg = Gpg { home: Some(folder.path().to_owned()) };
         let key = ["--passphrase", "", "--quick-generate-key", OWNER, "ed25519", "sign", "never"];
-        said(gpg.command().args(key)).expect("gpg makes a key");
+        stdout_of(gpg.command().args(key)).expect("gpg makes a key");
         (Self(folder), gpg)
     }
 }
 
 impl Drop for Keys {
     fn drop(&mut self) {
-        let _ = said(Command::new("gpgconf").arg("--homedir").arg(self.0.path()).args(["--kill", "gpg-agent"]));
+        let _ = stdout_of(Command::new("gpgconf").arg("--homedir").arg(self.0.path()).args(["--kill", "gpg-agent"]));
     }
 }
 
@@ -38,10 +38,10 @@ fn artefacts() -> TempDir {
 fn repository(changelog: &str) -> TempDir {
     let folder = tempfile::tempdir().expect("a folder");
     fs::write(folder.path().join("CHANGELOG.md"), changelog).expect("a file");
-    said(git(folder.path()).args(["init", "--quiet"])).expect("git init");
-    said(git(folder.path()).args(["add", "."])).expect("git add");
+    stdout_of(git(folder.path()).args(["init", "--quiet"])).expect("git init");
+    stdout_of(git(folder.path()).args(["add", "."])).expect("git add");
     let name = ["-c", "user.name=Nobody", "-c", "user.email=nobody@example.invalid", "-c", "commit.gpgSign=false"];
-    said(git(folder.path()).args(name).args(["commit", "--quiet", "--message=One"])).expect("git commit");
+    stdout_of(git(folder.path()).args(name).args(["commit", "--quiet", "--message=One"])).expect("git commit");
     folder
 }
 
