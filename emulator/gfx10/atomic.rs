@@ -5,27 +5,43 @@ use crate::float::{max, min};
 /// Atomic read-modify-write operations.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Atomic {
+    /// Stores `data`.
     Swap,
+    /// Stores `data` where `compare` was found.
     CmpSwap,
+    /// Adds.
     Add,
+    /// Subtracts.
     Sub,
     /// Subtracts, but not below zero.
     CSub,
+    /// Subtracts what was found from `data`.
     RSub,
+    /// The lesser signed number.
     SMin,
+    /// The lesser unsigned number.
     UMin,
+    /// The greater signed number.
     SMax,
+    /// The greater unsigned number.
     UMax,
+    /// Bits of both.
     And,
+    /// Bits of either.
     Or,
+    /// Bits of one alone.
     Xor,
     /// Counts up to `data`, then starts at 0.
     Inc,
     /// Counts down from `data`.
     Dec,
+    /// Stores `data` where a float equal to `compare` was found.
     FCmpSwap,
+    /// The lesser float.
     FMin,
+    /// The greater float.
     FMax,
+    /// Adds floats.
     FAdd,
     /// Of LDS only, as the next: clears the bits of `compare`, then sets those of `data`.
     MaskOr,
@@ -35,11 +51,13 @@ pub enum Atomic {
 
 impl Atomic {
     /// Whether it takes two operands.
+    #[must_use]
     pub fn compares(self) -> bool {
         matches!(self, Self::CmpSwap | Self::FCmpSwap | Self::MaskOr | Self::Wrap)
     }
 
     /// What the memory holds afterwards. Of 32-bit values the upper half is 0.
+    #[must_use]
     pub fn apply(self, wide: bool, old: u64, data: u64, compare: u64) -> u64 {
         let signed = |a: u64| if wide { a as i64 } else { i64::from(a as i32) };
         let new = match self {

@@ -6,6 +6,7 @@ use crate::row::Target;
 /// `hsa_kernel_dispatch_packet_t`.
 #[derive(Debug, Clone)]
 pub struct Dispatch {
+    /// The instruction set.
     pub target: Target,
     /// Work-items of a work-group in x, y, z.
     pub workgroup: [u16; 3],

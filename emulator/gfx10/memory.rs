@@ -8,6 +8,7 @@ use crate::gws::Gws;
 /// The kernel touched an address that the card does not see.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Fault {
+    /// The address.
     pub va: u64,
 }
 

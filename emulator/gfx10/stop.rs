@@ -6,14 +6,33 @@ use crate::memory::Fault;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Stop {
     /// An access to memory that the card does not see, by the instruction at `pc`.
-    Fault { fault: Fault, pc: u64, text: String },
+    Fault {
+        /// The address that was touched.
+        fault: Fault,
+        /// The instruction's address.
+        pc: u64,
+        /// The instruction.
+        text: String,
+    },
     /// An instruction, or a form of one, that is not known here.
-    Unknown { pc: u64, words: [u32; 2], text: String },
+    Unknown {
+        /// The instruction's address.
+        pc: u64,
+        /// Its first words.
+        words: [u32; 2],
+        /// What was recognized of it.
+        text: String,
+    },
     /// The instruction at `pc` asked for something that is not modelled, or trapped.
-    Trap { pc: u64, text: String },
+    Trap {
+        /// The instruction's address.
+        pc: u64,
+        /// The reason.
+        text: String,
+    },
     /// The dispatch itself cannot be carried out.
     Refused(String),
-    /// `Dispatch::keep_going` said no.
+    /// `keep_going` said no.
     Cancelled,
 }
 

@@ -294,14 +294,17 @@ impl Value for Modified {
 /// What `f` gives for each lane, with all that the processor can do at once.
 #[inline(always)]
 pub fn lanewise<R>(f: impl Fn(usize) -> R) -> Pass<R> {
-    #[target_feature(enable = "avx2,fma")]
-    fn with<R>(f: impl Fn(usize) -> R) -> Pass<R> {
-        std::array::from_fn(f)
-    }
-    if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
-        // SAFETY: the processor has both.
-        #[allow(unsafe_code, reason = "the only way to code for a processor that is not every amd64 one")]
-        return unsafe { with(f) };
+    #[cfg(target_arch = "x86_64")]
+    {
+        #[target_feature(enable = "avx2,fma")]
+        fn with<R>(f: impl Fn(usize) -> R) -> Pass<R> {
+            std::array::from_fn(f)
+        }
+        if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
+            // SAFETY: the processor has both.
+            #[allow(unsafe_code, reason = "the only way to code for a processor that is not every amd64 one")]
+            return unsafe { with(f) };
+        }
     }
     std::array::from_fn(f)
 }
