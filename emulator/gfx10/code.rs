@@ -39,7 +39,7 @@ impl<'a> Code<'a> {
     pub fn at(&mut self, pc: u64) -> Result<&Decoded, Stop> {
         let (page, slot) = (pc / PAGE, (pc % PAGE / 4) as usize);
         if self.current.0 != page {
-            self.turn_to(page);
+            self.switch_page(page);
         }
         if self.current.1[slot].is_none() {
             self.current.1[slot] = Some(self.decode(pc)?);
@@ -48,7 +48,7 @@ impl<'a> Code<'a> {
         self.current.1[slot].as_ref().ok_or(Stop::Cancelled)
     }
 
-    fn turn_to(&mut self, page: u64) {
+    fn switch_page(&mut self, page: u64) {
         let fresh = || vec![None; (PAGE / 4) as usize].into_boxed_slice();
         let next = self.pages.remove(&page).unwrap_or_else(fresh);
         let (number, old) = std::mem::replace(&mut self.current, (page, next));

@@ -47,6 +47,7 @@ impl Group {
     }
 
     /// Runs a wave for up to `slice` instructions, or until something else is to be done first.
+    #[inline]
     pub fn run(&mut self, wave: usize, code: &mut Code<'_>, memory: &dyn Memory, slice: u64) -> Result<(), Stop> {
         run(&mut self.waves[wave], &mut Storage { memory, lds: &mut self.lds }, code, slice)
     }
@@ -57,7 +58,8 @@ impl Group {
     }
 }
 
-/// Runs one wave until something else is to be done first.
+/// Runs one wave until something else is to be done first. For whole slices and for single steps it is compiled apart.
+#[inline(always)]
 fn run(w: &mut Wave, storage: &mut Storage<'_>, code: &mut Code<'_>, slice: u64) -> Result<(), Stop> {
     for _ in 0..slice {
         let pc = w.pc;

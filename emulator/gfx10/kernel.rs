@@ -83,28 +83,28 @@ impl Kernel {
 
     /// Scalar registers: what the kernel asked for, in a fixed order.
     fn scalars(&self, w: &mut Wave, dispatch: &Dispatch, id: [u32; 3]) {
-        let wants = |bit: u32| self.properties >> bit & 1 != 0;
+        let is_enabled = |bit: u32| self.properties >> bit & 1 != 0;
         let mut user: Vec<u32> = Vec::new();
         let pair = |v: u64| [v as u32, (v >> 32) as u32];
-        if wants(0) {
+        if is_enabled(0) {
             user.extend(SCRATCH_RESOURCE);
         }
         for (bit, value) in [(1, dispatch.packet), (2, dispatch.queue), (3, dispatch.kernarg), (4, dispatch.id)] {
-            if wants(bit) {
+            if is_enabled(bit) {
                 user.extend(pair(value));
             }
         }
-        if wants(5) {
+        if is_enabled(5) {
             user.extend(pair(PRIVATE_APERTURE));
         }
-        if wants(6) {
+        if is_enabled(6) {
             user.push(dispatch.private_bytes);
         }
         // What was asked for beyond USER_SGPR_COUNT is not there.
         let count = (self.rsrc2 >> 1 & 31) as usize;
         user.resize(count, 0);
-        for (n, wanted) in [7, 8, 9].into_iter().enumerate() {
-            if self.rsrc2 >> wanted & 1 != 0 {
+        for (n, bit) in [7, 8, 9].into_iter().enumerate() {
+            if self.rsrc2 >> bit & 1 != 0 {
                 user.push(id[n]);
             }
         }

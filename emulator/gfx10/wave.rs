@@ -251,13 +251,13 @@ impl Wave {
     #[inline]
     pub(crate) fn set_v_of(&mut self, r: usize, pass: usize, values: &Pass<u32>, mask: u32) {
         #[inline(never)]
-        fn some(to: &mut Pass<u32>, values: &Pass<u32>, mask: u32) {
+        fn masked(to: &mut Pass<u32>, values: &Pass<u32>, mask: u32) {
             for lane in 0..PASS {
                 to[lane] = if mask & 1 << lane != 0 { values[lane] } else { to[lane] };
             }
         }
         let to = &mut self.v[r].as_chunks_mut().0[pass];
-        if mask == u32::MAX { *to = *values } else { some(to, values, mask) }
+        if mask == u32::MAX { *to = *values } else { masked(to, values, mask) }
     }
 
     /// Writes the lanes of a vector register that are in `mask`.

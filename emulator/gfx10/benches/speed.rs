@@ -145,11 +145,11 @@ fn speed(body: &[u32], wave32: bool) -> f64 {
 
 /// All, or those that the command line names.
 fn main() {
-    let asked: Vec<String> = std::env::args().skip(1).filter(|name| !name.starts_with('-')).collect();
+    let names: Vec<String> = std::env::args().skip(1).filter(|name| !name.starts_with('-')).collect();
     println!("million instructions a second on one thread");
     println!("{:<10}{:>8}{:>8}", "", "wave32", "wave64");
     for (name, body) in [("integer", INTEGER), ("float", FLOAT), ("memory", MEMORY), ("LDS", LDS)] {
-        if !asked.is_empty() && !asked.iter().any(|asked| asked == name) {
+        if !names.is_empty() && !names.iter().any(|other| other == name) {
             continue;
         }
         println!("{name:<10}{:>8.1}{:>8.1}", speed(body, true), speed(body, false));

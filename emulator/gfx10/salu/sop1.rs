@@ -71,10 +71,10 @@ pub static TABLE: &[Row<ScalarFn>] = &[
     both(0x2b, "s_xnor_saveexec_b64", |w, i| save(w, i, |exec: u64, a| !(a ^ exec))),
     both(0x2c, "s_quadmask_b32", |w, i| bits(w, i, |a: u32| gather(quads(a.into())) as u32)),
     both(0x2d, "s_quadmask_b64", |w, i| bits(w, i, |a: u64| gather(quads(a)))),
-    both(0x2e, "s_movrels_b32", |w, i| moved(w, i, 1, 0, w.s32(reg::M0))),
-    both(0x2f, "s_movrels_b64", |w, i| moved(w, i, 2, 0, w.s32(reg::M0))),
-    both(0x30, "s_movreld_b32", |w, i| moved(w, i, 1, w.s32(reg::M0), 0)),
-    both(0x31, "s_movreld_b64", |w, i| moved(w, i, 2, w.s32(reg::M0), 0)),
+    both(0x2e, "s_movrels_b32", |w, i| indexed(w, i, 1, 0, w.s32(reg::M0))),
+    both(0x2f, "s_movrels_b64", |w, i| indexed(w, i, 2, 0, w.s32(reg::M0))),
+    both(0x30, "s_movreld_b32", |w, i| indexed(w, i, 1, w.s32(reg::M0), 0)),
+    both(0x31, "s_movreld_b64", |w, i| indexed(w, i, 2, w.s32(reg::M0), 0)),
     both(0x34, "s_abs_i32", |w, i| bits(w, i, |a: u32| (a as i32).unsigned_abs())),
     both(0x37, "s_andn1_saveexec_b64", |w, i| save(w, i, |exec: u64, a| !a & exec)),
     both(0x38, "s_orn1_saveexec_b64", |w, i| save(w, i, |exec: u64, a| !a | exec)),
@@ -98,12 +98,12 @@ pub static TABLE: &[Row<ScalarFn>] = &[
     both(0x47, "s_andn2_wrexec_b32", |w, i| write(w, i, |exec: u32, a| a & !exec)),
     both(0x49, "s_movrelsd_2_b32", |w, i| {
         let m0 = w.s32(reg::M0);
-        moved(w, i, 1, m0 >> 16 & 0x3ff, m0 & 0x3ff);
+        indexed(w, i, 1, m0 >> 16 & 0x3ff, m0 & 0x3ff);
     }),
 ];
 
 /// Copies `words` registers, `to` behind the destination and `from` behind the source.
-fn moved(w: &mut Wave, i: &Scalar, words: u32, to: u32, from: u32) {
+fn indexed(w: &mut Wave, i: &Scalar, words: u32, to: u32, from: u32) {
     let register = |code: u32, by: u32| {
         let r = code.checked_add(by).filter(|&r| r + words <= 108 && code < 108)?;
         Some(r as u8)
@@ -157,7 +157,7 @@ fn quads(a: u64) -> u64 {
     (a | a >> 1 | a >> 2 | a >> 3) & 0x1111_1111_1111_1111
 }
 
-/// Every fourth bit, moved together.
+/// Every fourth bit, indexed together.
 fn gather(a: u64) -> u64 {
     (0..16).fold(0, |all, quad| all | (a >> (4 * quad) & 1) << quad)
 }

@@ -9,7 +9,7 @@ pub trait Integer: Value + Into<i64> {
     const LEAST: i64;
     const HIGHEST: i64;
     /// The lowest bits.
-    fn cut(exact: i64) -> Self;
+    fn truncate(exact: i64) -> Self;
 }
 
 macro_rules! integer {
@@ -19,7 +19,7 @@ macro_rules! integer {
             const HIGHEST: i64 = <$t>::MAX as i64;
 
             #[inline(always)]
-            fn cut(exact: i64) -> Self {
+            fn truncate(exact: i64) -> Self {
                 exact as $t
             }
         })*
@@ -30,27 +30,27 @@ integer!(u16 i16 u32 i32);
 
 /// What `f` makes of two numbers: its lowest bits, or if the instruction clamps, the nearest number there is.
 #[inline]
-pub fn exact2<A: Integer, R: Integer>(w: &mut Wave, i: &Vector, f: impl Fn(i64, i64) -> i64) {
+pub fn integer2<A: Integer, R: Integer>(w: &mut Wave, i: &Vector, f: impl Fn(i64, i64) -> i64) {
     if i.clamp {
         let rare: &dyn Fn(A, A) -> R = &|a, b| clamped(f(a.into(), b.into()));
         map2(w, i, rare);
     } else {
-        map2(w, i, |a: A, b: A| R::cut(f(a.into(), b.into())));
+        map2(w, i, |a: A, b: A| R::truncate(f(a.into(), b.into())));
     }
 }
 
 /// The same of three, the last of the result's type.
 #[inline]
-pub fn exact3<A: Integer, R: Integer>(w: &mut Wave, i: &Vector, f: impl Fn(i64, i64, i64) -> i64) {
+pub fn integer3<A: Integer, R: Integer>(w: &mut Wave, i: &Vector, f: impl Fn(i64, i64, i64) -> i64) {
     if i.clamp {
         let rare: &dyn Fn(A, A, R) -> R = &|a, b, c| clamped(f(a.into(), b.into(), c.into()));
         map3(w, i, rare);
     } else {
-        map3(w, i, |a: A, b: A, c: R| R::cut(f(a.into(), b.into(), c.into())));
+        map3(w, i, |a: A, b: A, c: R| R::truncate(f(a.into(), b.into(), c.into())));
     }
 }
 
 /// The nearest number of the range.
 pub fn clamped<T: Integer>(exact: i64) -> T {
-    T::cut(exact.clamp(T::LEAST, T::HIGHEST))
+    T::truncate(exact.clamp(T::LEAST, T::HIGHEST))
 }

@@ -17,13 +17,13 @@ pub fn read32<'a>(
     match i.src[n].as_vgpr() {
         Some(r) if i.lanes == Lanes::Own => w.v_of(r, pass),
         Some(r) => {
-            *room = picked(w, i, n, pass, *w.v_of(r, pass));
+            *room = selected(w, i, n, pass, *w.v_of(r, pass));
             room
         }
         None => {
             *room = [constant(w, i.src[n]); PASS];
             if i.lanes != Lanes::Own {
-                *room = picked(w, i, n, pass, *room);
+                *room = selected(w, i, n, pass, *room);
             }
             room
         }
@@ -31,7 +31,7 @@ pub fn read32<'a>(
 }
 
 #[cold]
-fn picked(w: &Wave, i: &Vector, n: usize, pass: usize, values: Pass<u32>) -> Pass<u32> {
+fn selected(w: &Wave, i: &Vector, n: usize, pass: usize, values: Pass<u32>) -> Pass<u32> {
     match i.lanes {
         Lanes::Sdwa { src, sext, .. } if n < 2 => values.map(|v| part(v, src[n], sext[n])),
         Lanes::Dpp { .. } | Lanes::Dpp8 { .. } if n == 0 => {
@@ -44,13 +44,13 @@ fn picked(w: &Wave, i: &Vector, n: usize, pass: usize, values: Pass<u32>) -> Pas
 
 /// The lanes of a pass that the instruction writes.
 #[inline(always)]
-pub fn written(w: &Wave, i: &Vector, pass: usize) -> u32 {
+pub fn write_mask(w: &Wave, i: &Vector, pass: usize) -> u32 {
     let exec = w.exec_of(pass);
-    if i.lanes == Lanes::Own { exec } else { reached(exec, i, pass) }
+    if i.lanes == Lanes::Own { exec } else { dpp_mask(exec, i, pass) }
 }
 
 #[cold]
-fn reached(exec: u32, i: &Vector, pass: usize) -> u32 {
+fn dpp_mask(exec: u32, i: &Vector, pass: usize) -> u32 {
     let Lanes::Dpp { rows, banks, bound, .. } = i.lanes else { return exec };
     let given = |lane: usize| {
         let in_row = rows >> (2 * pass + lane / 16) & 1 != 0 && banks >> (lane / 4 % 4) & 1 != 0;
@@ -100,15 +100,15 @@ fn part(value: u32, select: u8, sext: bool) -> u32 {
 #[inline(always)]
 pub fn write32(w: &mut Wave, i: &Vector, pass: usize, results: &mut Pass<u32>) {
     if i.lanes != Lanes::Own {
-        put_in(w, i, pass, results);
+        insert(w, i, pass, results);
     }
-    let mask = written(w, i, pass);
+    let mask = write_mask(w, i, pass);
     w.set_v_of(i.dst.into(), pass, results, mask);
 }
 
 /// Makes whole registers of results that are only for a part.
 #[cold]
-fn put_in(w: &Wave, i: &Vector, pass: usize, results: &mut Pass<u32>) {
+fn insert(w: &Wave, i: &Vector, pass: usize, results: &mut Pass<u32>) {
     let Lanes::Sdwa { dst: dst @ 0..=5, unused, .. } = i.lanes else { return };
     for (new, old) in results.iter_mut().zip(w.v_of(i.dst.into(), pass)) {
         *new = merged(*old, *new, dst, unused);
@@ -139,6 +139,6 @@ pub fn write16(w: &mut Wave, i: &Vector, pass: usize, results: &mut Pass<u32>) {
     for (new, old) in results.iter_mut().zip(old) {
         *new = if upper { *old & 0xffff | *new << 16 } else { *old & 0xffff_0000 | *new & 0xffff };
     }
-    let mask = written(w, i, pass);
+    let mask = write_mask(w, i, pass);
     w.set_v_of(i.dst.into(), pass, results, mask);
 }

@@ -2,7 +2,7 @@
 
 use half::f16;
 
-use super::lanes::{read32, write16, write32, written};
+use super::lanes::{read32, write_mask, write16, write32};
 use crate::float::{Float, greatest, least};
 use crate::operands::{Src, Vector};
 use crate::wave::{PASS, Pass, Wave, reg};
@@ -196,7 +196,7 @@ macro_rules! float {
                     return $read(w, i, n, pass, room);
                 }
                 #[inline(never)]
-                fn changed(from: &Pass<$bits>, abs: bool, neg: bool, flush: bool) -> Pass<$bits> {
+                fn modified(from: &Pass<$bits>, abs: bool, neg: bool, flush: bool) -> Pass<$bits> {
                     let keep = if abs { !SIGN } else { !0 };
                     let flip = if neg { SIGN } else { 0 };
                     from.map(|from| {
@@ -205,7 +205,7 @@ macro_rules! float {
                     })
                 }
                 let mut plain = [0; PASS];
-                *room = changed($read(w, i, n, pass, &mut plain), abs, neg, flush);
+                *room = modified($read(w, i, n, pass, &mut plain), abs, neg, flush);
                 room
             }
 
@@ -321,7 +321,7 @@ pub fn each<R: Value>(w: &mut Wave, i: &Vector, f: impl Fn(&Wave, usize) -> (Pas
     bits
 }
 
-/// Results are computed for every lane and written for the active ones: `f` must not panic.
+/// Results are computed for every lane and write_mask for the active ones: `f` must not panic.
 #[inline]
 pub fn map1<A: Value, R: Value>(w: &mut Wave, i: &Vector, f: impl Fn(A) -> R) {
     for pass in 0..w.passes() {
@@ -371,10 +371,10 @@ pub fn gather(f: impl Fn(usize) -> bool) -> u32 {
     lanewise(|lane| if f(lane) { 1 << lane } else { 0 }).into_iter().fold(0, |all, bit| all | bit)
 }
 
-/// Adds or subtracts with a carry out to `sdst`, and in from the mask in source 2 where `takes`.
+/// Adds or subtracts with a carry out to `sdst`, and in from the mask in source 2 where `carry_in`.
 #[inline]
-pub fn carry(w: &mut Wave, i: &Vector, takes: bool, f: impl Fn(u64, u64, u64) -> u64) {
-    let carries = if takes { lane_mask(w, i.src[2]) } else { 0 };
+pub fn carry(w: &mut Wave, i: &Vector, carry_in: bool, f: impl Fn(u64, u64, u64) -> u64) {
+    let carries = if carry_in { lane_mask(w, i.src[2]) } else { 0 };
     // Saturates: an addition upwards, a subtraction at zero.
     let limit = if f(0, 1, 0) == 1 && f(1, 0, 0) == 1 { u32::MAX } else { 0 };
     let out = each(w, i, |w, pass| {
@@ -399,7 +399,7 @@ pub fn compare<A: Value, B: Value>(w: &mut Wave, i: &Vector, to_exec: bool, f: i
         let (mut for_a, mut for_b) = Default::default();
         let (a, b) = (A::source(w, i, 0, pass, &mut for_a), B::source(w, i, 1, pass, &mut for_b));
         let holds = gather(|lane| f(A::of(a[lane]), B::of(b[lane])));
-        mask |= u64::from(holds & written(w, i, pass)) << (PASS * pass);
+        mask |= u64::from(holds & write_mask(w, i, pass)) << (PASS * pass);
     }
     w.set_mask(if to_exec { reg::EXEC } else { i.sdst }, mask);
 }

@@ -16,7 +16,7 @@ pub const LOW: fn(u32) -> u32 = |m0| m0 & 0x3ff;
 pub const HIGH: fn(u32) -> u32 = |m0| m0 >> 16 & 0x3ff;
 
 /// The operands with what M0 adds; none where there is no such register.
-fn moved(w: &Wave, i: &Vector, steps: &Steps) -> Option<Vector> {
+fn indexed(w: &Wave, i: &Vector, steps: &Steps) -> Option<Vector> {
     let m0 = w.s32(reg::M0);
     let step = |r: usize, by: u32| u8::try_from(r as u64 + u64::from(by)).ok().filter(|&r| usize::from(r) < w.v.len());
     let dst = step(i.dst.into(), (steps.to)(m0))?;
@@ -30,7 +30,7 @@ fn moved(w: &Wave, i: &Vector, steps: &Steps) -> Option<Vector> {
 const BEYOND: &str = "M0 leads to a vector register that the wave does not have";
 
 pub fn copy(w: &mut Wave, i: &Vector, steps: &Steps) {
-    match moved(w, i, steps) {
+    match indexed(w, i, steps) {
         Some(i) => {
             each(w, &i, |w, pass| (u32::read(w, &i, 0, pass), 0));
         }
@@ -39,7 +39,7 @@ pub fn copy(w: &mut Wave, i: &Vector, steps: &Steps) {
 }
 
 pub fn swap(w: &mut Wave, i: &Vector, steps: &Steps) {
-    let Some(i) = moved(w, i, steps) else { return w.trap(BEYOND) };
+    let Some(i) = indexed(w, i, steps) else { return w.trap(BEYOND) };
     let Some(from) = i.src[0].as_vgpr() else { return w.trap("a swap with what is no vector register") };
     for pass in 0..w.passes() {
         let (a, b) = (*w.v_of(from, pass), *w.v_of(i.dst.into(), pass));

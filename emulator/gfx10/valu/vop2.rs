@@ -3,7 +3,7 @@
 use half::f16;
 
 use super::VectorFn;
-use super::int::exact2;
+use super::int::integer2;
 use super::map::{Modified, Value, carry, each, lane_mask, lanewise, map2, max2, min2};
 use super::round::{Round, Rounds, accumulate, round2, round3};
 use super::vop3p::{dot, dot2_f32, packed};
@@ -21,7 +21,7 @@ pub static TABLE: &[Row<VectorFn>] = &[
             (lanewise(|lane| if mask & 1 << lane != 0 { b[lane] } else { a[lane] }), 0)
         });
     }),
-    rdna2(0x02, "v_dot2c_f32_f16", |w, i| dot2_f32(w, &onto(i))),
+    rdna2(0x02, "v_dot2c_f32_f16", |w, i| dot2_f32(w, &accumulating(i))),
     both(0x03, "v_add_f32", |w, i| round2(w, i, |a: f32, b: f32, r| a.plus(b, r))),
     both(0x04, "v_sub_f32", |w, i| round2(w, i, |a: f32, b: f32, r| a.plus(-b, r))),
     both(0x05, "v_subrev_f32", |w, i| round2(w, i, |a: f32, b: f32, r| b.plus(-a, r))),
@@ -33,7 +33,7 @@ pub static TABLE: &[Row<VectorFn>] = &[
     both(0x0a, "v_mul_hi_i32_i24", |w, i| map2(w, i, |a: u32, b: u32| ((signed24(a) * signed24(b)) >> 32) as u32)),
     both(0x0b, "v_mul_u32_u24", |w, i| map2(w, i, |a: u32, b: u32| (unsigned24(a) * unsigned24(b)) as u32)),
     both(0x0c, "v_mul_hi_u32_u24", |w, i| map2(w, i, |a: u32, b: u32| ((unsigned24(a) * unsigned24(b)) >> 32) as u32)),
-    rdna2(0x0d, "v_dot4c_i32_i8", |w, i| dot::<i32>(w, &onto(i), 8)),
+    rdna2(0x0d, "v_dot4c_i32_i8", |w, i| dot::<i32>(w, &accumulating(i), 8)),
     both(0x0f, "v_min_f32", min2::<f32>),
     both(0x10, "v_max_f32", max2::<f32>),
     both(0x11, "v_min_i32", |w, i| map2(w, i, |a: i32, b: i32| a.min(b))),
@@ -50,9 +50,9 @@ pub static TABLE: &[Row<VectorFn>] = &[
     rdna1(0x1f, "v_mac_f32", |w, i| accumulate(w, i, mad)),
     rdna1(MADMK, "v_madmk_f32", |w, i| round3(w, i, mad)),
     rdna1(MADAK, "v_madak_f32", |w, i| round3(w, i, mad)),
-    both(0x25, "v_add_nc_u32", |w, i| exact2::<u32, u32>(w, i, |a, b| a + b)),
-    both(0x26, "v_sub_nc_u32", |w, i| exact2::<u32, u32>(w, i, |a, b| a - b)),
-    both(0x27, "v_subrev_nc_u32", |w, i| exact2::<u32, u32>(w, i, |a, b| b - a)),
+    both(0x25, "v_add_nc_u32", |w, i| integer2::<u32, u32>(w, i, |a, b| a + b)),
+    both(0x26, "v_sub_nc_u32", |w, i| integer2::<u32, u32>(w, i, |a, b| a - b)),
+    both(0x27, "v_subrev_nc_u32", |w, i| integer2::<u32, u32>(w, i, |a, b| b - a)),
     both(0x28, "v_add_co_ci_u32", |w, i| carry(w, i, true, |a, b, c| a + b + c)),
     both(0x29, "v_sub_co_ci_u32", |w, i| carry(w, i, true, |a, b, c| a.wrapping_sub(b + c))),
     both(0x2a, "v_subrev_co_ci_u32", |w, i| carry(w, i, true, |a, b, c| b.wrapping_sub(a + c))),
@@ -73,7 +73,7 @@ pub static TABLE: &[Row<VectorFn>] = &[
     both(0x39, "v_max_f16", max2::<f16>),
     both(0x3a, "v_min_f16", min2::<f16>),
     both(0x3b, "v_ldexp_f16", |w, i| round2(w, i, |a: f16, b: i16, r| a.ldexp(b.into(), r))),
-    both(0x3c, "v_pk_fmac_f16", |w, i| packed::<f16>(w, &Vector { op_sel_hi: 7, ..onto(i) }, f16::fma)),
+    both(0x3c, "v_pk_fmac_f16", |w, i| packed::<f16>(w, &Vector { op_sel_hi: 7, ..accumulating(i) }, f16::fma)),
 ];
 
 pub const MADMK: u16 = 0x20;
@@ -116,6 +116,6 @@ pub fn unsigned24(a: u32) -> u64 {
 }
 
 /// The operands with the old value of the destination as the third.
-fn onto(i: &Vector) -> Vector {
+fn accumulating(i: &Vector) -> Vector {
     Vector { src: [i.src[0], i.src[1], Src::vgpr(i.dst)], op_sel_hi: 3, ..*i }
 }

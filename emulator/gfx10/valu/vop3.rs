@@ -3,7 +3,7 @@
 use half::f16;
 
 use super::VectorFn;
-use super::int::{exact2, exact3};
+use super::int::{integer2, integer3};
 use super::map::{Value, carry, each, gather, ieee, map2, map3, max2, min2};
 use super::round::{Rounds, round2, round3};
 use super::vop1::{lane, norm_i16, norm_u16};
@@ -19,10 +19,10 @@ pub static TABLE: &[Row<VectorFn>] = &[
     rdna2(0x140, "v_fma_legacy_f32", |w, i| round3(w, i, fma_legacy)),
     rdna1(0x141, "v_mad_f32", |w, i| round3(w, i, mad)),
     both(0x142, "v_mad_i32_i24", |w, i| {
-        exact3::<u32, i32>(w, i, |a, b, c| signed24(a as u32) * signed24(b as u32) + c);
+        integer3::<u32, i32>(w, i, |a, b, c| signed24(a as u32) * signed24(b as u32) + c);
     }),
     both(0x143, "v_mad_u32_u24", |w, i| {
-        exact3::<u32, u32>(w, i, |a, b, c| (unsigned24(a as u32) * unsigned24(b as u32)) as i64 + c);
+        integer3::<u32, u32>(w, i, |a, b, c| (unsigned24(a as u32) * unsigned24(b as u32)) as i64 + c);
     }),
     both(0x144, "v_cubeid_f32", |w, i| map3(w, i, cube::id)),
     both(0x145, "v_cubesc_f32", |w, i| map3(w, i, cube::sc)),
@@ -55,14 +55,14 @@ pub static TABLE: &[Row<VectorFn>] = &[
     both(0x157, "v_med3_f32", median::<f32>),
     both(0x158, "v_med3_i32", |w, i| map3(w, i, |a: i32, b: i32, c: i32| a.min(b).max(a.max(b).min(c)))),
     both(0x159, "v_med3_u32", |w, i| map3(w, i, |a: u32, b: u32, c: u32| a.min(b).max(a.max(b).min(c)))),
-    both(0x15a, "v_sad_u8", |w, i| exact3::<u32, u32>(w, i, |a, b, c| i64::from(sad::plain(a as u32, b as u32)) + c)),
+    both(0x15a, "v_sad_u8", |w, i| integer3::<u32, u32>(w, i, |a, b, c| i64::from(sad::plain(a as u32, b as u32)) + c)),
     both(0x15b, "v_sad_hi_u8", |w, i| {
-        exact3::<u32, u32>(w, i, |a, b, c| (i64::from(sad::plain(a as u32, b as u32)) << 16) + c);
+        integer3::<u32, u32>(w, i, |a, b, c| (i64::from(sad::plain(a as u32, b as u32)) << 16) + c);
     }),
     both(0x15c, "v_sad_u16", |w, i| {
-        exact3::<u32, u32>(w, i, |a, b, c| ((a & 0xffff) - (b & 0xffff)).abs() + ((a >> 16) - (b >> 16)).abs() + c);
+        integer3::<u32, u32>(w, i, |a, b, c| ((a & 0xffff) - (b & 0xffff)).abs() + ((a >> 16) - (b >> 16)).abs() + c);
     }),
-    both(0x15d, "v_sad_u32", |w, i| exact3::<u32, u32>(w, i, |a, b, c| (a - b).abs() + c)),
+    both(0x15d, "v_sad_u32", |w, i| integer3::<u32, u32>(w, i, |a, b, c| (a - b).abs() + c)),
     both(0x15e, "v_cvt_pk_u8_f32", |w, i| {
         map3(w, i, |a: f32, b: u32, c: u32| {
             let at = 8 * (b & 3);
@@ -96,7 +96,7 @@ pub static TABLE: &[Row<VectorFn>] = &[
         div::fmas(w, i, f64::mul_add, |a, b, c| scaled(a, b, c, if c.abs() >= 2.0 { 128 } else { -128 }));
     }),
     both(0x171, "v_msad_u8", |w, i| {
-        exact3::<u32, u32>(w, i, |a, b, c| i64::from(sad::masked(a as u32, b as u32)) + c);
+        integer3::<u32, u32>(w, i, |a, b, c| i64::from(sad::masked(a as u32, b as u32)) + c);
     }),
     both(0x172, "v_qsad_pk_u16_u8", |w, i| sad::quad16(w, i, sad::plain)),
     both(0x173, "v_mqsad_pk_u16_u8", |w, i| sad::quad16(w, i, sad::masked)),
@@ -115,17 +115,17 @@ pub static TABLE: &[Row<VectorFn>] = &[
     both(0x2ff, "v_lshlrev_b64", |w, i| map2(w, i, |a: u32, b: u64| b << (a & 63))),
     both(0x300, "v_lshrrev_b64", |w, i| map2(w, i, |a: u32, b: u64| b >> (a & 63))),
     both(0x301, "v_ashrrev_i64", |w, i| map2(w, i, |a: u32, b: i64| b >> (a & 63))),
-    both(0x303, "v_add_nc_u16", |w, i| exact2::<u16, u16>(w, i, |a, b| a + b)),
-    both(0x304, "v_sub_nc_u16", |w, i| exact2::<u16, u16>(w, i, |a, b| a - b)),
-    both(0x305, "v_mul_lo_u16", |w, i| exact2::<u16, u16>(w, i, |a, b| a * b)),
+    both(0x303, "v_add_nc_u16", |w, i| integer2::<u16, u16>(w, i, |a, b| a + b)),
+    both(0x304, "v_sub_nc_u16", |w, i| integer2::<u16, u16>(w, i, |a, b| a - b)),
+    both(0x305, "v_mul_lo_u16", |w, i| integer2::<u16, u16>(w, i, |a, b| a * b)),
     both(0x307, "v_lshrrev_b16", |w, i| map2(w, i, |a: u16, b: u16| b >> (a & 15))),
     both(0x308, "v_ashrrev_i16", |w, i| map2(w, i, |a: u16, b: i16| b >> (a & 15))),
     both(0x309, "v_max_u16", |w, i| map2(w, i, |a: u16, b: u16| a.max(b))),
     both(0x30a, "v_max_i16", |w, i| map2(w, i, |a: i16, b: i16| a.max(b))),
     both(0x30b, "v_min_u16", |w, i| map2(w, i, |a: u16, b: u16| a.min(b))),
     both(0x30c, "v_min_i16", |w, i| map2(w, i, |a: i16, b: i16| a.min(b))),
-    both(0x30d, "v_add_nc_i16", |w, i| exact2::<i16, i16>(w, i, |a, b| a + b)),
-    both(0x30e, "v_sub_nc_i16", |w, i| exact2::<i16, i16>(w, i, |a, b| a - b)),
+    both(0x30d, "v_add_nc_i16", |w, i| integer2::<i16, i16>(w, i, |a, b| a + b)),
+    both(0x30e, "v_sub_nc_i16", |w, i| integer2::<i16, i16>(w, i, |a, b| a - b)),
     both(0x30f, "v_add_co_u32", |w, i| carry(w, i, false, |a, b, _| a + b)),
     both(0x310, "v_sub_co_u32", |w, i| carry(w, i, false, |a, b, _| a.wrapping_sub(b))),
     both(0x311, "v_pack_b32_f16", |w, i| {
@@ -139,7 +139,7 @@ pub static TABLE: &[Row<VectorFn>] = &[
     }),
     both(0x314, "v_lshlrev_b16", |w, i| map2(w, i, |a: u16, b: u16| b << (a & 15))),
     both(0x319, "v_subrev_co_u32", |w, i| carry(w, i, false, |a, b, _| b.wrapping_sub(a))),
-    both(0x340, "v_mad_u16", |w, i| exact3::<u16, u16>(w, i, |a, b, c| a * b + c)),
+    both(0x340, "v_mad_u16", |w, i| integer3::<u16, u16>(w, i, |a, b, c| a * b + c)),
     both(0x344, "v_perm_b32", |w, i| {
         map3(w, i, |a: u32, b: u32, c: u32| bytes(|n| permuted(pair(a, b), byte(c, n))));
     }),
@@ -156,7 +156,7 @@ pub static TABLE: &[Row<VectorFn>] = &[
     both(0x357, "v_med3_f16", median::<f16>),
     both(0x358, "v_med3_i16", |w, i| map3(w, i, |a: i16, b: i16, c: i16| a.min(b).max(a.max(b).min(c)))),
     both(0x359, "v_med3_u16", |w, i| map3(w, i, |a: u16, b: u16, c: u16| a.min(b).max(a.max(b).min(c)))),
-    both(0x35e, "v_mad_i16", |w, i| exact3::<i16, i16>(w, i, |a, b, c| a * b + c)),
+    both(0x35e, "v_mad_i16", |w, i| integer3::<i16, i16>(w, i, |a, b, c| a * b + c)),
     both(0x35f, "v_div_fixup_f16", |w, i| {
         map3(w, i, |q: f16, d: f16, n: f16| f16::from_f64(div::fixup(q.into(), d.into(), n.into(), div::HALF)));
     }),
@@ -188,12 +188,12 @@ pub static TABLE: &[Row<VectorFn>] = &[
     both(0x36f, "v_lshl_or_b32", |w, i| map3(w, i, |a: u32, b: u32, c: u32| a << (b & 31) | c)),
     both(0x371, "v_and_or_b32", |w, i| map3(w, i, |a: u32, b: u32, c: u32| a & b | c)),
     both(0x372, "v_or3_b32", |w, i| map3(w, i, |a: u32, b: u32, c: u32| a | b | c)),
-    both(0x373, "v_mad_u32_u16", |w, i| exact3::<u16, u32>(w, i, |a, b, c| a * b + c)),
-    both(0x375, "v_mad_i32_i16", |w, i| exact3::<i16, i32>(w, i, |a, b, c| a * b + c)),
-    both(0x376, "v_sub_nc_i32", |w, i| exact2::<i32, i32>(w, i, |a, b| a - b)),
+    both(0x373, "v_mad_u32_u16", |w, i| integer3::<u16, u32>(w, i, |a, b, c| a * b + c)),
+    both(0x375, "v_mad_i32_i16", |w, i| integer3::<i16, i32>(w, i, |a, b, c| a * b + c)),
+    both(0x376, "v_sub_nc_i32", |w, i| integer2::<i32, i32>(w, i, |a, b| a - b)),
     both(0x377, "v_permlane16_b32", |w, i| permlane(w, i, 0)),
     both(0x378, "v_permlanex16_b32", |w, i| permlane(w, i, 16)),
-    both(0x37f, "v_add_nc_i32", |w, i| exact2::<i32, i32>(w, i, |a, b| a + b)),
+    both(0x37f, "v_add_nc_i32", |w, i| integer2::<i32, i32>(w, i, |a, b| a + b)),
 ];
 
 fn least3<T: Value + Float>(w: &mut Wave, i: &Vector) {

@@ -76,7 +76,7 @@ pub fn packed<T: Value>(w: &mut Wave, i: &Vector, f: impl Fn(T, T, T, Round) -> 
 
 #[inline]
 fn integers<T: Integer>(w: &mut Wave, i: &Vector, f: impl Fn(i64, i64, i64) -> i64) {
-    let fit = if i.clamp { clamped } else { T::cut };
+    let fit = if i.clamp { clamped } else { T::truncate };
     packed(w, i, |a: T, b: T, c: T, _| fit(f(a.into(), b.into(), c.into())));
 }
 
@@ -102,7 +102,7 @@ pub fn dot<T: Integer>(w: &mut Wave, i: &Vector, bits: u32) {
             let (a, b) = (chosen(a[lane], 0), chosen(b[lane], 1));
             let products = (0..32 / bits).map(|n| field(a, n) * field(b, n));
             let exact = products.sum::<i64>() + c[lane].into();
-            if i.clamp { clamped(exact) } else { T::cut(exact) }
+            if i.clamp { clamped(exact) } else { T::truncate(exact) }
         };
         (std::array::from_fn(sum), 0)
     });
