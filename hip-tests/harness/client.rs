@@ -55,7 +55,7 @@ pub enum Client {
     },
     /// `threads_*.cpp`: programs of many threads.
     Threads {
-        /// `hammer` or `gpus`.
+        /// `hammer`, `gpus`, `fork` or `endings`.
         program: &'static str,
         /// Its arguments.
         args: Vec<&'static str>,
@@ -82,14 +82,14 @@ pub(crate) fn sources() -> PathBuf {
 }
 
 /// Where what is made for a stack is kept between runs.
-pub(crate) fn workshop(stack: &Stack) -> Result<PathBuf> {
+pub(crate) fn client_dir(stack: &Stack) -> Result<PathBuf> {
     let path = target_dir()?.join("hip-clients").join(stack.release().version());
     fs::create_dir_all(&path).with_context(|| format!("create {}", path.display()))?;
     Ok(path)
 }
 
 /// Tests run in parallel and want the same client.
-pub(crate) fn one_at_a_time() -> MutexGuard<'static, ()> {
+pub(crate) fn compile_lock() -> MutexGuard<'static, ()> {
     static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
     ONE_AT_A_TIME.lock().unwrap_or_else(|broken| broken.into_inner())
 }
@@ -107,7 +107,7 @@ pub(crate) fn is_fresh(output: &Path, source: &Path, stack: &Stack) -> Result<bo
 
 /// Compiles `clients/<source>` for `stack` with more arguments for the linker, unless that was done before.
 pub(crate) fn compile(stack: &Stack, source: &str, output: &Path, linker: &[&str]) -> Result<()> {
-    let _guard = one_at_a_time();
+    let _guard = compile_lock();
     let source = sources().join(source);
     if is_fresh(output, &source, stack)? {
         return Ok(());
@@ -119,7 +119,7 @@ pub(crate) fn compile(stack: &Stack, source: &str, output: &Path, linker: &[&str
     command.args(["-nodefaultlibs", "-Wl,--as-needed,--allow-shlib-undefined"]);
     command.args(stack.library_dirs().iter().flat_map(|dir| ["-L".as_ref(), dir.as_os_str()]));
     command.args(linker).args(["-lamdhip64", "-lhsa-runtime64", "-lc"]);
-    finish(&mut command, &source)?;
+    run_compiler(&mut command, &source)?;
     fs::rename(&partial, output).with_context(|| format!("rename {}", partial.display()))
 }
 
@@ -128,7 +128,7 @@ pub(crate) fn compile(stack: &Stack, source: &str, output: &Path, linker: &[&str
 /// # Errors
 /// Without a compiler.
 pub fn self_contained(stack: &Stack, name: &str) -> Result<PathBuf> {
-    let program = workshop(stack)?.join(format!("{name}-own"));
+    let program = client_dir(stack)?.join(format!("{name}-own"));
     let folders: Vec<String> = stack.library_dirs().iter().map(|folder| folder.display().to_string()).collect();
     let loader = format!("-Wl,--dynamic-linker,{}", stack.loader()?.display());
     // An RPATH, which holds for the libraries of libraries too.
@@ -153,7 +153,7 @@ pub fn compile_only(stack: &Stack, source: &str, macros: &[(String, i64)]) -> Re
     let source = sources().join(source);
     let mut command = compiler(stack);
     command.arg("-fsyntax-only").args(macros.iter().map(|(name, value)| format!("-D{name}={value}")));
-    finish(command.arg(&source), &source)
+    run_compiler(command.arg(&source), &source)
 }
 
 fn compiler(stack: &Stack) -> Command {
@@ -165,7 +165,7 @@ fn compiler(stack: &Stack) -> Command {
 }
 
 /// No compiler is a missing prerequisite; a program that it refuses is a failed test.
-fn finish(command: &mut Command, source: &Path) -> Result<()> {
+fn run_compiler(command: &mut Command, source: &Path) -> Result<()> {
     let output = command.output().context("run the C++ compiler (install g++ or set CXX)")?;
     let messages = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{} does not compile:\n{messages}", source.display());
@@ -174,15 +174,15 @@ fn finish(command: &mut Command, source: &Path) -> Result<()> {
 
 fn ggml(stack: &Stack, name: &str) -> Result<Command> {
     let stack = stack.clone().with_packages(&["libggml0"])?.with_only(&["libggml0-backend-hip", "libggml-dev"])?;
-    let workshop = workshop(&stack)?;
-    let program = workshop.join(name);
+    let folder = client_dir(&stack)?;
+    let program = folder.join(name);
     compile(&stack, &format!("{name}.cpp"), &program, &["-l:libggml.so.0", "-l:libggml-base.so.0"])?;
-    let blas = workshop.join("ggml_blas.so");
+    let blas = folder.join("ggml_blas.so");
     compile(&stack, "ggml_blas.cpp", &blas, &["-shared", "-fPIC"])?;
     for name in ["libhipblas.so.2", "librocblas.so.4"] {
-        fs::copy(&blas, workshop.join(name)).with_context(|| format!("copy {name}"))?;
+        fs::copy(&blas, folder.join(name)).with_context(|| format!("copy {name}"))?;
     }
-    let mut command = stack.command_with(&program, &[workshop])?;
+    let mut command = stack.command_with(&program, &[folder])?;
     command.arg(stack.file("usr/lib/x86_64-linux-gnu/ggml/backends0/libggml-hip.so")?);
     Ok(command)
 }
@@ -194,7 +194,7 @@ impl Client {
     /// Without compiler, or without a Debian mirror for the packages it needs.
     pub fn command(&self, stack: &Stack) -> Result<Command> {
         let native = |name: &str| {
-            let program = workshop(stack)?.join(name);
+            let program = client_dir(stack)?.join(name);
             compile(stack, &format!("{name}.cpp"), &program, &[])?;
             stack.command(program)
         };
@@ -225,14 +225,14 @@ impl Client {
                 Ok(command)
             }
             Client::Kernels { program } => {
-                let path = workshop(stack)?.join(program);
+                let path = client_dir(stack)?.join(program);
                 compile(stack, &format!("{program}.cpp"), &path, &[])?;
                 stack.clone().with_hiprtc()?.command(path)
             }
             Client::Compiled { flags } => {
                 let object = Compiler::fetch()?.object("compiled.cpp", &["gfx1010", "gfx1030"], flags)?;
                 let name = object.file_stem().context("an object file has a name")?;
-                let path = workshop(stack)?.join(name);
+                let path = client_dir(stack)?.join(name);
                 compile(stack, object.to_str().context("a path in UTF-8")?, &path, &[])?;
                 stack.command(path)
             }
@@ -243,7 +243,7 @@ impl Client {
             }
             Client::Rccl => {
                 let stack = stack.clone().with_packages(&RCCL)?;
-                let program = workshop(&stack)?.join("rccl");
+                let program = client_dir(&stack)?.join("rccl");
                 compile(&stack, "rccl.cpp", &program, &["-lrccl"])?;
                 stack.command(program)
             }

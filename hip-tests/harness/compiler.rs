@@ -1,6 +1,6 @@
 //! Debian's hipcc: HIP programs compiled ahead of time, for several cards at once.
 
-use crate::client::{is_fresh, one_at_a_time, sources, workshop};
+use crate::client::{client_dir, compile_lock, is_fresh, sources};
 use anyhow::{Context, Result, ensure};
 use rmcp_stacks::{Release, Stack};
 use std::fs;
@@ -72,8 +72,8 @@ impl Compiler {
 
     /// Compiles unless that was done before.
     fn compile(&self, source: &str, targets: &[&str], flags: &[&str], kind: &str, extension: &str) -> Result<PathBuf> {
-        let _guard = one_at_a_time();
-        let folder = workshop(&self.stack)?.join("compiled");
+        let _guard = compile_lock();
+        let folder = client_dir(&self.stack)?.join("compiled");
         fs::create_dir_all(&folder).with_context(|| format!("create {}", folder.display()))?;
         let stem = Path::new(source).with_extension("");
         let name = format!("{}-{}{}.{extension}", stem.display(), targets.join(","), flags.concat());
@@ -102,7 +102,7 @@ impl Compiler {
         let resources = format!("{llvm}/lib/clang/{}", self.llvm);
         let hip = self.stack.prefix().join("usr");
         let clang = self.stack.file(&format!("{llvm}/bin/clang"))?;
-        let links = workshop(&self.stack)?.join("bin");
+        let links = client_dir(&self.stack)?.join("bin");
         let mut command =
             self.stack.command_with_tools("hipcc", clang.parent().context("clang has no folder")?, &TOOLS, &links)?;
         command.env_remove("HIPCC_COMPILE_FLAGS_APPEND").env("HIP_CLANG_PATH", &links).env("HIP_PATH", &hip);

@@ -57,7 +57,7 @@ impl Stubs {
     }
 
     /// A second one in the same wheel.
-    pub fn wheel_client_too(&self) -> PathBuf {
+    pub fn second_wheel_client(&self) -> PathBuf {
         self.root.join("wheel/example/libclient-too.so")
     }
 
@@ -150,7 +150,7 @@ impl Stubs {
         let stubs = Stubs { root: target_dir()?.join("stubs") };
         let (root, driver) = (&stubs.root, build_driver()?);
         let bytes = fs::read(&driver).with_context(|| format!("read {}", driver.display()))?;
-        let old = MISSING_FROM_OLD.iter().try_fold(bytes.clone(), |bytes, name| without(bytes, name))?;
+        let old = MISSING_FROM_OLD.iter().try_fold(bytes.clone(), |bytes, name| remove_symbol(bytes, name))?;
         for (names, folder, bytes) in [
             (SYSTEM, root.join("system"), &bytes),
             (SYSTEM, root.join("old"), &old),
@@ -178,7 +178,7 @@ impl Stubs {
         compile(&stubs.loader(), &["main.c"], None)?;
         compile(&stubs.client(), &["client.c"], Some(system))?;
         compile(&stubs.wheel_client(), &["client.c"], Some(wheel))?;
-        compile(&stubs.wheel_client_too(), &["client.c"], Some(wheel))?;
+        compile(&stubs.second_wheel_client(), &["client.c"], Some(wheel))?;
         compile(&stubs.orphan_client(), &["client.c"], None)?;
         compile(&stubs.own_client(), &["client.c", "own.c"], None)?;
         compile(&stubs.symbolic_own_client(), &["-Wl,-Bsymbolic", "client.c", "own.c"], None)?;
@@ -208,12 +208,12 @@ fn build_driver() -> Result<PathBuf> {
     let target = target_dir()?;
     let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     cargo.args(["build", "--quiet", "--release", "--package", "rmcp-loading", "--target-dir"]).arg(&target);
-    succeed(cargo.current_dir(env!("CARGO_MANIFEST_DIR")))?;
+    run_to_success(cargo.current_dir(env!("CARGO_MANIFEST_DIR")))?;
     Ok(target.join("release/librmcp_stub.so"))
 }
 
 /// A copy of the driver that lacks a function: under another name no lookup finds it.
-fn without(mut driver: Vec<u8>, name: &str) -> Result<Vec<u8>> {
+fn remove_symbol(mut driver: Vec<u8>, name: &str) -> Result<Vec<u8>> {
     let entry = [&[0], name.as_bytes(), &[0]].concat();
     let places: Vec<_> =
         driver.windows(entry.len()).enumerate().filter(|(_, window)| *window == entry).map(|(at, _)| at).collect();
@@ -241,7 +241,7 @@ fn compile(output: &Path, sources: &[&str], libraries: Option<Linked>) -> Result
         command.arg("-Wl,--no-as-needed").arg("-L").arg(folder).args(names.iter().map(|name| format!("-l:{name}")));
         command.args(rpath.map(|rpath| format!("-Wl,-rpath,{}", rpath.display())));
     }
-    install(output, |new| succeed(command.arg("-ldl").arg("-o").arg(new)))
+    install(output, |new| run_to_success(command.arg("-ldl").arg("-o").arg(new)))
 }
 
 /// Puts in place what `write` makes, in one step: another test process may hold the old file.
@@ -253,7 +253,7 @@ fn install(path: &Path, write: impl FnOnce(&Path) -> Result<()>) -> Result<()> {
     fs::rename(&new, path).with_context(|| format!("rename {}", new.display()))
 }
 
-fn succeed(command: &mut Command) -> Result<()> {
+fn run_to_success(command: &mut Command) -> Result<()> {
     let output = command.output().with_context(|| format!("start {command:?}"))?;
     ensure!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
     Ok(())

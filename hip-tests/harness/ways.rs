@@ -1,6 +1,6 @@
 //! The ways on which a program can reach the runtime: `clients/ways*`.
 
-use crate::client::{compile, workshop};
+use crate::client::{client_dir, compile};
 use crate::wheel;
 use anyhow::{Context, Result};
 use rmcp_stacks::{Release, Stack};
@@ -90,7 +90,7 @@ pub(crate) fn command(stack: &Stack, mode: LoadMode) -> Result<Command> {
             loader(way, &[&library(stack)?, &second, soname(stack)?.as_ref(), &copy])
         }
         LoadMode::Wheel => {
-            let site = workshop(stack)?.join("site");
+            let site = client_dir(stack)?.join("site");
             let mut command = wheel::python(stack, &site, "ways_wheel.py")?;
             let extension = site.join("pkg/_ways.so");
             compile(stack, "ways.cpp", &extension, &[LIBRARY[0], LIBRARY[1], wheel::RPATH])?;
@@ -102,13 +102,13 @@ pub(crate) fn command(stack: &Stack, mode: LoadMode) -> Result<Command> {
 
 /// `clients/<source>` as a program that is named after it.
 fn program(stack: &Stack, source: &str, linker: &[&str]) -> Result<PathBuf> {
-    let program = workshop(stack)?.join(source.trim_end_matches(".cpp"));
+    let program = client_dir(stack)?.join(source.trim_end_matches(".cpp"));
     compile(stack, source, &program, linker)?;
     Ok(program)
 }
 
 fn library(stack: &Stack) -> Result<PathBuf> {
-    let library = workshop(stack)?.join("ways.so");
+    let library = client_dir(stack)?.join("ways.so");
     compile(stack, "ways.cpp", &library, &LIBRARY)?;
     Ok(library)
 }
@@ -128,7 +128,7 @@ fn soname(stack: &Stack) -> Result<String> {
 
 /// The program of [`LoadMode::Unversioned`]: what stands in for the runtime goes before it on the linker's command line.
 fn unversioned(stack: &Stack) -> Result<PathBuf> {
-    let folder = workshop(stack)?.join("unversioned");
+    let folder = client_dir(stack)?.join("unversioned");
     fs::create_dir_all(&folder).with_context(|| format!("create {}", folder.display()))?;
     let stub = |name: &str, define: &str| -> Result<String> {
         let soname = wheel::soname(&stack.find_library(name)?)?;
@@ -141,7 +141,7 @@ fn unversioned(stack: &Stack) -> Result<PathBuf> {
     let program = folder.join("ways");
     compile(stack, "ways.cpp", &program, &[&hip, &hsa])?;
     let bytes = fs::read(&program).with_context(|| format!("read {}", program.display()))?;
-    assert!(places(&bytes, b"hip_4.2").is_empty(), "{} names symbol versions", program.display());
+    assert!(find_all(&bytes, b"hip_4.2").is_empty(), "{} names symbol versions", program.display());
     Ok(program)
 }
 
@@ -150,8 +150,8 @@ fn unversioned(stack: &Stack) -> Result<PathBuf> {
 fn second_library(stack: &Stack) -> Result<(PathBuf, PathBuf)> {
     const NAME: &str = "libamdhip64-b.so";
     static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
-    let workshop = workshop(stack)?;
-    let copy = workshop.join(NAME);
+    let folder = client_dir(stack)?;
+    let copy = folder.join(NAME);
     {
         let _guard = ONE_AT_A_TIME.lock().unwrap_or_else(|broken| broken.into_inner());
         let original = stack.find_library("libamdhip64")?;
@@ -161,7 +161,7 @@ fn second_library(stack: &Stack) -> Result<(PathBuf, PathBuf)> {
             fs::write(&copy, bytes).with_context(|| format!("write {}", copy.display()))?;
         }
     }
-    let library = workshop.join("ways_second.so");
+    let library = folder.join("ways_second.so");
     let runtime = copy.display().to_string();
     compile(stack, "ways.cpp", &library, &[LIBRARY[0], LIBRARY[1], &runtime, "-Wl,-rpath,$ORIGIN"])?;
     Ok((library, copy))
@@ -169,11 +169,11 @@ fn second_library(stack: &Stack) -> Result<(PathBuf, PathBuf)> {
 
 /// Replaces one name by another of the same length.
 fn replace(bytes: &mut [u8], name: &[u8], by: &[u8]) {
-    let places = places(bytes, name);
+    let places = find_all(bytes, name);
     assert!(!places.is_empty(), "{} is not in the library", String::from_utf8_lossy(name));
     places.into_iter().for_each(|at| bytes[at..][..name.len()].copy_from_slice(by));
 }
 
-fn places(bytes: &[u8], name: &[u8]) -> Vec<usize> {
+fn find_all(bytes: &[u8], name: &[u8]) -> Vec<usize> {
     (0..bytes.len() - name.len()).filter(|&at| &bytes[at..][..name.len()] == name).collect()
 }

@@ -1,6 +1,6 @@
 //! A Python package as a wheel installs it: an extension beside the HIP runtime that it bundles.
 
-use crate::client::{compile, sources, workshop};
+use crate::client::{client_dir, compile, sources};
 use anyhow::{Context, Result};
 use rmcp_stacks::Stack;
 use std::fs;
@@ -14,7 +14,7 @@ pub(crate) const RPATH: &str = "-Wl,-rpath,$ORIGIN/lib,--disable-new-dtags";
 
 /// The command that runs `wheel/client.py`.
 pub(crate) fn command(stack: &Stack) -> Result<Command> {
-    let site = workshop(stack)?.join("site");
+    let site = client_dir(stack)?.join("site");
     let mut command = python(stack, &site, "wheel/client.py")?;
     command.arg(site);
     Ok(command)
@@ -23,7 +23,7 @@ pub(crate) fn command(stack: &Stack) -> Result<Command> {
 /// A command that runs `clients/<script>` by the suite's own Python, with the wheel laid out in `site`. The host's Python
 /// would need a libc as old as the stack's.
 pub(crate) fn python(stack: &Stack, site: &Path, script: &str) -> Result<Command> {
-    lay_out(stack, site)?;
+    install_wheel(stack, site)?;
     let stack = stack.clone().with_packages(&["python3"])?;
     let python = stack.find_program("python3".as_ref())?;
     let home = python.ancestors().nth(2).context("Python outside a prefix")?;
@@ -34,7 +34,7 @@ pub(crate) fn python(stack: &Stack, site: &Path, script: &str) -> Result<Command
 }
 
 /// `pkg/__init__.py`, `pkg/_C.so` with RPATH `$ORIGIN/lib`, and copies of the runtime in `pkg/lib`.
-fn lay_out(stack: &Stack, site: &Path) -> Result<()> {
+fn install_wheel(stack: &Stack, site: &Path) -> Result<()> {
     static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
     let _guard = ONE_AT_A_TIME.lock().unwrap_or_else(|broken| broken.into_inner());
 

@@ -91,7 +91,7 @@ fn a_library_in_the_place_of_an_unloaded_one_has_its_own_rules() {
     let (other, rccl) = (library(&folder, "libother.so"), library(&folder, "librccl.so.1"));
     for (first, flags, second, then) in [(&other, NON_COHERENT, &rccl, KEPT), (&rccl, KEPT, &other, NON_COHERENT)] {
         // The runtime stays, so that only the client goes.
-        let process = loading(&[&Stubs::get().wheel_client_too(), first]);
+        let process = loading(&[&Stubs::get().second_wheel_client(), first]);
         let load = format!("--local={}", second.display());
         let report = process.run(&format!("@1 hipHostMalloc=0 --unload=1 {load} @2 place hipHostMalloc=0"));
         assert_eq!(report.lines, [host(flags), "place\tsame".into(), host(then)], "{}", second.display());

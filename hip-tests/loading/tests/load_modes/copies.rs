@@ -98,7 +98,7 @@ fn a_library_in_the_place_of_an_unloaded_one_reaches_its_own_copy_once_that_has_
 #[test]
 fn a_library_in_the_place_of_an_unloaded_one_reaches_its_own_copy_if_both_copies_had_started_before() {
     let stubs = Stubs::get();
-    let load = format!("--local={}", stubs.wheel_client_too().display());
+    let load = format!("--local={}", stubs.second_wheel_client().display());
     let start = "@1 inside:hsa_init @0 inside:hsa_init hipHostMalloc=0";
     let report = two_copies("gfx1010").run(&format!("{start} --unload=0 {load} @2 place hipHostMalloc=0"));
     let [.., first, place, late] = report.lines.as_slice() else { panic!("{report:?}") };
