@@ -57,7 +57,7 @@ pub fn main() -> ExitCode {
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
         Err(message) => {
-            output::usage(&message);
+            output::print_usage(&message);
             return ExitCode::from(message.exit_code() as u8);
         }
     };
@@ -77,9 +77,9 @@ pub fn main() -> ExitCode {
     };
     match result {
         Ok(status) => status,
-        Err(error) if output::reader_left(&error) => ExitCode::SUCCESS,
+        Err(error) if output::is_closed_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
-            output::complain("rmcp", format_args!("{error:#}"));
+            output::print_error("rmcp", format_args!("{error:#}"));
             ExitCode::from(exit_status::FAILURE)
         }
     }

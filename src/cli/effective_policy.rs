@@ -13,7 +13,7 @@ use serde::Serialize;
 use std::path::Path;
 
 /// The machine as a program would find it that is started here and now.
-pub struct Machine {
+pub struct EffectivePolicy {
     /// The options.
     pub loaded: Loaded,
     /// The GPUs.
@@ -25,7 +25,7 @@ pub struct Machine {
 
 /// An option that says something on a matter.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
-pub struct InForce {
+pub struct OptionValue {
     /// Its name.
     pub name: &'static str,
     /// Its value, as in a file.
@@ -34,14 +34,14 @@ pub struct InForce {
     pub origin: String,
 }
 
-impl Machine {
+impl EffectivePolicy {
     /// Reads it. `root` is the folder that has the machine's /sys and /dev, usually `/`.
     pub fn read(sources: &Sources, root: &Path) -> Self {
         let loaded = Options::load(sources);
         let chosen = &loaded.options.topology;
         let topology = if chosen == Path::new(DEFAULT_ROOT) {
-            Topology::read(&below(root, DEFAULT_ROOT)).map(|mut topology| {
-                topology.drop_without_render_node(&below(root, "/dev/dri"));
+            Topology::read(&under_root(root, DEFAULT_ROOT)).map(|mut topology| {
+                topology.drop_without_render_node(&under_root(root, "/dev/dri"));
                 topology
             })
         } else {
@@ -59,12 +59,12 @@ impl Machine {
 
     /// The rules for a GPU.
     pub fn rules(&self, target: GfxTarget, apu: bool) -> Rules {
-        self.rules_under(&self.loaded.options, target, apu)
+        self.rules_with(&self.loaded.options, target, apu)
     }
 
     /// The same under options that hold for some callers.
-    pub fn rules_under(&self, options: &Options, target: GfxTarget, apu: bool) -> Rules {
-        match self.inactive() {
+    pub fn rules_with(&self, options: &Options, target: GfxTarget, apu: bool) -> Rules {
+        match self.inactive_reason() {
             Some(_) => Rules::KEEP,
             None => Rules::for_gpu(target, apu, options),
         }
@@ -74,19 +74,19 @@ impl Machine {
     pub fn makes_noncoherent(&self, gpus: impl Iterator<Item = (GfxTarget, bool)>) -> bool {
         let options = self.loaded.all_options();
         gpus.into_iter().any(|(target, apu)| {
-            options.iter().any(|options| self.rules_under(options, target, apu).makes_noncoherent())
+            options.iter().any(|options| self.rules_with(options, target, apu).makes_noncoherent())
         })
     }
 
     /// Why there are no rules for a GPU; None where there are.
-    pub fn idle(&self, target: GfxTarget, apu: bool) -> Option<String> {
-        if let Some(why) = self.inactive() {
+    pub fn idle_reason(&self, target: GfxTarget, apu: bool) -> Option<String> {
+        if let Some(why) = self.inactive_reason() {
             return Some(why);
         }
         match policy::idle_reason(target, apu, &self.loaded.options) {
             Some(IdleReason::UnsupportedTarget) => Some(format!("{target} is neither RDNA1 nor RDNA2")),
             Some(idle) => {
-                let origin = idle.option().map(|name| self.in_force(name).origin).unwrap_or_default();
+                let origin = idle.option().map(|name| self.option(name).origin).unwrap_or_default();
                 Some(format!("{} ({origin})", idle.text()))
             }
             None => (!self.rules(target, apu).active()).then(|| "every option says keep".into()),
@@ -94,7 +94,7 @@ impl Machine {
     }
 
     /// Why RMCP does nothing in the program, whatever the GPU.
-    pub fn inactive(&self) -> Option<String> {
+    pub fn inactive_reason(&self) -> Option<String> {
         if self.disabled {
             return Some("RMCP_DISABLE is set".into());
         }
@@ -102,14 +102,14 @@ impl Machine {
     }
 
     /// An option with its value and origin.
-    pub fn in_force(&self, name: &'static str) -> InForce {
-        InForce::of(options::row(name).expect("a row of the table"), &self.loaded)
+    pub fn option(&self, name: &'static str) -> OptionValue {
+        OptionValue::new(options::row(name).expect("a row of the table"), &self.loaded)
     }
 }
 
-impl InForce {
+impl OptionValue {
     /// An option as it was loaded.
-    pub fn of(row: &'static Row, loaded: &Loaded) -> Self {
+    pub fn new(row: &'static Row, loaded: &Loaded) -> Self {
         let origin = loaded.origin(row.name).map(ToString::to_string).unwrap_or_default();
         Self { name: row.name, value: row.get(&loaded.options), origin }
     }
@@ -121,28 +121,28 @@ impl InForce {
 }
 
 /// What the options of a program come from that is started here: this command's own sections interest nobody, and the
-/// sections `[system]` count where it has RMCP from `rmcp enable --system` alone. `root` as for [`Machine::read`].
-pub fn sources(root: &Path) -> Sources {
+/// sections `[system]` count where it has RMCP from `rmcp enable --system` alone. `root` as for [`EffectivePolicy::read`].
+pub fn policy_sources(root: &Path) -> Sources {
     let entry = System::at(root).entry().ok().flatten();
-    let system = entry.is_some_and(|entry| is_system_wide(entry.as_bytes())) && !preload::in_environment();
+    let system = entry.is_some_and(|entry| is_system_wide(entry.as_bytes())) && !preload::gate_in_environment();
     Sources { system, program: None, ..Sources::from_command() }
 }
 
 /// The programs to which `[system]` restricts RMCP where the list has it by this entry; None: it does not.
-pub fn only(entry: &str) -> Option<InForce> {
+pub fn only_option(entry: &str) -> Option<OptionValue> {
     let system = is_system_wide(entry.as_bytes());
     let loaded = Options::load(&Sources { system, program: None, ..Sources::from_command() });
     let row = options::row("only").expect("a row of the table");
-    (!loaded.options.only.is_empty()).then(|| InForce::of(row, &loaded))
+    (!loaded.options.only.is_empty()).then(|| OptionValue::new(row, &loaded))
 }
 
 /// For whose memory `host` and `managed` act in a program that no section names, and why, as the end of a sentence.
-pub fn whose_memory(loaded: &Loaded) -> String {
+pub fn rewritten_memory(loaded: &Loaded) -> String {
     let of = |memory: &[Memory]| {
         let rows = LIBRARIES.iter().filter(|library| memory.contains(&library.memory));
         rows.map(|library| library.name).collect::<Vec<_>>().join(", ")
     };
-    let callers = InForce::of(options::row("callers").expect("a row of the table"), loaded);
+    let callers = OptionValue::new(options::row("callers").expect("a row of the table"), loaded);
     if loaded.known_callers_only() {
         format!(
             "that of libraries known to be right with it ({}), and all in programs that a file of options names: every \
@@ -158,13 +158,13 @@ pub fn whose_memory(loaded: &Loaded) -> String {
 }
 
 /// The same on a machine whose list has RMCP by this entry.
-pub fn whose_memory_there(entry: &str) -> String {
+pub fn rewritten_memory_of_entry(entry: &str) -> String {
     let system = is_system_wide(entry.as_bytes());
-    whose_memory(&Options::load(&Sources { system, program: None, ..Sources::from_command() }))
+    rewritten_memory(&Options::load(&Sources { system, program: None, ..Sources::from_command() }))
 }
 
 /// Sets options as `rmcp-run --set` does.
-pub fn set(sources: &mut Sources, settings: &[(&'static Row, String)]) {
+pub fn apply_settings(sources: &mut Sources, settings: &[(&'static Row, String)]) {
     if settings.is_empty() {
         return;
     }
@@ -177,6 +177,6 @@ pub fn set(sources: &mut Sources, settings: &[(&'static Row, String)]) {
 }
 
 /// An absolute path below another root.
-pub fn below(root: &Path, path: &str) -> std::path::PathBuf {
+pub fn under_root(root: &Path, path: &str) -> std::path::PathBuf {
     root.join(path.trim_start_matches('/'))
 }

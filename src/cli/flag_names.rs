@@ -6,20 +6,20 @@ use rmcp_domain::options::did_you_mean;
 
 /// The values that one argument of a call takes. (hip_runtime_api.h)
 #[derive(Debug, PartialEq, Eq)]
-pub struct Vocabulary {
+pub struct FlagNames {
     /// What the names begin with in C, by which a user may write them too.
     prefixes: &'static [&'static str],
     /// The names without that, each with its value.
     names: &'static [(&'static str, u32)],
     /// Whether they are flags of the call, and not something else that decides.
-    pub flags: bool,
+    pub is_flags: bool,
     /// Whether values are combined by `|`.
-    bits: bool,
+    combinable: bool,
     /// What a call means that is written without the argument. None: it must be written.
     pub default: Option<u32>,
 }
 
-const HOST: Vocabulary = Vocabulary {
+const HOST: FlagNames = FlagNames {
     prefixes: &["hipHostMalloc", "hipHostAlloc", "hipExtHostAlloc"],
     names: &[
         ("Default", 0),
@@ -31,20 +31,20 @@ const HOST: Vocabulary = Vocabulary {
         ("Coherent", HOST_COHERENT),
         ("NonCoherent", HOST_NON_COHERENT),
     ],
-    flags: true,
-    bits: true,
+    is_flags: true,
+    combinable: true,
     default: Some(0),
 };
 
-const REGISTER: Vocabulary = Vocabulary {
+const REGISTER: FlagNames = FlagNames {
     prefixes: &["hipHostRegister", "hipExtHostRegister"],
     names: &[("Default", 0), ("Portable", 1), ("Mapped", 2), ("IoMemory", 4), ("CoarseGrained", 8)],
-    flags: true,
-    bits: true,
+    is_flags: true,
+    combinable: true,
     default: Some(0),
 };
 
-const DEVICE: Vocabulary = Vocabulary {
+const DEVICE: FlagNames = FlagNames {
     prefixes: &["hipDeviceMalloc", "hipMalloc"],
     names: &[
         ("Default", DEVICE_DEFAULT),
@@ -53,21 +53,21 @@ const DEVICE: Vocabulary = Vocabulary {
         ("Uncached", DEVICE_UNCACHED),
         ("Contiguous", DEVICE_CONTIGUOUS),
     ],
-    flags: true,
-    bits: false,
+    is_flags: true,
+    combinable: false,
     default: Some(DEVICE_DEFAULT),
 };
 
-const ATTACH: Vocabulary = Vocabulary {
+const ATTACH: FlagNames = FlagNames {
     prefixes: &["hipMemAttach"],
     names: &[("Global", ATTACH_GLOBAL), ("Host", ATTACH_HOST), ("Single", 4)],
-    flags: true,
-    bits: false,
+    is_flags: true,
+    combinable: false,
     // As the header's default argument.
     default: Some(ATTACH_GLOBAL),
 };
 
-const EVENT: Vocabulary = Vocabulary {
+const EVENT: FlagNames = FlagNames {
     prefixes: &["hipEvent"],
     names: &[
         ("Default", 0),
@@ -78,12 +78,12 @@ const EVENT: Vocabulary = Vocabulary {
         ("ReleaseToDevice", EVENT_RELEASE_TO_DEVICE),
         ("ReleaseToSystem", EVENT_RELEASE_TO_SYSTEM),
     ],
-    flags: true,
-    bits: true,
+    is_flags: true,
+    combinable: true,
     default: Some(0),
 };
 
-const ATTRIBUTE: Vocabulary = Vocabulary {
+const ATTRIBUTE: FlagNames = FlagNames {
     prefixes: &["hipDeviceAttribute"],
     names: &{
         let mut names = [("", 0); MANAGED_CAPABILITIES.len()];
@@ -94,17 +94,17 @@ const ATTRIBUTE: Vocabulary = Vocabulary {
         }
         names
     },
-    flags: false,
-    bits: false,
+    is_flags: false,
+    combinable: false,
     default: None,
 };
 
 /// Not flags, but what decides: the kind of the pool that the call names.
-const POOL: Vocabulary = Vocabulary {
+const POOL: FlagNames = FlagNames {
     prefixes: &[],
     names: &[("coarse", POOL_COARSE), ("fine", POOL_FINE), ("kernarg", POOL_KERNARG)],
-    flags: false,
-    bits: false,
+    is_flags: false,
+    combinable: false,
     default: Some(POOL_FINE),
 };
 
@@ -116,11 +116,11 @@ pub const POOL_FINE: u32 = 1;
 pub const POOL_KERNARG: u32 = 2;
 
 /// Numbers alone.
-const PLAIN: Vocabulary = Vocabulary { prefixes: &[], names: &[], flags: true, bits: true, default: Some(0) };
+const NUMERIC: FlagNames = FlagNames { prefixes: &[], names: &[], is_flags: true, combinable: true, default: Some(0) };
 
-impl Vocabulary {
+impl FlagNames {
     /// What the call takes; None where it takes nothing of the kind.
-    pub fn of(hook: Hook) -> Option<&'static Self> {
+    pub fn for_hook(hook: Hook) -> Option<&'static Self> {
         Some(match (hook, hook.policy()) {
             (Hook::hipHostRegister, _) => &REGISTER,
             (_, Policy::host | Policy::host_alloc) => &HOST,
@@ -129,7 +129,7 @@ impl Vocabulary {
             (_, Policy::event_create) => &EVENT,
             (_, Policy::device_attribute) => &ATTRIBUTE,
             (_, Policy::pool_allocate | Policy::lock_to_pool) => &POOL,
-            _ if hook.info().signature.contains("flags: u") => &PLAIN,
+            _ if hook.info().signature.contains("flags: u") => &NUMERIC,
             _ => return None,
         })
     }
@@ -142,15 +142,15 @@ impl Vocabulary {
             .map(str::trim)
             .filter(|w| !w.is_empty())
             .collect();
-        if parts.len() > 1 && !self.bits {
-            return Err(format!("these values cannot be combined; name one of {}", self.list()));
+        if parts.len() > 1 && !self.combinable {
+            return Err(format!("these values cannot be combined; name one of {}", self.name_list()));
         }
         let values: Vec<u32> = parts.into_iter().map(|part| self.value(part)).collect::<Result<_, _>>()?;
         Ok(values.into_iter().reduce(|all, value| all | value).or(self.default))
     }
 
     fn value(&self, text: &str) -> Result<u32, String> {
-        if let Some(number) = number(text) {
+        if let Some(number) = parse_number(text) {
             return Ok(number);
         }
         let bare = self.prefixes.iter().find_map(|prefix| strip_prefix_ignoring_case(text, prefix));
@@ -160,7 +160,7 @@ impl Vocabulary {
             let hint = did_you_mean(bare, self.names.iter().map(|(name, _)| *name));
             match self.names {
                 [] => format!("{text:?} is no number, and these flags have no names here"),
-                _ => format!("there is no {text:?} here{hint}; give a number, or of {}", self.list()),
+                _ => format!("there is no {text:?} here{hint}; give a number, or of {}", self.name_list()),
             }
         })
     }
@@ -170,21 +170,21 @@ impl Vocabulary {
         self.names.first().map_or("0", |(name, _)| name)
     }
 
-    fn list(&self) -> String {
+    fn name_list(&self) -> String {
         self.names.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", ")
     }
 
     /// "Mapped|Portable", "0" for nothing, with a number for what has no name.
-    pub fn show(&self, value: u32) -> String {
+    pub fn format(&self, value: u32) -> String {
         if let Some((name, _)) = self.names.iter().find(|(_, known)| *known == value) {
             return (*name).into();
         }
-        if !self.bits || value == 0 {
+        if !self.combinable || value == 0 {
             return value.to_string();
         }
         let known = self.names.iter().filter(|(_, bit)| *bit != 0 && value & bit == *bit);
         let mut shown: Vec<String> = known.map(|(name, _)| (*name).into()).collect();
-        let rest = self.unnamed(value);
+        let rest = self.unnamed_bits(value);
         if rest != 0 {
             shown.push(format!("{rest:#x}"));
         }
@@ -192,13 +192,13 @@ impl Vocabulary {
     }
 
     /// The bits of a value that have no name.
-    pub fn unnamed(&self, value: u32) -> u32 {
+    pub fn unnamed_bits(&self, value: u32) -> u32 {
         self.names.iter().fold(value, |rest, (_, bit)| rest & !bit)
     }
 }
 
 /// A number as in C: 2, 0x2.
-fn number(text: &str) -> Option<u32> {
+fn parse_number(text: &str) -> Option<u32> {
     match text.strip_prefix("0x").or_else(|| text.strip_prefix("0X")) {
         Some(digits) => u32::from_str_radix(digits, 16).ok(),
         None => text.parse().ok(),
@@ -214,7 +214,7 @@ fn strip_prefix_ignoring_case<'a>(text: &'a str, prefix: &str) -> Option<&'a str
 mod tests {
     use super::*;
 
-    fn parsed(vocabulary: &Vocabulary, text: &str) -> Result<Option<u32>, String> {
+    fn parsed(vocabulary: &FlagNames, text: &str) -> Result<Option<u32>, String> {
         vocabulary.parse(&text.split(' ').map(String::from).collect::<Vec<_>>())
     }
 
@@ -232,10 +232,10 @@ mod tests {
 
     #[test]
     fn every_name_reads_back_in_every_vocabulary() {
-        for vocabulary in Hook::ALL.iter().filter_map(|hook| Vocabulary::of(*hook)) {
+        for vocabulary in Hook::ALL.iter().filter_map(|hook| FlagNames::for_hook(*hook)) {
             for (name, value) in vocabulary.names {
                 assert_eq!(parsed(vocabulary, name), Ok(Some(*value)), "{name}");
-                assert_eq!(parsed(vocabulary, &vocabulary.show(*value)), Ok(Some(*value)), "{name}");
+                assert_eq!(parsed(vocabulary, &vocabulary.format(*value)), Ok(Some(*value)), "{name}");
                 for prefix in vocabulary.prefixes {
                     assert_eq!(parsed(vocabulary, &format!("{prefix}{name}")), Ok(Some(*value)), "{prefix}{name}");
                 }
@@ -245,11 +245,11 @@ mod tests {
 
     #[test]
     fn a_combination_is_shown_by_names_and_the_rest_by_number() {
-        assert_eq!(HOST.show(0), "Default");
-        assert_eq!(HOST.show(HOST_MAPPED | HOST_NON_COHERENT), "Mapped|NonCoherent");
-        assert_eq!(HOST.show(HOST_MAPPED | 0x40), "Mapped|0x40");
-        assert_eq!(DEVICE.show(9), "9");
-        assert_eq!(PLAIN.show(0), "0");
+        assert_eq!(HOST.format(0), "Default");
+        assert_eq!(HOST.format(HOST_MAPPED | HOST_NON_COHERENT), "Mapped|NonCoherent");
+        assert_eq!(HOST.format(HOST_MAPPED | 0x40), "Mapped|0x40");
+        assert_eq!(DEVICE.format(9), "9");
+        assert_eq!(NUMERIC.format(0), "0");
     }
 
     #[test]

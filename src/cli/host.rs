@@ -52,43 +52,43 @@ pub struct Driver {
 impl Host {
     /// Reads the machine whose `/` is `root`.
     pub fn read(root: &Path) -> Self {
-        let version = text(root, "proc/version").unwrap_or_default();
+        let version = read_trimmed(root, "proc/version").unwrap_or_default();
         Self {
-            kernel: text(root, "proc/sys/kernel/osrelease"),
-            system: value(root, "etc/os-release", "PRETTY_NAME", '=').map(|name| name.trim_matches('"').into()),
-            cpu: value(root, "proc/cpuinfo", "model name", ':'),
-            memory_bytes: value(root, "proc/meminfo", "MemTotal", ':').as_deref().and_then(kibibytes),
+            kernel: read_trimmed(root, "proc/sys/kernel/osrelease"),
+            system: read_field(root, "etc/os-release", "PRETTY_NAME", '=').map(|name| name.trim_matches('"').into()),
+            cpu: read_field(root, "proc/cpuinfo", "model name", ':'),
+            memory_bytes: read_field(root, "proc/meminfo", "MemTotal", ':').as_deref().and_then(kibibytes),
             driver: Driver {
                 loaded: root.join("sys/module/amdgpu").is_dir(),
-                version: text(root, "sys/module/amdgpu/version"),
+                version: read_trimmed(root, "sys/module/amdgpu/version"),
             },
             wsl: version.to_ascii_lowercase().contains("microsoft"),
-            container: container(root),
+            container: container_kind(root),
             cards: pci::cards(root),
         }
     }
 }
 
 /// The marks that container engines leave.
-fn container(root: &Path) -> Option<String> {
+fn container_kind(root: &Path) -> Option<String> {
     if root.join(".dockerenv").exists() {
         return Some("Docker".into());
     }
     if root.join("run/.containerenv").exists() {
         return Some("Podman".into());
     }
-    text(root, "run/systemd/container")
+    read_trimmed(root, "run/systemd/container")
 }
 
 /// A file's text without blanks around it; None for an empty one.
-fn text(root: &Path, path: &str) -> Option<String> {
+fn read_trimmed(root: &Path, path: &str) -> Option<String> {
     let text = read_text(&root.join(path), FILE_LIMIT).ok()?;
     Some(text.trim().to_owned()).filter(|text| !text.is_empty())
 }
 
 /// The value in the first line of that name.
-fn value(root: &Path, path: &str, name: &str, separator: char) -> Option<String> {
-    let text = text(root, path)?;
+fn read_field(root: &Path, path: &str, name: &str, separator: char) -> Option<String> {
+    let text = read_trimmed(root, path)?;
     let named = |line: &str| {
         let (key, value) = line.split_once(separator)?;
         (key.trim() == name).then(|| value.trim().to_owned())
@@ -102,6 +102,6 @@ fn kibibytes(text: &str) -> Option<u64> {
 }
 
 /// The path as it is called on the machine whose `/` is `root`.
-fn shown(root: &Path, path: &Path) -> PathBuf {
+fn display_path(root: &Path, path: &Path) -> PathBuf {
     path.strip_prefix(root).map_or_else(|_| path.into(), |rest| Path::new("/").join(rest))
 }

@@ -16,12 +16,12 @@ mod bundle;
 mod compressed;
 mod elf;
 mod isa;
-mod names;
+mod kernel_files;
 pub(crate) mod source;
 mod walk;
 
-pub use isa::{Generic, Isa, NotAnIsa, Processor};
-pub use walk::{Found, Problem, paths};
+pub use isa::{Generic, InvalidIsa, Isa, Processor};
+pub use walk::{CodeInventory, Problem, inspect_paths};
 
 use rmcp_domain::gfx::GfxTarget;
 use source::{Source, Span};
@@ -59,7 +59,7 @@ impl Targets {
     }
 
     /// Whether any of the code runs on a card of this target.
-    pub fn run_on(&self, card: GfxTarget) -> bool {
+    pub fn runs_on(&self, card: GfxTarget) -> bool {
         self.counts.keys().any(|isa| isa.runs_on(card))
     }
 }
@@ -112,7 +112,7 @@ pub struct Code {
     pub problems: Vec<String>,
     /// Bytes read to find out.
     pub bytes_read: u64,
-    /// Whether a card that this has no code for does without it, beside the rest of what was [`found`](Found).
+    /// Whether a card that this has no code for does without it, beside the rest of what was [found](CodeInventory).
     pub optional: bool,
     /// Places where a bundle may begin that may still be looked at, where one does not tell where it ends.
     search: u64,
@@ -155,37 +155,37 @@ const FOREIGN: usize = 64;
 ///
 /// # Errors
 /// When it cannot be opened or is no regular file. A broken file is no error: see [`Code::problems`].
-pub fn file(path: &Path) -> Result<Code, InspectError> {
+pub fn inspect_file(path: &Path) -> Result<Code, InspectError> {
     let source = Source::open(path)?;
     let mut code = Code::new(path, Kind::Elf);
-    let span = source.all();
+    let span = source.whole();
     let mut magic = [0; 8];
     let there = span.fill(0, &mut magic).map_err(|source| InspectError::Unreadable { path: path.into(), source })?;
     if magic[..there] == *archive::MAGIC {
         code.kind = Kind::Archive;
-        archive::list(span, &mut code);
+        archive::list_members(span, &mut code);
     } else if magic[..there] == *archive::THIN {
         code.kind = Kind::Archive;
-        code.problem("the members of this archive lie beside it; inspect those".into());
+        code.add_problem("the members of this archive lie beside it; inspect those".into());
     } else {
-        content(span, &mut code);
+        list_code(span, &mut code);
     }
     code.bytes_read = source.bytes_read();
     Ok(code)
 }
 
 /// Lists the code in an ELF file or a bundle.
-fn content(span: Span<'_>, code: &mut Code) {
+fn list_code(span: Span<'_>, code: &mut Code) {
     let mut magic = [0; bundle::MAGIC.len()];
     let Ok(there) = span.fill(0, &mut magic) else { return };
     let magic = &magic[..there];
     if magic.starts_with(&object::elf::ELFMAG) {
-        elf::list(span, code);
-    } else if bundle::begins(magic) {
+        elf::list_elf(span, code);
+    } else if bundle::is_bundle(magic) {
         if code.kind == Kind::Elf {
             code.kind = Kind::Bundle;
         }
-        bundle::list(span, bundle::ALIGN, code);
+        bundle::list_bundles(span, bundle::ALIGN, code);
     }
 }
 
@@ -212,32 +212,32 @@ impl Code {
 
     /// Whether programs that bring this do without, if slower: MIOpen's databases, hipBLASLt's kernels, and libraries
     /// that serve only several GPUs or one kind of sparse matrix.
-    fn is_accessory(&self) -> bool {
+    fn is_optional_library(&self) -> bool {
         const OPTIONAL: [&str; 4] = ["libhipblaslt.so", "libhipsparselt.so", "librccl.so", "libaotriton"];
         let name = self.path.file_name().map(|name| name.to_string_lossy()).unwrap_or_default();
         matches!(self.kind, Kind::MiOpen | Kind::BlasLt) || OPTIONAL.iter().any(|prefix| name.starts_with(prefix))
     }
 
-    fn problem(&mut self, problem: String) {
+    fn add_problem(&mut self, problem: String) {
         if self.problems.len() < PROBLEMS {
             self.problems.push(problem);
         }
     }
 
-    fn foreign(&mut self, name: String) {
+    fn add_foreign(&mut self, name: String) {
         if self.foreign.len() < FOREIGN {
             self.foreign.insert(name);
         }
     }
 
     /// Counts an entry of a bundle by its name: kind, triple of three or four parts, target id.
-    fn entry(&mut self, name: &str) {
+    fn count_entry(&mut self, name: &str) {
         if name.starts_with("host") {
             return;
         }
         match name.splitn(6, '-').nth(5).map(str::parse) {
             Some(Ok(isa)) => self.targets.add(isa),
-            _ => self.foreign(name.into()),
+            _ => self.add_foreign(name.into()),
         }
     }
 }

@@ -19,8 +19,8 @@ mod rocm;
 
 pub use frameworks::{Backend, Framework};
 pub use program::{Library, Program, ProgramError};
-pub use python::{NoSuchPackage, Python};
-pub use release::{NotARelease, Release};
+pub use python::{PackageNotFound, Python};
+pub use release::{InvalidRelease, Release};
 pub use rocm::{Rocm, Runtime, installations};
 
 use std::collections::BTreeMap;
@@ -42,7 +42,7 @@ pub struct Machine {
 
 impl Machine {
     /// This machine, with the environment of this process.
-    pub fn this() -> Self {
+    pub fn local() -> Self {
         Self { root: "/".into(), variables: env::vars_os().collect() }
     }
 
@@ -52,7 +52,7 @@ impl Machine {
     }
 
     /// Where an absolute path of the machine lies; a path below the root already stays as it is.
-    pub fn path(&self, path: impl AsRef<Path>) -> PathBuf {
+    pub fn resolve(&self, path: impl AsRef<Path>) -> PathBuf {
         let path = path.as_ref();
         if path.starts_with(&self.root) {
             return path.into();
@@ -61,31 +61,31 @@ impl Machine {
     }
 
     /// The file of a program as exec finds it: its path, or that name in PATH, an executable one before others.
-    pub fn program(&self, called: &OsStr) -> Option<PathBuf> {
+    pub fn find_program(&self, called: &OsStr) -> Option<PathBuf> {
         if called.as_bytes().contains(&b'/') {
-            return Some(self.path(Path::new(called))).filter(|path| path.exists());
+            return Some(self.resolve(Path::new(called))).filter(|path| path.exists());
         }
         let files = env::split_paths(self.variable("PATH")?)
-            .map(|folder| self.path(folder).join(called))
+            .map(|folder| self.resolve(folder).join(called))
             .filter(|file| file.is_file());
         let files: Vec<_> = files.collect();
-        files.iter().find(|file| executable(file)).or(files.first()).cloned()
+        files.iter().find(|file| is_executable(file)).or(files.first()).cloned()
     }
 
     /// The folders in a variable such as PYTHONPATH.
-    fn folders(&self, name: &str) -> Vec<PathBuf> {
+    fn variable_folders(&self, name: &str) -> Vec<PathBuf> {
         let value = self.variable(name).unwrap_or_default();
         let folders = env::split_paths(value).filter(|folder| !folder.as_os_str().is_empty());
-        folders.map(|folder| self.path(folder)).collect()
+        folders.map(|folder| self.resolve(folder)).collect()
     }
 }
 
-fn executable(file: &Path) -> bool {
+fn is_executable(file: &Path) -> bool {
     fs::metadata(file).is_ok_and(|metadata| metadata.mode() & 0o111 != 0)
 }
 
 /// The files and folders in a folder, sorted; none where it cannot be read.
-fn entries(folder: &Path) -> Vec<PathBuf> {
+fn folder_entries(folder: &Path) -> Vec<PathBuf> {
     /// More than any folder of libraries or packages has.
     const LIMIT: usize = 100_000;
     let mut entries: Vec<PathBuf> =
@@ -95,6 +95,6 @@ fn entries(folder: &Path) -> Vec<PathBuf> {
 }
 
 /// The file's name, as text.
-fn name(path: &Path) -> &str {
+fn file_name(path: &Path) -> &str {
     path.file_name().and_then(OsStr::to_str).unwrap_or_default()
 }

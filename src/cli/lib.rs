@@ -13,7 +13,7 @@
 //! | [`flag_names`] | what are the flags of a call named |
 //! | [`host`] | what do kernel and account say of this machine |
 //! | [`preload`] | where is librmcp.so, and what does LD_PRELOAD name |
-//! | [`output`], [`exit_status`], [`scratch`] | how a command prints, what it returns, where it keeps files for one run |
+//! | [`output`], [`exit_status`], `scratch` | how a command prints, what it returns, where it keeps files for one run |
 //!
 //! A module uses those below it in this table; no subcommand uses another.
 #![forbid(unsafe_code)]

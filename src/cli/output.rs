@@ -1,15 +1,15 @@
 //! What the commands print: for people with colour on a terminal, for programs as JSON.
 //!
-//! A command gathers a [`Report`] and hands it to [`Output::show`]. Colours are written as they are and removed again
+//! A command gathers a [`Report`] and hands it to [`OutputArguments::print`]. Colours are written as they are and removed again
 //! where they do not belong: away from a terminal, and under NO_COLOR; CLICOLOR_FORCE keeps them.
 
-mod printable;
+mod escape;
 
 use anstream::AutoStream;
 use anstyle::{AnsiColor, Style};
 use anyhow::Result;
 use comfy_table::{Cell, ContentArrangement, Table, presets};
-pub use printable::{Printable, name};
+pub use escape::{EscapingWriter, escape_line};
 use schemars::JsonSchema;
 use serde::Serialize;
 use std::fmt::Display;
@@ -39,18 +39,18 @@ pub trait Report: Serialize + JsonSchema {
 
 /// The options of every command that reports something; `#[command(flatten)]` takes them in.
 #[derive(Clone, Copy, Debug, Default, clap::Args)]
-pub struct Output {
+pub struct OutputArguments {
     /// Prints JSON; docs/reference/json.md describes it.
     #[arg(long)]
     pub json: bool,
 }
 
-impl Output {
+impl OutputArguments {
     /// Prints a report to standard output in the form that was asked for.
-    pub fn show<R: Report>(self, report: &R) -> Result<()> {
+    pub fn print<R: Report>(self, report: &R) -> Result<()> {
         let mut out = stdout();
         if self.json {
-            json(&mut out, report)?;
+            write_json(&mut out, report)?;
         } else {
             report.text(&mut out)?;
         }
@@ -68,39 +68,39 @@ struct Envelope<'a, R> {
 }
 
 /// Writes a report as JSON.
-pub fn json<R: Report>(out: &mut dyn Write, report: &R) -> Result<()> {
+pub fn write_json<R: Report>(out: &mut dyn Write, report: &R) -> Result<()> {
     let envelope = Envelope { schema: R::SCHEMA, rmcp: env!("CARGO_PKG_VERSION"), report };
     let text = serde_json::to_string_pretty(&envelope)?;
-    Ok(writeln!(out, "{}", printable::json(&text))?)
+    Ok(writeln!(out, "{}", escape::escape_json(&text))?)
 }
 
 /// Standard output, without colours where they do not belong.
-pub fn stdout() -> Printable<AutoStream<StdoutLock<'static>>> {
-    Printable(AutoStream::auto(io::stdout().lock()))
+pub fn stdout() -> EscapingWriter<AutoStream<StdoutLock<'static>>> {
+    EscapingWriter(AutoStream::auto(io::stdout().lock()))
 }
 
 /// The same of standard error.
-pub fn stderr() -> Printable<AutoStream<StderrLock<'static>>> {
-    Printable(AutoStream::auto(io::stderr().lock()))
+pub fn stderr() -> EscapingWriter<AutoStream<StderrLock<'static>>> {
+    EscapingWriter(AutoStream::auto(io::stderr().lock()))
 }
 
 /// Says what is wrong in the name of the command `who`. Nothing is left to tell where standard error is closed.
-pub fn complain(who: &str, message: impl Display) {
+pub fn print_error(who: &str, message: impl Display) {
     let _ = writeln!(stderr(), "{who}: {message}");
 }
 
 /// Prints clap's own word on a command line, which may quote it.
-pub fn usage(message: &clap::Error) {
+pub fn print_usage(message: &clap::Error) {
     let plain = message.render().to_string();
     // A closed terminal is no reason to panic.
-    let _ = match message.use_stderr() && plain.lines().any(|line| name(line) != line) {
+    let _ = match message.use_stderr() && plain.lines().any(|line| escape_line(line) != line) {
         true => write!(stderr(), "{plain}"),
         false => message.print(),
     };
 }
 
 /// Whether the error is that nobody reads on, as in `rmcp detect | head -1`.
-pub fn reader_left(error: &anyhow::Error) -> bool {
+pub fn is_closed_pipe(error: &anyhow::Error) -> bool {
     let broken = |error: &io::Error| error.kind() == io::ErrorKind::BrokenPipe;
     error.chain().any(|cause| cause.downcast_ref().is_some_and(broken))
 }
@@ -119,7 +119,7 @@ pub fn table<T: Display>(header: impl IntoIterator<Item = T>) -> Table {
 }
 
 /// Names and what belongs to each, in two columns. A line end in either is from outside, and shown.
-pub fn facts<N: Display, T: Display>(indent: &str, facts: impl IntoIterator<Item = (N, T)>) -> String {
+pub fn fact_table<N: Display, T: Display>(indent: &str, facts: impl IntoIterator<Item = (N, T)>) -> String {
     let mut table = plain_table();
     table.add_rows(
         facts
@@ -136,14 +136,14 @@ pub fn facts<N: Display, T: Display>(indent: &str, facts: impl IntoIterator<Item
 pub fn plain_table() -> Table {
     let mut table = Table::new();
     table.load_preset(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
-    if let Some(width) = width() {
+    if let Some(width) = terminal_width() {
         table.set_width(width);
     }
     table
 }
 
 /// Columns of the terminal that standard output is; None where it is none.
-pub fn width() -> Option<u16> {
+pub fn terminal_width() -> Option<u16> {
     let out = io::stdout();
     out.is_terminal().then(|| terminal_size::terminal_size_of(out))?.map(|(Width(columns), _)| columns)
 }
@@ -182,7 +182,7 @@ mod tests {
     #[test]
     fn json_says_whose_it_is_before_what_it_holds() {
         let mut out = Vec::new();
-        json(&mut out, &Cards { cards: 2 }).unwrap();
+        write_json(&mut out, &Cards { cards: 2 }).unwrap();
         let version = env!("CARGO_PKG_VERSION");
         let expected = format!("{{\n  \"schema\": \"rmcp.cards/1\",\n  \"rmcp\": \"{version}\",\n  \"cards\": 2\n}}\n");
         assert_eq!(String::from_utf8(out).unwrap(), expected);
@@ -191,14 +191,14 @@ mod tests {
     #[test]
     fn a_reader_who_left_is_known_however_deep_the_error_lies() {
         let broken = || io::Error::from(io::ErrorKind::BrokenPipe);
-        assert!(reader_left(&anyhow::Error::from(broken()).context("cannot print")));
-        assert!(!reader_left(&io::Error::from(io::ErrorKind::NotFound).into()));
+        assert!(is_closed_pipe(&anyhow::Error::from(broken()).context("cannot print")));
+        assert!(!is_closed_pipe(&io::Error::from(io::ErrorKind::NotFound).into()));
     }
 
     #[test]
     fn a_reader_who_left_is_known_in_json_too() {
-        struct Gone;
-        impl Write for Gone {
+        struct ClosedPipe;
+        impl Write for ClosedPipe {
             fn write(&mut self, _: &[u8]) -> io::Result<usize> {
                 Err(io::ErrorKind::BrokenPipe.into())
             }
@@ -206,12 +206,12 @@ mod tests {
                 Ok(())
             }
         }
-        assert!(reader_left(&json(&mut Gone, &Cards { cards: 1 }).unwrap_err()));
+        assert!(is_closed_pipe(&write_json(&mut ClosedPipe, &Cards { cards: 1 }).unwrap_err()));
     }
 
     #[test]
     fn a_fact_is_one_line_whatever_its_value() {
-        assert_eq!(facts("  ", [("prefix", "a\nb"), ("other\n", "c")]).lines().count(), 2);
+        assert_eq!(fact_table("  ", [("prefix", "a\nb"), ("other\n", "c")]).lines().count(), 2);
     }
 
     #[test]

@@ -2,11 +2,11 @@
 
 mod obstacle;
 
-pub use obstacle::{Obstacle, obstacle, program, reason};
+pub use obstacle::{Obstacle, exec_failure, obstacle, resolve_program};
 
-use crate::effective_policy::Machine;
+use crate::effective_policy::EffectivePolicy;
 use crate::installs;
-use crate::launchers::Launched;
+use crate::launchers::ResolvedCommand;
 use crate::output;
 use crate::preload;
 use crate::recipes::{self, Plan, Recipe, Situation};
@@ -19,7 +19,7 @@ use std::path::{Path, PathBuf};
 
 /// What decides on a program's environment: common to `rmcp-run` and `rmcp trace`.
 #[derive(clap::Args)]
-pub struct Preparation {
+pub struct PreparationArguments {
     /// Sets an option for this run, such as host=keep; repeatable.
     #[arg(short, long, value_name = "OPTION=VALUE", value_parser = options::assignment)]
     set: Vec<(&'static Row, String)>,
@@ -43,15 +43,15 @@ fn profile_names() -> PossibleValuesParser {
 
 /// What rmcp-run is about to do.
 #[derive(Default)]
-pub struct Prepared {
+pub struct Preparation {
     /// The file that the command line names.
     pub file: Option<PathBuf>,
     /// The file that it comes to, where that is another.
-    pub runs: Option<PathBuf>,
+    pub final_program: Option<PathBuf>,
     /// What keeps RMCP out of it.
     pub obstacle: Option<(PathBuf, Obstacle)>,
     /// What to do about that.
-    pub instead: Option<String>,
+    pub advice: Option<String>,
     /// Why RMCP does nothing in it, whatever the GPU.
     pub inactive: Option<String>,
     /// The changes of the environment.
@@ -67,63 +67,63 @@ pub struct Change {
     /// The variable.
     pub variable: OsString,
     /// Its new value; None: it is removed.
-    pub after: Option<OsString>,
+    pub value: Option<OsString>,
     /// The recipe, and the GPUs for which it is; None: RMCP itself.
     pub recipe: Option<(&'static Recipe, Vec<String>)>,
 }
 
 /// Finds out what to do.
-pub fn prepare(arguments: &Preparation, command: &[OsString]) -> Result<Prepared> {
+pub fn prepare(arguments: &PreparationArguments, command: &[OsString]) -> Result<Preparation> {
     let library = preload::find_gate()?;
-    let installed = installs::Machine::this();
-    let launched = Launched::by(command, &installed);
+    let installed = installs::Machine::local();
+    let launched = ResolvedCommand::resolve(command, &installed);
     let called = command.first();
     let file = launched.launchers.first().or(launched.file.as_ref()).cloned();
-    let runs = launched.file.clone().filter(|_| !launched.launchers.is_empty());
+    let final_program = launched.file.clone().filter(|_| !launched.launchers.is_empty());
     let obstacle = obstacle::obstacle(&launched);
-    if obstacle.as_ref().is_some_and(|(_, obstacle)| !obstacle.passes_on()) {
-        let instead = launched.outside.then(|| launched.advice());
-        return Ok(Prepared { file, runs, obstacle, instead, ..Prepared::default() });
+    if obstacle.as_ref().is_some_and(|(_, obstacle)| !obstacle.passes_environment()) {
+        let advice = launched.environment_lost.then(|| launched.advice());
+        return Ok(Preparation { file, final_program, obstacle, advice, ..Preparation::default() });
     }
 
-    let preload = preload::preload(&library, env::var_os("LD_PRELOAD").as_deref());
-    let mut changes = vec![own("LD_PRELOAD", preload)];
-    changes.extend(arguments.set.iter().map(|(row, value)| own(&row.env(), value.into())));
+    let preload = preload::ld_preload_with_gate(&library, env::var_os("LD_PRELOAD").as_deref());
+    let mut changes = vec![rmcp_change("LD_PRELOAD", preload)];
+    changes.extend(arguments.set.iter().map(|(row, value)| rmcp_change(&row.env(), value.into())));
 
     let mut sources = Sources::from_command();
-    sources.program = called.map(|called| obstacle::running(&launched, called));
-    let set = changes.iter().map(|change| (change.variable.clone(), change.after.clone().unwrap_or_default()));
+    sources.program = called.map(|called| obstacle::launched_program(&launched, called));
+    let set = changes.iter().map(|change| (change.variable.clone(), change.value.clone().unwrap_or_default()));
     let (fences, value) = SYSTEM_FENCES;
     sources.environment.extend(set.chain([(fences.into(), value.into())]));
-    sources.environment.retain(|(name, _)| !launched.fixed.contains(name));
-    let fixed = launched.fixed.iter().filter_map(|name| launched.machine.variables.get_key_value(name));
+    sources.environment.retain(|(name, _)| !launched.pinned.contains(name));
+    let fixed = launched.pinned.iter().filter_map(|name| launched.machine.variables.get_key_value(name));
     sources.environment.extend(fixed.map(|(name, value)| (name.clone(), value.clone())));
-    let machine = Machine::read(&sources, Path::new("/"));
-    let inactive = machine.inactive();
+    let machine = EffectivePolicy::read(&sources, Path::new("/"));
+    let inactive = machine.inactive_reason();
 
-    let (situation, table) = situation(arguments, machine, &launched)?;
+    let (situation, table) = recipe_situation(arguments, machine, &launched)?;
     if let Some(origin) = table {
-        changes.extend(tool(&library.with_file_name(preload::CORE), &origin)?);
+        changes.extend(register_tool(&library.with_file_name(preload::CORE), &origin)?);
     }
-    let plan = Plan::make(&situation);
+    let plan = Plan::new(&situation);
     changes.extend(plan.changes.iter().map(|change| Change {
         variable: change.variable.clone().into(),
-        after: change.after.clone().map(Into::into),
+        value: change.after.clone().map(Into::into),
         recipe: Some((change.recipe, change.gpus.clone())),
     }));
-    Ok(Prepared { file, runs, obstacle, instead: None, inactive, changes, situation, plan })
+    Ok(Preparation { file, final_program, obstacle, advice: None, inactive, changes, situation, plan })
 }
 
 /// A variable that RMCP itself sets.
-fn own(variable: &str, value: OsString) -> Change {
-    Change { variable: variable.into(), after: Some(value), recipe: None }
+fn rmcp_change(variable: &str, value: OsString) -> Change {
+    Change { variable: variable.into(), value: Some(value), recipe: None }
 }
 
 /// What makes the core the one tool that the runtimes' tables go to, unless it is that already. `origin`: who wants it.
-fn tool(core: &Path, origin: &str) -> Result<Option<Change>> {
+fn register_tool(core: &Path, origin: &str) -> Result<Option<Change>> {
     const TOOL: &str = "ROCPROFILER_REGISTER_LIBRARY";
     match env::var_os(TOOL) {
-        None => Ok(Some(own(TOOL, core.into()))),
+        None => Ok(Some(rmcp_change(TOOL, core.into()))),
         Some(set) if set == core => Ok(None),
         Some(set) => bail!(
             "dispatch_table=on ({origin}) needs {TOOL}={}, and {TOOL} is {set:?}; unset it, or add --set \
@@ -134,9 +134,13 @@ fn tool(core: &Path, origin: &str) -> Result<Option<Change>> {
 }
 
 /// What the recipes look at; and where `dispatch_table` is on, who says so.
-fn situation(arguments: &Preparation, machine: Machine, launched: &Launched) -> Result<(Situation, Option<String>)> {
+fn recipe_situation(
+    arguments: &PreparationArguments,
+    machine: EffectivePolicy,
+    launched: &ResolvedCommand,
+) -> Result<(Situation, Option<String>)> {
     let (fences, value) = SYSTEM_FENCES;
-    let off = machine.inactive().is_some();
+    let off = machine.inactive_reason().is_some();
     let loaded = machine.loaded;
     let rewrites = loaded.options.policy == Mode::Auto && !off;
     let origin = |option: &str| loaded.origin(option).map(ToString::to_string).unwrap_or_default();
@@ -145,7 +149,7 @@ fn situation(arguments: &Preparation, machine: Machine, launched: &Launched) -> 
     let environment = environment.map(|(name, value)| (name.to_string_lossy().into(), value.to_string_lossy().into()));
     let mut situation = Situation {
         environment: environment.collect(),
-        fixed: launched.fixed.iter().map(|name| name.to_string_lossy().into()).collect(),
+        pinned: launched.pinned.iter().map(|name| name.to_string_lossy().into()).collect(),
         register_coarse: loaded.options.register == Register::Coarse && rewrites,
         keep_environment: arguments.keep_env,
         ..Situation::default()
@@ -161,33 +165,33 @@ fn situation(arguments: &Preparation, machine: Machine, launched: &Launched) -> 
         situation.topology = machine.topology.unwrap_or_default();
         situation.profiles.clone_from(&arguments.profile);
         // Looking at a program's libraries takes time, and elsewhere only profiles ask for them.
-        let asked = !situation.profiles.is_empty() || situation.visible().into_iter().any(recipes::ours);
+        let asked = !situation.profiles.is_empty() || situation.visible().into_iter().any(recipes::is_supported);
         if asked {
-            situation.program = recipes::look(launched, &situation);
+            situation.program = recipes::identify_program(launched, &situation);
         }
     }
     let table = rewrites && loaded.options.dispatch_table == DispatchTable::On;
     Ok((situation, table.then(|| origin("dispatch_table"))))
 }
 
-impl Prepared {
+impl Preparation {
     /// Says what the user must know without having asked, in the name of the command `who`.
-    pub fn warn(&self, who: &str) {
-        for line in self.hindrance().into_iter().chain(self.warnings()) {
-            output::complain(who, line);
+    pub fn print_warnings(&self, who: &str) {
+        for line in self.obstacle_message().into_iter().chain(self.warnings()) {
+            output::print_error(who, line);
         }
     }
 
     /// What keeps RMCP out of the program, and what to do; a sentence.
-    pub fn hindrance(&self) -> Option<String> {
+    pub fn obstacle_message(&self) -> Option<String> {
         let (file, obstacle) = self.obstacle.as_ref()?;
-        let instead = self.instead.iter().map(|instead| format!("; {instead}")).collect::<String>();
-        Some(format!("{} {}{instead}", file.display(), obstacle.words()))
+        let advice = self.advice.iter().map(|advice| format!("; {advice}")).collect::<String>();
+        Some(format!("{} {}{advice}", file.display(), obstacle.description()))
     }
 
     /// What the recipes have to say to somebody who did not ask.
     pub fn warnings(&self) -> impl Iterator<Item = String> + '_ {
-        self.plan.notes.iter().filter(|note| note.loud).map(|note| match note.recipe {
+        self.plan.notes.iter().filter(|note| note.is_warning).map(|note| match note.recipe {
             Some(recipe) => format!("{} (recipe {})", note.text, recipe.id),
             None => note.text.clone(),
         })

@@ -1,7 +1,7 @@
 //! Which environment does this program need on these cards: config/recipes.toml, applied.
 
 mod docs;
-mod look;
+mod identify;
 mod overrides;
 mod plan;
 mod situation;
@@ -10,7 +10,7 @@ mod table;
 mod tests;
 
 pub use docs::profiles;
-pub use look::look;
-pub use plan::{Change, Note, Plan, named};
-pub use situation::{Library, Program, Situation, ours};
-pub use table::{Action, Code, Confidence, Framework, Range, Recipe, When, recipes};
+pub use identify::identify_program;
+pub use plan::{Change, Note, Plan, gpu_label};
+pub use situation::{Library, Program, Situation, is_supported};
+pub use table::{Action, CodeMatch, Condition, Confidence, Framework, Range, Recipe, recipes};

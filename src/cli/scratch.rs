@@ -39,7 +39,7 @@ impl Scratch {
             let lock = File::open(folder.path()).with_context(made)?;
             // Where nothing can be locked, nothing is swept either.
             let locked = !matches!(lock.try_lock(), Err(TryLockError::WouldBlock));
-            if locked && is_at(&lock, folder.path()) {
+            if locked && is_same_folder(&lock, folder.path()) {
                 return Ok(Self { folder, _lock: lock });
             }
             // Another one has swept it before it was locked.
@@ -60,12 +60,12 @@ impl Scratch {
 /// Removes what this user's commands have left in a folder.
 fn sweep(temporary: &Path) {
     // Where others may rename what is mine, nothing is removed by its name.
-    if !fs::metadata(temporary).is_ok_and(|metadata| only_owners_rename(&metadata)) {
+    if !fs::metadata(temporary).is_ok_and(|metadata| is_protected(&metadata)) {
         return;
     }
     for entry in fs::read_dir(temporary).into_iter().flatten().take(ENTRIES).flatten() {
-        if is_ours(&entry.file_name())
-            && let Some(_lock) = left(&entry.path())
+        if has_scratch_name(&entry.file_name())
+            && let Some(_lock) = lock_unused(&entry.path())
         {
             // What cannot be removed stays, as files of another user in it.
             let _ = fs::remove_dir_all(entry.path());
@@ -73,25 +73,25 @@ fn sweep(temporary: &Path) {
     }
 }
 
-fn is_ours(name: &OsStr) -> bool {
+fn has_scratch_name(name: &OsStr) -> bool {
     PREFIXES.iter().any(|prefix| name.as_encoded_bytes().starts_with(prefix.as_bytes()))
 }
 
 /// The lock of a folder that belongs to this user and that nobody has locked; None for anything else, links too.
-fn left(path: &Path) -> Option<File> {
+fn lock_unused(path: &Path) -> Option<File> {
     let folder = OpenOptions::new().read(true).custom_flags(libc::O_DIRECTORY | libc::O_NOFOLLOW).open(path).ok()?;
     let own = folder.metadata().ok()?.uid() == rustix::process::geteuid().as_raw();
-    (own && folder.try_lock().is_ok() && is_at(&folder, path)).then_some(folder)
+    (own && folder.try_lock().is_ok() && is_same_folder(&folder, path)).then_some(folder)
 }
 
 /// Whether a folder is still what the path names.
-fn is_at(folder: &File, path: &Path) -> bool {
+fn is_same_folder(folder: &File, path: &Path) -> bool {
     let identity = |metadata: Metadata| (metadata.dev(), metadata.ino());
     let (open, named) = (folder.metadata().map(identity), fs::symlink_metadata(path).map(identity));
     open.is_ok_and(|open| named.is_ok_and(|named| named == open))
 }
 
-fn only_owners_rename(folder: &Metadata) -> bool {
+fn is_protected(folder: &Metadata) -> bool {
     const STICKY: u32 = 0o1000;
     let trusted = folder.uid() == 0 || folder.uid() == rustix::process::geteuid().as_raw();
     trusted && (folder.mode() & 0o022 == 0 || folder.mode() & STICKY != 0)
@@ -152,8 +152,8 @@ mod tests {
     #[test]
     fn a_new_folder_is_in_use_until_it_is_closed() {
         let scratch = Scratch::new("trial").unwrap();
-        assert!(is_ours(scratch.path().file_name().unwrap()));
-        assert!(left(scratch.path()).is_none());
+        assert!(has_scratch_name(scratch.path().file_name().unwrap()));
+        assert!(lock_unused(scratch.path()).is_none());
         let path = scratch.path().to_owned();
         scratch.close().unwrap();
         assert!(!path.exists());

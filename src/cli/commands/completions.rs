@@ -16,13 +16,13 @@ pub struct Arguments {
     shell: Shell,
 
     /// The command to complete.
-    #[arg(value_enum, default_value_t = Completed::Rmcp)]
-    command: Completed,
+    #[arg(value_enum, default_value_t = CompletedCommand::Rmcp)]
+    command: CompletedCommand,
 }
 
 /// A command that can be completed.
 #[derive(Clone, Copy, ValueEnum)]
-enum Completed {
+enum CompletedCommand {
     Rmcp,
     RmcpRun,
 }
@@ -30,8 +30,8 @@ enum Completed {
 /// The subcommand; `rmcp` and `rmcp_run` are the command lines of the two commands.
 pub fn main(arguments: &Arguments, rmcp: clap::Command, rmcp_run: clap::Command) -> Result<()> {
     let command = match arguments.command {
-        Completed::Rmcp => rmcp,
-        Completed::RmcpRun => rmcp_run,
+        CompletedCommand::Rmcp => rmcp,
+        CompletedCommand::RmcpRun => rmcp_run,
     };
     Ok(output::stdout().write_all(&script(command, arguments.shell))?)
 }

@@ -2,11 +2,11 @@
 
 mod init;
 
-use crate::effective_policy::{self, InForce};
-use crate::output::{self, BAD, FAINT, GOOD, Output, Report, styled};
+use crate::effective_policy::{self, OptionValue};
+use crate::output::{self, BAD, FAINT, GOOD, OutputArguments, Report, styled};
 use crate::preparation;
 use anyhow::{Context, Result, bail};
-pub use init::Written;
+pub use init::InitReport;
 use rmcp_domain::options::{self, Complaint, Options, Place, Sources, TABLE};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -37,7 +37,7 @@ struct Show {
     program: Option<OsString>,
 
     #[command(flatten)]
-    output: Output,
+    output: OutputArguments,
 }
 
 /// Reports everything that is wrong in configuration files.
@@ -49,12 +49,13 @@ struct Check {
     files: Vec<PathBuf>,
 
     #[command(flatten)]
-    output: Output,
+    output: OutputArguments,
 }
 
 /// The options in force.
 #[derive(Serialize, JsonSchema)]
-pub struct Shown {
+#[schemars(rename = "Shown")]
+pub struct EffectiveOptions {
     /// The program that --program names; null: any that no section of a file names.
     program: Option<String>,
     /// The files that are read, weak to strong.
@@ -62,11 +63,12 @@ pub struct Shown {
     /// Whether the sections `[system]` of the files count: programs started here have RMCP from `rmcp enable --system`.
     system: bool,
     /// Why RMCP leaves this program alone; null: it does not.
-    left_alone: Option<String>,
+    #[serde(rename = "left_alone")]
+    inactive: Option<String>,
     /// Every option.
-    options: Vec<InForce>,
+    options: Vec<OptionValue>,
     /// What is wrong, and ignored therefore.
-    complaints: Vec<Wrong>,
+    complaints: Vec<ComplaintRow>,
 }
 
 /// A configuration file.
@@ -80,7 +82,7 @@ struct ConfigFile {
 
 /// Something wrong.
 #[derive(Serialize, JsonSchema)]
-struct Wrong {
+struct ComplaintRow {
     /// The file; null: the environment.
     file: Option<String>,
     /// The line from 1; null: the file as a whole, or no file.
@@ -93,43 +95,45 @@ struct Wrong {
 
 /// The outcome of a check.
 #[derive(Serialize, JsonSchema)]
-pub struct Checked {
+#[schemars(rename = "Checked")]
+pub struct CheckReport {
     /// What was looked at: files, and "environment".
     checked: Vec<String>,
     /// What is wrong; nothing where all is well.
-    complaints: Vec<Wrong>,
+    complaints: Vec<ComplaintRow>,
 }
 
 /// The subcommand.
 pub fn main(arguments: &Arguments) -> Result<()> {
     match &arguments.command {
-        Command::Show(show) => show.output.show(&Shown::new(show.program.as_ref())),
+        Command::Show(show) => show.output.print(&EffectiveOptions::new(show.program.as_ref())),
         Command::Check(check) => check.run(),
         Command::Init(init) => init.run(),
     }
 }
 
-impl Shown {
+impl EffectiveOptions {
     fn new(program: Option<&OsString>) -> Self {
-        let mut sources = effective_policy::sources(Path::new("/"));
-        sources.program = program.map(|program| preparation::program(program));
+        let mut sources = effective_policy::policy_sources(Path::new("/"));
+        sources.program = program.map(|program| preparation::resolve_program(program));
         let loaded = Options::load(&sources);
         let file = |path: &PathBuf| ConfigFile { path: path.display().to_string(), exists: path.exists() };
         Self {
             program: program.map(|name| name.to_string_lossy().into_owned()),
             files: sources.files.iter().map(file).collect(),
             system: sources.system,
-            left_alone: loaded.exclusion.clone(),
-            options: TABLE.iter().map(|row| InForce::of(row, &loaded)).collect(),
-            complaints: loaded.complaints.iter().map(Wrong::new).collect(),
+            inactive: loaded.exclusion.clone(),
+            options: TABLE.iter().map(|row| OptionValue::new(row, &loaded)).collect(),
+            complaints: loaded.complaints.iter().map(ComplaintRow::new).collect(),
         }
     }
 }
 
 impl Check {
     fn run(&self) -> Result<()> {
-        let checked = if self.files.is_empty() { Checked::here()? } else { Checked::files(&self.files)? };
-        self.output.show(&checked)?;
+        let checked =
+            if self.files.is_empty() { CheckReport::for_process()? } else { CheckReport::for_files(&self.files)? };
+        self.output.print(&checked)?;
         match checked.complaints.len() {
             0 => Ok(()),
             1 => bail!("1 thing is wrong; docs/reference/options.md lists what each option takes"),
@@ -138,8 +142,8 @@ impl Check {
     }
 }
 
-impl Checked {
-    fn files(files: &[PathBuf]) -> Result<Self> {
+impl CheckReport {
+    fn for_files(files: &[PathBuf]) -> Result<Self> {
         let mut all = Self { checked: Vec::new(), complaints: Vec::new() };
         for file in files {
             // Nobody may have written into it yet, and nothing is not right.
@@ -153,24 +157,24 @@ impl Checked {
                 Place::Environment(_) => 0,
             });
             all.checked.push(file.display().to_string());
-            all.complaints.extend(complaints.iter().map(Wrong::new));
+            all.complaints.extend(complaints.iter().map(ComplaintRow::new));
         }
         Ok(all)
     }
 
     /// What a program reads that is started here.
-    fn here() -> Result<Self> {
+    fn for_process() -> Result<Self> {
         let mut sources = Sources::from_command();
         let files = std::mem::take(&mut sources.files);
         let there: Vec<PathBuf> = files.into_iter().filter(|file| file.exists()).collect();
-        let mut all = Self::files(&there)?;
+        let mut all = Self::for_files(&there)?;
         all.checked.push("environment".into());
-        all.complaints.extend(Options::load(&sources).complaints.iter().map(Wrong::new));
+        all.complaints.extend(Options::load(&sources).complaints.iter().map(ComplaintRow::new));
         Ok(all)
     }
 }
 
-impl Wrong {
+impl ComplaintRow {
     fn new(complaint: &Complaint) -> Self {
         let problem = complaint.problem.clone();
         match &complaint.place {
@@ -182,7 +186,7 @@ impl Wrong {
         }
     }
 
-    fn place(&self) -> String {
+    fn location(&self) -> String {
         match (&self.file, self.line, &self.variable) {
             (Some(file), Some(line), _) => format!("{file}:{line}"),
             (Some(file), None, _) => file.clone(),
@@ -191,12 +195,12 @@ impl Wrong {
     }
 }
 
-impl Report for Shown {
+impl Report for EffectiveOptions {
     const SCHEMA: &'static str = "rmcp.config-show/1";
 
     fn text(&self, out: &mut dyn Write) -> io::Result<()> {
         for file in &self.files {
-            let unread = self.complaints.iter().any(|wrong| wrong.line.is_none() && wrong.is_of(&file.path));
+            let unread = self.complaints.iter().any(|wrong| wrong.line.is_none() && wrong.concerns(&file.path));
             let state = match (file.exists, unread) {
                 (false, _) => "not there",
                 (true, true) => "not read, see below",
@@ -206,7 +210,7 @@ impl Report for Shown {
         }
         let state = if self.system { "in force" } else { "not in force: programs here have no RMCP from the list" };
         writeln!(out, "[system] ({state})")?;
-        if let Some(why) = &self.left_alone {
+        if let Some(why) = &self.inactive {
             writeln!(out, "{}", styled(BAD, format!("RMCP is inactive in this program: it is {why}")))?;
         }
         let mut table = output::table(["option", "value", "set by"]);
@@ -216,27 +220,27 @@ impl Report for Shown {
         }
         writeln!(out, "\n{table}")?;
         for wrong in &self.complaints {
-            writeln!(out, "{} {}: {}", styled(BAD, "wrong:"), wrong.place(), wrong.problem)?;
+            writeln!(out, "{} {}: {}", styled(BAD, "wrong:"), wrong.location(), wrong.problem)?;
         }
         Ok(())
     }
 }
 
-impl Report for Checked {
+impl Report for CheckReport {
     const SCHEMA: &'static str = "rmcp.config-check/1";
 
     fn text(&self, out: &mut dyn Write) -> io::Result<()> {
         for wrong in &self.complaints {
-            writeln!(out, "{}: {}", wrong.place(), wrong.problem)?;
+            writeln!(out, "{}: {}", wrong.location(), wrong.problem)?;
         }
-        let checked = self.checked.iter().filter(|name| !self.complaints.iter().any(|wrong| wrong.is_of(name)));
+        let checked = self.checked.iter().filter(|name| !self.complaints.iter().any(|wrong| wrong.concerns(name)));
         checked.into_iter().try_for_each(|name| writeln!(out, "{name}: {}", styled(GOOD, "nothing wrong")))
     }
 }
 
-impl Wrong {
-    /// Whether it is about what [`Checked::checked`] calls so.
-    fn is_of(&self, checked: &str) -> bool {
+impl ComplaintRow {
+    /// Whether it is about what [`CheckReport::checked`] calls so.
+    fn concerns(&self, checked: &str) -> bool {
         self.file.as_deref().unwrap_or("environment") == checked
     }
 }

@@ -4,7 +4,7 @@ mod atomics;
 mod flags;
 
 use super::stage::{Choice, Stage};
-use crate::output::Output;
+use crate::output::OutputArguments;
 use anyhow::{Context, Result};
 pub use atomics::Atomics;
 pub use flags::Flags;
@@ -25,7 +25,7 @@ pub struct Arguments {
     choice: Choice,
 
     #[command(flatten)]
-    output: Output,
+    output: OutputArguments,
 }
 
 /// What the emulator is told of the bus: its values, and the atomic operations that act on uncached memory with each.
@@ -36,9 +36,9 @@ const BUSES: [(&str, &str); 3] = [("none", "none"), ("basic", "add, exchange and
 pub fn main(arguments: &Arguments) -> Result<()> {
     let stage = Stage::choose(&arguments.choice)?;
     if arguments.atomics {
-        arguments.output.show(&Atomics::see(&stage.with_hiprtc()?)?)
+        arguments.output.print(&Atomics::see(&stage.with_hiprtc()?)?)
     } else {
-        arguments.output.show(&Flags::see(&stage)?)
+        arguments.output.print(&Flags::see(&stage)?)
     }
 }
 

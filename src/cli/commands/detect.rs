@@ -8,9 +8,9 @@ mod survey;
 mod text;
 
 use crate::installs;
-use crate::output::Output;
+use crate::output::OutputArguments;
 use anyhow::Result;
-pub use facts::Found;
+pub use facts::MachineReport;
 use std::path::PathBuf;
 use survey::Survey;
 
@@ -25,11 +25,11 @@ pub struct Arguments {
     root: PathBuf,
 
     #[command(flatten)]
-    output: Output,
+    output: OutputArguments,
 }
 
 /// The subcommand.
 pub fn main(arguments: &Arguments) -> Result<()> {
-    let machine = installs::Machine { root: arguments.root.clone(), ..installs::Machine::this() };
-    arguments.output.show(&Found::of(&Survey::make(machine)))
+    let machine = installs::Machine { root: arguments.root.clone(), ..installs::Machine::local() };
+    arguments.output.print(&MachineReport::new(&Survey::read(machine)))
 }

@@ -5,9 +5,9 @@
 mod rocm;
 
 use crate::installs::Machine;
-use crate::launchers::Launched;
-use crate::output::complain;
-use crate::preparation::{obstacle, reason};
+use crate::launchers::ResolvedCommand;
+use crate::output::print_error;
+use crate::preparation::{exec_failure, obstacle};
 use crate::{exit_status, preload};
 use anyhow::{Context, Error, Result};
 use rmcp_machine::{CARDS, Emulation};
@@ -71,7 +71,7 @@ pub fn main(arguments: &Arguments, before: fn(&[OsString]) -> usize) -> ExitCode
     match failure {
         Failure::Own(error) => fail(exit_status::RUN_FAILED, format_args!("{error:#}")),
         Failure::Program(called, error) => {
-            let reason = reason(&called, &error);
+            let reason = exec_failure(&called, &error);
             if error.kind() != ErrorKind::NotFound {
                 return fail(exit_status::NOT_EXECUTABLE, format_args!("{}: {reason}", called.display()));
             }
@@ -85,7 +85,7 @@ pub fn main(arguments: &Arguments, before: fn(&[OsString]) -> usize) -> ExitCode
 }
 
 fn fail(status: u8, message: impl std::fmt::Display) -> ExitCode {
-    complain(NAME, message);
+    print_error(NAME, message);
     status.into()
 }
 
@@ -105,9 +105,9 @@ impl From<Error> for Failure {
 /// Becomes the program.
 fn start(arguments: &Arguments, before: fn(&[OsString]) -> usize) -> Result<Infallible, Failure> {
     let emulation = emulation(arguments)?;
-    let here = Machine::this();
+    let here = Machine::local();
     let (before, words) = arguments.command.split_at(before(&arguments.command));
-    let launched = Launched::by(words, &here);
+    let launched = ResolvedCommand::resolve(words, &here);
     let (mut command, rocm) = match arguments.rocm {
         None => {
             let mut command = Command::new(&arguments.command[0]);
@@ -121,9 +121,9 @@ fn start(arguments: &Arguments, before: fn(&[OsString]) -> usize) -> Result<Infa
         }
     };
     emulation.apply(&mut command, &env::var_os("LD_PRELOAD").unwrap_or_default());
-    complain(NAME, format_args!("the card {} is emulated; {rocm}", emulation.machine()));
+    print_error(NAME, format_args!("the card {} is emulated; {rocm}", emulation.machine()));
     if let Some(hindrance) = hindrance(&launched) {
-        complain(NAME, hindrance);
+        print_error(NAME, hindrance);
     }
     let error = command.exec();
     Err(Failure::Program(command.get_program().to_owned(), error))
@@ -144,13 +144,13 @@ fn emulation(arguments: &Arguments) -> Result<Emulation> {
 }
 
 /// What keeps the emulator out of the program; a sentence.
-fn hindrance(launched: &Launched) -> Option<String> {
-    if launched.fixed.contains(&OsString::from("LD_PRELOAD")) {
+fn hindrance(launched: &ResolvedCommand) -> Option<String> {
+    if launched.pinned.contains(&OsString::from("LD_PRELOAD")) {
         return Some(
             "the program sets LD_PRELOAD, by which it gets the card: set it before `rmcp emulate` instead".into(),
         );
     }
     let (file, obstacle) = obstacle(launched)?;
-    let reached = if obstacle.passes_on() { "; what it starts sees it" } else { "" };
+    let reached = if obstacle.passes_environment() { "; what it starts sees it" } else { "" };
     Some(format!("{} {}: it does not see the emulated card{reached}", file.display(), obstacle.fact()))
 }

@@ -1,16 +1,16 @@
 //! `rmcp explain`: what would become of a call.
 
 mod callers;
-mod decide;
+mod outcome;
 mod pages;
 
-use crate::effective_policy::{self, InForce, Machine};
-use crate::flag_names::Vocabulary;
-use crate::output::{self, FAINT, GOOD, Output, Report, STRONG, styled};
+use crate::effective_policy::{self, EffectivePolicy, OptionValue};
+use crate::flag_names::FlagNames;
+use crate::output::{self, FAINT, GOOD, OutputArguments, Report, STRONG, styled};
 use crate::preparation;
 use anyhow::{Result, anyhow, bail};
-use callers::Callers;
-use decide::{Outcome, Question, call};
+use callers::CallerGroup;
+use outcome::{Outcome, PolicyQuery, call_text};
 use pages::Reference;
 use rmcp_abi::{HOOKS, Hook, HookInfo, Policy};
 use rmcp_domain::gfx::GfxTarget;
@@ -57,7 +57,7 @@ pub struct Arguments {
     list: bool,
 
     #[command(flatten)]
-    output: Output,
+    output: OutputArguments,
 }
 
 /// What becomes of a call.
@@ -76,7 +76,7 @@ pub struct Explanation {
     /// The row of docs/understand/coherence.md that is about this call; null where there is none.
     coherence_page: Option<Reference>,
     /// The options that say something about this call.
-    options: Vec<InForce>,
+    options: Vec<OptionValue>,
     /// What is wrong in the configuration.
     complaints: Vec<String>,
     /// Each card, in HIP's order.
@@ -98,7 +98,8 @@ struct Card {
 
 /// Every hooked function.
 #[derive(Serialize, JsonSchema)]
-pub struct Hooked {
+#[schemars(rename = "Hooked")]
+pub struct HookList {
     /// In the order of docs/reference/hooks.md.
     functions: Vec<Function>,
 }
@@ -118,20 +119,20 @@ struct Function {
 
 /// The subcommand.
 pub fn main(arguments: &Arguments) -> Result<()> {
-    let Some(name) = &arguments.call else { return arguments.output.show(&Hooked::all()) };
-    let hook = find(name)?;
-    let asked = asked(hook, &arguments.flags)?;
-    let mut sources = effective_policy::sources(Path::new("/"));
-    effective_policy::set(&mut sources, &arguments.set);
-    sources.program = arguments.program.as_ref().map(|program| preparation::program(program));
-    let machine = Machine::read(&sources, Path::new("/"));
-    let cards = cards(&machine, &arguments.card, name)?;
-    let callers = callers::of(&machine.loaded, arguments.caller.as_deref());
-    arguments.output.show(&Explanation::new(&machine, hook, asked, cards, &callers))
+    let Some(name) = &arguments.call else { return arguments.output.print(&HookList::new()) };
+    let hook = find_hook(name)?;
+    let flags = requested_flags(hook, &arguments.flags)?;
+    let mut sources = effective_policy::policy_sources(Path::new("/"));
+    effective_policy::apply_settings(&mut sources, &arguments.set);
+    sources.program = arguments.program.as_ref().map(|program| preparation::resolve_program(program));
+    let machine = EffectivePolicy::read(&sources, Path::new("/"));
+    let cards = requested_cards(&machine, &arguments.card, name)?;
+    let callers = callers::caller_groups(&machine.loaded, arguments.caller.as_deref());
+    arguments.output.print(&Explanation::new(&machine, hook, flags, cards, &callers))
 }
 
 /// The hook of that name.
-fn find(name: &str) -> Result<Hook> {
+fn find_hook(name: &str) -> Result<Hook> {
     let names = || HOOKS.iter().map(|hook| hook.name);
     Hook::ALL.iter().find(|hook| hook.info().name == name).copied().ok_or_else(|| {
         let hint = options::did_you_mean(name, names());
@@ -146,9 +147,9 @@ fn find(name: &str) -> Result<Hook> {
     })
 }
 
-fn asked(hook: Hook, words: &[String]) -> Result<Option<u32>> {
+fn requested_flags(hook: Hook, words: &[String]) -> Result<Option<u32>> {
     let name = hook.info().name;
-    match Vocabulary::of(hook) {
+    match FlagNames::for_hook(hook) {
         None if words.is_empty() => Ok(None),
         None => bail!("{name} takes no flags, so {:?} means nothing; its arguments are {}", words.join(" "), {
             signature(hook.info())
@@ -161,17 +162,18 @@ fn asked(hook: Hook, words: &[String]) -> Result<Option<u32>> {
 }
 
 /// A card to answer for.
-struct Asked {
+struct RequestedCard {
     target: GfxTarget,
     apu: bool,
     /// HIP's number and the place; None for one that is only named.
-    here: Option<(usize, PciAddress)>,
+    visible: Option<(usize, PciAddress)>,
 }
 
 /// The cards to answer for.
-fn cards(machine: &Machine, named: &[GfxTarget], call: &str) -> Result<Vec<Asked>> {
+fn requested_cards(machine: &EffectivePolicy, named: &[GfxTarget], call: &str) -> Result<Vec<RequestedCard>> {
     if !named.is_empty() {
-        let named = named.iter().map(|target| Asked { target: *target, apu: target.integrated(), here: None });
+        let named =
+            named.iter().map(|target| RequestedCard { target: *target, apu: target.integrated(), visible: None });
         return Ok(named.collect());
     }
     let visible = machine.visible();
@@ -181,10 +183,10 @@ fn cards(machine: &Machine, named: &[GfxTarget], call: &str) -> Result<Vec<Asked
         Err(why) => bail!("{why}; {name_one}"),
         Ok(_) if visible.is_empty() => bail!("HIP sees no card here, `rmcp detect` says why; {name_one}"),
         Ok(_) => {
-            let asked = |(number, gpu): (usize, &Gpu)| Asked {
+            let asked = |(number, gpu): (usize, &Gpu)| RequestedCard {
                 target: gpu.target,
                 apu: gpu.apu,
-                here: Some((number, gpu.pci)),
+                visible: Some((number, gpu.pci)),
             };
             Ok(visible.into_iter().enumerate().map(asked).collect())
         }
@@ -192,29 +194,35 @@ fn cards(machine: &Machine, named: &[GfxTarget], call: &str) -> Result<Vec<Asked
 }
 
 impl Explanation {
-    fn new(machine: &Machine, hook: Hook, asked: Option<u32>, cards: Vec<Asked>, callers: &[Callers]) -> Self {
+    fn new(
+        machine: &EffectivePolicy,
+        hook: Hook,
+        asked: Option<u32>,
+        cards: Vec<RequestedCard>,
+        callers: &[CallerGroup],
+    ) -> Self {
         let info = hook.info();
         let noncoherent = machine.makes_noncoherent(cards.iter().map(|card| (card.target, card.apu)));
-        let card = |card: Asked| {
-            let idle = machine.idle(card.target, card.apu);
-            let answer = |callers: &Callers| {
+        let card = |card: RequestedCard| {
+            let idle = machine.idle_reason(card.target, card.apu);
+            let answer = |callers: &CallerGroup| {
                 let options = &callers.options;
-                let rules = machine.rules_under(options, card.target, card.apu);
+                let rules = machine.rules_with(options, card.target, card.apu);
                 let why = idle.as_deref().or(callers.exception.as_deref());
-                Question { hook, asked, rules: &rules, idle: why, options, noncoherent }.answer()
+                PolicyQuery { hook, requested: asked, rules: &rules, idle_reason: why, options, noncoherent }.outcomes()
             };
-            let outcomes = callers::outcomes(callers, answer);
-            let (ordinal, pci) = card.here.map(|(ordinal, pci)| (ordinal, pci.to_string())).unzip();
+            let outcomes = callers::outcomes_by_caller(callers, answer);
+            let (ordinal, pci) = card.visible.map(|(ordinal, pci)| (ordinal, pci.to_string())).unzip();
             Card { ordinal, target: card.target.to_string(), pci, outcomes }
         };
         Self {
-            call: call(hook, asked),
-            flags: asked.filter(|_| Vocabulary::of(hook).is_some_and(|vocabulary| vocabulary.flags)),
+            call: call_text(hook, asked),
+            flags: asked.filter(|_| FlagNames::for_hook(hook).is_some_and(|vocabulary| vocabulary.is_flags)),
             signature: signature(info),
             library: info.library.file_prefix(),
             hooks_page: info.policy.text(),
-            coherence_page: pages::coherence(hook, asked.unwrap_or(0)),
-            options: governing(hook).into_iter().map(|name| machine.in_force(name)).collect(),
+            coherence_page: pages::coherence_row(hook, asked.unwrap_or(0)),
+            options: governing_options(hook).into_iter().map(|name| machine.option(name)).collect(),
             complaints: machine.loaded.complaints.iter().map(ToString::to_string).collect(),
             cards: cards.into_iter().map(card).collect(),
         }
@@ -227,7 +235,7 @@ fn signature(hook: &HookInfo) -> String {
 }
 
 /// The options that the hook's row of docs/reference/hooks.md names.
-fn governing(hook: Hook) -> Vec<&'static str> {
+fn governing_options(hook: Hook) -> Vec<&'static str> {
     let text = match hook {
         // Decided where libamdhip64 locks the memory.
         Hook::hipHostRegister => Policy::lock_to_pool.text(),
@@ -236,8 +244,8 @@ fn governing(hook: Hook) -> Vec<&'static str> {
     text.split('`').filter_map(|word| options::row(word).map(|row| row.name)).collect()
 }
 
-impl Hooked {
-    fn all() -> Self {
+impl HookList {
+    fn new() -> Self {
         let function = |hook: &HookInfo| Function {
             name: hook.name,
             library: hook.library.file_prefix(),
@@ -263,13 +271,13 @@ impl Report for Explanation {
                 outcome.text(out)?;
             }
         }
-        let option = |option: &InForce| format!("{} = {} ({})", option.name, option.value, option.origin);
+        let option = |option: &OptionValue| format!("{} = {} ({})", option.name, option.value, option.origin);
         let row = |row: &Reference| format!("{}; without RMCP: {}; with RMCP: {}", row.call, row.without, row.with);
         let mut facts: Vec<(&str, String)> = self.options.iter().map(|each| ("option", option(each))).collect();
         facts.push(("docs/reference/hooks.md", self.hooks_page.into()));
         facts.extend(self.coherence_page.iter().map(|page| ("docs/understand/coherence.md", row(page))));
         facts.extend(self.complaints.iter().map(|complaint| ("wrong", complaint.clone())));
-        writeln!(out, "\n{}", output::facts("", facts))
+        writeln!(out, "\n{}", output::fact_table("", facts))
     }
 }
 
@@ -280,11 +288,15 @@ impl Outcome {
         }
         let (style, verb) = if self.changed { (GOOD, "becomes") } else { (FAINT, "stays") };
         let indent = if self.when.is_some() { "    " } else { "  " };
-        writeln!(out, "{}", output::facts(indent, [(&*styled(style, verb), &self.becomes), ("because", &self.why)]))
+        writeln!(
+            out,
+            "{}",
+            output::fact_table(indent, [(&*styled(style, verb), &self.becomes), ("because", &self.why)])
+        )
     }
 }
 
-impl Report for Hooked {
+impl Report for HookList {
     const SCHEMA: &'static str = "rmcp.explain-list/1";
 
     fn text(&self, out: &mut dyn Write) -> io::Result<()> {

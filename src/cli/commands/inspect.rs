@@ -6,7 +6,7 @@ pub mod verdict;
 use crate::exit_status;
 use crate::inspect;
 use crate::installs::{Backend, Framework, Machine, Program, Python};
-use crate::output::{self, Output};
+use crate::output::{self, OutputArguments};
 use anyhow::{Result, bail};
 pub use report::Inspection;
 use report::Package;
@@ -35,12 +35,12 @@ pub struct Arguments {
     python: Option<PathBuf>,
 
     #[command(flatten)]
-    output: Output,
+    output: OutputArguments,
 }
 
 /// The subcommand. Its status is [`exit_status::NOT_COVERED`] when a card has no code.
 pub fn main(arguments: &Arguments) -> Result<ExitCode> {
-    let machine = Machine::this();
+    let machine = Machine::local();
     let mut packages = Vec::new();
     let (mut asked, mut brings) = (Vec::new(), Vec::new());
     for what in &arguments.what {
@@ -50,41 +50,41 @@ pub fn main(arguments: &Arguments) -> Result<ExitCode> {
             if let Ok(program) = Program::read(what, &machine)
                 && program.dynamic
             {
-                brings.extend(program.code(&machine));
+                brings.extend(program.code_files(&machine));
             }
         } else {
-            let (package, code) = package(what, arguments.python.as_deref(), &machine)?;
+            let (package, code) = read_package(what, arguments.python.as_deref(), &machine)?;
             packages.push(package);
             brings.extend(code);
         }
     }
-    let found = inspect::paths(&asked, &brings);
+    let found = inspect::inspect_paths(&asked, &brings);
     if found.code.is_empty() {
         match found.problems.first() {
-            Some(problem) => bail!("{}: {}", output::name(problem.path.display()), problem.reason),
-            None => bail!("there is no GPU code in {}", listed(&arguments.what)),
+            Some(problem) => bail!("{}: {}", output::escape_line(problem.path.display()), problem.reason),
+            None => bail!("there is no GPU code in {}", path_list(&arguments.what)),
         }
     }
     let unread = found.problems.iter().any(|problem| asked.contains(&problem.path) || brings.contains(&problem.path));
     let inspection = Inspection::new(found, packages, &arguments.card);
-    arguments.output.show(&inspection)?;
-    Ok(match (unread, inspection.serves_every_card()) {
+    arguments.output.print(&inspection)?;
+    Ok(match (unread, inspection.covers_every_card()) {
         (true, _) => ExitCode::from(exit_status::FAILURE),
         (false, false) => ExitCode::from(exit_status::NOT_COVERED),
         (false, true) => ExitCode::SUCCESS,
     })
 }
 
-fn listed(paths: &[PathBuf]) -> String {
-    paths.iter().map(|path| output::name(path.display())).collect::<Vec<_>>().join(", ")
+fn path_list(paths: &[PathBuf]) -> String {
+    paths.iter().map(|path| output::escape_line(path.display())).collect::<Vec<_>>().join(", ")
 }
 
 /// A package by name, and what to read of it.
-fn package(name: &Path, interpreter: Option<&Path>, machine: &Machine) -> Result<(Package, Vec<PathBuf>)> {
+fn read_package(name: &Path, interpreter: Option<&Path>, machine: &Machine) -> Result<(Package, Vec<PathBuf>)> {
     let shown = name.display();
     let python = match interpreter {
         Some(path) => Python::find(path, machine),
-        None => Python::of_shell(machine),
+        None => Python::default_interpreter(machine),
     };
     let Some(python) = python else {
         match interpreter {
@@ -95,7 +95,7 @@ fn package(name: &Path, interpreter: Option<&Path>, machine: &Machine) -> Result
         }
     };
     let name = name.to_str().unwrap_or_default();
-    let folder = python.package(name).map_err(|error| anyhow::anyhow!("there is no file {shown}, and {error}"))?;
+    let folder = python.find_package(name).map_err(|error| anyhow::anyhow!("there is no file {shown}, and {error}"))?;
     let framework = python.frameworks(machine).into_iter().find(|framework| framework.name == name);
     if let Some(Framework { backend: Backend::Other(backend), folder, .. }) = &framework {
         bail!(
@@ -103,7 +103,7 @@ fn package(name: &Path, interpreter: Option<&Path>, machine: &Machine) -> Result
             folder.display()
         );
     }
-    let backend = framework.as_ref().map(|framework| built_for(&framework.backend));
+    let backend = framework.as_ref().map(|framework| backend_name(&framework.backend));
     let (version, runtime, mut code) = match framework {
         Some(Framework { version, runtime, code, .. }) => (version, runtime, code),
         None => (None, None, Vec::new()),
@@ -113,7 +113,7 @@ fn package(name: &Path, interpreter: Option<&Path>, machine: &Machine) -> Result
     Ok((Package { name: name.into(), folder, version, backend, runtime }, code))
 }
 
-fn built_for(backend: &Backend) -> String {
+fn backend_name(backend: &Backend) -> String {
     match backend {
         Backend::Rocm(Some(release)) => format!("ROCm {release}"),
         Backend::Rocm(None) => "ROCm".into(),

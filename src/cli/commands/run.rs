@@ -8,8 +8,8 @@
 pub mod report;
 
 use crate::exit_status;
-use crate::output::{self, Output};
-use crate::preparation::{Preparation, Prepared, prepare, reason};
+use crate::output::{self, OutputArguments};
+use crate::preparation::{Preparation, PreparationArguments, exec_failure, prepare};
 use clap::{CommandFactory, Parser};
 use rmcp_domain::options;
 use std::collections::BTreeMap;
@@ -27,7 +27,7 @@ use std::os::unix::ffi::OsStrExt;
 #[command(override_usage = "rmcp-run [OPTIONS] PROGRAM [ARGUMENT]...")]
 struct Arguments {
     #[command(flatten)]
-    preparation: Preparation,
+    preparation: PreparationArguments,
 
     /// Prints the changes to the environment, one per line, and runs nothing.
     #[arg(short = 'n', long)]
@@ -77,12 +77,12 @@ pub fn main() -> u8 {
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
         Err(message) => {
-            output::usage(&message);
+            output::print_usage(&message);
             return if message.use_stderr() { exit_status::RUN_FAILED } else { 0 };
         }
     };
     if arguments.list_profiles {
-        return done(report::profiles().map_err(Into::into));
+        return report_status(report::profiles().map_err(Into::into));
     }
     let prepared = match prepare(&arguments.preparation, &arguments.command) {
         Ok(prepared) => prepared,
@@ -91,29 +91,29 @@ pub fn main() -> u8 {
     if arguments.dry_run {
         let report = report::DryRun::new(&prepared, arguments.explain);
         if !arguments.explain && !arguments.json {
-            prepared.warn("rmcp-run");
+            prepared.print_warnings("rmcp-run");
         }
-        return done(Output { json: arguments.json }.show(&report));
+        return report_status(OutputArguments { json: arguments.json }.print(&report));
     }
-    prepared.warn("rmcp-run");
+    prepared.print_warnings("rmcp-run");
     if arguments.explain {
         let _ = report::DryRun::new(&prepared, true).explain(&mut output::stderr());
     }
     let [program, rest @ ..] = &arguments.command[..] else { unreachable!("clap requires it") };
-    let error = execute(program, rest, &prepared);
+    let error = exec(program, rest, &prepared);
     let status = if error.kind() == ErrorKind::NotFound { exit_status::NOT_FOUND } else { exit_status::NOT_EXECUTABLE };
-    fail(status, format_args!("{}: {}", program.display(), reason(program, &error)))
+    fail(status, format_args!("{}: {}", program.display(), exec_failure(program, &error)))
 }
 
 /// Becomes the program. Returns only with the error that prevented it.
-fn execute(program: &OsStr, arguments: &[OsString], prepared: &Prepared) -> io::Error {
+fn exec(program: &OsStr, arguments: &[OsString], prepared: &Preparation) -> io::Error {
     // No argument and no variable of a process can hold a NUL.
     let c_string = |text: &OsStr| CString::new(text.as_bytes()).unwrap_or_default();
     let command: Vec<_> =
         std::iter::once(program).chain(arguments.iter().map(OsString::as_os_str)).map(c_string).collect();
     let mut environment: BTreeMap<OsString, OsString> = env::vars_os().collect();
     for change in &prepared.changes {
-        match &change.after {
+        match &change.value {
             Some(value) => environment.insert(change.variable.clone(), value.clone()),
             None => environment.remove(&change.variable),
         };
@@ -124,15 +124,15 @@ fn execute(program: &OsStr, arguments: &[OsString], prepared: &Prepared) -> io::
     error.into()
 }
 
-fn done(result: anyhow::Result<()>) -> u8 {
+fn report_status(result: anyhow::Result<()>) -> u8 {
     match result {
         Ok(()) => 0,
-        Err(error) if crate::output::reader_left(&error) => 0,
+        Err(error) if crate::output::is_closed_pipe(&error) => 0,
         Err(error) => fail(exit_status::RUN_FAILED, error),
     }
 }
 
 fn fail(status: u8, message: impl std::fmt::Display) -> u8 {
-    output::complain("rmcp-run", message);
+    output::print_error("rmcp-run", message);
     status
 }

@@ -6,7 +6,7 @@ use schemars::generate::SchemaSettings;
 use serde_json::{Value, json};
 
 /// A schema: the name of its file in docs/schema/, and what is in it.
-pub struct Described {
+pub struct ReportSchema {
     /// Such as `rmcp.detect/1`.
     pub name: &'static str,
     /// The JSON Schema.
@@ -14,26 +14,26 @@ pub struct Described {
 }
 
 /// Every schema. A command whose JSON is not here is found by the tests.
-pub fn all() -> Vec<Described> {
+pub fn all() -> Vec<ReportSchema> {
     vec![
-        of::<detect::Found>(),
-        of::<explain::Explanation>(),
-        of::<explain::Hooked>(),
-        of::<inspect::Inspection>(),
-        of::<trace::report::Traced>(),
-        of::<config::Shown>(),
-        of::<config::Checked>(),
-        of::<config::Written>(),
-        of::<system::State>(),
-        of::<run::report::DryRun>(),
-        of::<demo::Flags>(),
-        of::<demo::Atomics>(),
-        of::<selftest::Tested>(),
+        report_schema::<detect::MachineReport>(),
+        report_schema::<explain::Explanation>(),
+        report_schema::<explain::HookList>(),
+        report_schema::<inspect::Inspection>(),
+        report_schema::<trace::report::TraceReport>(),
+        report_schema::<config::EffectiveOptions>(),
+        report_schema::<config::CheckReport>(),
+        report_schema::<config::InitReport>(),
+        report_schema::<system::SystemState>(),
+        report_schema::<run::report::DryRun>(),
+        report_schema::<demo::Flags>(),
+        report_schema::<demo::Atomics>(),
+        report_schema::<selftest::Tested>(),
     ]
 }
 
 /// The schema of a report in its envelope.
-fn of<R: Report>() -> Described {
+fn report_schema<R: Report>() -> ReportSchema {
     // In one piece, so that a path through it is a path through the JSON.
     let settings = SchemaSettings::draft2020_12().with(|settings| settings.inline_subschemas = true);
     let mut schema = settings.into_generator().into_root_schema_for::<R>().to_value();
@@ -49,10 +49,10 @@ fn of<R: Report>() -> Described {
     if let Some(required) = schema["required"].as_array_mut() {
         required.extend(envelope.map(|(name, _)| name.into()));
     }
-    Described { name: R::SCHEMA, schema }
+    ReportSchema { name: R::SCHEMA, schema }
 }
 
-impl Described {
+impl ReportSchema {
     /// The file below docs/schema/: `detect-1.json`.
     pub fn file(&self) -> String {
         format!("{}.json", self.name.trim_start_matches("rmcp.").replace('/', "-"))

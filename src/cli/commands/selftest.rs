@@ -7,7 +7,7 @@ mod kernel_log;
 mod torch;
 
 use super::stage::{Choice, Source, Stage, Way, run};
-use crate::output::{self, Output, Report};
+use crate::output::{self, OutputArguments, Report};
 use anyhow::Result;
 use kernel_log::KernelLog;
 use schemars::JsonSchema;
@@ -35,7 +35,7 @@ pub struct Arguments {
     choice: Choice,
 
     #[command(flatten)]
-    output: Output,
+    output: OutputArguments,
 }
 
 /// A category: its name, and what it tries.
@@ -151,7 +151,7 @@ pub fn main(arguments: &Arguments) -> Result<ExitCode> {
         figures,
         kernel_log: watch.end(),
     };
-    arguments.output.show(&tested)?;
+    arguments.output.print(&tested)?;
     Ok(if tested.passed { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 

@@ -119,7 +119,7 @@ impl Stage {
             Place::Card { device, runtimes, .. } => {
                 let mut command = Command::new(program);
                 command.args(first).arg(device.to_string()).args(runtimes);
-                let preload = self.prepare(&mut command, preload::inherited(), way);
+                let preload = self.prepare(&mut command, preload::inherited_ld_preload(), way);
                 command.env("LD_PRELOAD", &preload);
                 if observed {
                     Emulation::observer(emulator(&self.gate)).map_err(Error::msg)?.apply(&mut command, &preload);
@@ -139,7 +139,7 @@ impl Stage {
     /// The command that starts a program of this machine, which finds its card and its runtime by itself.
     pub fn own_command(&self, program: &Path, way: Way) -> Command {
         let mut command = Command::new(absolute(program));
-        let preload = self.prepare(&mut command, preload::inherited(), way);
+        let preload = self.prepare(&mut command, preload::inherited_ld_preload(), way);
         command.env("LD_PRELOAD", preload);
         command
     }
@@ -161,7 +161,7 @@ impl Stage {
             // It may be preloaded into every process of the machine.
             command.env("RMCP_DISABLE", "1");
         } else {
-            preload = preload::preload(&self.gate, Some(&preload));
+            preload = preload::ld_preload_with_gate(&self.gate, Some(&preload));
         }
         if let Way::Options(options) = way {
             command.env(SYSTEM_FENCES.0, SYSTEM_FENCES.1);

@@ -1,8 +1,8 @@
 //! `rmcp enable`, `rmcp disable` and `rmcp status`: RMCP for every process of the machine.
 
-use crate::effective_policy::{self, InForce};
+use crate::effective_policy::{self, OptionValue};
 use crate::exit_status;
-use crate::output::{self, Output, Report};
+use crate::output::{self, OutputArguments, Report};
 use crate::preload;
 use crate::scratch::Scratch;
 use anyhow::{Context, Result, bail, ensure};
@@ -26,7 +26,7 @@ pub struct Enable {
     system: bool,
 
     /// Takes RMCP back after this time, such as 5m or 300s, unless `rmcp enable --system --confirm` comes first.
-    #[arg(long, value_name = "TIME", value_parser = duration)]
+    #[arg(long, value_name = "TIME", value_parser = parse_duration)]
     confirm_within: Option<Duration>,
 
     /// Keeps what was enabled with --confirm-within.
@@ -57,7 +57,7 @@ pub struct Disable {
 #[derive(clap::Args)]
 pub struct Status {
     #[command(flatten)]
-    output: Output,
+    output: OutputArguments,
 }
 
 /// `rmcp enable`.
@@ -77,7 +77,7 @@ pub fn enable(arguments: &Enable) -> Result<()> {
         }
         within => within.map(|within| (rescue.as_path(), within)),
     };
-    look_for_variables(&system, arguments.accept_variables, &mut out)?;
+    check_variables(&system, arguments.accept_variables, &mut out)?;
     let scratch = Scratch::new("trial")?;
     // The trial runs programs of other users on what is in there.
     set_searchable(scratch.path())?;
@@ -102,7 +102,7 @@ pub fn enable(arguments: &Enable) -> Result<()> {
 }
 
 /// Names the libraries that no preload can serve, and refuses unless that is accepted.
-fn look_for_variables(system: &System, accepted: bool, out: &mut dyn Write) -> Result<()> {
+fn check_variables(system: &System, accepted: bool, out: &mut dyn Write) -> Result<()> {
     let search = variables::search(system);
     if let Some(folder) = &search.ended_at {
         writeln!(out, "The time did not suffice to look through all libraries; {folder:?} and more were left out.")?;
@@ -151,8 +151,8 @@ pub fn disable(arguments: &Disable) -> Result<()> {
 
 /// `rmcp status`.
 pub fn status(arguments: &Status) -> Result<ExitCode> {
-    let state = State::of(&System::here())?;
-    arguments.output.show(&state)?;
+    let state = SystemState::read(&System::here())?;
+    arguments.output.print(&state)?;
     Ok(match (&state.entry, state.trouble.is_empty()) {
         (None, _) => ExitCode::from(exit_status::DISABLED),
         (Some(_), true) => ExitCode::SUCCESS,
@@ -162,11 +162,12 @@ pub fn status(arguments: &Status) -> Result<ExitCode> {
 
 /// What the list says of RMCP, and whether it is so.
 #[derive(Serialize, JsonSchema)]
-pub struct State {
+#[schemars(rename = "State")]
+pub struct SystemState {
     /// RMCP's entry in /etc/ld.so.preload.
     entry: Option<String>,
     /// The option that restricts RMCP to some programs; null: it is for all.
-    only: Option<InForce>,
+    only: Option<OptionValue>,
     /// Whose memory RMCP changes, and why; null: it is not in the list.
     memory: Option<String>,
     /// The other entries.
@@ -179,8 +180,8 @@ pub struct State {
     processes: usize,
 }
 
-impl State {
-    fn of(system: &System) -> Result<Self> {
+impl SystemState {
+    fn read(system: &System) -> Result<Self> {
         let entries = list::entries(&system.list()?);
         let (ours, foreign): (Vec<_>, Vec<_>) = entries.into_iter().partition(|entry| list::is_ours(entry));
         let entry = ours.into_iter().next();
@@ -189,13 +190,13 @@ impl State {
             None => Vec::new(),
         };
         let processes = tree::users(system, &format!("{}/", tree::TREE));
-        let only = entry.as_deref().and_then(effective_policy::only);
-        let memory = entry.as_deref().map(effective_policy::whose_memory_there);
+        let only = entry.as_deref().and_then(effective_policy::only_option);
+        let memory = entry.as_deref().map(effective_policy::rewritten_memory_of_entry);
         Ok(Self { entry, only, memory, foreign, trouble, unconfirmed: confirm::pending(system).is_some(), processes })
     }
 }
 
-impl Report for State {
+impl Report for SystemState {
     const SCHEMA: &'static str = "rmcp.status/1";
 
     fn text(&self, out: &mut dyn Write) -> io::Result<()> {
@@ -229,7 +230,7 @@ impl Report for State {
 }
 
 /// Reads "5m", "300s" or "300".
-fn duration(text: &str) -> Result<Duration, String> {
+fn parse_duration(text: &str) -> Result<Duration, String> {
     let (number, unit) = text.split_at(text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len()));
     let factor = match unit {
         "" | "s" => 1,

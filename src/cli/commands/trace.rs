@@ -8,19 +8,19 @@ mod launch;
 mod live;
 pub mod report;
 mod text;
-mod words;
+mod wording;
 
 use crate::exit_status;
-use crate::output::{self, Printable, Report};
-use crate::preparation::{self, Preparation};
+use crate::output::{self, EscapingWriter, Report};
+use crate::preparation::{self, PreparationArguments};
 use crate::scratch::Scratch;
 use crate::trace::files;
 use crate::trace::replay::replay;
 use anstream::AutoStream;
 use anyhow::{Context, Result, bail};
-use launch::{Failed, Run};
-use live::Live;
-use report::{Ending, Traced};
+use launch::{LaunchError, ProgramRun};
+use live::LiveLine;
+use report::{Ending, TraceReport};
 use rmcp_domain::options;
 use std::env;
 use std::ffi::{OsStr, OsString};
@@ -56,7 +56,7 @@ pub struct Arguments {
     quiet: bool,
 
     #[command(flatten)]
-    preparation: Preparation,
+    preparation: PreparationArguments,
 
     /// The program, searched for in PATH, and its arguments.
     #[arg(value_name = "PROGRAM", trailing_var_arg = true, required = true)]
@@ -77,15 +77,15 @@ fn after_help() -> String {
 
 /// The subcommand.
 pub fn main(arguments: &Arguments) -> Result<ExitCode> {
-    Ok(traced(arguments).unwrap_or_else(|error| fail(exit_status::RUN_FAILED, format_args!("{error:#}"))))
+    Ok(run_traced(arguments).unwrap_or_else(|error| fail(exit_status::RUN_FAILED, format_args!("{error:#}"))))
 }
 
 fn fail(status: u8, message: impl Display) -> ExitCode {
-    output::complain("rmcp trace", message);
+    output::print_error("rmcp trace", message);
     status.into()
 }
 
-fn traced(arguments: &Arguments) -> Result<ExitCode> {
+fn run_traced(arguments: &Arguments) -> Result<ExitCode> {
     let disabled = env::var_os("RMCP_DISABLE");
     if options::is_disabled(disabled.as_ref().map(|value| value.as_encoded_bytes())) {
         bail!(
@@ -94,32 +94,35 @@ fn traced(arguments: &Arguments) -> Result<ExitCode> {
         );
     }
     // Before the program runs: its work may take hours.
-    let mut output = arguments.output.as_deref().map(Target::open).transpose()?;
-    let mut html = arguments.html.as_deref().map(Target::open).transpose()?;
+    let mut output = arguments.output.as_deref().map(ReportFile::open).transpose()?;
+    let mut html = arguments.html.as_deref().map(ReportFile::open).transpose()?;
     let folder = Scratch::new("trace")?;
 
     let prepared = preparation::prepare(&arguments.preparation, &arguments.command)?;
-    prepared.warn("rmcp trace");
+    prepared.print_warnings("rmcp trace");
     let words = &arguments.command;
     let [program, rest @ ..] = &words[..] else { unreachable!("clap requires it") };
     let mut command = Command::new(program);
     command.args(rest);
     for change in &prepared.changes {
-        match &change.after {
+        match &change.value {
             Some(value) => command.env(&change.variable, value),
             None => command.env_remove(&change.variable),
         };
     }
     command.env("RMCP_TRACE", fs::canonicalize(folder.path()).unwrap_or_else(|_| folder.path().into()));
 
-    let mut live = Live::new(folder.path(), !arguments.quiet);
+    let mut live = LiveLine::new(folder.path(), !arguments.quiet);
     let run = match launch::run(command, folder.path(), &mut live) {
         Ok(run) => run,
-        Err(Failed::Own(error)) => return Err(error),
-        Err(Failed::Start(error)) => {
+        Err(LaunchError::Internal(error)) => return Err(error),
+        Err(LaunchError::Start(error)) => {
             let status =
                 if error.kind() == ErrorKind::NotFound { exit_status::NOT_FOUND } else { exit_status::NOT_EXECUTABLE };
-            return Ok(fail(status, format_args!("{}: {}", program.display(), preparation::reason(program, &error))));
+            return Ok(fail(
+                status,
+                format_args!("{}: {}", program.display(), preparation::exec_failure(program, &error)),
+            ));
         }
     };
     let status = run.status;
@@ -133,35 +136,35 @@ fn traced(arguments: &Arguments) -> Result<ExitCode> {
         obstacle: prepared.obstacle.as_ref().map(|(_, obstacle)| *obstacle),
         inactive: prepared.inactive.clone(),
     };
-    let traced = read(folder.path(), run, ending).context("cannot read what was recorded")?;
-    write(&traced, arguments.json, output.as_mut())?;
+    let traced = read_report(folder.path(), run, ending).context("cannot read what was recorded")?;
+    write_report(&traced, arguments.json, output.as_mut())?;
     if let Some(html) = &mut html {
         html.write(|out| out.write_all(html::page(&traced).as_bytes()))?;
     }
     // A signal's default action may end this process before anything is dropped.
     folder.close().context("cannot remove the records")?;
     if let Some(signal) = status.signal() {
-        launch::end_by(signal);
+        launch::raise(signal);
         return Ok(ExitCode::from(128u8.wrapping_add(signal as u8)));
     }
     Ok(ExitCode::from(status.code().unwrap_or_default() as u8))
 }
 
 /// The report from the records in `folder`.
-fn read(folder: &Path, run: Run, mut ending: Ending) -> Result<Traced> {
+fn read_report(folder: &Path, run: ProgramRun, mut ending: Ending) -> Result<TraceReport> {
     let processes = files::processes(folder)?;
     let number = |head: &OsStr| processes.iter().position(|process| process.head_name() == *head);
     ending.ends = run.closed.iter().filter_map(|(at, head)| Some((*at, number(head)?))).collect();
     let replay = replay(&processes, &ending.ends, ending.clock.0, ending.clock.1)?;
-    Ok(Traced::new(ending, &processes, replay))
+    Ok(TraceReport::new(ending, &processes, replay))
 }
 
-fn write(traced: &Traced, json: bool, output: Option<&mut Target>) -> Result<()> {
+fn write_report(traced: &TraceReport, json: bool, output: Option<&mut ReportFile>) -> Result<()> {
     let print = |out: &mut dyn Write| -> io::Result<()> {
-        if json { output::json(out, traced).map_err(io::Error::other) } else { traced.text(out) }
+        if json { output::write_json(out, traced).map_err(io::Error::other) } else { traced.text(out) }
     };
     match output {
-        Some(target) => target.write(|file| print(&mut Printable(AutoStream::never(file)))),
+        Some(target) => target.write(|file| print(&mut EscapingWriter(AutoStream::never(file)))),
         None => {
             let mut out = output::stderr();
             print(&mut out).and_then(|()| out.flush()).context("cannot write the report")
@@ -170,12 +173,12 @@ fn write(traced: &Traced, json: bool, output: Option<&mut Target>) -> Result<()>
 }
 
 /// A file for a report, open since before the program ran.
-struct Target {
+struct ReportFile {
     path: PathBuf,
     file: File,
 }
 
-impl Target {
+impl ReportFile {
     /// What the file holds stays until there is a report.
     fn open(path: &Path) -> Result<Self> {
         let file = File::options().write(true).create(true).truncate(false).open(path);

@@ -1,6 +1,6 @@
 //! Who runs this process, and in which groups.
 
-use super::text;
+use super::read_trimmed;
 use nix::unistd;
 use std::path::Path;
 
@@ -25,19 +25,19 @@ impl Account {
         gids.dedup();
         Self {
             uid,
-            name: name(root, "etc/passwd", uid),
+            name: id_name(root, "etc/passwd", uid),
             groups: gids.into_iter().map(|gid| (gid, group_name(root, gid))).collect(),
         }
     }
 
     /// Whether the process is in a group.
-    pub fn is_in(&self, gid: u32) -> bool {
+    pub fn is_member(&self, gid: u32) -> bool {
         self.groups.iter().any(|(mine, _)| *mine == gid)
     }
 
     /// Whether the machine lists the user as a member of the group, which a session takes over when it begins.
-    pub fn is_listed(&self, root: &Path, gid: u32) -> bool {
-        let (Some(groups), Some(name)) = (text(root, "etc/group"), &self.name) else { return false };
+    pub fn is_listed_member(&self, root: &Path, gid: u32) -> bool {
+        let (Some(groups), Some(name)) = (read_trimmed(root, "etc/group"), &self.name) else { return false };
         let mut lines = groups.lines().map(|line| line.split(':').collect::<Vec<_>>());
         lines.any(|line| matches!(line[..], [_, _, number, members] if number.parse() == Ok(gid) && members.split(',').any(|member| member == name)))
     }
@@ -45,12 +45,12 @@ impl Account {
 
 /// The name of a group.
 pub(super) fn group_name(root: &Path, gid: u32) -> Option<String> {
-    name(root, "etc/group", gid)
+    id_name(root, "etc/group", gid)
 }
 
 /// The first field of the line whose third is the number, as in passwd and group.
-fn name(root: &Path, path: &str, number: u32) -> Option<String> {
-    let text = text(root, path)?;
+fn id_name(root: &Path, path: &str, number: u32) -> Option<String> {
+    let text = read_trimmed(root, path)?;
     let named = |line: &str| {
         let mut fields = line.split(':');
         let (name, _, id) = (fields.next()?, fields.next()?, fields.next()?);

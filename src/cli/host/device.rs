@@ -1,7 +1,7 @@
 //! Device files, and whether this process may use them.
 
 use super::account::group_name;
-use super::shown;
+use super::display_path;
 use nix::unistd::{AccessFlags, access};
 use std::fs::{self, OpenOptions};
 use std::io::{self, ErrorKind};
@@ -39,18 +39,16 @@ pub enum Access {
 impl DeviceFile {
     /// /dev/kfd, by opening it as ROCr does.
     pub fn kfd(root: &Path) -> Self {
-        Self::examine(root, &root.join("dev/kfd"), |path| {
-            OpenOptions::new().read(true).write(true).open(path).map(drop)
-        })
+        Self::probe(root, &root.join("dev/kfd"), |path| OpenOptions::new().read(true).write(true).open(path).map(drop))
     }
 
     /// /dev/dri/renderD128 and the like. Not opened: that would wake a sleeping card, which takes its time.
     pub fn render(root: &Path, minor: u32) -> Self {
         let permitted = |path: &Path| access(path, AccessFlags::R_OK | AccessFlags::W_OK).map_err(io::Error::from);
-        Self::examine(root, &root.join(format!("dev/dri/renderD{minor}")), permitted)
+        Self::probe(root, &root.join(format!("dev/dri/renderD{minor}")), permitted)
     }
 
-    fn examine(root: &Path, path: &Path, try_it: impl Fn(&Path) -> io::Result<()>) -> Self {
+    fn probe(root: &Path, path: &Path, try_it: impl Fn(&Path) -> io::Result<()>) -> Self {
         let access = match try_it(path) {
             Ok(()) => Access::Granted,
             Err(error) => match error.kind() {
@@ -62,7 +60,7 @@ impl DeviceFile {
         let metadata = fs::metadata(path).ok();
         let gid = metadata.as_ref().map(|metadata| metadata.gid());
         Self {
-            path: shown(root, path),
+            path: display_path(root, path),
             access,
             gid,
             group: gid.and_then(|gid| group_name(root, gid)),

@@ -1,6 +1,6 @@
 //! AMD's GPUs as the PCI bus lists them, whether or not a driver has them.
 
-use super::text;
+use super::read_trimmed;
 use rmcp_domain::topology::PciAddress;
 use std::fs;
 use std::path::Path;
@@ -37,42 +37,47 @@ pub struct PciDetails {
 /// Every GPU of AMD, by address.
 pub(super) fn cards(root: &Path) -> Vec<PciCard> {
     let Ok(devices) = fs::read_dir(root.join("sys/bus/pci/devices")) else { return Vec::new() };
-    let mut cards: Vec<_> = devices.take(DEVICE_LIMIT).filter_map(|entry| card(&entry.ok()?.path())).collect();
+    let mut cards: Vec<_> = devices.take(DEVICE_LIMIT).filter_map(|entry| read_card(&entry.ok()?.path())).collect();
     cards.sort_by_key(|card| card.pci);
     cards
 }
 
-fn card(device: &Path) -> Option<PciCard> {
+fn read_card(device: &Path) -> Option<PciCard> {
     let pci = device.file_name()?.to_str()?.parse().ok()?;
-    let is_amd_gpu = number(device, "vendor") == Some(AMD) && GPU.contains(&(number(device, "class")? >> 16));
+    let is_amd_gpu = hex_number(device, "vendor") == Some(AMD) && GPU.contains(&(hex_number(device, "class")? >> 16));
     let driver = fs::read_link(device.join("driver")).ok();
     let driver = driver.and_then(|link| Some(link.file_name()?.to_str()?.to_owned()));
-    is_amd_gpu.then(|| Some(PciCard { pci, device_id: number(device, "device")?, driver }))?
+    is_amd_gpu.then(|| Some(PciCard { pci, device_id: hex_number(device, "device")?, driver }))?
 }
 
 impl PciDetails {
     /// Those of the card at that place.
     pub fn read(root: &Path, pci: PciAddress, device_id: u32) -> Self {
         let device = root.join("sys/bus/pci/devices").join(pci.to_string());
-        let link =
-            || Some(format!("{} x{}", text(&device, "current_link_speed")?, text(&device, "current_link_width")?));
+        let link = || {
+            Some(format!(
+                "{} x{}",
+                read_trimmed(&device, "current_link_speed")?,
+                read_trimmed(&device, "current_link_width")?
+            ))
+        };
         Self {
-            name: number(&device, "revision").and_then(|revision| name(root, device_id, revision)),
-            visible_vram_bytes: text(&device, "mem_info_vis_vram_total").and_then(|bytes| bytes.parse().ok()),
+            name: hex_number(&device, "revision").and_then(|revision| product_name(root, device_id, revision)),
+            visible_vram_bytes: read_trimmed(&device, "mem_info_vis_vram_total").and_then(|bytes| bytes.parse().ok()),
             link: link(),
         }
     }
 }
 
 /// A number of sysfs, "0x1002".
-fn number(device: &Path, file: &str) -> Option<u32> {
-    u32::from_str_radix(text(device, file)?.strip_prefix("0x")?, 16).ok()
+fn hex_number(device: &Path, file: &str) -> Option<u32> {
+    u32::from_str_radix(read_trimmed(device, file)?.strip_prefix("0x")?, 16).ok()
 }
 
 /// The name in libdrm's table: lines of device, revision and name, as in "731F, CA, AMD Radeon RX 5600 XT".
-fn name(root: &Path, device_id: u32, revision: u32) -> Option<String> {
+fn product_name(root: &Path, device_id: u32, revision: u32) -> Option<String> {
     let table = ["usr/share/libdrm/amdgpu.ids", "opt/amdgpu/share/libdrm/amdgpu.ids"];
-    let table = table.iter().find_map(|path| text(root, path))?;
+    let table = table.iter().find_map(|path| read_trimmed(root, path))?;
     let named = |line: &str| {
         let mut fields = line.splitn(3, ',').map(str::trim);
         let mut id = || u32::from_str_radix(fields.next()?, 16).ok();

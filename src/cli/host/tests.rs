@@ -113,6 +113,6 @@ fn a_device_file_shows_its_group_and_its_path_on_the_machine() {
 fn a_member_that_the_machine_lists_is_told_from_a_group_of_the_process() {
     let root = machine(&[("etc/group", "render:x:4242:bob,alice\nvideo:x:4243:bob\n")]);
     let account = Account { uid: 1000, name: Some("alice".into()), groups: vec![(1000, None)] };
-    assert!(account.is_listed(root.path(), 4242) && !account.is_in(4242));
-    assert!(!account.is_listed(root.path(), 4243));
+    assert!(account.is_listed_member(root.path(), 4242) && !account.is_member(4242));
+    assert!(!account.is_listed_member(root.path(), 4243));
 }

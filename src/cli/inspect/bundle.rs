@@ -38,21 +38,21 @@ struct Entry {
 }
 
 /// Lists the bundles that lie one behind the other in `span`, each at a multiple of `align`.
-pub(super) fn list(span: Span<'_>, align: u64, code: &mut Code) {
+pub(super) fn list_bundles(span: Span<'_>, align: u64, code: &mut Code) {
     let align = align.clamp(8, ALIGN).next_power_of_two();
     let mut at = 0;
-    while let Some(start) = next(span, at, align, code) {
+    while let Some(start) = next_bundle(span, at, align, code) {
         if code.bundles == BUNDLES {
-            code.problem(format!("more than {BUNDLES} bundles; the rest was not read"));
+            code.add_problem(format!("more than {BUNDLES} bundles; the rest was not read"));
             break;
         }
-        let Some(rest) = span.from(start) else { break };
+        let Some(rest) = span.tail(start) else { break };
         code.bundles += 1;
         at = start
-            + match one(rest, code) {
+            + match read_bundle(rest, code) {
                 Ok(size) => size,
                 Err(error) => {
-                    code.problem(format!("the bundle at {start:#x} is broken: {error}"));
+                    code.add_problem(format!("the bundle at {start:#x} is broken: {error}"));
                     align
                 }
             };
@@ -60,39 +60,39 @@ pub(super) fn list(span: Span<'_>, align: u64, code: &mut Code) {
 }
 
 /// Lists the bundle at the start of `span` and returns how far to go to find the next, in bytes.
-fn one(span: Span<'_>, code: &mut Code) -> io::Result<u64> {
+fn read_bundle(span: Span<'_>, code: &mut Code) -> io::Result<u64> {
     if span.array(0) == Some(*MAGIC) {
-        let table = table(BufReader::with_capacity(4096, span))?;
-        table.count(span.size(), code);
+        let table = read_table(BufReader::with_capacity(4096, span))?;
+        table.count_entries(span.size(), code);
         // What is said to lie beyond the end says nothing about where the next one is.
         return Ok(if table.end <= span.size() { table.end } else { MAGIC.len() as u64 });
     }
-    let bundle = compressed::open(span)?;
+    let bundle = compressed::open_compressed(span)?;
     code.compressed += 1;
-    table(bundle.content)?.count(bundle.plain_size, code);
+    read_table(bundle.content)?.count_entries(bundle.plain_size, code);
     Ok(bundle.size)
 }
 
 impl Table {
-    fn count(&self, size: u64, code: &mut Code) {
+    fn count_entries(&self, size: u64, code: &mut Code) {
         for entry in &self.entries {
             if entry.end > size {
-                code.problem(format!("{} is cut off", entry.name));
+                code.add_problem(format!("{} is cut off", entry.name));
             } else if !entry.empty {
-                code.entry(&entry.name);
+                code.count_entry(&entry.name);
             }
         }
     }
 }
 
 /// Reads the table, magic string included, and little more.
-fn table(mut bytes: impl Read) -> io::Result<Table> {
+fn read_table(mut bytes: impl Read) -> io::Result<Table> {
     if array(&mut bytes)? != *MAGIC {
-        return Err(wrong("it does not begin like one"));
+        return Err(invalid("it does not begin like one"));
     }
     let count = number(&mut bytes)?;
     if count > ENTRIES {
-        return Err(wrong("it claims more entries than there are targets"));
+        return Err(invalid("it claims more entries than there are targets"));
     }
     let mut entries = Vec::new();
     let mut end = MAGIC.len() as u64 + 8;
@@ -100,7 +100,7 @@ fn table(mut bytes: impl Read) -> io::Result<Table> {
     for _ in 0..count {
         let [offset, size, length] = [number(&mut bytes)?, number(&mut bytes)?, number(&mut bytes)?];
         if length > NAME {
-            return Err(wrong("the name of an entry is too long"));
+            return Err(invalid("the name of an entry is too long"));
         }
         let mut name = vec![0; length as usize];
         bytes.read_exact(&mut name)?;
@@ -126,16 +126,16 @@ fn array<const N: usize>(bytes: &mut impl Read) -> io::Result<[u8; N]> {
     Ok(array)
 }
 
-fn wrong(what: &str) -> io::Error {
+fn invalid(what: &str) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, what)
 }
 
 /// Where the next bundle begins, at or behind `at`.
-fn next(span: Span<'_>, at: u64, align: u64, code: &mut Code) -> Option<u64> {
+fn next_bundle(span: Span<'_>, at: u64, align: u64, code: &mut Code) -> Option<u64> {
     let first = at.checked_next_multiple_of(align)?;
     let mut start = [0; MAGIC.len()];
     let there = span.fill(first, &mut start).ok()?;
-    if begins(&start[..there]) {
+    if is_bundle(&start[..there]) {
         return Some(first);
     }
     let mut chunk = vec![0; CHUNK];
@@ -143,12 +143,12 @@ fn next(span: Span<'_>, at: u64, align: u64, code: &mut Code) -> Option<u64> {
     loop {
         let filled = span.fill(offset, &mut chunk).ok().filter(|&filled| filled > 0)?;
         let mut places = (0..filled).step_by(align as usize);
-        if let Some(place) = places.find(|&place| begins(&chunk[place..filled])) {
+        if let Some(place) = places.find(|&place| is_bundle(&chunk[place..filled])) {
             return Some(offset + place as u64);
         }
         offset += filled as u64;
         let Some(left) = code.search.checked_sub(filled as u64 / align) else {
-            code.problem("the search for further bundles was given up".into());
+            code.add_problem("the search for further bundles was given up".into());
             return None;
         };
         code.search = left;
@@ -156,6 +156,6 @@ fn next(span: Span<'_>, at: u64, align: u64, code: &mut Code) -> Option<u64> {
 }
 
 /// Whether these are the first bytes of a bundle, plain or compressed.
-pub(super) fn begins(bytes: &[u8]) -> bool {
-    bytes.starts_with(MAGIC) || compressed::begins(bytes)
+pub(super) fn is_bundle(bytes: &[u8]) -> bool {
+    bytes.starts_with(MAGIC) || compressed::is_compressed(bytes)
 }

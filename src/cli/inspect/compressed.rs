@@ -20,16 +20,16 @@ pub(super) struct Compressed<'a> {
 }
 
 /// Whether these are the first bytes of a compressed bundle.
-pub(super) fn begins(bytes: &[u8]) -> bool {
+pub(super) fn is_compressed(bytes: &[u8]) -> bool {
     bytes.starts_with(MAGIC) && matches!(bytes.get(4..8), Some([1..=3, 0, 0 | 1, 0]))
 }
 
 /// Reads the header and prepares the rest.
-pub(super) fn open(span: Span<'_>) -> io::Result<Compressed<'_>> {
+pub(super) fn open_compressed(span: Span<'_>) -> io::Result<Compressed<'_>> {
     let wrong = |what: &str| io::Error::new(io::ErrorKind::InvalidData, what);
     let short = || wrong("it is cut off");
     let number = |offset, size: usize| -> io::Result<u64> {
-        let bytes = span.piece(offset, size as u64).ok_or_else(short)?;
+        let bytes = span.bytes(offset, size as u64).ok_or_else(short)?;
         Ok(bytes.iter().rev().fold(0, |number, &byte| number << 8 | u64::from(byte)))
     };
     let (version, method) = (number(4, 2)?, number(6, 2)?);
@@ -40,7 +40,7 @@ pub(super) fn open(span: Span<'_>) -> io::Result<Compressed<'_>> {
         _ => return Err(wrong("its version is not known")),
     };
     let end = total.unwrap_or(span.size());
-    let packed = end.checked_sub(header).and_then(|size| span.part(header, size)).ok_or_else(short)?;
+    let packed = end.checked_sub(header).and_then(|size| span.slice(header, size)).ok_or_else(short)?;
     let content: Box<dyn Read> = match method {
         0 => Box::new(flate2::read::ZlibDecoder::new(packed).take(PLAIN)),
         1 => Box::new(zstd::stream::read::Decoder::new(packed)?.take(PLAIN)),

@@ -15,9 +15,9 @@ const WRAPPER: u64 = 24;
 const NAME: usize = 256;
 
 /// Lists the code in an ELF file.
-pub(super) fn list(span: Span<'_>, code: &mut Code) {
-    let Some(bytes) = span.piece(0, 64) else {
-        return code.problem("the ELF header is cut off".into());
+pub(super) fn list_elf(span: Span<'_>, code: &mut Code) {
+    let Some(bytes) = span.bytes(0, 64) else {
+        return code.add_problem("the ELF header is cut off".into());
     };
     // 32-bit and big-endian programs have no HIP.
     if bytes[4] != object::elf::ELFCLASS64 || bytes[5] != object::elf::ELFDATA2LSB {
@@ -29,11 +29,11 @@ pub(super) fn list(span: Span<'_>, code: &mut Code) {
         let flags = header.e_flags(LE);
         return match Isa::from_elf(flags, header.e_ident().abi_version) {
             Some(isa) => code.targets.add(isa),
-            None => code.foreign(format!("EF_AMDGPU_MACH {:#04x}", flags & 0xff)),
+            None => code.add_foreign(format!("EF_AMDGPU_MACH {:#04x}", flags & 0xff)),
         };
     }
     let Some(sections) = Sections::read(span, header) else {
-        return code.problem("the section headers are broken or cut off".into());
+        return code.add_problem("the section headers are broken or cut off".into());
     };
     let mut wrappers = 0_u64;
     for (name, section) in sections.iter() {
@@ -41,16 +41,16 @@ pub(super) fn list(span: Span<'_>, code: &mut Code) {
         if name == b".hipFatBinSegment" {
             wrappers = wrappers.saturating_add(size / WRAPPER);
         } else if let Some(entry) = name.strip_prefix(BUNDLED) {
-            code.entry(&String::from_utf8_lossy(entry));
+            code.count_entry(&String::from_utf8_lossy(entry));
         } else if name == b".hip_fatbin" && section.sh_type(LE) != SHT_NOBITS {
-            match span.part(offset, size) {
-                Some(part) => bundle::list(part, section.sh_addralign(LE), code),
-                None => code.problem("the section .hip_fatbin is cut off".into()),
+            match span.slice(offset, size) {
+                Some(part) => bundle::list_bundles(part, section.sh_addralign(LE), code),
+                None => code.add_problem("the section .hip_fatbin is cut off".into()),
             }
         }
     }
     if code.kind == Kind::Elf && wrappers > code.bundles {
-        code.problem(format!("{wrappers} bundles are announced, {} were found", code.bundles));
+        code.add_problem(format!("{wrappers} bundles are announced, {} were found", code.bundles));
     }
 }
 
@@ -69,7 +69,7 @@ impl Sections {
         if entry != size_of::<SectionHeader64<LittleEndian>>() as u64 {
             return None;
         }
-        let first = span.piece(offset, entry)?;
+        let first = span.bytes(offset, entry)?;
         let (first, _) = pod::from_bytes::<SectionHeader64<LittleEndian>>(&first).ok()?;
         // Numbers that do not fit into the file header stand in the first section header.
         let count = match header.e_shnum(LE) {
@@ -80,10 +80,10 @@ impl Sections {
             object::elf::SHN_XINDEX => first.sh_link(LE).into(),
             index => u64::from(index),
         };
-        let headers = span.piece(offset, count.checked_mul(entry)?)?;
+        let headers = span.bytes(offset, count.checked_mul(entry)?)?;
         let mut sections = Self { headers, names: Vec::new() };
         let names = sections.headers().get(usize::try_from(names).ok()?)?;
-        sections.names = span.piece(names.sh_offset(LE), names.sh_size(LE))?;
+        sections.names = span.bytes(names.sh_offset(LE), names.sh_size(LE))?;
         Some(sections)
     }
 

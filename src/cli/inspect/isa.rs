@@ -67,7 +67,7 @@ impl Generic {
     }
 
     /// Whether the target is of the group.
-    pub const fn holds(self, target: GfxTarget) -> bool {
+    pub const fn contains(self, target: GfxTarget) -> bool {
         let GfxTarget { major, minor, stepping } = target;
         match self {
             Self::Gfx9 => matches!((major, minor, stepping), (9, 0, 0 | 2 | 4 | 6 | 9 | 12)),
@@ -83,7 +83,7 @@ impl Generic {
 
 impl Isa {
     /// Code for one target, whatever the features.
-    pub const fn of(target: GfxTarget) -> Self {
+    pub const fn for_target(target: GfxTarget) -> Self {
         Self { processor: Processor::Target(target), sramecc: None, xnack: None }
     }
 
@@ -93,7 +93,7 @@ impl Isa {
         let never_replays = card.major == 10;
         let processor = match self.processor {
             Processor::Target(target) => target == card,
-            Processor::Generic(group) => group.holds(card),
+            Processor::Generic(group) => group.contains(card),
             // Whether a runtime compiles it, and for which cards, is the runtime's affair.
             Processor::Spirv => false,
         };
@@ -215,14 +215,14 @@ impl fmt::Display for Isa {
 /// A text that names no instruction set of an AMD GPU.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0:?} names no GPU target; one looks like gfx1010, gfx90a:xnack- or gfx10-3-generic")]
-pub struct NotAnIsa(pub String);
+pub struct InvalidIsa(pub String);
 
 impl FromStr for Isa {
-    type Err = NotAnIsa;
+    type Err = InvalidIsa;
 
     /// Reads a target id; features that are not known are passed over.
-    fn from_str(text: &str) -> Result<Self, NotAnIsa> {
-        let refused = || NotAnIsa(text.into());
+    fn from_str(text: &str) -> Result<Self, InvalidIsa> {
+        let refused = || InvalidIsa(text.into());
         let mut parts = text.trim().split(':');
         let name = parts.next().unwrap_or_default();
         let processor = if name == SPIRV {
@@ -271,7 +271,7 @@ mod tests {
     #[test]
     fn what_names_no_instruction_set_is_refused() {
         for text in ["", "sm_70", "gfx10-4-generic", "gfx", "-gfx1010", ":xnack+"] {
-            assert_eq!(text.parse::<Isa>(), Err(NotAnIsa(text.into())), "{text}");
+            assert_eq!(text.parse::<Isa>(), Err(InvalidIsa(text.into())), "{text}");
         }
     }
 }

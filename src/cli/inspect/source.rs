@@ -11,7 +11,7 @@ use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::Path;
 
 /// The largest piece that is ever held at once, in bytes: 65,535 section headers fit.
-const PIECE: u64 = 4 << 20;
+const BYTES_LIMIT: u64 = 4 << 20;
 
 /// A regular file, read at positions.
 #[derive(Debug)]
@@ -41,7 +41,7 @@ impl Source {
     }
 
     /// All of it.
-    pub fn all(&self) -> Span<'_> {
+    pub fn whole(&self) -> Span<'_> {
         Span { source: self, start: 0, end: self.size }
     }
 
@@ -76,15 +76,15 @@ impl<'a> Span<'a> {
     }
 
     /// The part of it from `offset` on, `size` bytes long. None where it has them not.
-    pub fn part(self, offset: u64, size: u64) -> Option<Self> {
+    pub fn slice(self, offset: u64, size: u64) -> Option<Self> {
         let start = self.start.checked_add(offset)?;
         let end = start.checked_add(size)?;
         (end <= self.end).then_some(Self { start, end, ..self })
     }
 
     /// All of it from `offset` on.
-    pub fn from(self, offset: u64) -> Option<Self> {
-        self.part(offset, self.size().checked_sub(offset)?)
+    pub fn tail(self, offset: u64) -> Option<Self> {
+        self.slice(offset, self.size().checked_sub(offset)?)
     }
 
     /// Fills the buffer from `offset`; fewer bytes only at its end.
@@ -95,8 +95,8 @@ impl<'a> Span<'a> {
     }
 
     /// Exactly these bytes. None where it has them not, or they are more than is ever needed.
-    pub fn piece(self, offset: u64, size: u64) -> Option<Vec<u8>> {
-        self.part(offset, size).filter(|_| size <= PIECE)?;
+    pub fn bytes(self, offset: u64, size: u64) -> Option<Vec<u8>> {
+        self.slice(offset, size).filter(|_| size <= BYTES_LIMIT)?;
         let mut bytes = vec![0; size as usize];
         (self.fill(offset, &mut bytes).ok()? == bytes.len()).then_some(bytes)
     }

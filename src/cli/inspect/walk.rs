@@ -1,7 +1,7 @@
 //! Files and folders, as a user or a recipe names them.
 
-use super::names::{self, Named};
-use super::{Code, Kind, Targets, file};
+use super::kernel_files::{self, KernelFile};
+use super::{Code, Kind, Targets, inspect_file};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io;
@@ -15,11 +15,11 @@ const DEPTH: usize = 32;
 
 /// What files and folders hold.
 #[derive(Debug, Default)]
-pub struct Found {
+pub struct CodeInventory {
     /// What has GPU code or is broken, by path.
     pub code: Vec<Code>,
     /// Files that were looked at and have none.
-    pub without: u64,
+    pub without_code: u64,
     /// What could not be looked at.
     pub problems: Vec<Problem>,
 }
@@ -35,15 +35,15 @@ pub struct Problem {
 
 /// Lists the GPU code of what is `asked` about and of what it `brings`: of files, and of all files in folders. What cannot
 /// be read is listed and passed over.
-pub fn paths(asked: &[PathBuf], brings: &[PathBuf]) -> Found {
+pub fn inspect_paths(asked: &[PathBuf], brings: &[PathBuf]) -> CodeInventory {
     let device = |path: &str| Some(fs::metadata(path).ok()?.dev());
     let mut walk = Walk {
-        kernels: ["/proc", "/sys"].into_iter().filter_map(device).collect(),
-        asked: asked.iter().filter_map(|path| identity(path).ok()).collect(),
+        kernel_devices: ["/proc", "/sys"].into_iter().filter_map(device).collect(),
+        requested: asked.iter().filter_map(|path| identity(path).ok()).collect(),
         ..Walk::default()
     };
     for path in asked.iter().chain(brings) {
-        walk.enter(path, 0);
+        walk.visit(path, 0);
     }
     walk.finish()
 }
@@ -53,9 +53,9 @@ fn identity(path: &Path) -> io::Result<(u64, u64)> {
     fs::metadata(path).map(|metadata| (metadata.dev(), metadata.ino()))
 }
 
-impl Found {
+impl CodeInventory {
     /// What there is code for in each file or folder that a card cannot do without.
-    pub fn needed(&self) -> impl Iterator<Item = &Code> {
+    pub fn required(&self) -> impl Iterator<Item = &Code> {
         self.code.iter().filter(|code| !code.optional && !code.targets.is_empty())
     }
 
@@ -70,43 +70,43 @@ impl Found {
 
 #[derive(Default)]
 struct Walk {
-    found: Found,
-    libraries: BTreeMap<PathBuf, Vec<Named>>,
+    found: CodeInventory,
+    libraries: BTreeMap<PathBuf, Vec<KernelFile>>,
     /// Device and inode of the folders and files that were seen: links may make loops.
     seen: BTreeSet<(u64, u64)>,
     /// Those of them that were asked about by name.
-    asked: BTreeSet<(u64, u64)>,
+    requested: BTreeSet<(u64, u64)>,
     entries: u64,
     /// Devices of the file systems that show the kernel's state: they have no end, and no code.
-    kernels: Vec<u64>,
+    kernel_devices: Vec<u64>,
 }
 
 impl Walk {
-    fn enter(&mut self, path: &Path, depth: usize) {
+    fn visit(&mut self, path: &Path, depth: usize) {
         self.entries += 1;
         let metadata = match fs::metadata(path) {
             Ok(metadata) => metadata,
             // A dangling link in a folder is nothing to tell.
             Err(error) if error.kind() == io::ErrorKind::NotFound && depth > 0 => return,
-            Err(error) => return self.problem(path, error.to_string()),
+            Err(error) => return self.add_problem(path, error.to_string()),
         };
         if !self.seen.insert((metadata.dev(), metadata.ino())) {
             return;
         }
-        if metadata.is_dir() && self.kernels.contains(&metadata.dev()) {
-            self.problem(path, "these are the kernel's own files".into());
+        if metadata.is_dir() && self.kernel_devices.contains(&metadata.dev()) {
+            self.add_problem(path, "these are the kernel's own files".into());
         } else if metadata.is_dir() {
-            self.folder(path, depth);
+            self.visit_folder(path, depth);
         } else if metadata.is_file() {
-            self.file(path, depth > 0);
+            self.visit_file(path, depth > 0);
         } else if depth == 0 {
-            self.problem(path, "it is neither a file nor a folder".into());
+            self.add_problem(path, "it is neither a file nor a folder".into());
         }
     }
 
-    fn folder(&mut self, path: &Path, depth: usize) {
+    fn visit_folder(&mut self, path: &Path, depth: usize) {
         if depth == DEPTH {
-            return self.problem(path, format!("it is more than {DEPTH} folders deep"));
+            return self.add_problem(path, format!("it is more than {DEPTH} folders deep"));
         }
         let entries = fs::read_dir(path).and_then(|entries| {
             let entries =
@@ -115,40 +115,41 @@ impl Walk {
         });
         let mut entries = match entries {
             Ok(entries) => entries,
-            Err(error) => return self.problem(path, error.to_string()),
+            Err(error) => return self.add_problem(path, error.to_string()),
         };
         // Of a file's several names the same one counts on every machine.
         entries.sort();
         for entry in entries {
             if self.entries == ENTRIES {
-                return self.problem(path, format!("there are more than {ENTRIES} files; the rest was not looked at"));
+                return self
+                    .add_problem(path, format!("there are more than {ENTRIES} files; the rest was not looked at"));
             }
-            self.enter(&entry, depth + 1);
+            self.visit(&entry, depth + 1);
         }
     }
 
-    fn file(&mut self, path: &Path, in_folder: bool) {
-        if let Some(named) = names::named(path).filter(|_| in_folder) {
+    fn visit_file(&mut self, path: &Path, in_folder: bool) {
+        if let Some(named) = kernel_files::kernel_file(path).filter(|_| in_folder) {
             let folder = path.parent().unwrap_or(path);
             self.libraries.entry(folder.into()).or_default().push(named);
             return;
         }
-        match file(path) {
-            Ok(code) if code.is_empty() => self.found.without += 1,
+        match inspect_file(path) {
+            Ok(code) if code.is_empty() => self.found.without_code += 1,
             Ok(code) => self.found.code.push(code),
-            Err(error) => self.problem(path, error.reason()),
+            Err(error) => self.add_problem(path, error.reason()),
         }
     }
 
-    fn problem(&mut self, path: &Path, reason: String) {
+    fn add_problem(&mut self, path: &Path, reason: String) {
         self.found.problems.push(Problem { path: path.into(), reason });
     }
 
-    fn finish(mut self) -> Found {
-        for (folder, files) in self.libraries {
+    fn finish(mut self) -> CodeInventory {
+        for (visit_folder, files) in self.libraries {
             let kinds: BTreeSet<Kind> = files.iter().map(|file| file.kind).collect();
             for kind in kinds {
-                let mut code = Code::new(&folder, kind);
+                let mut code = Code::new(&visit_folder, kind);
                 let files = files.iter().filter(|file| file.kind == kind);
                 // Where kernels are loaded one by one, those without their index are never found.
                 let indexed: BTreeSet<_> =
@@ -158,12 +159,12 @@ impl Walk {
                 self.found.code.push(code);
             }
         }
-        let asked = |path: &Path| identity(path).is_ok_and(|identity| self.asked.contains(&identity));
+        let asked = |path: &Path| identity(path).is_ok_and(|identity| self.requested.contains(&identity));
         for code in &mut self.found.code {
-            code.optional = code.is_accessory() && !asked(&code.path);
+            code.optional = code.is_optional_library() && !asked(&code.path);
         }
         // Where there is nothing else, that is what it is about.
-        if self.found.needed().next().is_none() {
+        if self.found.required().next().is_none() {
             self.found.code.iter_mut().for_each(|code| code.optional = false);
         }
         self.found.code.sort_by(|a, b| a.path.cmp(&b.path));

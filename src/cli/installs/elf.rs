@@ -37,36 +37,36 @@ impl Dynamic {
     /// Reads it.
     pub fn read(path: &Path) -> Result<Self, ProgramError> {
         let source = Source::open(path)?;
-        let span = source.all();
+        let span = source.whole();
         let not_elf = || ProgramError::NotElf(path.into());
-        let header = span.piece(0, 64).ok_or_else(not_elf)?;
+        let header = span.bytes(0, 64).ok_or_else(not_elf)?;
         if !header.starts_with(&ELFMAG) || header[4] != ELFCLASS64 || header[5] != ELFDATA2LSB {
             return Err(not_elf());
         }
-        parse(span, &header).ok_or_else(|| ProgramError::Broken(path.into()))
+        parse_dynamic(span, &header).ok_or_else(|| ProgramError::Broken(path.into()))
     }
 }
 
-fn parse(span: Span<'_>, header: &[u8]) -> Option<Dynamic> {
+fn parse_dynamic(span: Span<'_>, header: &[u8]) -> Option<Dynamic> {
     let (header, _) = pod::from_bytes::<FileHeader64<LittleEndian>>(header).ok()?;
     let count = header.e_phnum(LE);
     if header.e_phentsize(LE) as usize != size_of::<ProgramHeader64<LittleEndian>>() {
         return (count == 0).then(Dynamic::default);
     }
-    let bytes = span.piece(header.e_phoff(LE), u64::from(count) * u64::from(header.e_phentsize(LE)))?;
+    let bytes = span.bytes(header.e_phoff(LE), u64::from(count) * u64::from(header.e_phentsize(LE)))?;
     let (segments, _) = pod::slice_from_bytes::<ProgramHeader64<LittleEndian>>(&bytes, count.into()).ok()?;
     let mut found =
         Dynamic { interpreter: segments.iter().any(|segment| segment.p_type(LE) == PT_INTERP), ..Dynamic::default() };
     let Some(dynamic) = segments.iter().find(|segment| segment.p_type(LE) == PT_DYNAMIC) else { return Some(found) };
     found.dynamic = true;
 
-    let bytes = span.piece(dynamic.p_offset(LE), dynamic.p_filesz(LE))?;
+    let bytes = span.bytes(dynamic.p_offset(LE), dynamic.p_filesz(LE))?;
     let (entries, _) =
         pod::slice_from_bytes::<Dyn64<LittleEndian>>(&bytes, bytes.len() / size_of::<Dyn64<LittleEndian>>()).ok()?;
     let entries = || entries.iter().take_while(|entry| entry.tag32(LE) != Some(DT_NULL));
     let address = entries().find(|entry| entry.tag32(LE) == Some(DT_STRTAB))?.d_val(LE);
     let strings = file_offset(segments, address)?;
-    let string = |entry: &Dyn64<LittleEndian>| string(span, strings.checked_add(entry.d_val(LE))?);
+    let string = |entry: &Dyn64<LittleEndian>| read_string(span, strings.checked_add(entry.d_val(LE))?);
     for entry in entries() {
         match entry.tag32(LE) {
             Some(DT_NEEDED) if found.needed.len() < NEEDED => found.needed.push(string(entry)?),
@@ -86,7 +86,7 @@ fn file_offset(segments: &[ProgramHeader64<LittleEndian>], address: u64) -> Opti
     })
 }
 
-fn string(span: Span<'_>, offset: u64) -> Option<String> {
+fn read_string(span: Span<'_>, offset: u64) -> Option<String> {
     STRINGS.into_iter().find_map(|size| {
         let mut bytes = vec![0; size];
         let there = span.fill(offset, &mut bytes).ok()?;

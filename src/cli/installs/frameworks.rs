@@ -1,7 +1,7 @@
 //! Python packages that use a GPU, known by their files.
 
 use super::program::{Program, rocblas_kernels};
-use super::{Machine, Python, Release, Runtime, entries, name};
+use super::{Machine, Python, Release, Runtime, file_name, folder_entries};
 use rmcp_domain::bounded_read::read_text;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -38,7 +38,7 @@ pub enum Backend {
 const TEXT_LIMIT: u64 = 64 * 1024;
 
 /// Which packages are looked for, by the name of their folder, and how each is told.
-const KNOWN: [(&str, Read); 5] = [
+const FRAMEWORKS: [(&str, PackageReader); 5] = [
     ("torch", torch),
     ("tensorflow", tensorflow),
     ("jax_rocm7_plugin", jax),
@@ -47,10 +47,10 @@ const KNOWN: [(&str, Read); 5] = [
 ];
 
 /// Reads what the files of a package tell. None where they are not as expected.
-type Read = fn(&Path) -> Option<Found>;
+type PackageReader = fn(&Path) -> Option<PackageFiles>;
 
 /// What a package's files tell.
-struct Found {
+struct PackageFiles {
     backend: Backend,
     /// Where its libraries lie.
     libraries: PathBuf,
@@ -58,27 +58,27 @@ struct Found {
     code: Vec<PathBuf>,
 }
 
-pub(super) fn find(python: &Python, machine: &Machine) -> Vec<Framework> {
-    KNOWN.iter().filter_map(|(name, read)| one(name, *read, python, machine)).collect()
+pub(super) fn find_frameworks(python: &Python, machine: &Machine) -> Vec<Framework> {
+    FRAMEWORKS.iter().filter_map(|(name, read)| read_framework(name, *read, python, machine)).collect()
 }
 
-fn one(name: &str, read: Read, python: &Python, machine: &Machine) -> Option<Framework> {
-    let folder = python.folder_of(name)?;
-    let Found { backend, libraries, mut code } = read(&folder)?;
-    let version = version(&folder, name);
+fn read_framework(name: &str, read: PackageReader, python: &Python, machine: &Machine) -> Option<Framework> {
+    let folder = python.package_folder(name)?;
+    let PackageFiles { backend, libraries, mut code } = read(&folder)?;
+    let version = package_version(&folder, name);
     if !matches!(backend, Backend::Rocm(_)) {
         return Some(Framework { name: name.into(), version, folder, backend, runtime: None, code: Vec::new() });
     }
     // The interpreter loads the library of the package that links to HIP; Debian has it in the system's folder.
     let programs: Vec<Program> = code.iter().filter_map(|file| Program::read(file, machine).ok()).collect();
     if !programs.iter().any(|program| program.calls_hip) {
-        code = programs.iter().flat_map(|program| program.code(machine)).collect();
+        code = programs.iter().flat_map(|program| program.code_files(machine)).collect();
     }
     let folders: Vec<PathBuf> = [libraries].into_iter().chain(sdk_folders(python)).collect();
-    let bundled = folders.iter().find_map(|folder| Runtime::within(folder));
+    let bundled = folders.iter().find_map(|folder| Runtime::in_folder(folder));
     let runtime = bundled.or_else(|| programs.iter().find_map(Program::runtime));
     let kernels = folders.iter().find_map(|folder| rocblas_kernels(&folder.join("librocblas.so"), machine));
-    let loaded = || programs.iter().flat_map(|program| program.code(machine)).find(|path| path.is_dir());
+    let loaded = || programs.iter().flat_map(|program| program.code_files(machine)).find(|path| path.is_dir());
     code.extend(kernels.or_else(loaded));
     code.sort();
     code.dedup();
@@ -88,72 +88,75 @@ fn one(name: &str, read: Read, python: &Python, machine: &Machine) -> Option<Fra
 /// The folders of libraries of TheRock's wheels: `_rocm_sdk_core`, and `_rocm_sdk_libraries_*` with the kernels for one
 /// family.
 fn sdk_folders(python: &Python) -> Vec<PathBuf> {
-    let folders = python.folders.iter().flat_map(|folder| entries(folder));
-    folders.filter(|path| name(path).starts_with("_rocm_sdk_")).map(|path| path.join("lib")).collect()
+    let folders = python.folders.iter().flat_map(|folder| folder_entries(folder));
+    folders.filter(|path| file_name(path).starts_with("_rocm_sdk_")).map(|path| path.join("lib")).collect()
 }
 
 /// PyTorch writes what it was built for into version.py.
-fn torch(folder: &Path) -> Option<Found> {
+fn torch(folder: &Path) -> Option<PackageFiles> {
     let libraries = folder.join("lib");
     let text = read_text(&folder.join("version.py"), TEXT_LIMIT).ok()?;
-    let said = |name| assigned(&text, name);
+    let said = |name| assigned_string(&text, name);
     let backend = match (said("hip"), said("cuda"), said("xpu")) {
         (Some(hip), _, _) => Backend::Rocm(said("rocm").and_then(|rocm| rocm.parse().ok()).or(Release::from_hip(&hip))),
         (None, Some(cuda), _) => Backend::Other(format!("CUDA {cuda}")),
         (None, None, Some(xpu)) => Backend::Other(format!("Intel's GPUs ({xpu})")),
         (None, None, None) => Backend::Other("the CPU alone".into()),
     };
-    let hip = with_prefix(&libraries, &["libtorch_hip.so"]);
-    let code = if hip.is_empty() { with_prefix(folder, &["_C."]) } else { hip };
-    Some(Found { backend, libraries, code })
+    let hip = files_with_prefix(&libraries, &["libtorch_hip.so"]);
+    let code = if hip.is_empty() { files_with_prefix(folder, &["_C."]) } else { hip };
+    Some(PackageFiles { backend, libraries, code })
 }
 
-fn tensorflow(folder: &Path) -> Option<Found> {
+fn tensorflow(folder: &Path) -> Option<PackageFiles> {
     let information = folder.join("python/platform/build_info.py");
     let text = read_text(&information, TEXT_LIMIT).ok()?;
-    let (rocm, cuda) = (is_true(&text, "is_rocm_build"), is_true(&text, "is_cuda_build"));
+    let (rocm, cuda) = (is_true_key(&text, "is_rocm_build"), is_true_key(&text, "is_cuda_build"));
     let backend = match (rocm, cuda) {
         (true, _) => Backend::Rocm(None),
         (false, true) => Backend::Other("CUDA".into()),
         (false, false) => Backend::Other("the CPU alone".into()),
     };
-    let code = with_prefix(folder, &["libtensorflow_framework.so", "libtensorflow_cc.so"]);
-    Some(Found { backend, libraries: folder.into(), code })
+    let code = files_with_prefix(folder, &["libtensorflow_framework.so", "libtensorflow_cc.so"]);
+    Some(PackageFiles { backend, libraries: folder.into(), code })
 }
 
 /// Whether a dictionary in Python code, however it is written, has True under a key.
-fn is_true(text: &str, key: &str) -> bool {
+fn is_true_key(text: &str, key: &str) -> bool {
     let value = text.split_once(key).map(|(_, rest)| rest.trim_start_matches(['\'', '"', ':', ',', '=', ' ']));
     value.is_some_and(|value| value.starts_with("True"))
 }
 
-fn jax(folder: &Path) -> Option<Found> {
+fn jax(folder: &Path) -> Option<PackageFiles> {
     // The plugin proper lies in another package, beside this one.
-    let plugins = entries(&folder.parent()?.join("jax_plugins")).into_iter().flat_map(|folder| entries(&folder));
-    let plugins = plugins.filter(|path| name(path) == "xla_rocm_plugin.so");
-    let code = entries(folder).into_iter().filter(|path| name(path).ends_with(".so")).chain(plugins).collect();
-    Some(Found { backend: Backend::Rocm(None), libraries: folder.into(), code })
+    let plugins =
+        folder_entries(&folder.parent()?.join("jax_plugins")).into_iter().flat_map(|folder| folder_entries(&folder));
+    let plugins = plugins.filter(|path| file_name(path) == "xla_rocm_plugin.so");
+    let code =
+        folder_entries(folder).into_iter().filter(|path| file_name(path).ends_with(".so")).chain(plugins).collect();
+    Some(PackageFiles { backend: Backend::Rocm(None), libraries: folder.into(), code })
 }
 
-fn onnxruntime(folder: &Path) -> Option<Found> {
+fn onnxruntime(folder: &Path) -> Option<PackageFiles> {
     let libraries = folder.join("capi");
-    let code = with_prefix(&libraries, &["libonnxruntime_providers_rocm.so", "libonnxruntime_providers_migraphx.so"]);
-    let cuda = !with_prefix(&libraries, &["libonnxruntime_providers_cuda.so"]).is_empty();
+    let code =
+        files_with_prefix(&libraries, &["libonnxruntime_providers_rocm.so", "libonnxruntime_providers_migraphx.so"]);
+    let cuda = !files_with_prefix(&libraries, &["libonnxruntime_providers_cuda.so"]).is_empty();
     let backend = match (code.is_empty(), cuda) {
         (false, _) => Backend::Rocm(None),
         (true, true) => Backend::Other("CUDA".into()),
         (true, false) => Backend::Other("the CPU alone".into()),
     };
-    Some(Found { backend, libraries, code })
+    Some(PackageFiles { backend, libraries, code })
 }
 
-fn with_prefix(folder: &Path, prefixes: &[&str]) -> Vec<PathBuf> {
-    let wanted = |path: &PathBuf| prefixes.iter().any(|prefix| name(path).starts_with(prefix));
-    entries(folder).into_iter().filter(wanted).collect()
+fn files_with_prefix(folder: &Path, prefixes: &[&str]) -> Vec<PathBuf> {
+    let wanted = |path: &PathBuf| prefixes.iter().any(|prefix| file_name(path).starts_with(prefix));
+    folder_entries(folder).into_iter().filter(wanted).collect()
 }
 
 /// The text that Python code assigns to a name, as in `hip: Optional[str] = '6.4.43483'`. None for `None`.
-fn assigned(text: &str, variable: &str) -> Option<String> {
+fn assigned_string(text: &str, variable: &str) -> Option<String> {
     let value = text.lines().find_map(|line| {
         let (left, right) = line.split_once('=')?;
         (left.split(':').next()?.trim() == variable).then_some(right.trim())
@@ -164,7 +167,7 @@ fn assigned(text: &str, variable: &str) -> Option<String> {
 
 /// The version in the name of the package's .dist-info folder, beside it, or in its version.py. The distribution may have
 /// more of a name than the package, as tensorflow_rocm has.
-fn version(folder: &Path, package: &str) -> Option<String> {
+fn package_version(folder: &Path, package: &str) -> Option<String> {
     let infos = fs::read_dir(folder.parent()?).ok()?.flatten().filter_map(|entry| entry.file_name().into_string().ok());
     let mut versions: Vec<(usize, String)> = infos
         .filter_map(|info| {
@@ -175,6 +178,6 @@ fn version(folder: &Path, package: &str) -> Option<String> {
         })
         .collect();
     versions.sort();
-    let written = || assigned(&read_text(&folder.join("version.py"), TEXT_LIMIT).ok()?, "__version__");
+    let written = || assigned_string(&read_text(&folder.join("version.py"), TEXT_LIMIT).ok()?, "__version__");
     versions.into_iter().next().map(|(_, version)| version).or_else(written)
 }

@@ -2,7 +2,7 @@
 //! are known to load some: llama.cpp and ollama.
 
 use super::elf::Dynamic;
-use super::{Machine, Release, Runtime, entries, name};
+use super::{Machine, Release, Runtime, file_name, folder_entries};
 use crate::inspect::InspectError;
 use rmcp_domain::bounded_read::read_text;
 use std::collections::{BTreeSet, VecDeque};
@@ -68,16 +68,16 @@ impl Program {
         let mut program = Self {
             dynamic: own.interpreter && own.dynamic,
             calls_hip: calls_hip(&own),
-            plugins: plugins(&path),
+            plugins: ggml_backends(&path),
             libraries: Vec::new(),
             path: path.clone(),
         };
         let mut loader = Loader::new(machine);
         loader.queue.push_back((path.clone(), own, Vec::new()));
-        program.libraries = loader.run();
+        program.libraries = loader.resolve_all();
         // A backend that lies beside one of its libraries, as in Debian's /usr/lib/x86_64-linux-gnu/ggml/backends0.
         let ggml = program.libraries.iter().filter(|library| library.name.starts_with("libggml"));
-        let beside: Vec<_> = ggml.filter_map(|library| library.path.as_deref()).flat_map(plugins).collect();
+        let beside: Vec<_> = ggml.filter_map(|library| library.path.as_deref()).flat_map(ggml_backends).collect();
         program.plugins.extend(beside);
         program.plugins.sort();
         program.plugins.dedup();
@@ -86,14 +86,14 @@ impl Program {
                 loader.queue.push_back((plugin.clone(), dynamic, Vec::new()));
             }
         }
-        program.libraries.extend(loader.run());
+        program.libraries.extend(loader.resolve_all());
         Ok(program)
     }
 
     /// The copy of the HIP runtime that it loads. None where it loads none, or none is found.
     pub fn runtime(&self) -> Option<Runtime> {
-        let hip = self.library("libamdhip64.so")?;
-        let hsa = self.library("libhsa-runtime64.so").map(Path::to_owned);
+        let hip = self.library_path("libamdhip64.so")?;
+        let hsa = self.library_path("libhsa-runtime64.so").map(Path::to_owned);
         let hip = hip.canonicalize().unwrap_or_else(|_| hip.into());
         Some(Runtime { release: Release::from_runtime(&hip), hip, hsa })
     }
@@ -105,16 +105,16 @@ impl Program {
 
     /// What to read to learn for which cards it has code: itself, its plugins and libraries that call HIP, and the kernels
     /// of the rocBLAS that it loads.
-    pub fn code(&self, machine: &Machine) -> Vec<PathBuf> {
+    pub fn code_files(&self, machine: &Machine) -> Vec<PathBuf> {
         let own = self.calls_hip.then(|| self.path.clone());
         let libraries = self.libraries.iter().filter(|library| library.calls_hip);
         let libraries = libraries.filter_map(|library| library.path.clone());
         let mut code: Vec<PathBuf> = own.into_iter().chain(self.plugins.iter().cloned()).chain(libraries).collect();
-        code.extend(self.library("librocblas.so").and_then(|file| rocblas_kernels(file, machine)));
+        code.extend(self.library_path("librocblas.so").and_then(|file| rocblas_kernels(file, machine)));
         code
     }
 
-    fn library(&self, prefix: &str) -> Option<&Path> {
+    fn library_path(&self, prefix: &str) -> Option<&Path> {
         self.libraries.iter().find(|library| library.name.starts_with(prefix))?.path.as_deref()
     }
 }
@@ -122,11 +122,11 @@ impl Program {
 /// The folder of a rocBLAS's kernels: ROCBLAS_TENSILE_LIBPATH, else beside the library; Debian has one a version.
 pub(super) fn rocblas_kernels(library: &Path, machine: &Machine) -> Option<PathBuf> {
     if let Some(chosen) = machine.variable("ROCBLAS_TENSILE_LIBPATH") {
-        return Some(machine.path(chosen)).filter(|folder| folder.is_dir());
+        return Some(machine.resolve(chosen)).filter(|folder| folder.is_dir());
     }
     let library = library.canonicalize().unwrap_or_else(|_| library.into());
     let rocblas = library.parent()?.join("rocblas");
-    let versions = entries(&rocblas).into_iter().rev().map(|version| version.join("library"));
+    let versions = folder_entries(&rocblas).into_iter().rev().map(|version| version.join("library"));
     [rocblas.join("library")].into_iter().chain(versions).find(|folder| folder.is_dir())
 }
 
@@ -135,12 +135,12 @@ fn calls_hip(dynamic: &Dynamic) -> bool {
 }
 
 /// ggml's HIP backends around a file: beside it, in Debian's folder of backends, and in ollama's.
-fn plugins(file: &Path) -> Vec<PathBuf> {
+fn ggml_backends(file: &Path) -> Vec<PathBuf> {
     let Some(folder) = file.parent() else { return Vec::new() };
     let mut folders = vec![folder.to_owned(), folder.join("ggml/backends0")];
-    if name(file).starts_with("ollama") {
+    if file_name(file).starts_with("ollama") {
         let libraries = [folder.join("../lib/ollama"), folder.join("lib/ollama")];
-        folders.extend(libraries.iter().flat_map(|folder| entries(folder)).filter(|path| path.is_dir()));
+        folders.extend(libraries.iter().flat_map(|folder| folder_entries(folder)).filter(|path| path.is_dir()));
         folders.extend(libraries);
     }
     let files = folders
@@ -157,31 +157,31 @@ struct Loader<'a> {
     system: Vec<PathBuf>,
     /// Files whose libraries are still to be found, with the RPATH that they inherit.
     queue: VecDeque<(PathBuf, Dynamic, Vec<PathBuf>)>,
-    found: BTreeSet<String>,
+    resolved: BTreeSet<String>,
 }
 
 impl<'a> Loader<'a> {
     fn new(machine: &'a Machine) -> Self {
         let mut system = Vec::new();
-        configured(machine, &machine.path("/etc/ld.so.conf"), 0, &mut system);
-        system.extend(DEFAULT.map(|folder| machine.path(folder)));
-        let path = machine.folders("LD_LIBRARY_PATH");
-        Self { machine, path, system, queue: VecDeque::new(), found: BTreeSet::new() }
+        read_ld_so_conf(machine, &machine.resolve("/etc/ld.so.conf"), 0, &mut system);
+        system.extend(DEFAULT.map(|folder| machine.resolve(folder)));
+        let path = machine.variable_folders("LD_LIBRARY_PATH");
+        Self { machine, path, system, queue: VecDeque::new(), resolved: BTreeSet::new() }
     }
 
-    fn run(&mut self) -> Vec<Library> {
+    fn resolve_all(&mut self) -> Vec<Library> {
         let mut libraries = Vec::new();
         while let Some((file, dynamic, inherited)) = self.queue.pop_front() {
-            let folders = |list: &str| self.expand(list, &file);
+            let folders = |list: &str| self.expand_folders(list, &file);
             let (rpath, runpath) = (folders(&dynamic.rpath), folders(&dynamic.runpath));
             // A RUNPATH switches the RPATHs off.
             let rpath: Vec<PathBuf> =
                 if runpath.is_empty() { rpath.into_iter().chain(inherited).collect() } else { Vec::new() };
             for name in dynamic.needed {
-                if self.found.len() == LIBRARIES || !self.found.insert(name.clone()) {
+                if self.resolved.len() == LIBRARIES || !self.resolved.insert(name.clone()) {
                     continue;
                 }
-                let path = self.find(&name, &rpath, &runpath);
+                let path = self.resolve_library(&name, &rpath, &runpath);
                 let own = path.as_ref().and_then(|path| Dynamic::read(path).ok());
                 libraries.push(Library { calls_hip: own.as_ref().is_some_and(calls_hip), name, path: path.clone() });
                 if let (Some(path), Some(own)) = (path, own) {
@@ -192,9 +192,9 @@ impl<'a> Loader<'a> {
         libraries
     }
 
-    fn find(&self, name: &str, rpath: &[PathBuf], runpath: &[PathBuf]) -> Option<PathBuf> {
+    fn resolve_library(&self, name: &str, rpath: &[PathBuf], runpath: &[PathBuf]) -> Option<PathBuf> {
         if name.contains('/') {
-            return Some(self.machine.path(name)).filter(|path| path.is_file());
+            return Some(self.machine.resolve(name)).filter(|path| path.is_file());
         }
         let folders = rpath.iter().chain(&self.path).chain(runpath).chain(&self.system);
         let path = folders.map(|folder| folder.join(name)).find(|path| path.is_file())?;
@@ -203,32 +203,35 @@ impl<'a> Loader<'a> {
     }
 
     /// The folders of a DT_RPATH or DT_RUNPATH of a file.
-    fn expand(&self, list: &str, file: &Path) -> Vec<PathBuf> {
+    fn expand_folders(&self, list: &str, file: &Path) -> Vec<PathBuf> {
         let origin = file.canonicalize().unwrap_or_else(|_| file.into());
         let origin = origin.parent().unwrap_or(file).to_string_lossy().into_owned();
         let list = list.replace("${ORIGIN}", &origin).replace("$ORIGIN", &origin);
         let list = list.replace("${LIB}", "lib/x86_64-linux-gnu").replace("$LIB", "lib/x86_64-linux-gnu");
-        env::split_paths(&list).filter(|folder| folder.is_absolute()).map(|folder| self.machine.path(folder)).collect()
+        env::split_paths(&list)
+            .filter(|folder| folder.is_absolute())
+            .map(|folder| self.machine.resolve(folder))
+            .collect()
     }
 }
 
 /// The folders of a configuration of the loader and of the files that it includes.
-fn configured(machine: &Machine, file: &Path, depth: usize, folders: &mut Vec<PathBuf>) {
+fn read_ld_so_conf(machine: &Machine, file: &Path, depth: usize, folders: &mut Vec<PathBuf>) {
     const DEPTH: usize = 4;
     let Ok(text) = read_text(file, TEXT_LIMIT) else { return };
     for line in text.lines().map(|line| line.split('#').next().unwrap_or_default().trim()) {
         if let Some(pattern) = line.strip_prefix("include").filter(|rest| rest.starts_with([' ', '\t'])) {
             // ldconfig knows more patterns; those in use are *.conf.
-            let pattern = machine.path(pattern.trim());
+            let pattern = machine.resolve(pattern.trim());
             let Some(folder) = pattern.parent().filter(|_| depth < DEPTH) else { continue };
-            let (start, end) = name(&pattern).split_once('*').unwrap_or((name(&pattern), ""));
-            for file in entries(folder) {
-                if name(&file).starts_with(start) && name(&file).ends_with(end) {
-                    configured(machine, &file, depth + 1, folders);
+            let (start, end) = file_name(&pattern).split_once('*').unwrap_or((file_name(&pattern), ""));
+            for file in folder_entries(folder) {
+                if file_name(&file).starts_with(start) && file_name(&file).ends_with(end) {
+                    read_ld_so_conf(machine, &file, depth + 1, folders);
                 }
             }
         } else if line.starts_with('/') {
-            folders.push(machine.path(line));
+            folders.push(machine.resolve(line));
         }
     }
 }

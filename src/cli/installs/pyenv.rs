@@ -1,7 +1,7 @@
 //! pyenv's shims: scripts named after interpreters, which start the one that is chosen. (pyenv's README, Understanding
 //! Python version selection)
 
-use super::{Machine, name};
+use super::{Machine, file_name};
 use rmcp_domain::bounded_read::read_text;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
@@ -11,11 +11,11 @@ const TEXT_LIMIT: u64 = 4096;
 
 /// The interpreter that a shim starts: of the version in PYENV_VERSION, in a `.python-version` of the current folder or
 /// one above, or in pyenv's own file `version`; of several the first. None for what is no shim.
-pub(super) fn chosen(shim: &Path, machine: &Machine) -> Option<PathBuf> {
-    let root = shim.parent().filter(|folder| name(folder) == "shims")?.parent()?;
+pub(super) fn shim_target(shim: &Path, machine: &Machine) -> Option<PathBuf> {
+    let root = shim.parent().filter(|folder| file_name(folder) == "shims")?.parent()?;
     let read = |file: &Path| read_text(file, TEXT_LIMIT).ok();
     let local = || {
-        let current = machine.path(machine.variable("PWD")?);
+        let current = machine.resolve(machine.variable("PWD")?);
         current.ancestors().find_map(|folder| read(&folder.join(".python-version")))
     };
     let versions = machine.variable("PYENV_VERSION").and_then(OsStr::to_str).map(str::to_owned);

@@ -18,7 +18,7 @@ pub struct Release {
 /// A text that does not begin with two numbers.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0:?} is no ROCm release; one looks like 6.4.3")]
-pub struct NotARelease(pub String);
+pub struct InvalidRelease(pub String);
 
 impl Release {
     /// From the name of the real file of the HIP runtime. AMD's packages write the release into the third number, as in
@@ -38,16 +38,16 @@ impl Release {
 }
 
 impl FromStr for Release {
-    type Err = NotARelease;
+    type Err = InvalidRelease;
 
     /// Reads "6.4.3", "6.4.3-127" and "7.2"; what follows the third number is passed over.
-    fn from_str(text: &str) -> Result<Self, NotARelease> {
+    fn from_str(text: &str) -> Result<Self, InvalidRelease> {
         let mut numbers = text.trim().split(|c: char| !c.is_ascii_digit()).map(str::parse);
         match (numbers.next(), numbers.next(), numbers.next()) {
             (Some(Ok(major)), Some(Ok(minor)), patch) => {
                 Ok(Self { major, minor, patch: patch.and_then(Result::ok).filter(|&patch| patch < 1000) })
             }
-            _ => Err(NotARelease(text.into())),
+            _ => Err(InvalidRelease(text.into())),
         }
     }
 }

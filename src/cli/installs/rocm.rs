@@ -1,6 +1,6 @@
 //! ROCm installations and copies of the runtime.
 
-use super::{Machine, Release, entries, name};
+use super::{Machine, Release, file_name, folder_entries};
 use rmcp_domain::bounded_read::read_text;
 use std::collections::BTreeSet;
 use std::fs;
@@ -25,7 +25,7 @@ pub struct Rocm {
     /// Its release, as `.info/version`, `share/hip/version` or the name of the runtime's file says.
     pub release: Option<Release>,
     /// The file that says so.
-    pub said_by: Option<PathBuf>,
+    pub release_file: Option<PathBuf>,
     /// Its runtime. None where only other parts are installed.
     pub runtime: Option<Runtime>,
 }
@@ -40,45 +40,48 @@ const VERSION_LIMIT: u64 = 4096;
 /// the distribution's.
 pub fn installations(machine: &Machine) -> Vec<Rocm> {
     let chosen = ["ROCM_PATH", "HIP_PATH"].into_iter().filter_map(|name| machine.variable(name)).map(PathBuf::from);
-    let versions = entries(&machine.path("/opt")).into_iter().filter(|path| name(path).starts_with("rocm"));
-    let prefixes = chosen.map(|path| machine.path(path)).chain([machine.path("/opt/rocm")]).chain(versions);
+    let versions =
+        folder_entries(&machine.resolve("/opt")).into_iter().filter(|path| file_name(path).starts_with("rocm"));
+    let prefixes = chosen.map(|path| machine.resolve(path)).chain([machine.resolve("/opt/rocm")]).chain(versions);
     let mut seen = BTreeSet::new();
     let mut found = Vec::new();
     for prefix in prefixes {
         if seen.insert(prefix.canonicalize().unwrap_or_else(|_| prefix.clone())) {
-            found.extend(Rocm::at(&prefix, &["lib", "lib64", "hip/lib"]));
+            found.extend(Rocm::at_prefix(&prefix, &["lib", "lib64", "hip/lib"]));
         }
     }
-    for folder in DISTRIBUTION.map(|folder| machine.path(folder)) {
+    for folder in DISTRIBUTION.map(|folder| machine.resolve(folder)) {
         if seen.insert(folder.canonicalize().unwrap_or_else(|_| folder.clone())) {
-            found.extend(Rocm::at(&folder, &["."]));
+            found.extend(Rocm::at_prefix(&folder, &["."]));
         }
     }
     found
 }
 
 impl Rocm {
-    fn at(prefix: &Path, libraries: &[&str]) -> Option<Self> {
-        let runtime = libraries.iter().find_map(|folder| Runtime::within(&prefix.join(folder)));
+    fn at_prefix(prefix: &Path, libraries: &[&str]) -> Option<Self> {
+        let runtime = libraries.iter().find_map(|folder| Runtime::in_folder(&prefix.join(folder)));
         let written = [".info/version", ".info/version-hip-libraries", "share/hip/version", "bin/.hipVersion"];
-        let read = written.iter().map(|file| prefix.join(file)).find_map(|file| Some((written_release(&file)?, file)));
+        let read =
+            written.iter().map(|file| prefix.join(file)).find_map(|file| Some((read_release_file(&file)?, file)));
         let (release, said_by) = match (read, &runtime) {
             (Some((release, file)), _) => (Some(release), Some(file)),
             (None, Some(runtime)) => (runtime.release, Some(runtime.hip.clone())),
             (None, None) => return None,
         };
-        Some(Self { prefix: prefix.into(), release, said_by, runtime })
+        Some(Self { prefix: prefix.into(), release, release_file: said_by, runtime })
     }
 }
 
 impl Runtime {
     /// The runtime in a folder. Of several the newest counts.
-    pub fn within(folder: &Path) -> Option<Self> {
+    pub fn in_folder(folder: &Path) -> Option<Self> {
         let mut found: [Option<PathBuf>; 2] = [None, None];
         for entry in fs::read_dir(folder).ok()?.flatten() {
             let file = entry.file_name();
             let libraries = ["libamdhip64", "libhsa-runtime64"].into_iter().zip(&mut found);
-            let Some((_, place)) = libraries.into_iter().find(|(library, _)| is(library, file.to_str())) else {
+            let Some((_, place)) = libraries.into_iter().find(|(library, _)| is_library_file(library, file.to_str()))
+            else {
                 continue;
             };
             let Some(real) = entry.path().canonicalize().ok().filter(|path| path.is_file()) else { continue };
@@ -98,13 +101,13 @@ impl Runtime {
 }
 
 /// Whether a file is `libNAME.so*` or, as in some wheels, `libNAME-HASH.so*`.
-fn is(library: &str, file: Option<&str>) -> bool {
+fn is_library_file(library: &str, file: Option<&str>) -> bool {
     let rest = file.and_then(|file| file.strip_prefix(library));
     rest.is_some_and(|rest| rest.starts_with(".so") || (rest.starts_with('-') && rest.contains(".so")))
 }
 
 /// The release in a version file: `.info/version` has "6.4.3-127", the others lines of HIP_VERSION_MAJOR=6 and so on.
-fn written_release(file: &Path) -> Option<Release> {
+fn read_release_file(file: &Path) -> Option<Release> {
     let text = read_text(file, VERSION_LIMIT).ok()?;
     if let Ok(release) = text.parse() {
         return Some(release);

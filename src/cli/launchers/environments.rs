@@ -1,8 +1,8 @@
 //! The Python environment that a launcher runs a program in.
 
-use super::Launched;
-use super::table::{Does, Launcher, Starts};
-use super::words::Own;
+use super::ResolvedCommand;
+use super::getopt::LauncherWords;
+use super::table::{LaunchKind, Launcher, OptionEffect};
 use rmcp_domain::bounded_read::read_text;
 use std::collections::BTreeSet;
 use std::ffi::{OsStr, OsString};
@@ -12,27 +12,32 @@ use std::path::{Path, PathBuf};
 /// conda's list of environments, and what of a script is looked at.
 const TEXT_LIMIT: u64 = 1 << 20;
 
-impl Launched {
+impl ResolvedCommand {
     /// The command line that is run in the environment; None where that cannot be told from files.
-    pub(super) fn environment(&mut self, launcher: &Launcher, own: &Own, rest: &[OsString]) -> Option<Vec<OsString>> {
-        if own.value(Does::Other).is_some() {
+    pub(super) fn enter_environment(
+        &mut self,
+        launcher: &Launcher,
+        own: &LauncherWords,
+        rest: &[OsString],
+    ) -> Option<Vec<OsString>> {
+        if own.effect_value(OptionEffect::Other).is_some() {
             return None;
         }
-        let prefix = match launcher.starts {
-            Starts::Uv => self.uv(own)?,
-            Starts::Poetry => self.poetry(own)?,
-            _ => self.conda(own)?,
+        let prefix = match launcher.kind {
+            LaunchKind::Uv => self.uv_environment(own)?,
+            LaunchKind::Poetry => self.poetry_environment(own)?,
+            _ => self.conda_environment(own)?,
         };
-        let variable = if launcher.starts == Starts::Conda { "CONDA_PREFIX" } else { "VIRTUAL_ENV" };
+        let variable = if launcher.kind == LaunchKind::Conda { "CONDA_PREFIX" } else { "VIRTUAL_ENV" };
         self.machine.variables.insert(variable.into(), prefix.clone().into());
         let path = self.machine.variable("PATH").unwrap_or_default().to_owned();
         let path = std::env::join_paths(iter::once(prefix.join("bin")).chain(std::env::split_paths(&path))).ok()?;
         self.machine.variables.insert("PATH".into(), path);
 
         let first = rest.first()?;
-        let module = own.value(Does::Module).is_some();
-        let script = own.value(Does::Script).is_some() || first == "-" || is_script(first);
-        if launcher.starts != Starts::Uv || !(module || script) {
+        let module = own.effect_value(OptionEffect::Module).is_some();
+        let script = own.effect_value(OptionEffect::Script).is_some() || first == "-" || is_python_file(first);
+        if launcher.kind != LaunchKind::Uv || !(module || script) {
             return Some(rest.into());
         }
         // A script that lists its own dependencies gets an environment of its own.
@@ -46,47 +51,47 @@ impl Launched {
 
     /// `.venv` of the project, or what UV_PROJECT_ENVIRONMENT names; without a project the active environment or the nearest
     /// `.venv`. A workspace has its environment in a folder above. (uv's documentation, Project environment path)
-    fn uv(&self, own: &Own) -> Option<PathBuf> {
-        let start = self.start(own);
-        let projects: Vec<&Path> = start.ancestors().filter(|folder| is_project(folder)).collect();
+    fn uv_environment(&self, own: &LauncherWords) -> Option<PathBuf> {
+        let start = self.project_folder(own);
+        let projects: Vec<&Path> = start.ancestors().filter(|folder| is_project_folder(folder)).collect();
         match (projects.first(), self.machine.variable("UV_PROJECT_ENVIRONMENT")) {
-            (Some(project), Some(named)) => virtual_environment(project.join(named)),
-            (Some(_), None) => projects.iter().find_map(|project| virtual_environment(project.join(".venv"))),
-            (None, _) => {
-                self.active().or_else(|| start.ancestors().find_map(|folder| virtual_environment(folder.join(".venv"))))
-            }
+            (Some(project), Some(named)) => with_pyvenv(project.join(named)),
+            (Some(_), None) => projects.iter().find_map(|project| with_pyvenv(project.join(".venv"))),
+            (None, _) => self
+                .active_environment()
+                .or_else(|| start.ancestors().find_map(|folder| with_pyvenv(folder.join(".venv")))),
         }
     }
 
     /// The active environment, else `.venv` of the project. Others have a name that Poetry makes. (Poetry's documentation,
     /// Managing environments)
-    fn poetry(&self, own: &Own) -> Option<PathBuf> {
-        let start = self.start(own);
+    fn poetry_environment(&self, own: &LauncherWords) -> Option<PathBuf> {
+        let start = self.project_folder(own);
         let conda = self.machine.variable("CONDA_PREFIX").is_some()
             && self.machine.variable("CONDA_DEFAULT_ENV").is_none_or(|name| name != "base");
         match self.machine.variable("VIRTUAL_ENV") {
-            Some(_) => self.active(),
+            Some(_) => self.active_environment(),
             None if conda => None,
-            None => virtual_environment(start.ancestors().find(|folder| is_project(folder))?.join(".venv")),
+            None => with_pyvenv(start.ancestors().find(|folder| is_project_folder(folder))?.join(".venv")),
         }
     }
 
     /// Where the search for a project begins.
-    fn start(&self, own: &Own) -> PathBuf {
-        let start = self.folder.join(own.value(Does::Project).unwrap_or_default());
+    fn project_folder(&self, own: &LauncherWords) -> PathBuf {
+        let start = self.folder.join(own.effect_value(OptionEffect::Project).unwrap_or_default());
         // The folders above FOLDER/.. are not those of its path.
         start.canonicalize().unwrap_or(start)
     }
 
-    fn active(&self) -> Option<PathBuf> {
-        self.machine.variable("VIRTUAL_ENV").map(PathBuf::from).and_then(virtual_environment)
+    fn active_environment(&self) -> Option<PathBuf> {
+        self.machine.variable("VIRTUAL_ENV").map(PathBuf::from).and_then(with_pyvenv)
     }
 
     /// The environment of that prefix or name; the active one where none is named. A name is one folder below
     /// CONDA_ENVS_PATH, conda's own folder or the user's, or in conda's list of all environments.
-    fn conda(&self, own: &Own) -> Option<PathBuf> {
+    fn conda_environment(&self, own: &LauncherWords) -> Option<PathBuf> {
         let is_environment = |prefix: &PathBuf| prefix.join("conda-meta").is_dir();
-        if let Some(prefix) = own.value(Does::Prefix) {
+        if let Some(prefix) = own.effect_value(OptionEffect::Prefix) {
             return Some(self.folder.join(prefix)).filter(is_environment);
         }
         let machine = &self.machine;
@@ -97,7 +102,7 @@ impl Launched {
             .and_then(|exe| Path::new(exe).parent()?.parent().map(Path::to_owned))
             .or(base);
         let base = machine.variable("MAMBA_ROOT_PREFIX").map(PathBuf::from).or(base).filter(|base| base.is_dir());
-        let Some(name) = own.value(Does::Environment) else {
+        let Some(name) = own.effect_value(OptionEffect::Environment) else {
             return machine.variable("CONDA_PREFIX").map(PathBuf::from).or(base).filter(is_environment);
         };
         if name == "base" {
@@ -119,14 +124,14 @@ impl Launched {
     }
 }
 
-fn is_project(folder: &Path) -> bool {
+fn is_project_folder(folder: &Path) -> bool {
     folder.join("pyproject.toml").is_file()
 }
 
-pub(super) fn is_script(word: &OsStr) -> bool {
+pub(super) fn is_python_file(word: &OsStr) -> bool {
     Path::new(word).extension().is_some_and(|extension| extension == "py" || extension == "pyw")
 }
 
-fn virtual_environment(folder: PathBuf) -> Option<PathBuf> {
+fn with_pyvenv(folder: PathBuf) -> Option<PathBuf> {
     folder.join("pyvenv.cfg").is_file().then_some(folder)
 }

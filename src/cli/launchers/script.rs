@@ -26,7 +26,7 @@ pub fn is_script(file: &Path) -> bool {
 }
 
 /// The Python that a shell script is for which pip or uv wrote: its second line executes it. (distlib, scripts.py)
-pub(super) fn executes(script: &Path) -> Option<PathBuf> {
+pub(super) fn exec_python(script: &Path) -> Option<PathBuf> {
     let start = read_start(script, 16 * LINE).ok()?;
     let line = start.split(|&byte| byte == b'\n').nth(1)?.strip_prefix(EXEC)?;
     let words = shlex::split(std::str::from_utf8(line).ok()?)?;

@@ -10,17 +10,17 @@ use std::sync::LazyLock;
 /// Every launcher that is known.
 pub fn launchers() -> &'static [Launcher] {
     static LAUNCHERS: LazyLock<Vec<Launcher>> =
-        LazyLock::new(|| parse(include_str!("../../../config/launchers.toml")).expect("a test reads the table"));
+        LazyLock::new(|| parse_table(include_str!("../../../config/launchers.toml")).expect("a test reads the table"));
     &LAUNCHERS
 }
 
 /// The launcher with that file name.
-pub(super) fn named(name: &str) -> Option<&'static Launcher> {
+pub(super) fn find_launcher(name: &str) -> Option<&'static Launcher> {
     launchers().iter().find(|launcher| launcher.names.iter().any(|other| other == name))
 }
 
 /// Reads a table of launchers.
-pub(super) fn parse(text: &str) -> Result<Vec<Launcher>, toml::de::Error> {
+pub(super) fn parse_table(text: &str) -> Result<Vec<Launcher>, toml::de::Error> {
     #[derive(Deserialize)]
     #[serde(deny_unknown_fields)]
     struct File {
@@ -36,8 +36,8 @@ pub struct Launcher {
     /// File names.
     pub names: Vec<String>,
     /// Its options, and how many values each takes.
-    #[serde(default, deserialize_with = "options")]
-    pub(super) options: BTreeMap<String, Takes>,
+    #[serde(default, deserialize_with = "parse_options")]
+    pub(super) options: BTreeMap<String, OptionValues>,
     /// Whether long options may have one dash, and short ones are not joined.
     #[serde(default)]
     pub(super) one_dash: bool,
@@ -53,18 +53,18 @@ pub struct Launcher {
     #[serde(default)]
     pub(super) assignments: bool,
     /// The options that matter here.
-    #[serde(default, deserialize_with = "does")]
-    pub(super) does: BTreeMap<String, Does>,
+    #[serde(default, rename = "does", deserialize_with = "parse_effects")]
+    pub(super) effects: BTreeMap<String, OptionEffect>,
     /// What it starts.
-    #[serde(default)]
-    pub(super) starts: Starts,
+    #[serde(default, rename = "starts")]
+    pub(super) kind: LaunchKind,
     /// Where that is known from.
     pub source: String,
 }
 
 /// The values of an option.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Takes {
+pub(super) enum OptionValues {
     Nothing,
     /// One, attached to it or the next word.
     Value,
@@ -77,7 +77,7 @@ pub(super) enum Takes {
 /// What an option changes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub(super) enum Does {
+pub(super) enum OptionEffect {
     Clear,
     Unset,
     Set,
@@ -97,7 +97,7 @@ pub(super) enum Does {
 /// What a launcher starts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub(super) enum Starts {
+pub(super) enum LaunchKind {
     #[default]
     Program,
     Shell,
@@ -118,19 +118,24 @@ impl Launcher {
     }
 }
 
-fn options<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeMap<String, Takes>, D::Error> {
+fn parse_options<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeMap<String, OptionValues>, D::Error> {
     let text = String::deserialize(deserializer)?;
     let option = |word: &str| {
-        let ends = [("[=]", Takes::Attached), ("==", Takes::Two), ("=", Takes::Value), ("", Takes::Nothing)];
+        let ends = [
+            ("[=]", OptionValues::Attached),
+            ("==", OptionValues::Two),
+            ("=", OptionValues::Value),
+            ("", OptionValues::Nothing),
+        ];
         let (name, takes) = ends.into_iter().find_map(|(end, takes)| Some((word.strip_suffix(end)?, takes)))?;
         Some((name.to_owned(), takes))
     };
     Ok(text.split_ascii_whitespace().filter_map(option).collect())
 }
 
-fn does<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeMap<String, Does>, D::Error> {
+fn parse_effects<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeMap<String, OptionEffect>, D::Error> {
     let mut all = BTreeMap::new();
-    for (does, options) in BTreeMap::<Does, String>::deserialize(deserializer)? {
+    for (does, options) in BTreeMap::<OptionEffect, String>::deserialize(deserializer)? {
         for option in options.split_ascii_whitespace() {
             if all.insert(option.to_owned(), does).is_some() {
                 return Err(D::Error::custom(format!("{option} does two things")));

@@ -1,18 +1,18 @@
 //! Command lines on a machine that is made up here.
 
-use super::table::{Does, launchers, parse};
+use super::table::{OptionEffect, launchers, parse_table};
 use super::*;
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use tempfile::TempDir;
 
 /// A machine with the launchers and some programs in bin/, and Python environments.
-struct Case {
+struct TestMachine {
     folder: TempDir,
     machine: Machine,
 }
 
-impl Case {
+impl TestMachine {
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let root = folder.path().canonicalize().unwrap();
@@ -52,22 +52,22 @@ impl Case {
     }
 
     /// What these words come to.
-    fn by(&self, words: &[&str]) -> Launched {
-        Launched::by(&words.iter().map(OsString::from).collect::<Vec<_>>(), &self.machine)
+    fn by(&self, words: &[&str]) -> ResolvedCommand {
+        ResolvedCommand::resolve(&words.iter().map(OsString::from).collect::<Vec<_>>(), &self.machine)
     }
 
-    fn line(&self, line: &str) -> Launched {
+    fn resolve_line(&self, line: &str) -> ResolvedCommand {
         self.by(&shlex::split(line).unwrap().iter().map(String::as_str).collect::<Vec<_>>())
     }
 
     /// The program and its arguments, or why it is not known.
-    fn comes_to(&self, line: &str) -> String {
-        let launched = self.line(line);
-        match (&launched.unknown, launched.outside) {
-            (Some(Unknown::Option { launcher, option }), _) => format!("{launcher} with {option}?"),
-            (Some(Unknown::Text(_)), _) => "text?".into(),
-            (Some(Unknown::Environment { launcher }), _) => format!("{launcher}: environment?"),
-            (None, true) => format!("outside: {}", launched.instead.unwrap_or_default()),
+    fn summary(&self, line: &str) -> String {
+        let launched = self.resolve_line(line);
+        match (&launched.unresolved, launched.environment_lost) {
+            (Some(Unresolved::Option { launcher, option }), _) => format!("{launcher} with {option}?"),
+            (Some(Unresolved::Text(_)), _) => "text?".into(),
+            (Some(Unresolved::Environment { launcher }), _) => format!("{launcher}: environment?"),
+            (None, true) => format!("outside: {}", launched.suggestion.unwrap_or_default()),
             (None, false) => {
                 let words: Vec<_> = launched.command.iter().map(|word| word.to_string_lossy()).collect();
                 words.join(" ")
@@ -77,24 +77,24 @@ impl Case {
 }
 
 /// Command lines and what each comes to.
-fn check(cases: &[(&str, &str)]) {
-    let case = Case::new();
+fn assert_summaries(cases: &[(&str, &str)]) {
+    let case = TestMachine::new();
     for (line, comes_to) in cases {
-        assert_eq!(case.comes_to(line), *comes_to, "{line}");
+        assert_eq!(case.summary(line), *comes_to, "{line}");
     }
 }
 
 #[test]
 fn every_row_is_read_and_its_options_that_matter_are_among_its_options() {
     for launcher in launchers() {
-        for option in launcher.does.keys() {
+        for option in launcher.effects.keys() {
             assert!(launcher.options.contains_key(option), "{:?}: {option}", launcher.names);
         }
     }
     let names: Vec<_> = launchers().iter().flat_map(|launcher| &launcher.names).collect();
     assert_eq!(names.iter().collect::<BTreeSet<_>>().len(), names.len(), "a name stands in one row");
-    assert!(parse("[[launcher]]\nnames = ['x']\nsource = ''\nops = ''").is_err());
-    assert!(parse("[[launcher]]\nnames = ['x']\nsource = ''\ndoes = { set = '-a', unset = '-a' }").is_err());
+    assert!(parse_table("[[launcher]]\nnames = ['x']\nsource = ''\nops = ''").is_err());
+    assert!(parse_table("[[launcher]]\nnames = ['x']\nsource = ''\ndoes = { set = '-a', unset = '-a' }").is_err());
 }
 
 #[test]
@@ -111,7 +111,7 @@ fn the_documentation_lists_every_launcher() {
 
 #[test]
 fn options_are_read_as_getopt_reads_them() {
-    check(&[
+    assert_summaries(&[
         ("timeout 5 prog -x", "prog -x"),
         ("timeout -k 3 -s KILL 5 prog", "prog"),
         ("timeout -k3 -sKILL 5 prog", "prog"),
@@ -135,7 +135,7 @@ fn options_are_read_as_getopt_reads_them() {
 
 #[test]
 fn each_launcher_is_seen_through() {
-    check(&[
+    assert_summaries(&[
         ("nice prog", "prog"),
         ("nice -n 5 prog", "prog"),
         ("nice -5 prog", "prog"),
@@ -194,7 +194,7 @@ fn each_launcher_is_seen_through() {
 
 #[test]
 fn a_shell_is_seen_through_where_its_text_is_one_plain_command() {
-    check(&[
+    assert_summaries(&[
         ("sh -c 'prog a b'", "prog a b"),
         ("sh -c 'exec prog'", "prog"),
         ("bash -lc 'A=b C=\"d e\" exec prog \"x y\"' ignored", "prog x y"),
@@ -223,27 +223,27 @@ fn a_shell_is_seen_through_where_its_text_is_one_plain_command() {
 
 #[test]
 fn what_a_launcher_does_to_the_environment_is_done() {
-    let mut case = Case::new();
+    let mut case = TestMachine::new();
     case.set("A", "old");
     case.set("B", "old");
-    let launched = case.line("env -u A B=new timeout 5 sh -c 'C=d prog'");
+    let launched = case.resolve_line("env -u A B=new timeout 5 sh -c 'C=d prog'");
     let value = |name: &str| launched.machine.variables.get(OsStr::new(name)).and_then(|value| value.to_str());
     assert_eq!((value("A"), value("B"), value("C")), (None, Some("new"), Some("d")));
-    let fixed: Vec<_> = launched.fixed.iter().filter_map(|name| name.to_str()).collect();
+    let fixed: Vec<_> = launched.pinned.iter().filter_map(|name| name.to_str()).collect();
     assert_eq!(fixed, ["A", "B", "C"]);
     case.write("there/prog", "");
     for line in
         ["env -C there ./prog", "env --chdir=there env -C . ./prog", "mpirun -wd there ./prog", "gdb -cd there ./prog"]
     {
         let here = line.replace("there", case.path("there").to_str().unwrap());
-        assert_eq!(case.line(&here).file, Some(case.path("there/./prog")), "{line}");
+        assert_eq!(case.resolve_line(&here).file, Some(case.path("there/./prog")), "{line}");
     }
-    assert_eq!(case.line("env -C nowhere ./prog").file, None);
+    assert_eq!(case.resolve_line("env -C nowhere ./prog").file, None);
 }
 
 #[test]
 fn where_rmcp_does_not_reach_the_program_it_is_told_what_to_write() {
-    check(&[
+    assert_summaries(&[
         ("sudo prog", "outside: sudo rmcp-run prog"),
         ("sudo -u ada -E A=b prog 'x y'", "outside: sudo -u ada -E 'A=b' rmcp-run prog 'x y'"),
         ("sudo --user=ada -- prog", "outside: sudo '--user=ada' -- rmcp-run prog"),
@@ -263,18 +263,18 @@ fn where_rmcp_does_not_reach_the_program_it_is_told_what_to_write() {
 
 #[test]
 fn only_a_list_of_hosts_leads_to_other_machines() {
-    let case = Case::new();
+    let case = TestMachine::new();
     for line in
         ["mpirun -H a,b prog", "mpirun --hostfile x prog", "mpiexec -hosts=a prog", "timeout 5 mpirun -host a prog"]
     {
-        assert!(case.line(line).remote, "{line}");
+        assert!(case.resolve_line(line).remote, "{line}");
     }
-    assert!(!case.line("mpirun -np 2 prog").remote);
+    assert!(!case.resolve_line("mpirun -np 2 prog").remote);
 }
 
 #[test]
 fn scripts_lead_to_what_runs_them() {
-    let case = Case::new();
+    let case = TestMachine::new();
     let at = |name: &str| case.path(name).to_str().unwrap().to_owned();
     case.write("by-python", &format!("#!{}\n", at("bin/python3")));
     case.write("by-env", &format!("#!{} python3\n", at("bin/env")));
@@ -286,24 +286,24 @@ fn scripts_lead_to_what_runs_them() {
     );
     for script in ["by-python", "by-env", "by-words", "by-script", "long"] {
         for before in ["", "timeout 5 "] {
-            let launched = case.line(&format!("{before}{} x", at(script)));
+            let launched = case.resolve_line(&format!("{before}{} x", at(script)));
             assert_eq!(launched.file, Some(case.path("bin/python3")), "{before}{script}");
             assert_eq!(launched.command.last().unwrap(), "x", "{before}{script}");
         }
     }
     case.write("shell", &format!("#!{}\npython3 x\n", at("bin/sh")));
     for line in [at("shell"), format!("sh {}", at("shell")), format!("bash -e {} x", at("shell"))] {
-        let launched = case.line(&line);
+        let launched = case.resolve_line(&line);
         assert_eq!(launched.script, Some(case.path("shell")), "{line}");
         assert!(!launched.is_python());
     }
     case.write("loop", &format!("#!{}\n", at("loop")));
-    case.line(&at("loop"));
+    case.resolve_line(&at("loop"));
 }
 
 #[test]
 fn uv_runs_in_the_projects_environment() {
-    let mut case = Case::new();
+    let mut case = TestMachine::new();
     let project = case.path("project");
     let python = case.environment("project/.venv", "pyvenv.cfg").join("bin/python");
     case.write("project/pyproject.toml", "");
@@ -311,7 +311,7 @@ fn uv_runs_in_the_projects_environment() {
     case.write("project/x.py", "import torch\n");
     case.write("project/own.py", "# /// script\n# dependencies = []\n# ///\n");
     case.write("project/.venv/bin/tool", &format!("#!{}\n", python.display()));
-    let run = |case: &Case, words: &str| case.line(&words.replace("HERE", project.to_str().unwrap()));
+    let run = |case: &TestMachine, words: &str| case.resolve_line(&words.replace("HERE", project.to_str().unwrap()));
     for line in [
         "uv run --directory HERE x.py --flag",
         "uv run --project HERE/member -- x.py",
@@ -329,12 +329,12 @@ fn uv_runs_in_the_projects_environment() {
         "uv run --isolated --directory HERE x.py",
         "uv run --directory HERE/.. x.py",
     ] {
-        assert_eq!(run(&case, line).unknown, Some(Unknown::Environment { launcher: "uv run".into() }), "{line}");
+        assert_eq!(run(&case, line).unresolved, Some(Unresolved::Environment { launcher: "uv run".into() }), "{line}");
     }
     let advice = |line: &str| run(&case, line).advice().replace(project.to_str().unwrap(), "HERE");
     assert_eq!(advice("uv run --directory HERE/.. x.py"), "write `uv run --directory HERE/.. rmcp-run python x.py`");
     assert_eq!(advice("uv run --directory HERE/.. tool"), "write `uv run --directory HERE/.. rmcp-run tool`");
-    assert_eq!(run(&case, "uv pip install torch").unknown, None);
+    assert_eq!(run(&case, "uv pip install torch").unresolved, None);
     let other = case.environment("other", "pyvenv.cfg");
     case.set("VIRTUAL_ENV", &other);
     assert_eq!(run(&case, "uv run --directory HERE x.py").file.as_ref(), Some(&python), "the project's comes first");
@@ -345,11 +345,11 @@ fn uv_runs_in_the_projects_environment() {
 
 #[test]
 fn poetry_runs_in_the_active_environment_or_the_projects() {
-    let mut case = Case::new();
+    let mut case = TestMachine::new();
     let project = case.path("project");
     case.write("project/pyproject.toml", "");
-    let run = |case: &Case| case.line(&format!("poetry -C {} run python x.py", project.display()));
-    assert_eq!(run(&case).unknown, Some(Unknown::Environment { launcher: "poetry run".into() }));
+    let run = |case: &TestMachine| case.resolve_line(&format!("poetry -C {} run python x.py", project.display()));
+    assert_eq!(run(&case).unresolved, Some(Unresolved::Environment { launcher: "poetry run".into() }));
     let own = case.environment("project/.venv", "pyvenv.cfg");
     assert_eq!(run(&case).file, Some(own.join("bin/python")));
     let active = case.environment("active", "pyvenv.cfg");
@@ -357,18 +357,18 @@ fn poetry_runs_in_the_active_environment_or_the_projects() {
     assert_eq!(run(&case).file, Some(active.join("bin/python")));
     case.machine.variables.remove(OsStr::new("VIRTUAL_ENV"));
     case.set("CONDA_PREFIX", "/conda/envs/x");
-    assert!(run(&case).unknown.is_some());
+    assert!(run(&case).unresolved.is_some());
 }
 
 #[test]
 fn conda_runs_in_the_environment_that_is_named() {
-    let mut case = Case::new();
+    let mut case = TestMachine::new();
     let mark = "conda-meta/history";
     let base = case.environment("conda", mark);
     let (one, elsewhere) = (case.environment("conda/envs/one", mark), case.environment("data/two", mark));
     case.write("home/.conda/environments.txt", &format!("{}\n{}\n", base.display(), elsewhere.display()));
     case.set("CONDA_EXE", base.join("bin/conda"));
-    let file = |case: &Case, line: &str| case.line(line).file;
+    let file = |case: &TestMachine, line: &str| case.resolve_line(line).file;
     let python = |prefix: &Path| Some(prefix.join("bin/python"));
     assert_eq!(file(&case, "conda run -n one python x.py"), python(&one));
     assert_eq!(file(&case, "conda run --no-capture-output --name=one --cwd / python x.py"), python(&one));
@@ -376,42 +376,44 @@ fn conda_runs_in_the_environment_that_is_named() {
     assert_eq!(file(&case, "conda run -n two timeout 5 python x.py"), python(&elsewhere));
     assert_eq!(file(&case, "conda run -n base python x.py"), python(&base));
     assert_eq!(file(&case, "conda run python x.py"), python(&base));
-    let unknown = Some(Unknown::Environment { launcher: "conda run".into() });
-    assert_eq!(case.line("conda run -n three python x.py").unknown, unknown);
+    let unknown = Some(Unresolved::Environment { launcher: "conda run".into() });
+    assert_eq!(case.resolve_line("conda run -n three python x.py").unresolved, unknown);
     assert_eq!(
-        case.line("conda run -n one --wat python x.py").unknown.unwrap(),
-        Unknown::Option { launcher: "conda run".into(), option: "--wat".into() }
+        case.resolve_line("conda run -n one --wat python x.py").unresolved.unwrap(),
+        Unresolved::Option { launcher: "conda run".into(), option: "--wat".into() }
     );
-    assert_eq!(case.line("conda install -n one torch").unknown, None);
+    assert_eq!(case.resolve_line("conda install -n one torch").unresolved, None);
     case.environment("home/.conda/envs/one", mark);
-    assert_eq!(case.line("conda run -n one python x.py").unknown, unknown, "which of two is conda's to decide");
+    assert_eq!(
+        case.resolve_line("conda run -n one python x.py").unresolved,
+        unknown,
+        "which of two is conda's to decide"
+    );
 }
 
 #[test]
 fn what_is_not_there_starts_nothing_and_what_is_built_into_a_shell_does() {
-    let case = Case::new();
+    let case = TestMachine::new();
     for name in ["sudo", "time"] {
         fs::remove_file(case.path("bin").join(name)).unwrap();
     }
-    assert!(!case.line("sudo prog").outside);
-    assert_eq!(case.comes_to("time prog"), "time prog");
-    assert_eq!(case.comes_to("bash -c 'time prog'"), "prog");
+    assert!(!case.resolve_line("sudo prog").environment_lost);
+    assert_eq!(case.summary("time prog"), "time prog");
+    assert_eq!(case.summary("bash -c 'time prog'"), "prog");
 }
 
 #[test]
 fn words_that_are_no_text_are_followed_all_the_same() {
     use std::os::unix::ffi::OsStringExt;
-    let case = Case::new();
+    let case = TestMachine::new();
     let odd = OsString::from_vec(b"\xff=\xfe".to_vec());
     let command = ["timeout".into(), "5".into(), "env".into(), odd.clone(), "prog".into(), odd.clone()];
-    let launched = Launched::by(&command, &case.machine);
+    let launched = ResolvedCommand::resolve(&command, &case.machine);
     assert_eq!(launched.command, ["prog".into(), odd]);
     let option = OsString::from_vec(b"-\xff".to_vec());
-    let launched = Launched::by(&["env".into(), option, "prog".into()], &case.machine);
-    assert!(matches!(launched.unknown, Some(Unknown::Option { .. })));
-    assert!(
-        launchers()
-            .iter()
-            .all(|launcher| launcher.does.values().all(|does| *does != Does::Words || launcher.names == ["env"]))
-    );
+    let launched = ResolvedCommand::resolve(&["env".into(), option, "prog".into()], &case.machine);
+    assert!(matches!(launched.unresolved, Some(Unresolved::Option { .. })));
+    assert!(launchers().iter().all(|launcher| {
+        launcher.effects.values().all(|does| *does != OptionEffect::Words || launcher.names == ["env"])
+    }));
 }

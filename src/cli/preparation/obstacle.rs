@@ -1,7 +1,7 @@
 //! The program's file, and what keeps RMCP out of it.
 
 use crate::installs::{Machine, Program};
-use crate::launchers::{Launched, is_script};
+use crate::launchers::{ResolvedCommand, is_script};
 use rmcp_domain::bounded_read::read_start;
 use rmcp_domain::options;
 use std::ffi::{OsStr, OsString};
@@ -45,8 +45,8 @@ impl Obstacle {
     }
 
     /// What the program is, and what follows.
-    pub fn words(self) -> String {
-        let effect = match self.passes_on() {
+    pub fn description(self) -> String {
+        let effect = match self.passes_environment() {
             true => "only the programs that it starts",
             false => "so it runs with its environment unchanged",
         };
@@ -54,40 +54,40 @@ impl Obstacle {
     }
 
     /// Whether the programs that it starts may get RMCP's environment.
-    pub fn passes_on(self) -> bool {
+    pub fn passes_environment(self) -> bool {
         self == Self::Static
     }
 }
 
 /// The program that a shell here starts by this name.
-pub fn program(called: &OsStr) -> options::Program {
-    running(&Launched::by(&[called.into()], &Machine::this()), called)
+pub fn resolve_program(called: &OsStr) -> options::Program {
+    launched_program(&ResolvedCommand::resolve(&[called.into()], &Machine::local()), called)
 }
 
 /// The program that runs behind launchers and scripts: what the sections of the options name.
-pub fn running(launched: &Launched, called: &OsStr) -> options::Program {
+pub fn launched_program(launched: &ResolvedCommand, called: &OsStr) -> options::Program {
     let called = launched.command.first().map_or(called, OsString::as_os_str);
     options::Program::from_argv0(called, launched.file.as_deref())
 }
 
 /// What is in the way, if anything, and in which file: of the launchers before a program, or in itself.
-pub fn obstacle(launched: &Launched) -> Option<(PathBuf, Obstacle)> {
-    if launched.outside {
+pub fn obstacle(launched: &ResolvedCommand) -> Option<(PathBuf, Obstacle)> {
+    if launched.environment_lost {
         return launched.file.clone().map(|file| (file, Obstacle::Outside));
     }
     let of = |file: &PathBuf| {
         // The kernel gives a script no rights; its interpreter is looked at, too.
         let file = Some(file).filter(|file| !is_script(file))?;
-        let obstacle = secure(file).or_else(|| by_loader(file, &launched.machine));
+        let obstacle = privilege_obstacle(file).or_else(|| loader_obstacle(file, &launched.machine));
         obstacle.map(|obstacle| (file.clone(), obstacle))
     };
     // A static launcher passes the environment on, and needs no RMCP.
-    let on_the_way = launched.launchers.iter().filter_map(of).find(|(_, obstacle)| !obstacle.passes_on());
+    let on_the_way = launched.launchers.iter().filter_map(of).find(|(_, obstacle)| !obstacle.passes_environment());
     on_the_way.or_else(|| of(launched.file.as_ref()?))
 }
 
 /// What the dynamic loader makes of an ELF file.
-fn by_loader(file: &Path, machine: &Machine) -> Option<Obstacle> {
+fn loader_obstacle(file: &Path, machine: &Machine) -> Option<Obstacle> {
     // The loader itself may be run, too, and then loads another.
     if file.file_name()?.to_string_lossy().starts_with("ld") {
         return None;
@@ -103,29 +103,29 @@ fn by_loader(file: &Path, machine: &Machine) -> Option<Obstacle> {
 }
 
 /// Whether the kernel will mark the process AT_SECURE.
-fn secure(file: &Path) -> Option<Obstacle> {
+fn privilege_obstacle(file: &Path) -> Option<Obstacle> {
     let metadata = fs::metadata(file).ok()?;
-    let rights = Rights {
+    let rights = FilePrivileges {
         mode: metadata.mode(),
         owner: metadata.uid(),
         group: metadata.gid(),
         capabilities: rustix::fs::getxattr(file, "security.capability", &mut [0u8; 64]).is_ok(),
     };
-    rights.more_than(rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw())
+    rights.obstacle_for(rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw())
 }
 
 /// What decides on the rights of a process that executes a file.
-struct Rights {
+struct FilePrivileges {
     mode: u32,
     owner: u32,
     group: u32,
     capabilities: bool,
 }
 
-impl Rights {
+impl FilePrivileges {
     /// What gives a process of that user and group more rights than it has. (Linux security/commoncap.c,
     /// cap_bprm_creds_from_file)
-    fn more_than(&self, user: u32, group: u32) -> Option<Obstacle> {
+    fn obstacle_for(&self, user: u32, group: u32) -> Option<Obstacle> {
         if self.mode & 0o4000 != 0 && self.owner != user {
             Some(Obstacle::Setuid)
         } else if self.mode & 0o2010 == 0o2010 && self.group != group {
@@ -140,9 +140,9 @@ impl Rights {
 }
 
 /// Why it could not be executed. exec(3) says the same of a missing program and of one whose interpreter is missing.
-pub fn reason(program: &OsStr, error: &io::Error) -> String {
+pub fn exec_failure(program: &OsStr, error: &io::Error) -> String {
     let by_path = program.as_bytes().contains(&b'/');
-    match (error.kind(), Machine::this().program(program)) {
+    match (error.kind(), Machine::local().find_program(program)) {
         (ErrorKind::NotFound, Some(_)) => "its interpreter or loader does not exist".into(),
         (ErrorKind::NotFound, None) if by_path => "no such file".into(),
         (ErrorKind::NotFound, None) => "not found in PATH".into(),
@@ -158,7 +158,7 @@ mod tests {
 
     #[test]
     fn a_file_gives_rights_to_all_but_those_who_have_them() {
-        let rights = |mode, capabilities| Rights { mode, owner: 0, group: 0, capabilities };
+        let rights = |mode, capabilities| FilePrivileges { mode, owner: 0, group: 0, capabilities };
         for (rights, user, group, expected) in [
             (rights(0o755, false), 1000, 1000, None),
             (rights(0o4755, false), 1000, 1000, Some(Obstacle::Setuid)),
@@ -169,7 +169,7 @@ mod tests {
             (rights(0o755, true), 1000, 1000, Some(Obstacle::Capabilities)),
             (rights(0o755, true), 0, 0, None),
         ] {
-            assert_eq!(rights.more_than(user, group), expected, "{:o} for {user}:{group}", rights.mode);
+            assert_eq!(rights.obstacle_for(user, group), expected, "{:o} for {user}:{group}", rights.mode);
         }
     }
 }

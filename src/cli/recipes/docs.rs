@@ -1,6 +1,6 @@
 //! The table in words, and the list of profiles.
 
-use super::table::{Action, Code, Confidence, Framework, Recipe, When, recipes};
+use super::table::{Action, CodeMatch, Condition, Confidence, Framework, Recipe, recipes};
 
 /// The profiles, each with its first recipe.
 pub fn profiles() -> Vec<(&'static str, &'static Recipe)> {
@@ -17,7 +17,7 @@ pub fn profiles() -> Vec<(&'static str, &'static Recipe)> {
 
 impl Recipe {
     /// What it does, as a sentence.
-    pub fn does(&self) -> String {
+    pub fn action_text(&self) -> String {
         let variables = || {
             let one = |(name, value): (&String, &String)| format!("`{name}={}`", value.replace('*', "..."));
             self.variables.iter().map(one).collect::<Vec<_>>().join(", ")
@@ -59,13 +59,15 @@ impl Recipe {
         }
         let substitute = self.substitute.map_or_else(|| "another target".into(), |target| target.to_string());
         conditions.extend(self.code.map(|code| match code {
-            Code::Native => "the program's libraries have code for the GPU".into(),
-            Code::Substitute => format!("a library of the program has code for {substitute} and not for the GPU"),
-            Code::Torn => format!("some libraries have code for the GPU only, others for {substitute} only"),
-            Code::Missing if self.substitute.is_none() => "the program's libraries have no code for the GPU".into(),
-            Code::Missing => format!("the program's libraries have code neither for the GPU nor for {substitute}"),
+            CodeMatch::Native => "the program's libraries have code for the GPU".into(),
+            CodeMatch::Substitute => format!("a library of the program has code for {substitute} and not for the GPU"),
+            CodeMatch::Torn => format!("some libraries have code for the GPU only, others for {substitute} only"),
+            CodeMatch::Missing if self.substitute.is_none() => {
+                "the program's libraries have no code for the GPU".into()
+            }
+            CodeMatch::Missing => format!("the program's libraries have code neither for the GPU nor for {substitute}"),
         }));
-        conditions.extend(self.when.map(|when| when.words().into()));
+        conditions.extend(self.condition.map(|when| when.description().into()));
         if !self.unless.is_empty() {
             conditions.push(format!("{} not set", self.unless.join(" and ")));
         }
@@ -75,7 +77,7 @@ impl Recipe {
 
 impl Confidence {
     /// What the letter means.
-    pub fn words(self) -> &'static str {
+    pub fn description(self) -> &'static str {
         match self {
             Self::A => "confirmed by maintainers, source code or at least two users",
             Self::B => "one report, or disputed",
@@ -98,8 +100,8 @@ impl Framework {
     }
 }
 
-impl When {
-    fn words(self) -> &'static str {
+impl Condition {
+    fn description(self) -> &'static str {
         match self {
             Self::BesideCard => {
                 "integrated GPUs beside a card, one of them RDNA1 or RDNA2, and no variable that hides GPUs is set"

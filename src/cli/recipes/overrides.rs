@@ -1,14 +1,14 @@
 //! HSA_OVERRIDE_GFX_VERSION: one variable for all GPUs, or one for each.
 
-use super::plan::{Maker, Note, named, row};
+use super::plan::{Note, Planner, condition_recipe, gpu_label};
 use super::situation::{OVERRIDE, Situation};
-use super::table::{Action, Recipe, When, matches, recipes};
+use super::table::{Action, Condition, Recipe, pattern_matches, recipes};
 use rmcp_domain::gfx::GfxTarget;
 use rmcp_domain::topology::{Gpu, Override};
 use std::collections::BTreeMap;
 
 /// What one GPU needs.
-struct Want<'a> {
+struct OverrideRequest<'a> {
     gpu: &'a Gpu,
     value: String,
     /// The target that the value names.
@@ -17,17 +17,22 @@ struct Want<'a> {
 }
 
 /// Variables that the user has set and that were removed, each with the numbers of the nodes that it harmed.
-type Removed = BTreeMap<String, Vec<u32>>;
+type RemovedOverrides = BTreeMap<String, Vec<u32>>;
 
 /// Applies the recipes that are about the override.
-pub(super) fn decide(maker: &mut Maker<'_>) {
+pub(super) fn plan_overrides(maker: &mut Planner<'_>) {
     let gpus = maker.gpus.clone();
-    let removed = judge(maker, &gpus);
+    let removed = remove_harmful(maker, &gpus);
     let mut wants = Vec::new();
     for gpu in gpus {
-        let recipe = recipe_for(maker.situation, gpu);
+        let recipe = override_recipe(maker.situation, gpu);
         let wanted = recipe.and_then(|recipe| {
-            Some(Want { gpu, value: recipe.variables.get(OVERRIDE)?.clone(), target: recipe.substitute, recipe })
+            Some(OverrideRequest {
+                gpu,
+                value: recipe.variables.get(OVERRIDE)?.clone(),
+                target: recipe.substitute,
+                recipe,
+            })
         });
         let Some(Override { variable, value, target }) = maker.situation.user_override(gpu) else {
             wants.extend(wanted);
@@ -37,63 +42,68 @@ pub(super) fn decide(maker: &mut Maker<'_>) {
             Some(nodes) if nodes.contains(&gpu.node) => wants.extend(wanted),
             // Gone because of another GPU; this one keeps what the user gave it, in a variable of its own.
             Some(_) if target != Some(gpu.target) => {
-                wants.extend(recipe.or(row(When::PerNode)).map(|recipe| Want { gpu, value, target, recipe }));
+                wants.extend(recipe.or(condition_recipe(Condition::PerNode)).map(|recipe| OverrideRequest {
+                    gpu,
+                    value,
+                    target,
+                    recipe,
+                }));
             }
             Some(_) => {}
             None => {
                 if let Some(want) = wanted {
-                    maker.set(variable, want.value, want.recipe, vec![named(gpu)]);
+                    maker.set(variable, want.value, want.recipe, vec![gpu_label(gpu)]);
                 }
             }
         }
     }
-    give(maker, &wants);
+    assign_overrides(maker, &wants);
 }
 
 /// Looks at what the user has set, GPU by GPU.
-fn judge(maker: &mut Maker<'_>, gpus: &[&Gpu]) -> Removed {
+fn remove_harmful(maker: &mut Planner<'_>, gpus: &[&Gpu]) -> RemovedOverrides {
     let situation = maker.situation;
-    let mut condemned = Removed::new();
+    let mut condemned = RemovedOverrides::new();
     let rows = recipes().iter().filter(|recipe| recipe.is_override() && recipe.action != Action::Set);
-    for recipe in rows.filter(|recipe| !recipe.targets.is_empty() || maker.any_ours()).collect::<Vec<_>>() {
+    for recipe in rows.filter(|recipe| !recipe.targets.is_empty() || maker.any_supported()).collect::<Vec<_>>() {
         let mut found: BTreeMap<(String, String), Vec<&Gpu>> = BTreeMap::new();
         for &gpu in gpus {
             let Some(Override { variable: name, value, .. }) = situation.user_override(gpu) else { continue };
-            let pattern = recipe.variables.get(OVERRIDE).is_some_and(|pattern| matches(pattern, &value));
+            let pattern = recipe.variables.get(OVERRIDE).is_some_and(|pattern| pattern_matches(pattern, &value));
             let done = condemned.get(&name).is_some_and(|nodes| nodes.contains(&gpu.node));
-            if pattern && !done && recipe.suits_program(situation) && recipe.suits_gpu(situation, gpu) {
+            if pattern && !done && recipe.matches_program(situation) && recipe.matches_gpu(situation, gpu) {
                 found.entry((name, value)).or_default().push(gpu);
             }
         }
         for ((name, value), gpus) in found {
-            maker.users(&name, &value, recipe, gpus.iter().copied().map(named).collect());
+            maker.handle_user_value(&name, &value, recipe, gpus.iter().copied().map(gpu_label).collect());
             if recipe.action == Action::Remove {
                 condemned.entry(name).or_default().extend(gpus.iter().map(|gpu| gpu.node));
             }
         }
     }
-    if situation.keep_environment { Removed::new() } else { condemned }
+    if situation.keep_environment { RemovedOverrides::new() } else { condemned }
 }
 
 /// The recipe that sets this GPU's override.
-fn recipe_for(situation: &Situation, gpu: &Gpu) -> Option<&'static Recipe> {
+fn override_recipe(situation: &Situation, gpu: &Gpu) -> Option<&'static Recipe> {
     recipes().iter().find(|recipe| {
         recipe.action == Action::Set
             && recipe.variables.contains_key(OVERRIDE)
-            && recipe.suits_program(situation)
-            && recipe.suits_gpu(situation, gpu)
+            && recipe.matches_program(situation)
+            && recipe.matches_gpu(situation, gpu)
     })
 }
 
 /// Sets the plain variable where that suits every GPU of the machine, else the numbered ones.
-fn give(maker: &mut Maker<'_>, wants: &[Want<'_>]) {
+fn assign_overrides(maker: &mut Planner<'_>, wants: &[OverrideRequest<'_>]) {
     let situation = maker.situation;
     let Some(first) = wants.first() else { return };
     let same = |gpu: &Gpu| match wants.iter().find(|want| want.gpu.node == gpu.node) {
         Some(want) => want.value == first.value,
-        None => first.target == Some(gpu.target) || has_numbered(situation, gpu),
+        None => first.target == Some(gpu.target) || has_numbered_override(situation, gpu),
     };
-    let per_node = situation.has_per_node();
+    let per_node = situation.supports_numbered_override();
     // ROCm refuses an override of another generation for hidden GPUs too (ROCm/rocm-systems#5686); releases without
     // numbered overrides do not.
     let plain = match per_node {
@@ -101,26 +111,26 @@ fn give(maker: &mut Maker<'_>, wants: &[Want<'_>]) {
         _ => situation.topology.gpus.iter().all(same),
     };
     if plain {
-        let gpus = wants.iter().map(|want| named(want.gpu)).collect();
+        let gpus = wants.iter().map(|want| gpu_label(want.gpu)).collect();
         return maker.set(OVERRIDE.into(), first.value.clone(), first.recipe, gpus);
     }
-    if let (Some(false), Some(recipe)) = (per_node, row(When::NoPerNode)) {
+    if let (Some(false), Some(recipe)) = (per_node, condition_recipe(Condition::NoPerNode)) {
         for want in wants {
-            maker.warn(&[named(want.gpu)], recipe, recipe.why.replace("{value}", &want.value));
+            maker.warn(&[gpu_label(want.gpu)], recipe, recipe.why.replace("{value}", &want.value));
         }
         return;
     }
     for want in wants {
-        maker.set(situation.node_variable(want.gpu), want.value.clone(), want.recipe, vec![named(want.gpu)]);
+        maker.set(situation.numbered_variable(want.gpu), want.value.clone(), want.recipe, vec![gpu_label(want.gpu)]);
     }
-    let Some(recipe) = row(When::PerNode) else { return };
+    let Some(recipe) = condition_recipe(Condition::PerNode) else { return };
     let mut text = recipe.why.clone();
     if let (None, Some(range)) = (per_node, &recipe.rocm) {
         text += &format!(" The ROCm release of this program is not known; the number needs {range}.");
     }
-    maker.plan.notes.push(Note { loud: per_node.is_none(), text, recipe: Some(recipe) });
+    maker.plan.notes.push(Note { is_warning: per_node.is_none(), text, recipe: Some(recipe) });
 }
 
-fn has_numbered(situation: &Situation, gpu: &Gpu) -> bool {
-    situation.environment.contains_key(&situation.node_variable(gpu))
+fn has_numbered_override(situation: &Situation, gpu: &Gpu) -> bool {
+    situation.environment.contains_key(&situation.numbered_variable(gpu))
 }

@@ -1,8 +1,8 @@
 //! From a situation to the changes of the environment.
 
 use super::overrides;
-use super::situation::{OVERRIDE, Situation, ours};
-use super::table::{Action, Recipe, When, matches, recipes};
+use super::situation::{OVERRIDE, Situation, is_supported};
+use super::table::{Action, Condition, Recipe, pattern_matches, recipes};
 use rmcp_domain::topology::Gpu;
 
 /// What is to be done.
@@ -33,7 +33,7 @@ pub struct Change {
 #[derive(Debug)]
 pub struct Note {
     /// Whether it is worth a line when nobody asked.
-    pub loud: bool,
+    pub is_warning: bool,
     /// A sentence.
     pub text: String,
     /// The recipe that says so; None: no recipe applied.
@@ -42,16 +42,16 @@ pub struct Note {
 
 impl Plan {
     /// Applies the recipes. Of two that set one variable the later counts.
-    pub fn make(situation: &Situation) -> Self {
-        let mut maker = Maker { situation, plan: Self::default(), gpus: situation.visible() };
-        maker.hide();
-        overrides::decide(&mut maker);
+    pub fn new(situation: &Situation) -> Self {
+        let mut maker = Planner { situation, plan: Self::default(), gpus: situation.visible() };
+        maker.hide_integrated();
+        overrides::plan_overrides(&mut maker);
         for recipe in recipes().iter().filter(|recipe| !recipe.is_override()) {
             maker.apply(recipe);
         }
-        maker.profiles();
-        let said = situation.program.said.iter();
-        maker.plan.notes.extend(said.map(|text| Note { loud: true, text: text.clone(), recipe: None }));
+        maker.note_unused_profiles();
+        let said = situation.program.notes.iter();
+        maker.plan.notes.extend(said.map(|text| Note { is_warning: true, text: text.clone(), recipe: None }));
         maker.plan
     }
 
@@ -64,31 +64,31 @@ impl Plan {
 impl Recipe {
     /// Whether it is about the override of the gfx target, which is decided for all GPUs together.
     pub(super) fn is_override(&self) -> bool {
-        self.variables.keys().any(|name| name.starts_with(OVERRIDE)) || self.when == Some(When::NoPerNode)
+        self.variables.keys().any(|name| name.starts_with(OVERRIDE)) || self.condition == Some(Condition::NoPerNode)
     }
 
     /// Whether the conditions hold that are about the program as a whole.
-    pub(super) fn suits_program(&self, situation: &Situation) -> bool {
+    pub(super) fn matches_program(&self, situation: &Situation) -> bool {
         let program = &situation.program;
         let framework = program.framework.as_ref();
         let release = framework.and_then(|(_, release)| *release);
         (self.frameworks.is_empty() || framework.is_some_and(|(framework, _)| self.frameworks.contains(framework)))
-            && self.version.as_ref().is_none_or(|range| range.holds(release))
-            && self.rocm.as_ref().is_none_or(|range| range.holds(program.rocm))
+            && self.version.as_ref().is_none_or(|range| range.contains(release))
+            && self.rocm.as_ref().is_none_or(|range| range.contains(program.rocm))
             && self.profile.as_ref().is_none_or(|profile| situation.profiles.contains(profile))
     }
 
     /// Whether the conditions hold that are about one GPU.
-    pub(super) fn suits_gpu(&self, situation: &Situation, gpu: &Gpu) -> bool {
-        let code = || situation.code(gpu.target, self.substitute);
+    pub(super) fn matches_gpu(&self, situation: &Situation, gpu: &Gpu) -> bool {
+        let code = || situation.code_match(gpu.target, self.substitute);
         let value = || situation.user_override(gpu)?.target;
         (self.targets.is_empty() || self.targets.contains(&gpu.target))
             && self.code.is_none_or(|wanted| code() == Some(wanted))
-            && match self.when {
-                Some(When::OverrideOtherMajor) => {
-                    ours(gpu) && value().is_some_and(|target| target.major != gpu.target.major)
+            && match self.condition {
+                Some(Condition::OverrideOtherMajor) => {
+                    is_supported(gpu) && value().is_some_and(|target| target.major != gpu.target.major)
                 }
-                Some(When::OverrideLacksCode) => value().is_some_and(|target| {
+                Some(Condition::OverrideLacksCode) => value().is_some_and(|target| {
                     let libraries = &situation.program.libraries;
                     target != gpu.target
                         && !libraries.is_empty()
@@ -99,19 +99,19 @@ impl Recipe {
     }
 }
 
-pub(super) struct Maker<'a> {
+pub(super) struct Planner<'a> {
     pub(super) situation: &'a Situation,
     pub(super) plan: Plan,
     /// The GPUs that the program will see.
     pub(super) gpus: Vec<&'a Gpu>,
 }
 
-impl Maker<'_> {
+impl Planner<'_> {
     /// Hides the integrated GPUs beside a card.
-    fn hide(&mut self) {
-        let Some(recipe) = row(When::BesideCard) else { return };
+    fn hide_integrated(&mut self) {
+        let Some(recipe) = condition_recipe(Condition::BesideCard) else { return };
         let (igpus, cards): (Vec<&Gpu>, Vec<&Gpu>) = self.gpus.iter().partition(|gpu| gpu.apu);
-        if igpus.is_empty() || cards.is_empty() || self.situation.masked() || !self.any_ours() {
+        if igpus.is_empty() || cards.is_empty() || self.situation.has_masks() || !self.any_supported() {
             return;
         }
         let all = &self.situation.topology.gpus;
@@ -119,7 +119,7 @@ impl Maker<'_> {
         let token = |gpu: &&Gpu| match gpu.unique_id {
             Some(_) => gpu.uuid(),
             None => {
-                by_number.push(named(gpu));
+                by_number.push(gpu_label(gpu));
                 all.iter().position(|other| other.node == gpu.node).unwrap_or_default().to_string()
             }
         };
@@ -129,7 +129,7 @@ impl Maker<'_> {
                 name.clone(),
                 value.replace("{cards}", &tokens),
                 recipe,
-                igpus.iter().copied().map(named).collect(),
+                igpus.iter().copied().map(gpu_label).collect(),
             );
         }
         if !by_number.is_empty() {
@@ -138,36 +138,36 @@ impl Maker<'_> {
                  or moved",
                 by_number.join(" and ")
             );
-            self.plan.notes.push(Note { loud: false, text, recipe: Some(recipe) });
+            self.plan.notes.push(Note { is_warning: false, text, recipe: Some(recipe) });
         }
         self.gpus = cards;
     }
 
     /// Whether RMCP is for one of the GPUs.
-    pub(super) fn any_ours(&self) -> bool {
-        self.gpus.iter().any(|gpu| ours(gpu))
+    pub(super) fn any_supported(&self) -> bool {
+        self.gpus.iter().any(|gpu| is_supported(gpu))
     }
 
     fn apply(&mut self, recipe: &'static Recipe) {
-        let applies = match recipe.when {
-            Some(When::BesideCard) => false,
-            Some(When::RegisterCoarse) => self.situation.register_coarse,
-            Some(When::WithoutRocm) => self.situation.program.without_rocm && self.any_ours(),
-            Some(When::BundledRuntime) => self.situation.program.bundled && self.any_ours(),
-            _ => recipe.profile.is_some() || !recipe.targets.is_empty() || self.any_ours(),
+        let applies = match recipe.condition {
+            Some(Condition::BesideCard) => false,
+            Some(Condition::RegisterCoarse) => self.situation.register_coarse,
+            Some(Condition::WithoutRocm) => self.situation.program.without_rocm && self.any_supported(),
+            Some(Condition::BundledRuntime) => self.situation.program.bundled && self.any_supported(),
+            _ => recipe.profile.is_some() || !recipe.targets.is_empty() || self.any_supported(),
         };
-        if !applies || !recipe.suits_program(self.situation) {
+        if !applies || !recipe.matches_program(self.situation) {
             return;
         }
         let whole = recipe.targets.is_empty() && recipe.code.is_none();
-        let suited: Vec<_> = self.gpus.iter().filter(|gpu| recipe.suits_gpu(self.situation, gpu)).collect();
+        let suited: Vec<_> = self.gpus.iter().filter(|gpu| recipe.matches_gpu(self.situation, gpu)).collect();
         if !whole && suited.is_empty() {
             return;
         }
-        let gpus: Vec<_> = if whole { Vec::new() } else { suited.into_iter().copied().map(named).collect() };
+        let gpus: Vec<_> = if whole { Vec::new() } else { suited.into_iter().copied().map(gpu_label).collect() };
         if let Some(name) = recipe.unless.iter().find(|name| self.situation.environment.contains_key(*name)) {
             let text = format!("{} is left to {name}, which you have set", recipe.id);
-            self.plan.notes.push(Note { loud: recipe.profile.is_some(), text, recipe: Some(recipe) });
+            self.plan.notes.push(Note { is_warning: recipe.profile.is_some(), text, recipe: Some(recipe) });
         } else if recipe.action == Action::Set {
             for (name, value) in &recipe.variables {
                 self.set(name.clone(), value.clone(), recipe, gpus.clone());
@@ -176,12 +176,12 @@ impl Maker<'_> {
             self.warn(&gpus, recipe, recipe.why.clone());
         } else {
             let user = |(name, pattern): (&String, &String)| {
-                let value = self.situation.environment.get(name).filter(|value| matches(pattern, value))?;
+                let value = self.situation.environment.get(name).filter(|value| pattern_matches(pattern, value))?;
                 Some((name.clone(), value.clone()))
             };
             let found: Vec<_> = recipe.variables.iter().filter_map(user).collect();
             for (name, value) in found {
-                self.users(&name, &value, recipe, gpus.clone());
+                self.handle_user_value(&name, &value, recipe, gpus.clone());
             }
         }
     }
@@ -190,35 +190,41 @@ impl Maker<'_> {
     pub(super) fn set(&mut self, variable: String, value: String, recipe: &'static Recipe, gpus: Vec<String>) {
         let removed = self.plan.change(&variable).is_some_and(|change| change.after.is_none());
         let before = self.situation.environment.get(&variable).cloned();
-        if self.situation.fixed.contains(&variable) && before.is_none() {
+        if self.situation.pinned.contains(&variable) && before.is_none() {
             let text = format!("{variable} stays unset, as your command has it; {} would make it {value:?}", recipe.id);
-            self.plan.notes.push(Note { loud: recipe.profile.is_some(), text, recipe: Some(recipe) });
+            self.plan.notes.push(Note { is_warning: recipe.profile.is_some(), text, recipe: Some(recipe) });
             return;
         }
         if !removed && let Some(user) = &before {
             if *user != value {
                 let text =
                     format!("{variable} stays {user:?}, which you have set; {} would make it {value:?}", recipe.id);
-                let loud = recipe.profile.is_some() || recipe.when == Some(When::RegisterCoarse);
-                self.plan.notes.push(Note { loud, text, recipe: Some(recipe) });
+                let loud = recipe.profile.is_some() || recipe.condition == Some(Condition::RegisterCoarse);
+                self.plan.notes.push(Note { is_warning: loud, text, recipe: Some(recipe) });
             }
             return;
         }
-        self.put(Change { variable, before, after: Some(value), recipe, gpus });
+        self.add_change(Change { variable, before, after: Some(value), recipe, gpus });
     }
 
     /// Removes, leaves or warns of what the user has set.
-    pub(super) fn users(&mut self, variable: &str, value: &str, recipe: &'static Recipe, gpus: Vec<String>) {
+    pub(super) fn handle_user_value(
+        &mut self,
+        variable: &str,
+        value: &str,
+        recipe: &'static Recipe,
+        gpus: Vec<String>,
+    ) {
         let gpus_of =
             |word: &str| if gpus.is_empty() { String::new() } else { format!(" {word} {}", gpus.join(" and ")) };
         let subject = format!("{variable}={value}");
         let (loud, what) = match recipe.action {
-            Action::Remove if self.situation.fixed.contains(variable) => (
+            Action::Remove if self.situation.pinned.contains(variable) => (
                 true,
                 format!("{subject} is harmful{}, and set after rmcp-run, which cannot remove it: ", gpus_of("on")),
             ),
             Action::Remove if !self.situation.keep_environment => {
-                self.put(Change {
+                self.add_change(Change {
                     variable: variable.into(),
                     before: Some(value.into()),
                     after: None,
@@ -231,16 +237,16 @@ impl Maker<'_> {
             Action::Leave => (false, format!("{subject} is left{}: ", gpus_of("for"))),
             _ => (true, format!("{subject} is harmful{}: ", gpus_of("on"))),
         };
-        self.plan.notes.push(Note { loud, text: what + &recipe.why, recipe: Some(recipe) });
+        self.plan.notes.push(Note { is_warning: loud, text: what + &recipe.why, recipe: Some(recipe) });
     }
 
     /// Says what no variable can change.
     pub(super) fn warn(&mut self, gpus: &[String], recipe: &'static Recipe, why: String) {
         let text = if gpus.is_empty() { why } else { format!("{}: {why}", gpus.join(" and ")) };
-        self.plan.notes.push(Note { loud: true, text, recipe: Some(recipe) });
+        self.plan.notes.push(Note { is_warning: true, text, recipe: Some(recipe) });
     }
 
-    fn put(&mut self, change: Change) {
+    fn add_change(&mut self, change: Change) {
         match self.plan.changes.iter_mut().find(|other| other.variable == change.variable) {
             Some(other) => *other = change,
             None => self.plan.changes.push(change),
@@ -248,7 +254,7 @@ impl Maker<'_> {
     }
 
     /// Says why a profile did nothing.
-    fn profiles(&mut self) {
+    fn note_unused_profiles(&mut self) {
         for profile in &self.situation.profiles {
             let of_it = |recipe: &&'static Recipe| recipe.profile.as_ref() == Some(profile);
             let told = |recipe: &Recipe| {
@@ -264,17 +270,17 @@ impl Maker<'_> {
             }
             let conditions = rows.iter().map(|recipe| recipe.conditions()).collect::<Vec<_>>().join("; or ");
             let text = format!("the profile {profile} changes nothing here; it is for: {conditions}");
-            self.plan.notes.push(Note { loud: true, text, recipe: rows.first().copied() });
+            self.plan.notes.push(Note { is_warning: true, text, recipe: rows.first().copied() });
         }
     }
 }
 
 /// The recipe for that condition.
-pub(super) fn row(when: When) -> Option<&'static Recipe> {
-    recipes().iter().find(|recipe| recipe.when == Some(when))
+pub(super) fn condition_recipe(when: Condition) -> Option<&'static Recipe> {
+    recipes().iter().find(|recipe| recipe.condition == Some(when))
 }
 
 /// A GPU for people: "gfx1010 at 0000:03:00.0".
-pub fn named(gpu: &Gpu) -> String {
+pub fn gpu_label(gpu: &Gpu) -> String {
     format!("{} at {}", gpu.target, gpu.pci)
 }

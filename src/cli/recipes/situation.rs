@@ -1,6 +1,6 @@
 //! What the recipes look at.
 
-use super::table::{Code, Framework, When, recipes};
+use super::table::{CodeMatch, Condition, Framework, recipes};
 use crate::installs::Release;
 use rmcp_domain::gfx::{Family, GfxTarget};
 use rmcp_domain::topology::{Gpu, Masks, Override, Overrides, Topology};
@@ -23,7 +23,7 @@ pub struct Situation {
     /// Whether nothing may be removed that the user has set.
     pub keep_environment: bool,
     /// The variables that the user's launchers set or remove after rmcp-run.
-    pub fixed: BTreeSet<String>,
+    pub pinned: BTreeSet<String>,
 }
 
 /// What is known about a program.
@@ -40,12 +40,12 @@ pub struct Program {
     /// Its libraries with GPU code; empty: not known, or none.
     pub libraries: Vec<Library>,
     /// What its user must know, in sentences.
-    pub said: Vec<String>,
+    pub notes: Vec<String>,
 }
 
 impl Program {
     /// Whether it is known to compute on a GPU.
-    pub fn is_known(&self) -> bool {
+    pub fn is_gpu_program(&self) -> bool {
         self.framework.is_some() || self.rocm.is_some() || !self.libraries.is_empty()
     }
 }
@@ -75,14 +75,14 @@ impl Situation {
     }
 
     /// Whether the user has chosen GPUs.
-    pub fn masked(&self) -> bool {
+    pub fn has_masks(&self) -> bool {
         ["ROCR_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES", "CUDA_VISIBLE_DEVICES", "GPU_DEVICE_ORDINAL"]
             .iter()
             .any(|name| self.environment.contains_key(*name))
     }
 
     /// What the program's libraries hold for a target; None where that is not known.
-    pub fn code(&self, target: GfxTarget, substitute: Option<GfxTarget>) -> Option<Code> {
+    pub fn code_match(&self, target: GfxTarget, substitute: Option<GfxTarget>) -> Option<CodeMatch> {
         let own = |library: &&Library| library.targets.contains(&target);
         let other = |library: &&Library| substitute.is_some_and(|target| library.targets.contains(&target));
         let libraries = &self.program.libraries;
@@ -90,37 +90,37 @@ impl Situation {
         Some(if libraries.is_empty() {
             return None;
         } else if serving.is_empty() {
-            Code::Missing
+            CodeMatch::Missing
         } else if serving.iter().all(own) {
-            Code::Native
+            CodeMatch::Native
         } else if serving.iter().all(other) {
-            Code::Substitute
+            CodeMatch::Substitute
         } else {
-            Code::Torn
+            CodeMatch::Torn
         })
     }
 
     /// The variable that overrides one GPU's target.
-    pub fn node_variable(&self, gpu: &Gpu) -> String {
+    pub fn numbered_variable(&self, gpu: &Gpu) -> String {
         Overrides::variable(gpu, &self.topology)
     }
 
     /// How the user overrides this GPU's target.
     pub fn user_override(&self, gpu: &Gpu) -> Option<Override> {
-        let numbered = self.has_per_node() != Some(false);
+        let numbered = self.supports_numbered_override() != Some(false);
         let set = self.environment.iter().filter(|(name, _)| *name == OVERRIDE || numbered);
         Overrides(set.map(|(name, value)| (name.clone(), value.clone())).collect()).of(gpu, &self.topology)
     }
 
     /// Whether the runtime knows the numbered override; None where its release is not known.
-    pub fn has_per_node(&self) -> Option<bool> {
+    pub fn supports_numbered_override(&self) -> Option<bool> {
         let release = self.program.rocm?;
-        let row = recipes().iter().find(|recipe| recipe.when == Some(When::PerNode))?;
-        Some(row.rocm.as_ref()?.holds(Some(release)))
+        let row = recipes().iter().find(|recipe| recipe.condition == Some(Condition::PerNode))?;
+        Some(row.rocm.as_ref()?.contains(Some(release)))
     }
 }
 
 /// Whether RMCP is for this GPU.
-pub fn ours(gpu: &Gpu) -> bool {
+pub fn is_supported(gpu: &Gpu) -> bool {
     gpu.target.family() != Family::Other
 }

@@ -1,6 +1,6 @@
 //! The rows of config/recipes.toml.
 
-use crate::installs::{NotARelease, Release};
+use crate::installs::{InvalidRelease, Release};
 use rmcp_domain::gfx::GfxTarget;
 use schemars::JsonSchema;
 use serde::de::Error;
@@ -13,12 +13,12 @@ use std::sync::LazyLock;
 /// Every recipe, in the order in which they apply: of two that set one variable the later counts.
 pub fn recipes() -> &'static [Recipe] {
     static RECIPES: LazyLock<Vec<Recipe>> =
-        LazyLock::new(|| parse(include_str!("../../../config/recipes.toml")).expect("a test reads the table"));
+        LazyLock::new(|| parse_table(include_str!("../../../config/recipes.toml")).expect("a test reads the table"));
     &RECIPES
 }
 
 /// Reads a table of recipes.
-pub fn parse(text: &str) -> Result<Vec<Recipe>, toml::de::Error> {
+pub fn parse_table(text: &str) -> Result<Vec<Recipe>, toml::de::Error> {
     #[derive(Deserialize)]
     #[serde(deny_unknown_fields)]
     struct File {
@@ -44,12 +44,13 @@ pub struct Recipe {
     /// The ROCm releases that the program may run with.
     pub rocm: Option<Range>,
     /// What the program's libraries hold for the GPU.
-    pub code: Option<Code>,
-    /// The target whose code may stand in; required by [`Code::Substitute`].
+    pub code: Option<CodeMatch>,
+    /// The target whose code may stand in; required by [`CodeMatch::Substitute`].
     #[serde(default, deserialize_with = "target")]
     pub substitute: Option<GfxTarget>,
     /// A condition that is none of the above.
-    pub when: Option<When>,
+    #[serde(rename = "when")]
+    pub condition: Option<Condition>,
     /// The profile that must be asked for.
     pub profile: Option<String>,
     /// Variables that do the same; where the user has set one, nothing is set.
@@ -114,7 +115,7 @@ pub enum Framework {
 /// What the GPU code in a program's libraries means to one GPU.
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
 #[serde(rename_all = "kebab-case")]
-pub enum Code {
+pub enum CodeMatch {
     /// Every library that has code for the GPU's target or its substitute has it for the target.
     Native,
     /// One has code for the substitute only.
@@ -128,7 +129,7 @@ pub enum Code {
 /// Conditions on the machine, the user's environment and options.
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
 #[serde(rename_all = "kebab-case")]
-pub enum When {
+pub enum Condition {
     /// Integrated GPUs and cards are visible, RDNA1 or RDNA2 is among them, and the user has hidden none.
     BesideCard,
     /// The user's override names a target with another major number than an RDNA1 or RDNA2 GPU's.
@@ -158,7 +159,7 @@ pub enum Range {
 
 impl Range {
     /// Whether a release is in it.
-    pub fn holds(&self, release: Option<Release>) -> bool {
+    pub fn contains(&self, release: Option<Release>) -> bool {
         match (self, release) {
             (Self::Known(from, before), Some(release)) => {
                 from.is_none_or(|from| from <= release) && before.is_none_or(|before| release < before)
@@ -182,7 +183,7 @@ impl FromStr for Range {
                 Some(release) => (&mut from, release),
                 None => (&mut before, part.strip_prefix('<').ok_or(format!("{part:?} is neither >= nor <"))?),
             };
-            *end = Some(release.parse().map_err(|error: NotARelease| error.to_string())?);
+            *end = Some(release.parse().map_err(|error: InvalidRelease| error.to_string())?);
         }
         Ok(Self::Known(from, before))
     }
@@ -216,11 +217,11 @@ fn target<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<GfxTarget
 }
 
 /// Whether a text is what a pattern of the table says: * stands for any text, & joins patterns that must all match.
-pub fn matches(pattern: &str, text: &str) -> bool {
-    pattern.split('&').all(|pattern| matches_one(pattern, text))
+pub fn pattern_matches(pattern: &str, text: &str) -> bool {
+    pattern.split('&').all(|pattern| glob_matches(pattern, text))
 }
 
-fn matches_one(pattern: &str, text: &str) -> bool {
+fn glob_matches(pattern: &str, text: &str) -> bool {
     let Some((head, rest)) = pattern.split_once('*') else { return pattern == text };
     let Some(mut text) = text.strip_prefix(head) else { return false };
     let mut parts: Vec<_> = rest.split('*').collect();

@@ -27,7 +27,7 @@ pub struct Process {
     /// Its parent, when it made its first call.
     pub parent: u32,
     /// When it made its first call, in ns of CLOCK_MONOTONIC.
-    pub began: u64,
+    pub first_call: u64,
     /// The same in ns since 1970.
     pub time: u64,
     /// Why RMCP was inactive in it; None: it was active.
@@ -45,7 +45,7 @@ pub struct Process {
 
 /// Why a folder cannot be read.
 #[derive(Debug, thiserror::Error)]
-pub enum Unreadable {
+pub enum TraceError {
     /// A file or the folder.
     #[error("{}: {why}", .path.display())]
     File {
@@ -63,33 +63,33 @@ pub enum Unreadable {
 }
 
 /// The processes of a folder, in the order of their first calls.
-pub fn processes(folder: &Path) -> Result<Vec<Process>, Unreadable> {
+pub fn processes(folder: &Path) -> Result<Vec<Process>, TraceError> {
     let mut all = Vec::new();
-    for path in list(folder)? {
+    for path in folder_entries(folder)? {
         if path.extension().is_some_and(|extension| extension == "head") {
             all.extend(Process::read(&path)?);
         }
     }
-    all.sort_by_key(|process: &Process| (process.began, process.pid));
+    all.sort_by_key(|process: &Process| (process.first_call, process.pid));
     Ok(all)
 }
 
-fn list(folder: &Path) -> Result<Vec<PathBuf>, Unreadable> {
-    let unreadable = |why| Unreadable::File { path: folder.into(), why };
+fn folder_entries(folder: &Path) -> Result<Vec<PathBuf>, TraceError> {
+    let unreadable = |why| TraceError::File { path: folder.into(), why };
     let entries = fs::read_dir(folder).map_err(unreadable)?;
     entries.map(|entry| Ok(entry.map_err(unreadable)?.path())).collect()
 }
 
 impl Process {
     /// The process that wrote this head; None where it has not finished writing.
-    pub fn read(head: &Path) -> Result<Option<Process>, Unreadable> {
-        let bytes = fs::read(head).map_err(|why| Unreadable::File { path: head.into(), why })?;
-        let word = |at: usize| bytes.get(at * 8..at * 8 + 8).map_or(0, number);
+    pub fn read(head: &Path) -> Result<Option<Process>, TraceError> {
+        let bytes = fs::read(head).map_err(|why| TraceError::File { path: head.into(), why })?;
+        let word = |at: usize| bytes.get(at * 8..at * 8 + 8).map_or(0, le_word);
         if bytes.len() < HEAD || word(AT_MAGIC) == 0 {
             return Ok(None);
         }
         if word(AT_MAGIC) != MAGIC || word(AT_FINGERPRINT) != rmcp_domain::trace::fingerprint() {
-            return Err(Unreadable::OtherVersion(head.into()));
+            return Err(TraceError::OtherVersion(head.into()));
         }
         let text = &bytes[HEAD_WORDS * 8..];
         let text = &text[..text.len().min(word(AT_TEXT) as usize)];
@@ -103,7 +103,7 @@ impl Process {
         Ok(Some(Process {
             pid: word(AT_PROCESS) as u32,
             parent: (word(AT_PROCESS) >> 32) as u32,
-            began: word(AT_CLOCK),
+            first_call: word(AT_CLOCK),
             time: word(AT_TIME),
             inactive: (!inactive.is_empty()).then_some(inactive),
             gpus,
@@ -129,26 +129,27 @@ impl Process {
     }
 
     /// Its files, oldest first. Numbers may be missing.
-    fn files(&self) -> Result<Vec<PathBuf>, Unreadable> {
+    fn files(&self) -> Result<Vec<PathBuf>, TraceError> {
         let folder = self.stem.parent().unwrap_or(Path::new("."));
         let number = |path: &PathBuf| -> Option<u32> {
             let mine = path.with_extension("") == self.stem;
             path.extension().filter(|_| mine)?.to_str()?.parse().ok()
         };
-        let mut files: Vec<_> = list(folder)?.into_iter().filter_map(|path| Some((number(&path)?, path))).collect();
+        let mut files: Vec<_> =
+            folder_entries(folder)?.into_iter().filter_map(|path| Some((number(&path)?, path))).collect();
         files.sort();
         Ok(files.into_iter().map(|(_, path)| path).collect())
     }
 
     /// Its calls.
-    pub fn calls(&self) -> Result<Calls, Unreadable> {
+    pub fn calls(&self) -> Result<Calls, TraceError> {
         let files = self.files()?;
         let mut blocks = Vec::new();
         for (index, path) in files.iter().enumerate() {
-            let (file, length) = open(path)?;
+            let (file, length) = open_file(path)?;
             for at in (0..length).step_by(BLOCK * RECORD) {
                 let mut earliest = u64::MAX;
-                read(&file, path, at, |record| earliest = earliest.min(record.begin))?;
+                read_block(&file, path, at, |record| earliest = earliest.min(record.begin))?;
                 if earliest != u64::MAX {
                     blocks.push(Block { file: index, at, earliest });
                 }
@@ -163,15 +164,15 @@ impl Process {
     }
 }
 
-fn open(path: &Path) -> Result<(File, u64), Unreadable> {
-    let unreadable = |why| Unreadable::File { path: path.into(), why };
+fn open_file(path: &Path) -> Result<(File, u64), TraceError> {
+    let unreadable = |why| TraceError::File { path: path.into(), why };
     let file = File::open(path).map_err(unreadable)?;
     let length = file.metadata().map_err(unreadable)?.len();
     Ok((file, length))
 }
 
 /// Visits the records of one block.
-fn read(file: &File, path: &Path, at: u64, mut visit: impl FnMut(Record)) -> Result<(), Unreadable> {
+fn read_block(file: &File, path: &Path, at: u64, mut visit: impl FnMut(Record)) -> Result<(), TraceError> {
     let mut bytes = [0; BLOCK * RECORD];
     let mut filled = 0;
     while filled < bytes.len() {
@@ -179,7 +180,7 @@ fn read(file: &File, path: &Path, at: u64, mut visit: impl FnMut(Record)) -> Res
             Ok(0) => break,
             Ok(more) => filled += more,
             Err(why) if why.kind() == ErrorKind::Interrupted => {}
-            Err(why) => return Err(Unreadable::File { path: path.into(), why }),
+            Err(why) => return Err(TraceError::File { path: path.into(), why }),
         }
     }
     bytes[..filled].chunks_exact(RECORD).filter_map(record).for_each(&mut visit);
@@ -189,17 +190,17 @@ fn read(file: &File, path: &Path, at: u64, mut visit: impl FnMut(Record)) -> Res
 /// The record in these bytes.
 pub fn record(bytes: &[u8]) -> Option<Record> {
     let mut words = [0; WORDS];
-    words.iter_mut().zip(bytes.chunks_exact(8)).for_each(|(word, bytes)| *word = number(bytes));
+    words.iter_mut().zip(bytes.chunks_exact(8)).for_each(|(word, bytes)| *word = le_word(bytes));
     Record::unpack(&words)
 }
 
 /// Up to eight bytes as a word.
-fn number(bytes: &[u8]) -> u64 {
+fn le_word(bytes: &[u8]) -> u64 {
     bytes.iter().rev().fold(0, |number, &byte| number << 8 | u64::from(byte))
 }
 
 /// When a call takes effect; that of a running call is not there yet, and it is put where it began.
-pub fn effective(record: &Record) -> u64 {
+pub fn effect_time(record: &Record) -> u64 {
     let frees = record.hook.effect().is_some_and(|effect| matches!(effect.action, Action::Free | Action::FreeAll));
     if frees || record.end == 0 { record.begin } else { record.end }
 }
@@ -212,24 +213,24 @@ struct Block {
 }
 
 /// A call on the heap, ordered by the time of its effect and then by its place.
-struct Ready(u64, u64, Record);
+struct PendingCall(u64, u64, Record);
 
-impl Ord for Ready {
+impl Ord for PendingCall {
     fn cmp(&self, other: &Self) -> std::cmp::Ordering {
         (self.0, self.1).cmp(&(other.0, other.1))
     }
 }
-impl PartialOrd for Ready {
+impl PartialOrd for PendingCall {
     fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
         Some(self.cmp(other))
     }
 }
-impl PartialEq for Ready {
+impl PartialEq for PendingCall {
     fn eq(&self, other: &Self) -> bool {
         self.cmp(other).is_eq()
     }
 }
-impl Eq for Ready {}
+impl Eq for PendingCall {}
 
 /// The calls of a process, in the order in which they took effect.
 pub struct Calls {
@@ -237,28 +238,28 @@ pub struct Calls {
     blocks: Vec<Block>,
     /// The first block that was not read.
     next: usize,
-    ready: BinaryHeap<Reverse<Ready>>,
+    ready: BinaryHeap<Reverse<PendingCall>>,
     read: u64,
 }
 
 impl Calls {
     /// No call that is still to come took effect before this moment; None: none is to come.
-    fn not_before(&self) -> Option<u64> {
+    fn earliest_next(&self) -> Option<u64> {
         let ready = self.ready.peek().map(|Reverse(ready)| ready.0);
         let unread = self.blocks.get(self.next).map(|block| block.earliest);
         [ready, unread].into_iter().flatten().min()
     }
 
     /// The next call.
-    fn next_call(&mut self) -> Result<Option<Record>, Unreadable> {
+    fn next_call(&mut self) -> Result<Option<Record>, TraceError> {
         while let Some(block) = self.blocks.get(self.next)
             && self.ready.peek().is_none_or(|Reverse(ready)| ready.0 > block.earliest)
         {
             let path = &self.files[block.file];
-            let (file, _) = open(path)?;
-            read(&file, path, block.at, |record| {
+            let (file, _) = open_file(path)?;
+            read_block(&file, path, block.at, |record| {
                 self.read += 1;
-                self.ready.push(Reverse(Ready(effective(&record), self.read, record)));
+                self.ready.push(Reverse(PendingCall(effect_time(&record), self.read, record)));
             })?;
             self.next += 1;
         }
@@ -267,33 +268,33 @@ impl Calls {
 }
 
 /// The calls of several processes in one order. Each call comes with the number of its process.
-pub struct Merged {
+pub struct MergedCalls {
     calls: Vec<Calls>,
     /// Which process may have the next call, and when.
-    turns: BinaryHeap<Reverse<(u64, usize)>>,
+    queue: BinaryHeap<Reverse<(u64, usize)>>,
 }
 
-impl Merged {
+impl MergedCalls {
     /// Those of these processes.
-    pub fn new(processes: &[Process]) -> Result<Merged, Unreadable> {
+    pub fn new(processes: &[Process]) -> Result<MergedCalls, TraceError> {
         let calls = processes.iter().map(Process::calls).collect::<Result<Vec<_>, _>>()?;
-        let turn = |(process, calls): (usize, &Calls)| Some(Reverse((calls.not_before()?, process)));
-        Ok(Merged { turns: calls.iter().enumerate().filter_map(turn).collect(), calls })
+        let turn = |(process, calls): (usize, &Calls)| Some(Reverse((calls.earliest_next()?, process)));
+        Ok(MergedCalls { queue: calls.iter().enumerate().filter_map(turn).collect(), calls })
     }
 
     /// The next call.
-    pub fn next_call(&mut self) -> Result<Option<(usize, Record)>, Unreadable> {
-        while let Some(Reverse((_, process))) = self.turns.pop() {
+    pub fn next_call(&mut self) -> Result<Option<(usize, Record)>, TraceError> {
+        while let Some(Reverse((_, process))) = self.queue.pop() {
             let calls = &mut self.calls[process];
             let Some(record) = calls.next_call()? else { continue };
-            let (time, other) = (effective(&record), self.turns.peek().map_or(u64::MAX, |Reverse((time, _))| *time));
+            let (time, other) = (effect_time(&record), self.queue.peek().map_or(u64::MAX, |Reverse((time, _))| *time));
             if time <= other {
-                self.turns.extend(calls.not_before().map(|time| Reverse((time, process))));
+                self.queue.extend(calls.earliest_next().map(|time| Reverse((time, process))));
                 return Ok(Some((process, record)));
             }
             // The moment was that of a block; another process comes first.
-            calls.ready.push(Reverse(Ready(time, 0, record)));
-            self.turns.push(Reverse((time, process)));
+            calls.ready.push(Reverse(PendingCall(time, 0, record)));
+            self.queue.push(Reverse((time, process)));
         }
         Ok(None)
     }
@@ -302,12 +303,12 @@ impl Merged {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::trace::testing::{Folder, Variation, call};
+    use crate::trace::testing::{Folder, RecordVariation, call};
     use rmcp_abi::Hook;
 
     fn order(folder: &Folder) -> Vec<(u32, u64)> {
         let processes = processes(folder.path()).unwrap();
-        let mut merged = Merged::new(&processes).unwrap();
+        let mut merged = MergedCalls::new(&processes).unwrap();
         let mut order = Vec::new();
         while let Some((process, record)) = merged.next_call().unwrap() {
             order.push((processes[process].pid, record.address));

@@ -60,7 +60,7 @@ pub fn call(hook: Hook, begin: u64, end: u64) -> Record {
 }
 
 /// Other calls of the kind.
-pub trait Variation {
+pub trait RecordVariation {
     /// The same at another address.
     fn at(self, address: u64) -> Self;
 
@@ -68,7 +68,7 @@ pub trait Variation {
     fn bytes(self, size: u64) -> Self;
 }
 
-impl Variation for Record {
+impl RecordVariation for Record {
     fn at(self, address: u64) -> Record {
         Record { address, ..self }
     }

@@ -24,18 +24,18 @@ impl<const N: usize> Default for Timeline<N> {
 impl<const N: usize> Timeline<N> {
     /// From the moment `at` on, in ns from the beginning, there is so much. Moments must not go backwards by more than
     /// a step; an earlier one counts as the last.
-    pub fn set(&mut self, at: u64, now: [u64; N]) {
-        self.until(at);
+    pub fn record(&mut self, at: u64, now: [u64; N]) {
+        self.extend_to(at);
         self.now = now;
         if let Some(step) = self.steps.last_mut() {
-            *step = most(step, &now);
+            *step = maximum(step, &now);
         }
     }
 
     /// Nothing changes until this moment.
-    pub fn until(&mut self, at: u64) {
+    pub fn extend_to(&mut self, at: u64) {
         while at / self.width >= STEPS as u64 {
-            self.steps = self.steps.chunks(2).map(|pair| most(&pair[0], &pair[pair.len() - 1])).collect();
+            self.steps = self.steps.chunks(2).map(|pair| maximum(&pair[0], &pair[pair.len() - 1])).collect();
             self.width *= 2;
         }
         let steps = (at / self.width) as usize + 1;
@@ -45,7 +45,7 @@ impl<const N: usize> Timeline<N> {
     }
 }
 
-fn most<const N: usize>(one: &[u64; N], other: &[u64; N]) -> [u64; N] {
+fn maximum<const N: usize>(one: &[u64; N], other: &[u64; N]) -> [u64; N] {
     std::array::from_fn(|kind| one[kind].max(other[kind]))
 }
 
@@ -56,10 +56,10 @@ mod tests {
     #[test]
     fn a_peak_of_one_moment_is_kept_however_long_the_time() {
         let mut timeline = Timeline::default();
-        timeline.set(5_000, [1]);
-        timeline.set(5_001, [100]);
-        timeline.set(5_002, [2]);
-        timeline.until(3600 * 1_000_000_000);
+        timeline.record(5_000, [1]);
+        timeline.record(5_001, [100]);
+        timeline.record(5_002, [2]);
+        timeline.extend_to(3600 * 1_000_000_000);
         assert_eq!(timeline.steps[0], [100]);
         assert!(timeline.steps[1..].iter().all(|step| *step == [2]));
         assert!((STEPS / 2..=STEPS).contains(&timeline.steps.len()), "{}", timeline.steps.len());
@@ -68,9 +68,9 @@ mod tests {
     #[test]
     fn between_two_changes_there_is_what_the_first_left() {
         let mut timeline = Timeline::default();
-        timeline.set(0, [7]);
-        timeline.set(10 * WIDTH, [3]);
-        timeline.until(12 * WIDTH);
+        timeline.record(0, [7]);
+        timeline.record(10 * WIDTH, [3]);
+        timeline.extend_to(12 * WIDTH);
         let expected: Vec<_> = [7; 11].into_iter().chain([3, 3]).map(|amount| [amount]).collect();
         assert_eq!(timeline.steps, expected);
     }

@@ -1,14 +1,14 @@
 //! The fields of every JSON, from the schemas.
 
 use generated_text::table;
-use rmcp_cli::commands::schema::{self, Described};
+use rmcp_cli::commands::schema::{self, ReportSchema};
 use serde_json::{Map, Value, json};
 
 pub fn text() -> String {
     schema::all().iter().map(section).collect::<Vec<_>>().join("\n")
 }
 
-fn section(described: &Described) -> String {
+fn section(described: &ReportSchema) -> String {
     let about = described.schema["description"].as_str().unwrap_or_default();
     let mut fields = Vec::new();
     rows(&mut fields, "", &described.schema);

@@ -6,7 +6,7 @@ use rmcp_cli::recipes::{Recipe, recipes};
 pub fn text() -> String {
     let row = |recipe: &Recipe| {
         let name = format!("[{0}](#{0})", recipe.id);
-        [name, recipe.does(), recipe.conditions(), format!("{:?}", recipe.confidence)]
+        [name, recipe.action_text(), recipe.conditions(), format!("{:?}", recipe.confidence)]
     };
     let overview = table(["recipe", "what", "for", "confidence"], recipes().iter().map(row));
     recipes().iter().fold(overview, |page, recipe| page + &section(recipe))
@@ -17,10 +17,10 @@ fn section(recipe: &Recipe) -> String {
     format!(
         "\n## {}\n\n{}\n\n- For: {}\n- Why: {}\n- Sources: {sources}\n- Confidence: {:?}, {}\n",
         recipe.id,
-        recipe.does(),
+        recipe.action_text(),
         recipe.conditions(),
         recipe.sentence(),
         recipe.confidence,
-        recipe.confidence.words()
+        recipe.confidence.description()
     )
 }

@@ -1,6 +1,6 @@
 //! `rmcp config init`.
 
-use crate::output::{Output, Report};
+use crate::output::{OutputArguments, Report};
 use anyhow::{Context, Result, bail};
 use rmcp_domain::options::{self, SYSTEM_FILE};
 use schemars::JsonSchema;
@@ -29,12 +29,13 @@ pub struct Arguments {
     force: bool,
 
     #[command(flatten)]
-    output: Output,
+    output: OutputArguments,
 }
 
 /// What was written.
 #[derive(Serialize, JsonSchema)]
-pub struct Written {
+#[schemars(rename = "Written")]
+pub struct InitReport {
     /// The new file.
     path: String,
     /// What was there before; null where nothing was.
@@ -56,16 +57,16 @@ impl Arguments {
             (false, _) => None,
             (true, false) => bail!("{} is there already; --force replaces it and keeps a backup", path.display()),
             (true, true) if !path.is_file() => bail!("{} is no file, and nothing is put in its place", path.display()),
-            (true, true) => Some(keep(&path)?),
+            (true, true) => Some(back_up(&path)?),
         };
-        write(&path)?;
+        write_default_file(&path)?;
         let text = |path: &Path| path.display().to_string();
-        self.output.show(&Written { path: text(&path), backup: backup.as_deref().map(text) })
+        self.output.print(&InitReport { path: text(&path), backup: backup.as_deref().map(text) })
     }
 }
 
 /// Copies a file to the first name that is free, from `config.toml.bak` on.
-fn keep(path: &Path) -> Result<PathBuf> {
+fn back_up(path: &Path) -> Result<PathBuf> {
     let named = |number: u32| {
         let suffix = if number == 1 { String::new() } else { number.to_string() };
         let mut name = path.as_os_str().to_owned();
@@ -78,7 +79,7 @@ fn keep(path: &Path) -> Result<PathBuf> {
 }
 
 /// Writes beside and renames, so that a program never reads half of it.
-fn write(path: &Path) -> Result<()> {
+fn write_default_file(path: &Path) -> Result<()> {
     let failed = || {
         let root = if path.starts_with("/etc") { "; run it as root" } else { "" };
         format!("cannot write {}{root}", path.display())
@@ -94,7 +95,7 @@ fn write(path: &Path) -> Result<()> {
     Ok(())
 }
 
-impl Report for Written {
+impl Report for InitReport {
     const SCHEMA: &'static str = "rmcp.config-init/1";
 
     fn text(&self, out: &mut dyn Write) -> io::Result<()> {

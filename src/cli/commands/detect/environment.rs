@@ -23,7 +23,7 @@ const PREFIXES: [&str; 15] = [
 ];
 
 /// The variables, by name. What looks like a secret is left out.
-pub fn relevant(variables: &BTreeMap<OsString, OsString>) -> Vec<(String, String)> {
+pub fn gpu_variables(variables: &BTreeMap<OsString, OsString>) -> Vec<(String, String)> {
     let text = |text: &OsString| text.to_string_lossy().into_owned();
     let all = variables.iter().map(|(name, value)| (text(name), text(value)));
     let secret = |name: &str| ["TOKEN", "SECRET", "PASSWORD", "KEY"].iter().any(|word| name.contains(word));
@@ -38,7 +38,7 @@ mod tests {
     fn what_matters_is_shown_and_secrets_are_not() {
         let variables = ["HOME", "HSA_OVERRIDE_GFX_VERSION", "RMCP_HOST", "ROCM_PATH", "AMD_ACCESS_TOKEN", "PATH"];
         let variables = variables.map(|name| (name.into(), "x".into())).into();
-        let shown: Vec<String> = relevant(&variables).into_iter().map(|(name, _)| name).collect();
+        let shown: Vec<String> = gpu_variables(&variables).into_iter().map(|(name, _)| name).collect();
         assert_eq!(shown, ["HSA_OVERRIDE_GFX_VERSION", "RMCP_HOST", "ROCM_PATH"]);
     }
 }

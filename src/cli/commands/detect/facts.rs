@@ -3,7 +3,7 @@
 use super::environment;
 use super::problems::{self, Problem};
 use super::survey::Survey;
-use crate::effective_policy::{InForce, whose_memory};
+use crate::effective_policy::{OptionValue, rewritten_memory};
 use crate::host::{Access, DeviceFile, PciDetails};
 use crate::installs::{Backend, Framework, Python, Rocm, Runtime};
 use rmcp_domain::gfx::Family;
@@ -15,13 +15,14 @@ use std::path::Path;
 
 /// The machine as a GPU program finds it.
 #[derive(Serialize, JsonSchema)]
-pub struct Found {
+#[schemars(rename = "Found")]
+pub struct MachineReport {
     /// The computer and its system.
     pub machine: Machine,
     /// The GPUs that the kernel offers for computing, in the order of their nodes.
     pub cards: Vec<Card>,
     /// GPU nodes that this process cannot use.
-    pub unusable: Vec<Unusable>,
+    pub unusable: Vec<UnusableNode>,
     /// AMD's display devices on the PCI bus that the kernel does not offer for computing.
     pub other_devices: Vec<OtherDevice>,
     /// The variables that hide cards from HIP.
@@ -94,7 +95,7 @@ pub struct Card {
     /// Its generation.
     pub family: &'static str,
     /// The target by which user space calls it, where HSA_OVERRIDE_GFX_VERSION changes that.
-    pub reported: Option<Reported>,
+    pub reported: Option<OverriddenTarget>,
     /// What it is sold as; null where libdrm's table is missing or does not know it.
     pub name: Option<String>,
     /// What the kernel calls the chip.
@@ -128,7 +129,7 @@ pub struct Card {
 
 /// Another name of a card.
 #[derive(Serialize, JsonSchema)]
-pub struct Reported {
+pub struct OverriddenTarget {
     /// The target; null: the value names none, and the runtime does not start.
     pub target: Option<String>,
     /// The variable and its value.
@@ -137,7 +138,7 @@ pub struct Reported {
 
 /// A GPU node that this process cannot use.
 #[derive(Serialize, JsonSchema)]
-pub struct Unusable {
+pub struct UnusableNode {
     /// Number of the node.
     pub node: u32,
     /// Why.
@@ -204,13 +205,13 @@ pub struct Rmcp {
     /// Its entry in /etc/ld.so.preload; null: only programs that are started with it have it.
     pub system_wide: Option<String>,
     /// The option that restricts it to some programs there; null: it is for all.
-    pub only: Option<InForce>,
+    pub only: Option<OptionValue>,
     /// Whose memory it changes, and why.
     pub memory: String,
     /// Whether LD_PRELOAD names it here.
     pub preloaded_here: bool,
     /// The options that are not at their default.
-    pub options: Vec<InForce>,
+    pub options: Vec<OptionValue>,
     /// What is wrong in the configuration.
     pub complaints: Vec<String>,
 }
@@ -224,37 +225,37 @@ pub struct Variable {
     pub value: String,
 }
 
-impl Found {
+impl MachineReport {
     /// What the survey found.
-    pub fn of(survey: &Survey) -> Self {
-        let machine = &survey.machine;
+    pub fn new(survey: &Survey) -> Self {
+        let machine = &survey.policy;
         let loaded = &machine.loaded;
-        let options = TABLE.iter().map(|row| InForce::of(row, loaded)).filter(|option| option.origin != "default");
+        let options = TABLE.iter().map(|row| OptionValue::new(row, loaded)).filter(|option| option.origin != "default");
         let (library, library_problem) = match &survey.preload.library {
             Ok(path) => (Some(path.display().to_string()), None),
             Err(why) => (None, Some(why.clone())),
         };
         let skipped = machine.topology.as_ref().map(|topology| &topology.skipped[..]).unwrap_or_default();
-        let unusable = skipped.iter().map(|skipped| Unusable { node: skipped.node, why: skipped.reason.clone() });
+        let unusable = skipped.iter().map(|skipped| UnusableNode { node: skipped.node, why: skipped.reason.clone() });
         Self {
-            machine: Machine::of(survey),
-            cards: survey.gpus().iter().map(|gpu| Card::of(gpu, survey)).collect(),
+            machine: Machine::new(survey),
+            cards: survey.gpus().iter().map(|gpu| Card::new(gpu, survey)).collect(),
             unusable: unusable.collect(),
             other_devices: other_devices(survey),
             masks: masks(survey),
-            rocm: survey.rocm.iter().map(|rocm| Installation::of(rocm, survey)).collect(),
-            frameworks: survey.frameworks.iter().map(|(python, each)| Package::of(python, each, survey)).collect(),
+            rocm: survey.rocm.iter().map(|rocm| Installation::new(rocm, survey)).collect(),
+            frameworks: survey.frameworks.iter().map(|(python, each)| Package::new(python, each, survey)).collect(),
             rmcp: Rmcp {
                 library,
                 library_problem,
-                system_wide: survey.preload.everywhere.clone(),
+                system_wide: survey.preload.system_wide.clone(),
                 only: survey.preload.only.clone(),
-                memory: whose_memory(loaded),
-                preloaded_here: survey.preload.here,
+                memory: rewritten_memory(loaded),
+                preloaded_here: survey.preload.in_environment,
                 options: options.collect(),
                 complaints: loaded.complaints.iter().map(ToString::to_string).collect(),
             },
-            environment: environment::relevant(&survey.place.variables)
+            environment: environment::gpu_variables(&survey.machine.variables)
                 .into_iter()
                 .map(|(name, value)| Variable { name, value })
                 .collect(),
@@ -264,7 +265,7 @@ impl Found {
 }
 
 impl Machine {
-    fn of(survey: &Survey) -> Self {
+    fn new(survey: &Survey) -> Self {
         let (host, account) = (&survey.host, &survey.account);
         let group = |(gid, name): &(u32, Option<String>)| name.clone().unwrap_or_else(|| gid.to_string());
         Self {
@@ -279,13 +280,13 @@ impl Machine {
             user: account.name.clone(),
             uid: account.uid,
             groups: account.groups.iter().map(group).collect(),
-            kfd: Device::of(&survey.kfd),
+            kfd: Device::new(&survey.kfd),
         }
     }
 }
 
 impl Device {
-    fn of(file: &DeviceFile) -> Self {
+    fn new(file: &DeviceFile) -> Self {
         let why_not = match &file.access {
             Access::Granted => None,
             Access::Missing => Some("it does not exist".into()),
@@ -303,11 +304,11 @@ impl Device {
 }
 
 impl Card {
-    fn of(gpu: &Gpu, survey: &Survey) -> Self {
-        let visible = survey.machine.visible();
-        let details = PciDetails::read(&survey.place.root, gpu.pci, gpu.device_id);
-        let topology = survey.machine.topology.as_ref().ok();
-        let reported = topology.and_then(|topology| survey.overrides.of(gpu, topology)).map(|by| Reported {
+    fn new(gpu: &Gpu, survey: &Survey) -> Self {
+        let visible = survey.policy.visible();
+        let details = PciDetails::read(&survey.machine.root, gpu.pci, gpu.device_id);
+        let topology = survey.policy.topology.as_ref().ok();
+        let reported = topology.and_then(|topology| survey.overrides.of(gpu, topology)).map(|by| OverriddenTarget {
             target: by.target.map(|target| target.to_string()),
             by: format!("{}={}", by.variable, by.value),
         });
@@ -333,9 +334,9 @@ impl Card {
             visible_vram_bytes: details.visible_vram_bytes,
             link: details.link,
             atomics_missing: pcie.map(|link| [link.no_atomics_32(), link.no_atomics_64()]),
-            render: survey.render(gpu).map(|file| Device::of(&file)),
-            rules: survey.machine.rules(gpu.target, gpu.apu).to_string(),
-            idle: survey.machine.idle(gpu.target, gpu.apu),
+            render: survey.render_node(gpu).map(|file| Device::new(&file)),
+            rules: survey.policy.rules(gpu.target, gpu.apu).to_string(),
+            idle: survey.policy.idle_reason(gpu.target, gpu.apu),
         }
     }
 }
@@ -353,8 +354,8 @@ fn other_devices(survey: &Survey) -> Vec<OtherDevice> {
 
 /// What each mask hides of what the one before it left.
 fn masks(survey: &Survey) -> Vec<Mask> {
-    let Ok(topology) = &survey.machine.topology else { return Vec::new() };
-    let set = &survey.machine.masks;
+    let Ok(topology) = &survey.policy.topology else { return Vec::new() };
+    let set = &survey.policy.masks;
     let rocr = Masks { rocr: set.rocr.clone(), ..Masks::default() };
     let places = |masks: &Masks| topology.visible(masks).iter().map(|gpu| gpu.pci.to_string()).collect::<Vec<_>>();
     let (all, after_rocr, after_hip) = (places(&Masks::default()), places(&rocr), places(set));
@@ -369,32 +370,32 @@ fn masks(survey: &Survey) -> Vec<Mask> {
 }
 
 impl Installation {
-    fn of(rocm: &Rocm, survey: &Survey) -> Self {
+    fn new(rocm: &Rocm, survey: &Survey) -> Self {
         Self {
-            prefix: survey.shown(&rocm.prefix),
+            prefix: survey.display_path(&rocm.prefix),
             release: rocm.release.map(|release| release.to_string()),
-            runtime: rocm.runtime.as_ref().map(|runtime| shown(runtime, survey)),
+            runtime: rocm.runtime.as_ref().map(|runtime| runtime_path(runtime, survey)),
         }
     }
 }
 
 impl Package {
-    fn of(python: &Python, framework: &Framework, survey: &Survey) -> Self {
+    fn new(python: &Python, framework: &Framework, survey: &Survey) -> Self {
         Self {
             name: framework.name.clone(),
             version: framework.version.clone(),
-            folder: survey.shown(&framework.folder),
-            python: survey.shown(&python.interpreter),
+            folder: survey.display_path(&framework.folder),
+            python: survey.display_path(&python.interpreter),
             built_for: match &framework.backend {
                 Backend::Rocm(Some(release)) => format!("ROCm {release}"),
                 Backend::Rocm(None) => "ROCm".into(),
                 Backend::Other(what) => what.clone(),
             },
-            runtime: framework.runtime.as_ref().map(|runtime| shown(runtime, survey)),
+            runtime: framework.runtime.as_ref().map(|runtime| runtime_path(runtime, survey)),
         }
     }
 }
 
-fn shown(runtime: &Runtime, survey: &Survey) -> String {
-    survey.shown(Path::new(&runtime.hip))
+fn runtime_path(runtime: &Runtime, survey: &Survey) -> String {
+    survey.display_path(Path::new(&runtime.hip))
 }

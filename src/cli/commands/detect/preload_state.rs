@@ -1,6 +1,6 @@
 //! Whether librmcp.so is there, and whether the dynamic loader takes it.
 
-use crate::effective_policy::{self, InForce};
+use crate::effective_policy::{self, OptionValue};
 use crate::preload;
 use rmcp_system::System;
 use std::env;
@@ -10,30 +10,30 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 /// librmcp.so and how it gets into processes.
-pub struct Preload {
+pub struct PreloadState {
     /// Where it is, or why it cannot be used.
     pub library: Result<PathBuf, String>,
     /// Its entry in /etc/ld.so.preload, by which every process loads it.
-    pub everywhere: Option<String>,
+    pub system_wide: Option<String>,
     /// The programs that it is for there; None: all.
-    pub only: Option<InForce>,
+    pub only: Option<OptionValue>,
     /// Whether LD_PRELOAD names it: what is started from here loads it.
-    pub here: bool,
+    pub in_environment: bool,
 }
 
 /// Looks for it, and has a process load it.
-pub fn look(root: &Path) -> Preload {
+pub fn read(root: &Path) -> PreloadState {
     let library = preload::find_gate().map_err(|why| why.to_string()).and_then(|library| {
-        env::current_exe().map_or(Ok(()), |command| load(&command, &library))?;
+        env::current_exe().map_or(Ok(()), |command| try_load(&command, &library))?;
         Ok(library)
     });
     let everywhere = System::at(root).entry().ok().flatten();
-    let only = everywhere.as_deref().and_then(effective_policy::only);
-    Preload { library, everywhere, only, here: preload::in_environment() }
+    let only = everywhere.as_deref().and_then(effective_policy::only_option);
+    PreloadState { library, system_wide: everywhere, only, in_environment: preload::gate_in_environment() }
 }
 
 /// Starts this command with the gate and its core, which the gate would load at the first call.
-fn load(exe: &Path, library: &Path) -> Result<(), String> {
+fn try_load(exe: &Path, library: &Path) -> Result<(), String> {
     let mut preload = OsString::from(library);
     preload.push(":");
     preload.push(library.with_file_name(preload::CORE));

@@ -47,11 +47,11 @@ pub fn all(survey: &Survey) -> Vec<Problem> {
     problems.extend(device::integrated(survey));
     problems.extend(software::rocm(survey));
     problems.extend(software::frameworks(survey));
-    problems.extend(software::copies(survey));
+    problems.extend(software::runtime_copies(survey));
     problems.extend(software::library_path(survey));
     problems.extend(software::rmcp(survey));
     problems.extend(variables::overrides(survey));
-    problems.extend(variables::useless(survey));
+    problems.extend(variables::variables_without_effect(survey));
     problems.extend(variables::expandable_segments(survey));
     problems.sort_by_key(|problem| problem.severity);
     problems
@@ -63,7 +63,7 @@ fn problem(id: &'static str, severity: Severity, what: impl Into<String>, fix: i
 }
 
 impl Problem {
-    fn reported(self, sources: &'static [&'static str]) -> Self {
+    fn with_sources(self, sources: &'static [&'static str]) -> Self {
         Self { sources, ..self }
     }
 }

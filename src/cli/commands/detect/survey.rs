@@ -1,7 +1,7 @@
 //! Everything that is looked at.
 
-use super::preload_state::{self, Preload};
-use crate::effective_policy::{self, Machine};
+use super::preload_state::{self, PreloadState};
+use crate::effective_policy::{self, EffectivePolicy};
 use crate::host::{Account, DeviceFile, Host};
 use crate::installs::{self, Framework, Python, Rocm};
 use rmcp_domain::topology::{Gpu, Overrides};
@@ -10,9 +10,9 @@ use std::path::{Path, PathBuf};
 /// The machine, with all that its files tell.
 pub struct Survey {
     /// The file system and the environment.
-    pub place: installs::Machine,
+    pub machine: installs::Machine,
     /// The cards and RMCP's rules for them.
-    pub machine: Machine,
+    pub policy: EffectivePolicy,
     /// The kernel and the bus.
     pub host: Host,
     /// The user.
@@ -26,39 +26,39 @@ pub struct Survey {
     /// The packages of the interpreters in PATH.
     pub frameworks: Vec<(Python, Framework)>,
     /// librmcp.so.
-    pub preload: Preload,
+    pub preload: PreloadState,
 }
 
 impl Survey {
     /// Looks.
-    pub fn make(place: installs::Machine) -> Self {
+    pub fn read(place: installs::Machine) -> Self {
         let root = place.root.clone();
         Self {
-            machine: Machine::read(&effective_policy::sources(&root), &root),
+            policy: EffectivePolicy::read(&effective_policy::policy_sources(&root), &root),
             host: Host::read(&root),
             account: Account::read(&root),
             kfd: DeviceFile::kfd(&root),
             overrides: Overrides::from_process(),
             rocm: installs::installations(&place),
             frameworks: frameworks(&place),
-            preload: preload_state::look(&root),
-            place,
+            preload: preload_state::read(&root),
+            machine: place,
         }
     }
 
     /// Every GPU that the KFD lists and this process could use.
     pub fn gpus(&self) -> &[Gpu] {
-        self.machine.topology.as_ref().map_or(&[], |topology| &topology.gpus)
+        self.policy.topology.as_ref().map_or(&[], |topology| &topology.gpus)
     }
 
     /// The render node of a GPU.
-    pub fn render(&self, gpu: &Gpu) -> Option<DeviceFile> {
-        gpu.render_minor.map(|minor| DeviceFile::render(&self.place.root, minor))
+    pub fn render_node(&self, gpu: &Gpu) -> Option<DeviceFile> {
+        gpu.render_minor.map(|minor| DeviceFile::render(&self.machine.root, minor))
     }
 
     /// A path as it is called on the machine.
-    pub fn shown(&self, path: &Path) -> String {
-        let rest = path.strip_prefix(&self.place.root).ok();
+    pub fn display_path(&self, path: &Path) -> String {
+        let rest = path.strip_prefix(&self.machine.root).ok();
         rest.map_or_else(|| path.into(), |rest| Path::new("/").join(rest)).display().to_string()
     }
 }

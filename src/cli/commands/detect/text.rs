@@ -1,6 +1,6 @@
 //! The survey for people.
 
-use super::facts::{Card, Device, Found, Machine, Rmcp};
+use super::facts::{Card, Device, Machine, MachineReport, Rmcp};
 use super::problems::{Problem, Severity};
 use crate::output::{self, BAD, FAINT, GOOD, Report, STRONG, WARN, bytes, styled};
 use anstyle::Style;
@@ -8,23 +8,24 @@ use std::io::{self, Write};
 
 type Facts = Vec<(&'static str, String)>;
 
-impl Report for Found {
+impl Report for MachineReport {
     const SCHEMA: &'static str = "rmcp.detect/1";
 
     fn text(&self, out: &mut dyn Write) -> io::Result<()> {
-        section(out, "Machine", self.machine.facts())?;
+        write_section(out, "Machine", self.machine.facts())?;
         for card in &self.cards {
-            section(out, &card.title(), card.facts())?;
+            write_section(out, &card.title(), card.facts())?;
         }
         if self.cards.is_empty() {
-            list(out, "Cards", [styled(BAD, "none that a program here could use")].into_iter())?;
+            write_list(out, "Cards", [styled(BAD, "none that a program here could use")].into_iter())?;
         }
-        section(out, "Also on the PCI bus", self.others())?;
-        section(out, "Visible devices", self.visible())?;
-        section(out, "ROCm", self.runtimes())?;
-        section(out, "RMCP", self.rmcp.facts())?;
-        let variables = self.environment.iter().map(|each| format!("{}={}", each.name, output::name(&each.value)));
-        list(out, "Environment", variables)?;
+        write_section(out, "Also on the PCI bus", self.other_devices())?;
+        write_section(out, "Visible devices", self.masks())?;
+        write_section(out, "ROCm", self.software())?;
+        write_section(out, "RMCP", self.rmcp.facts())?;
+        let variables =
+            self.environment.iter().map(|each| format!("{}={}", each.name, output::escape_line(&each.value)));
+        write_list(out, "Environment", variables)?;
         if self.problems.is_empty() {
             return writeln!(out, "{}", styled(GOOD, "Nothing is wrong that can be seen from here."));
         }
@@ -33,14 +34,14 @@ impl Report for Found {
 }
 
 /// A heading and what stands below it; nothing where there is nothing.
-fn section(out: &mut dyn Write, title: &str, facts: Facts) -> io::Result<()> {
+fn write_section(out: &mut dyn Write, title: &str, facts: Facts) -> io::Result<()> {
     if facts.is_empty() {
         return Ok(());
     }
-    writeln!(out, "{}\n{}\n", styled(STRONG, title), output::facts("  ", facts))
+    writeln!(out, "{}\n{}\n", styled(STRONG, title), output::fact_table("  ", facts))
 }
 
-fn list(out: &mut dyn Write, title: &str, lines: impl Iterator<Item = String>) -> io::Result<()> {
+fn write_list(out: &mut dyn Write, title: &str, lines: impl Iterator<Item = String>) -> io::Result<()> {
     let lines: Vec<String> = lines.map(|line| format!("  {line}\n")).collect();
     if lines.is_empty() { Ok(()) } else { writeln!(out, "{}\n{}", styled(STRONG, title), lines.concat()) }
 }
@@ -126,8 +127,8 @@ fn atomics(missing: [bool; 2]) -> String {
     }
 }
 
-impl Found {
-    fn others(&self) -> Facts {
+impl MachineReport {
+    fn other_devices(&self) -> Facts {
         let unusable = self.unusable.iter().map(|node| ("not usable", format!("KFD node {}: {}", node.node, node.why)));
         let other = |device: &super::facts::OtherDevice| {
             let driver = device.driver.as_deref().unwrap_or("no driver");
@@ -136,7 +137,7 @@ impl Found {
         unusable.chain(self.other_devices.iter().map(other)).collect()
     }
 
-    fn visible(&self) -> Facts {
+    fn masks(&self) -> Facts {
         let hides = |mask: &super::facts::Mask| {
             let what = if mask.hides.is_empty() { "nothing".into() } else { mask.hides.join(", ") };
             (mask.variable, format!("{} hides {what}", mask.value))
@@ -144,7 +145,7 @@ impl Found {
         self.masks.iter().map(hides).collect()
     }
 
-    fn runtimes(&self) -> Facts {
+    fn software(&self) -> Facts {
         let installed = self.rocm.iter().map(|rocm| {
             let release = rocm.release.as_deref().unwrap_or("unknown release");
             let runtime = rocm.runtime.as_deref().unwrap_or("no runtime");
@@ -203,6 +204,6 @@ impl Problem {
             self.what,
             styled(FAINT, format!("[{}]", self.id))
         )?;
-        writeln!(out, "{}\n", output::facts("  ", facts))
+        writeln!(out, "{}\n", output::fact_table("  ", facts))
     }
 }

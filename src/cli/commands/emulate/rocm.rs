@@ -2,7 +2,7 @@
 
 use super::{Failure, NAME};
 use crate::installs::{Program, ProgramError, Python, Runtime, installations};
-use crate::launchers::{Launched, Unknown, is_script};
+use crate::launchers::{ResolvedCommand, Unresolved, is_script};
 use crate::preparation::obstacle;
 use anyhow::{Result, anyhow, bail};
 use rmcp_stacks::{Release, Stack};
@@ -21,7 +21,7 @@ pub(super) const EXAMPLE: Release = Release::Rocm643;
 
 /// What is said of the program's own ROCm. It is looked for where the loader and Python do: among the libraries that the
 /// program is linked with, in its Python's packages, in LD_LIBRARY_PATH, and in the installations of this machine.
-pub(super) fn own(launched: &Launched) -> Result<String, Failure> {
+pub(super) fn own(launched: &ResolvedCommand) -> Result<String, Failure> {
     let Some(file) = &launched.file else {
         return Err(Failure::Program(launched.command[0].clone(), ErrorKind::NotFound.into()));
     };
@@ -45,7 +45,7 @@ pub(super) fn own(launched: &Launched) -> Result<String, Failure> {
     let frameworks = python.map(|python| python.frameworks(machine));
     let bundled = frameworks.into_iter().flatten().find_map(|framework| framework.runtime);
     let path = machine.variable("LD_LIBRARY_PATH").unwrap_or_default();
-    let on_the_path = || env::split_paths(path).find_map(|folder| Runtime::within(&machine.path(folder)));
+    let on_the_path = || env::split_paths(path).find_map(|folder| Runtime::in_folder(&machine.resolve(folder)));
     let installed = || installations(machine).into_iter().find_map(|rocm| rocm.runtime);
     match bundled.or_else(on_the_path).or_else(installed) {
         Some(runtime) => found(&runtime.hip),
@@ -55,7 +55,7 @@ pub(super) fn own(launched: &Launched) -> Result<String, Failure> {
 
 /// The command that runs the program behind `before` (rmcp-run and its options) and behind launchers with the stack's
 /// libraries.
-pub(super) fn command(stack: &Stack, before: &[OsString], launched: &Launched) -> Result<Command, Failure> {
+pub(super) fn command(stack: &Stack, before: &[OsString], launched: &ResolvedCommand) -> Result<Command, Failure> {
     let loaded = stack.command(file(stack, launched)?)?;
     let arguments = launched.command[1..].iter().map(OsString::as_os_str);
     let words = before.iter().chain(launchers(stack, launched)?).map(OsString::as_os_str);
@@ -66,7 +66,7 @@ pub(super) fn command(stack: &Stack, before: &[OsString], launched: &Launched) -
 }
 
 /// The program's file: that of the stack where it is called by a name that the stack has.
-fn file(stack: &Stack, launched: &Launched) -> Result<PathBuf, Failure> {
+fn file(stack: &Stack, launched: &ResolvedCommand) -> Result<PathBuf, Failure> {
     let called = &launched.command[0];
     if !called.as_bytes().contains(&b'/')
         && let Ok(file) = stack.find_program(called)
@@ -86,9 +86,9 @@ fn file(stack: &Stack, launched: &Launched) -> Result<PathBuf, Failure> {
 }
 
 /// The words of launchers such as env and timeout, which are started as ever.
-fn launchers<'a>(stack: &Stack, launched: &'a Launched) -> Result<&'a [OsString]> {
+fn launchers<'a>(stack: &Stack, launched: &'a ResolvedCommand) -> Result<&'a [OsString]> {
     let release = stack.release();
-    let shell = matches!(launched.unknown, Some(Unknown::Text(_)));
+    let shell = matches!(launched.unresolved, Some(Unresolved::Text(_)));
     if launched.script.is_some() || shell {
         bail!(
             "--rocm reaches the program alone, and a shell script starts others: write `{NAME} --rocm {release} -- \
@@ -97,9 +97,9 @@ fn launchers<'a>(stack: &Stack, launched: &'a Launched) -> Result<&'a [OsString]
     }
     let is_script = launched.launchers.first().is_some_and(|file| is_script(file));
     match launched.words_before() {
-        Some(words) if launched.unknown.is_none() && !launched.is_done => Ok(words),
+        Some(words) if launched.unresolved.is_none() && !launched.no_program => Ok(words),
         // A script's own line names its interpreter.
-        None if is_script && launched.fixed.is_empty() => Ok(&[]),
+        None if is_script && launched.pinned.is_empty() => Ok(&[]),
         _ => bail!(
             "--rocm reaches one program alone, and which one is not known here: put `{NAME} --rocm {release} --` before \
              that program itself"

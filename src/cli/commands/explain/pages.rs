@@ -22,23 +22,23 @@ pub struct Reference {
 }
 
 /// The row for a call.
-pub fn coherence(hook: Hook, flags: u32) -> Option<Reference> {
+pub fn coherence_row(hook: Hook, flags: u32) -> Option<Reference> {
     let begin = match (hook, hook.policy()) {
         (Hook::hipHostRegister, _) => "`hipHostRegister`",
         (Hook::hipMallocHost, _) => NON_COHERENT,
-        (_, Policy::host) => host(flags),
+        (_, Policy::host) => host_row(flags),
         (_, Policy::host_alloc | Policy::mem_alloc_host) => "`hipHostAlloc`",
         (_, Policy::managed) => "`hipMallocManaged`",
         (_, Policy::ext_malloc) if flags == DEVICE_FINEGRAINED => "`hipExtMallocWithFlags(Finegrained)`",
         (_, Policy::vram) => "`hipMalloc`",
         _ => return None,
     };
-    row(begin)
+    find_row(begin)
 }
 
 const NON_COHERENT: &str = "`hipHostMalloc` with Portable";
 
-fn host(flags: u32) -> &'static str {
+fn host_row(flags: u32) -> &'static str {
     let usual = Rules::for_gpu(GfxTarget::new(10, 1, 0), false, &Options::default());
     match policy::host_flags(flags, &usual) {
         Decision::Rewrite { .. } => "`hipHostMalloc` with flags 0",
@@ -48,7 +48,7 @@ fn host(flags: u32) -> &'static str {
 }
 
 /// The row whose first column begins so.
-fn row(begin: &str) -> Option<Reference> {
+fn find_row(begin: &str) -> Option<Reference> {
     let line = PAGE.lines().find(|line| line.strip_prefix("| ").is_some_and(|row| row.starts_with(begin)))?;
     let mut columns = line.trim_matches('|').split('|').map(|column| column.trim().replace(['`', '*'], ""));
     Some(Reference { call: columns.next()?, without: columns.next()?, with: columns.next()? })
@@ -67,19 +67,19 @@ mod tests {
             "`hipMallocManaged`",
             "`hipExtMallocWithFlags(Finegrained)`",
             "`hipMalloc`",
-            host(0),
-            host(HOST_COHERENT),
+            host_row(0),
+            host_row(HOST_COHERENT),
         ] {
-            assert!(row(begin).is_some(), "{begin}");
+            assert!(find_row(begin).is_some(), "{begin}");
         }
     }
 
     #[test]
     fn the_page_and_the_policy_agree_on_what_rmcp_changes() {
-        assert_eq!(coherence(Hook::hipHostMalloc, 0).unwrap().without, "coherent");
-        assert_eq!(coherence(Hook::hipHostMalloc, 0).unwrap().with, "non-coherent");
-        assert_eq!(coherence(Hook::hipHostMalloc, 1).unwrap().without, "non-coherent");
-        assert!(coherence(Hook::hipHostMalloc, HOST_COHERENT).unwrap().with.starts_with("coherent"));
-        assert_eq!(coherence(Hook::hipFree, 0), None);
+        assert_eq!(coherence_row(Hook::hipHostMalloc, 0).unwrap().without, "coherent");
+        assert_eq!(coherence_row(Hook::hipHostMalloc, 0).unwrap().with, "non-coherent");
+        assert_eq!(coherence_row(Hook::hipHostMalloc, 1).unwrap().without, "non-coherent");
+        assert!(coherence_row(Hook::hipHostMalloc, HOST_COHERENT).unwrap().with.starts_with("coherent"));
+        assert_eq!(coherence_row(Hook::hipFree, 0), None);
     }
 }

@@ -1,8 +1,8 @@
 //! What `rmcp inspect` reports.
 
 use super::verdict::{self, Coverage};
-use crate::effective_policy::{self, Machine};
-use crate::inspect::{Code, Found, Kind};
+use crate::effective_policy::{self, EffectivePolicy};
+use crate::inspect::{Code, CodeInventory, Kind};
 use crate::output::{self, BAD, FAINT, GOOD, Report, STRONG, WARN, styled};
 use crate::recipes::Confidence;
 use rmcp_domain::gfx::GfxTarget;
@@ -65,7 +65,7 @@ struct File {
     /// How many of its bytes were read to find out; 0 for a library folder.
     bytes_read: u64,
     /// How each card is served by this alone, in the order of `cards`.
-    coverage: Vec<Served>,
+    coverage: Vec<CoverageKind>,
 }
 
 /// A target and how often there is code for it.
@@ -89,7 +89,7 @@ struct Problem {
 /// How a card is served.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
-enum Served {
+enum CoverageKind {
     /// The code was made for it.
     Native,
     /// With HSA_OVERRIDE_GFX_VERSION.
@@ -108,7 +108,7 @@ struct Card {
     /// Its PCI address; null for one that --card names.
     pci: Option<String>,
     /// How it is served.
-    coverage: Served,
+    coverage: CoverageKind,
     /// The value of HSA_OVERRIDE_GFX_VERSION that it takes; null where it takes none.
     override_version: Option<String>,
     /// What to do.
@@ -129,10 +129,10 @@ struct Advice {
 
 impl Inspection {
     /// Judges what was found for these cards; where none are named, for the machine's.
-    pub fn new(found: Found, packages: Vec<Package>, named: &[GfxTarget]) -> Self {
+    pub fn new(found: CodeInventory, packages: Vec<Package>, named: &[GfxTarget]) -> Self {
         let mut no_cards = None;
         let cards: Vec<(Option<usize>, GfxTarget, Option<String>)> = if named.is_empty() {
-            let machine = Machine::read(&effective_policy::sources(Path::new("/")), Path::new("/"));
+            let machine = EffectivePolicy::read(&effective_policy::policy_sources(Path::new("/")), Path::new("/"));
             let visible = machine.visible();
             if visible.is_empty() {
                 let why = machine.topology.as_ref().err().map(ToString::to_string);
@@ -147,7 +147,7 @@ impl Inspection {
         Self {
             packages,
             files: found.code.iter().map(|code| File::new(code, &targets)).collect(),
-            without_code: found.without,
+            without_code: found.without_code,
             cards: cards.into_iter().map(|card| Card::new(card, &found)).collect(),
             problems: found.problems.into_iter().map(|p| Problem { path: p.path, reason: p.reason }).collect(),
             no_cards,
@@ -155,8 +155,8 @@ impl Inspection {
     }
 
     /// Whether none is without code.
-    pub fn serves_every_card(&self) -> bool {
-        self.cards.iter().all(|card| card.coverage != Served::None)
+    pub fn covers_every_card(&self) -> bool {
+        self.cards.iter().all(|card| card.coverage != CoverageKind::None)
     }
 }
 
@@ -165,7 +165,7 @@ impl File {
         let targets = code.targets.counts().map(|(isa, count)| Target { name: isa.to_string(), count });
         Self {
             path: code.path.clone(),
-            kind: kind(code.kind),
+            kind: kind_name(code.kind),
             targets: targets.collect(),
             foreign: code.foreign.iter().cloned().collect(),
             bundles: code.bundles,
@@ -173,14 +173,14 @@ impl File {
             optional: code.optional,
             problems: code.problems.clone(),
             bytes_read: code.bytes_read,
-            coverage: cards.iter().map(|&card| served(Coverage::of(card, [&code.targets]))).collect(),
+            coverage: cards.iter().map(|&card| coverage_kind(Coverage::of_sets(card, [&code.targets]))).collect(),
         }
     }
 }
 
 impl Card {
-    fn new((ordinal, target, pci): (Option<usize>, GfxTarget, Option<String>), found: &Found) -> Self {
-        let coverage = Coverage::of_found(target, found);
+    fn new((ordinal, target, pci): (Option<usize>, GfxTarget, Option<String>), found: &CodeInventory) -> Self {
+        let coverage = Coverage::of_inventory(target, found);
         let advice = verdict::advice(target, found).into_iter().map(|advice| Advice {
             text: advice.text,
             confidence: advice.confidence,
@@ -190,7 +190,7 @@ impl Card {
             ordinal,
             target: target.to_string(),
             pci,
-            coverage: served(coverage),
+            coverage: coverage_kind(coverage),
             override_version: coverage.override_version(),
             advice: advice.collect(),
         }
@@ -204,15 +204,15 @@ impl Card {
     }
 }
 
-fn served(coverage: Coverage) -> Served {
+fn coverage_kind(coverage: Coverage) -> CoverageKind {
     match coverage {
-        Coverage::Native => Served::Native,
-        Coverage::Override { .. } => Served::Override,
-        Coverage::None => Served::None,
+        Coverage::Native => CoverageKind::Native,
+        Coverage::Override { .. } => CoverageKind::Override,
+        Coverage::None => CoverageKind::None,
     }
 }
 
-fn kind(kind: Kind) -> &'static str {
+fn kind_name(kind: Kind) -> &'static str {
     match kind {
         Kind::Elf => "ELF",
         Kind::CodeObject => "code object",
@@ -233,18 +233,24 @@ impl Report for Inspection {
             let version = package.version.as_deref().map(|version| format!(" {version}")).unwrap_or_default();
             let backend =
                 package.backend.as_deref().map(|backend| format!(", built for {backend}")).unwrap_or_default();
-            writeln!(out, "{}{}{}", styled(STRONG, &package.name), output::name(version), output::name(backend))?;
-            writeln!(out, "  in {}", output::name(package.folder.display()))?;
+            writeln!(
+                out,
+                "{}{}{}",
+                styled(STRONG, &package.name),
+                output::escape_line(version),
+                output::escape_line(backend)
+            )?;
+            writeln!(out, "  in {}", output::escape_line(package.folder.display()))?;
             if let Some(runtime) = &package.runtime {
-                writeln!(out, "  with {}", output::name(runtime.display()))?;
+                writeln!(out, "  with {}", output::escape_line(runtime.display()))?;
             }
             writeln!(out)?;
         }
         let headers = ["file or folder", "what", "code for"].map(str::to_owned).into_iter();
         let mut table = output::table(headers.chain(self.cards.iter().map(|card| card.target.clone())));
         for file in &self.files {
-            let row = [output::name(file.path.display()), file.what(), file.code_for()];
-            table.add_row(row.into_iter().chain(file.coverage.iter().map(|&served| file.cell(served))));
+            let row = [output::escape_line(file.path.display()), file.kind_text(), file.target_list()];
+            table.add_row(row.into_iter().chain(file.coverage.iter().map(|&served| file.coverage_cell(served))));
         }
         writeln!(out, "{table}")?;
         if self.without_code > 0 {
@@ -252,12 +258,12 @@ impl Report for Inspection {
         }
         for file in &self.files {
             for problem in &file.problems {
-                let (file, problem) = (output::name(file.path.display()), output::name(problem));
+                let (file, problem) = (output::escape_line(file.path.display()), output::escape_line(problem));
                 writeln!(out, "{} {file}: {problem}", styled(WARN, "broken:"))?;
             }
         }
         for problem in &self.problems {
-            let path = output::name(problem.path.display());
+            let path = output::escape_line(problem.path.display());
             writeln!(out, "{} {path}: {}", styled(WARN, "not read:"), problem.reason)?;
         }
         if let Some(why) = &self.no_cards {
@@ -265,14 +271,14 @@ impl Report for Inspection {
         }
         let needed: Vec<&File> = self.files.iter().filter(|file| !file.optional && !file.targets.is_empty()).collect();
         self.cards.iter().enumerate().try_for_each(|(index, card)| {
-            let without = needed.iter().filter(|file| file.coverage[index] == Served::None).count();
+            let without = needed.iter().filter(|file| file.coverage[index] == CoverageKind::None).count();
             card.text(without, needed.len(), out)
         })
     }
 }
 
 impl File {
-    fn what(&self) -> String {
+    fn kind_text(&self) -> String {
         match (self.bundles, self.compressed) {
             (0, _) => self.kind.into(),
             (1, 0) => format!("{}, 1 bundle", self.kind),
@@ -283,24 +289,29 @@ impl File {
     }
 
     /// The targets; those that only some of the bundles have, with the number.
-    fn code_for(&self) -> String {
+    fn target_list(&self) -> String {
         let most = self.targets.iter().map(|target| target.count).max().unwrap_or_default();
         let target = |target: &Target| match target.count {
             count if count == most || self.bundles == 0 => target.name.clone(),
             count => format!("{} ({count} of {most})", target.name),
         };
-        self.targets.iter().map(target).chain(self.foreign.iter().map(output::name)).collect::<Vec<_>>().join(" ")
+        self.targets
+            .iter()
+            .map(target)
+            .chain(self.foreign.iter().map(output::escape_line))
+            .collect::<Vec<_>>()
+            .join(" ")
     }
 
-    fn cell(&self, served: Served) -> String {
+    fn coverage_cell(&self, served: CoverageKind) -> String {
         if self.targets.is_empty() {
             return styled(FAINT, "-");
         }
         match served {
-            Served::Native => styled(GOOD, "native"),
-            Served::Override => styled(WARN, "override"),
-            Served::None if self.optional => styled(FAINT, "none (optional)"),
-            Served::None => styled(BAD, "none"),
+            CoverageKind::Native => styled(GOOD, "native"),
+            CoverageKind::Override => styled(WARN, "override"),
+            CoverageKind::None if self.optional => styled(FAINT, "none (optional)"),
+            CoverageKind::None => styled(BAD, "none"),
         }
     }
 }
@@ -309,7 +320,7 @@ impl Card {
     /// `without` of the `needed` files have no code for it.
     fn text(&self, without: usize, needed: usize, out: &mut dyn Write) -> io::Result<()> {
         let verdict = match (self.coverage, &self.override_version) {
-            (Served::Native, _) => styled(GOOD, "has code of its own"),
+            (CoverageKind::Native, _) => styled(GOOD, "has code of its own"),
             (_, Some(version)) => styled(WARN, format!("has code under HSA_OVERRIDE_GFX_VERSION={version}")),
             _ if without == needed => styled(BAD, "has no code"),
             _ if without == 0 => styled(BAD, "has code in each, but under no one name in all"),
@@ -338,8 +349,8 @@ mod tests {
             targets.add(name.parse().unwrap());
         }
         let file = tempfile::NamedTempFile::new().unwrap();
-        let mut code = inspect::file(file.path()).unwrap();
+        let mut code = inspect::inspect_file(file.path()).unwrap();
         (code.bundles, code.targets) = (2, targets);
-        assert_eq!(File::new(&code, &[]).code_for(), "gfx1010 gfx1030 (1 of 2)");
+        assert_eq!(File::new(&code, &[]).target_list(), "gfx1010 gfx1030 (1 of 2)");
     }
 }

@@ -1,7 +1,7 @@
 //! Whether code that exists serves a card that exists, and what helps where it does not: as config/recipes.toml says.
 
-use crate::inspect::{Found, Targets};
-use crate::recipes::{Action, Code, Confidence, Range, Recipe, recipes};
+use crate::inspect::{CodeInventory, Targets};
+use crate::recipes::{Action, CodeMatch, Confidence, Range, Recipe, recipes};
 use rmcp_domain::gfx::{Family, GfxTarget};
 
 /// How a card is served by code.
@@ -32,19 +32,20 @@ pub struct Advice {
 impl Coverage {
     /// How `card` is served when it needs code from every one of `sets`, such as a framework and its BLAS library:
     /// under one name it must find code in all of them. No set at all is no code.
-    pub fn of<'a>(card: GfxTarget, sets: impl IntoIterator<Item = &'a Targets>) -> Self {
+    pub fn of_sets<'a>(card: GfxTarget, sets: impl IntoIterator<Item = &'a Targets>) -> Self {
         let sets: Vec<&Targets> = sets.into_iter().collect();
-        let all_run_on = |name| !sets.is_empty() && sets.iter().all(|set| set.run_on(name));
+        let all_run_on = |name| !sets.is_empty() && sets.iter().all(|set| set.runs_on(name));
         if all_run_on(card) {
             return Self::Native;
         }
-        let mut substitutes = rows(card, Code::Substitute, Action::Set).filter_map(|recipe| recipe.substitute);
+        let mut substitutes =
+            code_recipes(card, CodeMatch::Substitute, Action::Set).filter_map(|recipe| recipe.substitute);
         substitutes.find(|&via| all_run_on(via)).map_or(Self::None, |via| Self::Override { via })
     }
 
-    /// The same for all that was found, but for what a card can do without: see [`Found::needed`].
-    pub fn of_found(card: GfxTarget, found: &Found) -> Self {
-        Self::of(card, needed(found))
+    /// The same for all that was found, but for what a card can do without: see [`CodeInventory::required`].
+    pub fn of_inventory(card: GfxTarget, found: &CodeInventory) -> Self {
+        Self::of_sets(card, required_targets(found))
     }
 
     /// The value of HSA_OVERRIDE_GFX_VERSION that it takes, as in "10.3.0".
@@ -57,35 +58,37 @@ impl Coverage {
 }
 
 /// What helps a card with what was found; nothing where it is served natively.
-pub fn advice(card: GfxTarget, found: &Found) -> Vec<Advice> {
-    let coverage = Coverage::of_found(card, found);
+pub fn advice(card: GfxTarget, found: &CodeInventory) -> Vec<Advice> {
+    let coverage = Coverage::of_inventory(card, found);
     match coverage {
         Coverage::Native => Vec::new(),
         Coverage::Override { via } => {
             let version = coverage.override_version().unwrap_or_default();
-            let chosen = rows(card, Code::Substitute, Action::Set).filter(|recipe| recipe.substitute == Some(via));
+            let chosen =
+                code_recipes(card, CodeMatch::Substitute, Action::Set).filter(|recipe| recipe.substitute == Some(via));
             let text = |why: &str| {
                 format!("rmcp-run sets HSA_OVERRIDE_GFX_VERSION={version} for a program with this code. {why}")
             };
-            chosen.map(|recipe| of(recipe, text(&recipe.why))).collect()
+            chosen.map(|recipe| recipe_advice(recipe, text(&recipe.why))).collect()
         }
         Coverage::None => {
-            let in_all = |target| needed(found).all(|set: &Targets| set.run_on(target));
-            let unsure =
-                rows(card, Code::Substitute, Action::Warn).filter(|recipe| recipe.substitute.is_some_and(in_all));
-            let missing = || rows(card, Code::Missing, Action::Warn);
-            let mut advice: Vec<Advice> = unsure.map(|recipe| of(recipe, sentence(&recipe.why))).collect();
+            let in_all = |target| required_targets(found).all(|set: &Targets| set.runs_on(target));
+            let unsure = code_recipes(card, CodeMatch::Substitute, Action::Warn)
+                .filter(|recipe| recipe.substitute.is_some_and(in_all));
+            let missing = || code_recipes(card, CodeMatch::Missing, Action::Warn);
+            let mut advice: Vec<Advice> =
+                unsure.map(|recipe| recipe_advice(recipe, capitalized_reason(&recipe.why))).collect();
             if advice.is_empty() {
-                advice.extend(missing().map(|recipe| of(recipe, sentence(&recipe.why))));
+                advice.extend(missing().map(|recipe| recipe_advice(recipe, capitalized_reason(&recipe.why))));
             }
-            advice.push(build_for(card));
+            advice.push(build_advice(card));
             advice
         }
     }
 }
 
 /// Where code for the card is to be had.
-fn build_for(card: GfxTarget) -> Advice {
+fn build_advice(card: GfxTarget) -> Advice {
     match card.family() {
         Family::Rdna1 | Family::Rdna2 => Advice {
             text: format!(
@@ -103,14 +106,14 @@ fn build_for(card: GfxTarget) -> Advice {
     }
 }
 
-fn needed(found: &Found) -> impl Iterator<Item = &Targets> {
-    found.needed().map(|code| &code.targets)
+fn required_targets(found: &CodeInventory) -> impl Iterator<Item = &Targets> {
+    found.required().map(|code| &code.targets)
 }
 
 /// The recipes about the code for a card that hold for any program, of whatever ROCm release.
-fn rows(card: GfxTarget, code: Code, action: Action) -> impl Iterator<Item = &'static Recipe> {
+fn code_recipes(card: GfxTarget, code: CodeMatch, action: Action) -> impl Iterator<Item = &'static Recipe> {
     recipes().iter().filter(move |recipe| {
-        let any_program = recipe.frameworks.is_empty() && recipe.profile.is_none() && recipe.when.is_none();
+        let any_program = recipe.frameworks.is_empty() && recipe.profile.is_none() && recipe.condition.is_none();
         let any_release = matches!(recipe.rocm, None | Some(Range::Unknown));
         recipe.targets.contains(&card)
             && recipe.code == Some(code)
@@ -120,12 +123,12 @@ fn rows(card: GfxTarget, code: Code, action: Action) -> impl Iterator<Item = &'s
     })
 }
 
-fn of(recipe: &Recipe, text: String) -> Advice {
+fn recipe_advice(recipe: &Recipe, text: String) -> Advice {
     Advice { text, sources: recipe.sources.clone(), confidence: recipe.confidence }
 }
 
 /// The reason of a warning, which begins small and points to this command.
-fn sentence(why: &str) -> String {
+fn capitalized_reason(why: &str) -> String {
     let why = why.replace(" (rmcp inspect shows what is there)", "");
     let mut letters = why.chars();
     let first = letters.next().map(|first| first.to_uppercase().to_string()).unwrap_or_default();

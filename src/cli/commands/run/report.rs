@@ -1,7 +1,7 @@
 //! What `rmcp-run --dry-run`, `--explain` and `--list-profiles` print.
 
 use crate::output::{self, FAINT, Report, STRONG, styled};
-use crate::preparation::Prepared;
+use crate::preparation::Preparation;
 use crate::recipes::{self, Confidence, Recipe};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -28,16 +28,16 @@ pub struct DryRun {
     /// The GPUs that the program would see without rmcp-run.
     gpus: Vec<String>,
     /// The changes, in order.
-    changes: Vec<Changed>,
+    changes: Vec<VariableChange>,
     /// What the recipes have to say besides.
-    notes: Vec<Said>,
+    notes: Vec<RecipeNote>,
     #[serde(skip)]
     explain: bool,
 }
 
 /// A change of one variable.
 #[derive(Serialize, JsonSchema)]
-struct Changed {
+struct VariableChange {
     /// The variable.
     variable: String,
     /// Its new value; null: it is removed.
@@ -49,23 +49,23 @@ struct Changed {
     /// Why.
     why: String,
     /// The recipe; null for what RMCP itself needs.
-    recipe: Option<Origin>,
+    recipe: Option<RecipeOrigin>,
 }
 
 /// Something to know.
 #[derive(Serialize, JsonSchema)]
-struct Said {
+struct RecipeNote {
     /// Whether it is told without --explain.
     warning: bool,
     /// A sentence.
     text: String,
     /// The recipe that says so; null where none does.
-    recipe: Option<Origin>,
+    recipe: Option<RecipeOrigin>,
 }
 
 /// A recipe, and how sure it is.
 #[derive(Serialize, JsonSchema)]
-struct Origin {
+struct RecipeOrigin {
     /// Its name in docs/reference/recipes.md.
     id: String,
     /// Where it is known from.
@@ -74,8 +74,8 @@ struct Origin {
     confidence: Confidence,
 }
 
-impl Origin {
-    fn of(recipe: &Recipe) -> Self {
+impl RecipeOrigin {
+    fn new(recipe: &Recipe) -> Self {
         Self { id: recipe.id.clone(), sources: recipe.sources.clone(), confidence: recipe.confidence }
     }
 
@@ -86,7 +86,7 @@ impl Origin {
 
 impl DryRun {
     /// What is about to be done. `explain`: whether the text says why.
-    pub fn new(prepared: &Prepared, explain: bool) -> Self {
+    pub fn new(prepared: &Preparation, explain: bool) -> Self {
         let program = &prepared.situation.program;
         let framework = program.framework.map(|(framework, release)| match release {
             Some(release) => format!("{} {release}", framework.name()),
@@ -95,29 +95,29 @@ impl DryRun {
         let changes = prepared.changes.iter().map(|change| {
             let recipe = change.recipe.as_ref();
             let variable = change.variable.to_string_lossy().into_owned();
-            Changed {
-                value: change.after.as_ref().map(|value| value.to_string_lossy().into_owned()),
+            VariableChange {
+                value: change.value.as_ref().map(|value| value.to_string_lossy().into_owned()),
                 before: std::env::var_os(&change.variable).map(|value| value.to_string_lossy().into_owned()),
                 gpus: recipe.map(|(_, gpus)| gpus.clone()).unwrap_or_default(),
-                why: recipe.map_or_else(|| own(&variable).into(), |(recipe, _)| recipe.sentence()),
-                recipe: recipe.map(|(recipe, _)| Origin::of(recipe)),
+                why: recipe.map_or_else(|| rmcp_reason(&variable).into(), |(recipe, _)| recipe.sentence()),
+                recipe: recipe.map(|(recipe, _)| RecipeOrigin::new(recipe)),
                 variable,
             }
         });
-        let said = prepared.plan.notes.iter().map(|note| Said {
-            warning: note.loud,
+        let said = prepared.plan.notes.iter().map(|note| RecipeNote {
+            warning: note.is_warning,
             text: note.text.clone(),
-            recipe: note.recipe.map(Origin::of),
+            recipe: note.recipe.map(RecipeOrigin::new),
         });
         Self {
             program: prepared.file.as_ref().map(|file| file.display().to_string()),
-            runs: prepared.runs.as_ref().map(|file| file.display().to_string()),
-            obstacle: prepared.hindrance(),
+            runs: prepared.final_program.as_ref().map(|file| file.display().to_string()),
+            obstacle: prepared.obstacle_message(),
             inactive: prepared.inactive.clone(),
             framework,
             rocm: program.rocm.map(|release| release.to_string()),
             libraries: program.libraries.len(),
-            gpus: prepared.situation.visible().into_iter().map(recipes::named).collect(),
+            gpus: prepared.situation.visible().into_iter().map(recipes::gpu_label).collect(),
             changes: changes.collect(),
             notes: said.collect(),
             explain,
@@ -137,14 +137,14 @@ impl DryRun {
             ("libraries with GPU code", self.libraries.to_string()),
             ("GPUs", gpus),
         ] {
-            writeln!(out, "{what}: {}", output::name(is))?;
+            writeln!(out, "{what}: {}", output::escape_line(is))?;
         }
         if let Some(why) = &self.inactive {
             writeln!(out, "RMCP: inactive, {why}")?;
         }
         for change in &self.changes {
             writeln!(out)?;
-            self.change(out, change)?;
+            self.write_change(out, change)?;
         }
         for said in &self.notes {
             writeln!(out, "\n{}", said.text)?;
@@ -155,11 +155,11 @@ impl DryRun {
         Ok(())
     }
 
-    fn change(&self, out: &mut dyn Write, change: &Changed) -> io::Result<()> {
+    fn write_change(&self, out: &mut dyn Write, change: &VariableChange) -> io::Result<()> {
         match (&change.value, &change.before) {
-            (Some(value), _) => writeln!(out, "set {}={}", change.variable, output::name(value))?,
+            (Some(value), _) => writeln!(out, "set {}={}", change.variable, output::escape_line(value))?,
             (None, before) => {
-                let before = output::name(before.as_deref().unwrap_or_default());
+                let before = output::escape_line(before.as_deref().unwrap_or_default());
                 writeln!(out, "remove {} (was {before})", change.variable)?;
             }
         }
@@ -185,12 +185,12 @@ impl Report for DryRun {
             }
             return self.explain(out);
         }
-        self.changes.iter().try_for_each(|change| self.change(out, change))
+        self.changes.iter().try_for_each(|change| self.write_change(out, change))
     }
 }
 
 /// Why RMCP itself changes a variable.
-fn own(variable: &str) -> &'static str {
+fn rmcp_reason(variable: &str) -> &'static str {
     match variable {
         "LD_PRELOAD" => "RMCP goes between the program and the HIP runtime.",
         _ if variable.starts_with("RMCP_") => "You asked with --set.",
@@ -204,7 +204,7 @@ pub fn profiles() -> io::Result<()> {
     for (name, recipe) in recipes::profiles() {
         writeln!(out, "{}", styled(STRONG, name))?;
         writeln!(out, "    {}", recipe.why)?;
-        writeln!(out, "    {}", styled(FAINT, Origin::of(recipe).text()))?;
+        writeln!(out, "    {}", styled(FAINT, RecipeOrigin::new(recipe).text()))?;
     }
     out.flush()
 }

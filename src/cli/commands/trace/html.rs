@@ -1,7 +1,7 @@
 //! The report as a page: one file that needs nothing else.
 
-use super::report::{Calls, Chosen, Traced};
-use super::text::{KIND_TITLES, count, time};
+use super::report::{ChoiceRow, FunctionRow, TraceReport};
+use super::text::{KIND_TITLES, duration, grouped};
 use crate::output::bytes;
 use std::fmt::{Display, Write};
 
@@ -9,7 +9,7 @@ use std::fmt::{Display, Write};
 const ROWS: usize = 50;
 
 /// The page.
-pub fn page(traced: &Traced) -> String {
+pub fn page(traced: &TraceReport) -> String {
     let command = Escaped(&traced.command.join(" "));
     let mut page = format!(
         "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
@@ -17,7 +17,7 @@ pub fn page(traced: &Traced) -> String {
          <title>rmcp trace: {command}</title>\n<style>\n{}</style>\n</head>\n<body>\n\
          <h1>rmcp trace: <code>{command}</code></h1>\n<p class=\"faint\">{}, {}; RMCP {}</p>\n",
         include_str!("page.css"),
-        time(traced.duration),
+        duration(traced.duration),
         Escaped(&traced.ending()),
         env!("CARGO_PKG_VERSION"),
     );
@@ -28,13 +28,13 @@ pub fn page(traced: &Traced) -> String {
     if !traced.is_empty() {
         tiles(&mut page, traced);
         plots(&mut page, traced);
-        choices(&mut page, &traced.choices);
-        functions(&mut page, "Calls", &traced.calls);
+        choice_table(&mut page, &traced.choices);
+        function_table(&mut page, "Calls", &traced.calls);
         never_freed(&mut page, traced);
     }
     running(&mut page, traced);
     if !traced.runtime_calls.is_empty() {
-        functions(&mut page, "The runtime's calls of HSA, for these and for itself", &traced.runtime_calls);
+        function_table(&mut page, "The runtime's calls of HSA, for these and for itself", &traced.runtime_calls);
     }
     processes(&mut page, traced);
     page + "</body>\n</html>\n"
@@ -60,29 +60,29 @@ macro_rules! add {
     ($page:expr, $($format:tt)*) => { let _ = writeln!($page, $($format)*); };
 }
 
-fn tiles(page: &mut String, traced: &Traced) {
+fn tiles(page: &mut String, traced: &TraceReport) {
     add!(page, "<dl class=\"tiles\">");
     let mut tile = |title: &str, value: String, more: String| {
         add!(page, "<div><dt>{title}</dt><dd>{value}<small>{more}</small></dd></div>");
     };
     for (memory, title) in traced.memory.iter().zip(KIND_TITLES).filter(|(memory, _)| memory.allocated > 0) {
-        let more = format!("at {}<br>{} in all", time(memory.peak_at), bytes(memory.allocated));
+        let more = format!("at {}<br>{} in all", duration(memory.peak_at), bytes(memory.allocated));
         tile(&format!("Peak, {title}"), bytes(memory.peak), more);
     }
-    let sum = |what: fn(&Calls) -> u64| traced.calls.iter().map(what).sum::<u64>();
+    let sum = |what: fn(&FunctionRow) -> u64| traced.calls.iter().map(what).sum::<u64>();
     let failures = match sum(|call| call.failures) {
         0 => "none failed".into(),
-        failures => format!("<span class=\"failed\">{} failed</span>", count(failures)),
+        failures => format!("<span class=\"failed\">{} failed</span>", grouped(failures)),
     };
-    tile("Calls", count(sum(|call| call.calls)), failures);
-    let changed: u64 = traced.choices.iter().filter(|choice| choice.changed()).map(|choice| choice.calls).sum();
-    tile("Changed by RMCP", count(changed), "calls".into());
+    tile("Calls", grouped(sum(|call| call.calls)), failures);
+    let changed: u64 = traced.choices.iter().filter(|choice| choice.is_changed()).map(|choice| choice.calls).sum();
+    tile("Changed by RMCP", grouped(changed), "calls".into());
     let left = traced.memory.iter().map(|memory| memory.never_freed).sum();
-    tile("Never freed", count(sum(|call| call.never_freed)), bytes(left));
+    tile("Never freed", grouped(sum(|call| call.never_freed)), bytes(left));
     add!(page, "</dl>");
 }
 
-fn plots(page: &mut String, traced: &Traced) {
+fn plots(page: &mut String, traced: &TraceReport) {
     let timeline = &traced.timeline;
     let lines = [&timeline.vram, &timeline.pinned, &timeline.managed, &timeline.registered];
     let kinds = traced.memory.iter().zip(KIND_TITLES).zip(lines).filter(|((memory, _), _)| memory.allocated > 0);
@@ -93,7 +93,7 @@ fn plots(page: &mut String, traced: &Traced) {
     for (memory, title, steps) in &kinds {
         let grid = Grid::bytes(memory.peak);
         let height = |amount: u64| 100.0 - 100.0 * amount as f64 / grid.top as f64;
-        let peak = format!("peak {} at {}", bytes(memory.peak), time(memory.peak_at));
+        let peak = format!("peak {} at {}", bytes(memory.peak), duration(memory.peak_at));
         add!(page, "<figure><figcaption><b>{title}</b><output>{peak}</output></figcaption>");
         add!(page, "<div class=\"plot\" tabindex=\"0\" data-kind=\"{}\">", memory.kind);
         for line in grid.lines() {
@@ -119,7 +119,7 @@ fn plots(page: &mut String, traced: &Traced) {
             "<svg viewBox=\"0 0 {} 100\" preserveAspectRatio=\"none\" role=\"img\" aria-label=\"{title} over {}: {peak}\">\
              <path class=\"area\" d=\"{edge}V100H0Z\"/><path class=\"edge\" d=\"{edge}\"/></svg>",
             steps.len(),
-            time(whole),
+            duration(whole),
         );
         let (left, bottom) = (100.0 * memory.peak_at as f64 / whole as f64, 100.0 - height(memory.peak));
         add!(page, "<span class=\"peak\" style=\"left:{left:.3}%;bottom:{bottom:.3}%\"></span>");
@@ -136,7 +136,7 @@ fn plots(page: &mut String, traced: &Traced) {
         page,
         "<p class=\"faint\">Each of {} steps of {} shows the most that there was in it.</p>",
         steps.len(),
-        time(timeline.step)
+        duration(timeline.step)
     );
     let data: Vec<_> = kinds.iter().map(|(memory, _, steps)| format!("{}: {steps:?}", memory.kind)).collect();
     let script = include_str!("page.js");
@@ -185,14 +185,14 @@ fn bytes_short(number: u64) -> String {
 }
 
 fn time_short(ns: u64) -> String {
-    let shown = time(ns);
+    let shown = duration(ns);
     let Some((number, unit)) = shown.split_once(' ').filter(|(number, _)| number.contains('.')) else {
         return if ns == 0 { "0".into() } else { shown };
     };
     format!("{} {unit}", number.trim_end_matches('0').trim_end_matches('.'))
 }
 
-fn choices(page: &mut String, choices: &[Chosen]) {
+fn choice_table(page: &mut String, choices: &[ChoiceRow]) {
     if choices.is_empty() {
         return;
     }
@@ -205,7 +205,7 @@ fn choices(page: &mut String, choices: &[Chosen]) {
     table(page, &["function", "asked for", "given", "#calls", "#failed", "#bytes", "calls to scale"]);
     let most = choices.iter().map(|choice| choice.calls).max().unwrap_or(1).max(1);
     for choice in choices.iter().take(ROWS) {
-        let [asked, given] = choice.words();
+        let [asked, given] = choice.requested_and_passed();
         let class = match choice.outcome {
             "as-asked" | "kept" => "",
             "refused" => "refused",
@@ -219,47 +219,48 @@ fn choices(page: &mut String, choices: &[Chosen]) {
             choice.function,
             Escaped(&asked),
             Escaped(&given),
-            count(choice.calls),
-            some(choice.failures, count),
-            some(choice.bytes, bytes),
+            grouped(choice.calls),
+            non_zero(choice.failures, grouped),
+            non_zero(choice.bytes, bytes),
             100.0 * choice.calls as f64 / most as f64,
         );
     }
-    end(page, choices.len());
+    end_table(page, choices.len());
 }
 
-fn functions(page: &mut String, title: &str, calls: &[Calls]) {
+fn function_table(page: &mut String, title: &str, calls: &[FunctionRow]) {
     add!(page, "<h2>{title}</h2>");
     table(
         page,
         &["function", "#calls", "failed", "#bytes", "#peak", "#never freed", "#lived least", "#median", "#most"],
     );
     for call in calls {
-        let allocates = call.does == "allocates";
+        let allocates = call.effect == "allocates";
         let lived = call.lifetime.as_ref();
-        let lived = lived.map_or_else(Default::default, |lived| [lived.least, lived.median, lived.greatest].map(time));
+        let lived =
+            lived.map_or_else(Default::default, |lived| [lived.least, lived.median, lived.greatest].map(duration));
         let left = if call.never_freed == 0 {
             String::new()
         } else {
-            format!("{} ({})", count(call.never_freed), bytes(call.never_freed_bytes))
+            format!("{} ({})", grouped(call.never_freed), bytes(call.never_freed_bytes))
         };
-        let failed = if call.failures == 0 { String::new() } else { call.failed() };
+        let failed = if call.failures == 0 { String::new() } else { call.error_counts() };
         add!(
             page,
             "<tr><td><code>{}</code></td><td class=\"n\">{}</td><td class=\"failed\">{}</td><td class=\"n\">{}</td>\
              <td class=\"n\">{}</td><td class=\"n\">{left}</td><td class=\"n\">{}</td></tr>",
             call.function,
-            count(call.calls),
+            grouped(call.calls),
             Escaped(&failed),
-            some(call.bytes, bytes),
+            non_zero(call.bytes, bytes),
             if allocates { bytes(call.peak) } else { String::new() },
             lived.join("</td><td class=\"n\">"),
         );
     }
-    end(page, 0);
+    end_table(page, 0);
 }
 
-fn never_freed(page: &mut String, traced: &Traced) {
+fn never_freed(page: &mut String, traced: &TraceReport) {
     if traced.never_freed.is_empty() {
         return;
     }
@@ -273,15 +274,15 @@ fn never_freed(page: &mut String, traced: &Traced) {
             one.function,
             bytes(one.bytes),
             one.address,
-            time(one.at),
+            duration(one.at),
             one.pid,
             one.thread,
         );
     }
-    end(page, 0);
+    end_table(page, 0);
 }
 
-fn running(page: &mut String, traced: &Traced) {
+fn running(page: &mut String, traced: &TraceReport) {
     if traced.running.is_empty() {
         return;
     }
@@ -293,16 +294,16 @@ fn running(page: &mut String, traced: &Traced) {
             "<tr><td><code>{}</code></td><td class=\"n\">{}</td><td class=\"n\">{}</td><td class=\"n\">{}</td>\
              <td class=\"n\">{}</td></tr>",
             one.function,
-            some(one.bytes, bytes),
-            time(one.at),
+            non_zero(one.bytes, bytes),
+            duration(one.at),
             one.pid,
             one.thread,
         );
     }
-    end(page, traced.running.len());
+    end_table(page, traced.running.len());
 }
 
-fn processes(page: &mut String, traced: &Traced) {
+fn processes(page: &mut String, traced: &TraceReport) {
     if traced.processes.is_empty() {
         return;
     }
@@ -318,12 +319,12 @@ fn processes(page: &mut String, traced: &Traced) {
             Escaped(&ran.arguments.join(" ")),
             Escaped(&ran.gpus),
             Escaped(ran.inactive.as_deref().unwrap_or("active")),
-            count(ran.calls),
-            time(ran.began),
-            ran.ended.map_or_else(|| "ran on".into(), time),
+            grouped(ran.calls),
+            duration(ran.began),
+            ran.ended.map_or_else(|| "ran on".into(), duration),
         );
     }
-    end(page, traced.processes.len());
+    end_table(page, traced.processes.len());
 }
 
 /// A table's head. A name that begins with # is that of a column of numbers.
@@ -336,15 +337,15 @@ fn table(page: &mut String, columns: &[&str]) {
 }
 
 /// Its end, and how many rows it would have had beyond [`ROWS`].
-fn end(page: &mut String, rows: usize) {
+fn end_table(page: &mut String, rows: usize) {
     add!(page, "</tbody></table></div>");
     if rows > ROWS {
-        add!(page, "<p class=\"faint\">{} more are in the JSON.</p>", count((rows - ROWS) as u64));
+        add!(page, "<p class=\"faint\">{} more are in the JSON.</p>", grouped((rows - ROWS) as u64));
     }
 }
 
 /// Nothing in place of 0.
-fn some(number: u64, show: fn(u64) -> String) -> String {
+fn non_zero(number: u64, show: fn(u64) -> String) -> String {
     if number == 0 { String::new() } else { show(number) }
 }
 
@@ -366,7 +367,7 @@ mod tests {
             obstacle: None,
             inactive: None,
         };
-        let page = page(&Traced::new(ending, &[], Replay::default()));
+        let page = page(&TraceReport::new(ending, &[], Replay::default()));
         assert!(!page.contains("<script"), "{page}");
         assert_eq!(page.matches("&lt;script&gt;alert(&quot;a&amp;b&quot;)&lt;/script&gt;").count(), 2);
     }

@@ -4,7 +4,7 @@
 //! The program stays in the foreground's process group, so what is typed at the terminal (Ctrl-C) reaches it by itself,
 //! and is ignored here. A signal that somebody sends to `rmcp trace` is passed on.
 
-use super::live::Live;
+use super::live::LiveLine;
 use anyhow::{Context, Result};
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -20,7 +20,7 @@ use std::path::Path;
 use std::process::{Child, Command, ExitStatus};
 
 /// The signals that are passed on.
-const PASSED_ON: [Signal; 6] =
+const FORWARDED: [Signal; 6] =
     [Signal::SIGHUP, Signal::SIGINT, Signal::SIGQUIT, Signal::SIGTERM, Signal::SIGUSR1, Signal::SIGUSR2];
 
 /// siginfo's si_code of a signal that the kernel raised by itself, as for a key typed at the terminal. (sigaction(2))
@@ -30,7 +30,7 @@ const SI_KERNEL: i32 = 0x80;
 const TICK: u16 = 250;
 
 /// How a program ran.
-pub struct Run {
+pub struct ProgramRun {
     /// How it ended.
     pub status: ExitStatus,
     /// When it was started and when it ended, in ns of CLOCK_MONOTONIC.
@@ -42,34 +42,34 @@ pub struct Run {
 }
 
 /// Why there was no run.
-pub enum Failed {
+pub enum LaunchError {
     /// The program could not be started.
     Start(io::Error),
     /// Something else.
-    Own(anyhow::Error),
+    Internal(anyhow::Error),
 }
 
 /// Now, in ns.
-fn now(clock: ClockId) -> u64 {
+fn clock_ns(clock: ClockId) -> u64 {
     clock_gettime(clock).map_or(0, |time| time.tv_sec() as u64 * 1_000_000_000 + time.tv_nsec() as u64)
 }
 
 /// Runs `command`, which records into `folder`.
-pub fn run(mut command: Command, folder: &Path, live: &mut Live) -> Result<Run, Failed> {
-    let own = |error: anyhow::Error| Failed::Own(error);
+pub fn run(mut command: Command, folder: &Path, live: &mut LiveLine) -> Result<ProgramRun, LaunchError> {
+    let own = |error: anyhow::Error| LaunchError::Internal(error);
     let watch = Inotify::init(InitFlags::IN_NONBLOCK | InitFlags::IN_CLOEXEC);
     // A head stays mapped as long as its program runs, and is closed with it.
     let watch = watch.and_then(|watch| watch.add_watch(folder, AddWatchFlags::IN_CLOSE_WRITE).map(|_| watch));
     let watch = watch.context("cannot watch the folder of records").map_err(own)?;
 
-    let (started, start) = (now(ClockId::CLOCK_REALTIME), now(ClockId::CLOCK_MONOTONIC));
-    let mut child = command.spawn().map_err(Failed::Start)?;
+    let (started, start) = (clock_ns(ClockId::CLOCK_REALTIME), clock_ns(ClockId::CLOCK_MONOTONIC));
+    let mut child = command.spawn().map_err(LaunchError::Start)?;
     // Not before, or the program would have them blocked.
-    let signals = Signals::take().map_err(own)?;
+    let signals = Signals::block().map_err(own)?;
     let mut closed = Vec::new();
     let timeout = if live.is_shown() { PollTimeout::from(TICK) } else { PollTimeout::NONE };
     let status = loop {
-        note_closed(&watch, &mut closed);
+        drain_closed_heads(&watch, &mut closed);
         if let Some(status) = child.try_wait().context("cannot wait for the program").map_err(own)? {
             break status;
         }
@@ -79,17 +79,17 @@ pub fn run(mut command: Command, folder: &Path, live: &mut Live) -> Result<Run, 
             Ok(_) | Err(Errno::EINTR) => {}
             Err(error) => return Err(own(anyhow::Error::from(error).context("cannot wait for the program"))),
         }
-        signals.pass_on(&child).map_err(own)?;
+        signals.forward(&child).map_err(own)?;
     };
-    let end = now(ClockId::CLOCK_MONOTONIC);
-    note_closed(&watch, &mut closed);
+    let end = clock_ns(ClockId::CLOCK_MONOTONIC);
+    drain_closed_heads(&watch, &mut closed);
     live.clear();
-    Ok(Run { status, clock: (start, end), started, closed })
+    Ok(ProgramRun { status, clock: (start, end), started, closed })
 }
 
-fn note_closed(watch: &Inotify, closed: &mut Vec<(u64, OsString)>) {
+fn drain_closed_heads(watch: &Inotify, closed: &mut Vec<(u64, OsString)>) {
     while let Ok(events) = watch.read_events() {
-        let now = now(ClockId::CLOCK_MONOTONIC);
+        let now = clock_ns(ClockId::CLOCK_MONOTONIC);
         closed.extend(events.into_iter().filter_map(|event| Some((now, event.name?))));
     }
 }
@@ -98,19 +98,19 @@ fn note_closed(watch: &Inotify, closed: &mut Vec<(u64, OsString)>) {
 struct Signals(SignalFd);
 
 impl Signals {
-    fn take() -> Result<Self> {
-        let mut set = SigSet::from_iter(PASSED_ON);
+    fn block() -> Result<Self> {
+        let mut set = SigSet::from_iter(FORWARDED);
         set.add(Signal::SIGCHLD);
         set.thread_block().context("cannot block signals")?;
         let flags = SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC;
         Ok(Self(SignalFd::with_flags(&set, flags).context("cannot take signals in")?))
     }
 
-    fn pass_on(&self, child: &Child) -> Result<()> {
+    fn forward(&self, child: &Child) -> Result<()> {
         while let Some(info) = self.0.read_signal().context("cannot take signals in")? {
             let signal = Signal::try_from(info.ssi_signo as i32);
             if let Ok(signal) = signal
-                && PASSED_ON.contains(&signal)
+                && FORWARDED.contains(&signal)
                 && info.ssi_code != SI_KERNEL
             {
                 // The program may have ended meanwhile.
@@ -123,7 +123,7 @@ impl Signals {
 
 /// Ends this process by the signal that ended the program, so that a shell sees the same. Returns where that is not
 /// possible, as for a signal that Rust's start-up has ignored.
-pub fn end_by(signal: i32) {
+pub fn raise(signal: i32) {
     let Ok(signal) = Signal::try_from(signal) else { return };
     // The program has left its core file; another one of this process would be of no use.
     let _ = nix::sys::resource::setrlimit(nix::sys::resource::Resource::RLIMIT_CORE, 0, 0);

@@ -1,9 +1,9 @@
 //! The line on the terminal while the program runs.
 
-use super::text::count;
+use super::text::grouped;
 use crate::output::bytes;
 use crate::trace::files::{Process, record};
-use crate::trace::replay::{Kind, Replay};
+use crate::trace::replay::{MemoryKind, Replay};
 use indicatif::{ProgressBar, ProgressStyle};
 use rmcp_domain::trace::RECORD;
 use std::collections::HashMap;
@@ -17,22 +17,22 @@ const CHUNKS: usize = 256;
 
 /// What is recorded, as far as it can be told at once: calls are taken in the order in which they began, up to the first
 /// that has not returned.
-pub struct Live {
+pub struct LiveLine {
     bar: Option<ProgressBar>,
     folder: PathBuf,
-    tails: HashMap<PathBuf, Tail>,
+    tails: HashMap<PathBuf, ProcessTail>,
     replay: Replay,
 }
 
 /// How far the files of a process were read.
-struct Tail {
+struct ProcessTail {
     process: Process,
     number: usize,
     file: u32,
     at: u64,
 }
 
-impl Live {
+impl LiveLine {
     /// For records in `folder`; nothing is shown, and nothing read, where that is not wanted or no terminal is there.
     pub fn new(folder: &Path, wanted: bool) -> Self {
         let bar = wanted.then(ProgressBar::new_spinner).filter(|bar| !bar.is_hidden());
@@ -58,7 +58,7 @@ impl Live {
                 && let Ok(Some(process)) = Process::read(&head)
             {
                 let number = self.tails.len();
-                self.tails.insert(head, Tail { process, number, file: 0, at: 0 });
+                self.tails.insert(head, ProcessTail { process, number, file: 0, at: 0 });
             }
         }
         for tail in self.tails.values_mut() {
@@ -73,15 +73,16 @@ impl Live {
     fn message(&self) -> String {
         let programs = self.replay.functions.iter().filter(|((by_runtime, _), _)| !by_runtime);
         let calls = programs.map(|(_, function)| function.calls).sum();
-        let memory = Kind::ALL.iter().zip(["VRAM", "pinned", "managed", "registered"]).filter_map(|(kind, name)| {
-            let usage = self.replay.memory[*kind as usize];
-            (usage.total > 0).then(|| format!("{name} {} (peak {})", bytes(usage.now), bytes(usage.peak)))
-        });
+        let memory =
+            MemoryKind::ALL.iter().zip(["VRAM", "pinned", "managed", "registered"]).filter_map(|(kind, name)| {
+                let usage = self.replay.memory[*kind as usize];
+                (usage.total > 0).then(|| format!("{name} {} (peak {})", bytes(usage.now), bytes(usage.peak)))
+            });
         let processes = match self.tails.len() {
             1 => String::new(),
             many => format!("{many} processes, "),
         };
-        let parts: Vec<_> = std::iter::once(format!("{processes}{} calls", count(calls))).chain(memory).collect();
+        let parts: Vec<_> = std::iter::once(format!("{processes}{} calls", grouped(calls))).chain(memory).collect();
         parts.join(", ")
     }
 
@@ -93,7 +94,7 @@ impl Live {
     }
 }
 
-impl Tail {
+impl ProcessTail {
     fn read(&mut self, replay: &mut Replay) {
         let mut buffer = vec![0; CHUNK];
         for _ in 0..CHUNKS {

@@ -1,21 +1,17 @@
 //! What a traced program did with memory, as a report.
 
-use super::words::{error_name, grain, shown_choice};
+mod from_replay;
+
 use crate::preparation::Obstacle;
-use crate::trace::files::Process;
-use crate::trace::replay::{self, Choice, Count, Kind, Live, Replay, Usage};
-use rmcp_abi::effect::Action;
-use rmcp_abi::{Hook, Policy};
-use rmcp_domain::trace::{Outcome, Record};
 use schemars::JsonSchema;
 use serde::Serialize;
-use std::collections::BTreeMap;
 
 /// What a program, and those that it started, did with the memory that HIP and HSA know of. Amounts are in bytes, moments
 /// in ns since the program was started. Without another word only the program's own calls count, not those that the
 /// runtime makes for itself.
 #[derive(Debug, Serialize, JsonSchema)]
-pub struct Traced {
+#[schemars(rename = "Traced")]
+pub struct TraceReport {
     /// The program and its arguments.
     pub command: Vec<String>,
     /// Its exit status; null: a signal ended it.
@@ -27,17 +23,17 @@ pub struct Traced {
     /// How long it ran, in ns.
     pub duration: u64,
     /// The programs that made calls, in the order of their first ones.
-    pub processes: Vec<Ran>,
+    pub processes: Vec<TracedProcess>,
     /// By kind of memory.
     pub memory: Vec<Memory>,
     /// The VRAM of each HIP device.
     pub devices: Vec<Device>,
     /// By function.
-    pub calls: Vec<Calls>,
+    pub calls: Vec<FunctionRow>,
     /// The calls that HIP's runtime made of HSA, for the program's calls and for itself.
-    pub runtime_calls: Vec<Calls>,
+    pub runtime_calls: Vec<FunctionRow>,
     /// What was asked for and what was given, wherever a call has a choice. Of the runtime's calls those that RMCP changed.
-    pub choices: Vec<Chosen>,
+    pub choices: Vec<ChoiceRow>,
     /// The memory over time.
     pub timeline: Timeline,
     /// The largest allocations that were never freed, at most 20.
@@ -56,7 +52,7 @@ pub struct Traced {
 
 /// A program that made calls.
 #[derive(Debug, Serialize, JsonSchema)]
-pub struct Ran {
+pub struct TracedProcess {
     /// The process.
     pub pid: u32,
     /// Its parent.
@@ -105,17 +101,18 @@ pub struct Device {
 
 /// The calls of one function.
 #[derive(Debug, Serialize, JsonSchema)]
-pub struct Calls {
+pub struct FunctionRow {
     /// The function.
     pub function: &'static str,
     /// `allocates`, `frees`, `frees-all`, or `advises`.
-    pub does: &'static str,
+    #[serde(rename = "does")]
+    pub effect: &'static str,
     /// How often it was called.
     pub calls: u64,
     /// How often it failed.
     pub failures: u64,
     /// The same by error.
-    pub errors: Vec<Failed>,
+    pub errors: Vec<ErrorRow>,
     /// What it allocated or freed.
     pub bytes: u64,
     /// The most of it that there was at one time.
@@ -130,7 +127,7 @@ pub struct Calls {
 
 /// An error that calls returned.
 #[derive(Debug, Serialize, JsonSchema)]
-pub struct Failed {
+pub struct ErrorRow {
     /// The number.
     pub code: i32,
     /// Its name; null: unknown here.
@@ -152,7 +149,7 @@ pub struct Lifetime {
 
 /// What was asked for and what was given.
 #[derive(Debug, Serialize, JsonSchema)]
-pub struct Chosen {
+pub struct ChoiceRow {
     /// The function.
     pub function: &'static str,
     /// Whether the runtime made the call.
@@ -160,17 +157,23 @@ pub struct Chosen {
     /// `as-asked`, `rewritten`, `advised-coarse`, `refused`, or `kept`: as asked, because the caller has rules of its own.
     pub outcome: &'static str,
     /// What was asked for, in words.
-    pub asked: String,
+    #[serde(rename = "asked")]
+    pub requested: String,
     /// What the real function got, in words.
-    pub given: String,
+    #[serde(rename = "given")]
+    pub passed: String,
     /// The flags that were asked for; null where a pool was.
-    pub asked_flags: Option<u64>,
+    #[serde(rename = "asked_flags")]
+    pub requested_flags: Option<u64>,
     /// The flags that the real function got.
-    pub given_flags: Option<u64>,
+    #[serde(rename = "given_flags")]
+    pub passed_flags: Option<u64>,
     /// Whether memory so asked for is coherent; null where that does not follow from it.
-    pub asked_coherent: Option<bool>,
+    #[serde(rename = "asked_coherent")]
+    pub requested_coherent: Option<bool>,
     /// Whether the memory that was given is.
-    pub given_coherent: Option<bool>,
+    #[serde(rename = "given_coherent")]
+    pub passed_coherent: Option<bool>,
     /// How often.
     pub calls: u64,
     /// Of these, failures.
@@ -235,225 +238,3 @@ pub struct Ending {
 
 /// The kinds' names in JSON.
 pub const KINDS: [&str; 4] = ["vram", "pinned", "managed", "registered"];
-
-impl Traced {
-    /// From what was replayed.
-    pub fn new(ending: Ending, processes: &[Process], replay: Replay) -> Traced {
-        let (start, end) = ending.clock;
-        let since = |at: u64| at.saturating_sub(start);
-        let mut notes = notes(&ending, processes, &replay);
-        let ended = |nth: usize| ending.ends.iter().find(|(_, process)| *process == nth).map(|(at, _)| since(*at));
-        let ran = |(nth, process): (usize, &Process)| Ran {
-            pid: process.pid,
-            parent: process.parent,
-            executable: process.executable.display().to_string(),
-            arguments: process.arguments.iter().map(|word| word.to_string_lossy().into_owned()).collect(),
-            gpus: process.gpus.clone(),
-            inactive: process.inactive.clone(),
-            calls: replay.calls.get(nth).copied().unwrap_or(0),
-            began: since(process.began),
-            ended: ended(nth),
-        };
-        let processes_ran: Vec<_> = processes.iter().enumerate().map(ran).collect();
-        let running = processes_ran.iter().filter(|ran| ran.ended.is_none()).count();
-        if running > 0 {
-            notes.push(format!(
-                "{running} of the processes ran on; their memory is told as it was when the program ended."
-            ));
-        }
-        let allocation = |live: &Live| Allocation::new(live, processes, start);
-        let lines = |kind: Kind| replay.timeline.steps.iter().map(|step| step[kind as usize]).collect();
-        Traced {
-            command: ending.command,
-            exit_status: ending.exit_status,
-            signal: ending.signal,
-            started: ending.started / 1_000_000,
-            duration: end - start,
-            processes: processes_ran,
-            memory: Kind::ALL.map(|kind| Memory::new(kind, &replay.memory[kind as usize])).into(),
-            devices: replay.devices.iter().map(|(device, usage)| Device::new(*device, usage)).collect(),
-            calls: calls(&replay, false),
-            runtime_calls: calls(&replay, true),
-            choices: choices(&replay),
-            timeline: Timeline {
-                step: replay.timeline.width,
-                vram: lines(Kind::Vram),
-                pinned: lines(Kind::Pinned),
-                managed: lines(Kind::Managed),
-                registered: lines(Kind::Registered),
-            },
-            never_freed: replay.largest.iter().map(allocation).collect(),
-            running: replay.running.iter().map(allocation).collect(),
-            lost_calls: processes.iter().map(|process| process.lost).sum(),
-            unknown_frees: replay.unknown_frees,
-            unseen_frees: replay.unseen_frees,
-            notes,
-        }
-    }
-
-    /// Whether the program itself made any call.
-    pub fn is_empty(&self) -> bool {
-        self.calls.is_empty()
-    }
-}
-
-/// What is not in numbers.
-fn notes(ending: &Ending, processes: &[Process], replay: &Replay) -> Vec<String> {
-    let mut notes = Vec::new();
-    let recorded = replay.functions.keys().any(|(by_runtime, _)| !by_runtime);
-    match (recorded, &ending.inactive, ending.obstacle) {
-        (true, ..) => {}
-        (false, Some(why), _) => notes.push(format!("Nothing was recorded: RMCP is inactive, {why}.")),
-        (false, None, Some(obstacle)) => notes.push(format!(
-            "Nothing was recorded: {} {}.",
-            ending.command.first().map_or("the program", String::as_str),
-            super::words::what_to_do(obstacle)
-        )),
-        (false, None, None) => notes.push(super::words::NOTHING.into()),
-    }
-    notes.extend(changed_memory(replay));
-    let lost: u64 = processes.iter().map(|process| process.lost).sum();
-    if lost > 0 {
-        notes.push(format!(
-            "{lost} calls are missing: their records could not be written. Amounts are too small or too large by these. \
-             Give the folder of TMPDIR more room, or the process a larger `ulimit -f`."
-        ));
-    }
-    if !replay.running.is_empty() {
-        notes.push(format!("{} calls had not returned.", replay.running.len()));
-    }
-    if replay.unknown_frees > 0 {
-        notes.push(format!(
-            "{} frees were of memory whose allocation was not seen: it came by a way past RMCP (docs/reference/coverage.md).",
-            replay.unknown_frees
-        ));
-    }
-    if replay.unseen_frees > 0 {
-        notes.push(format!(
-            "{} allocations got the address of an older one, which was therefore freed by a way past RMCP.",
-            replay.unseen_frees
-        ));
-    }
-    notes
-}
-
-/// Which options made memory non-coherent, and what to try where the program does not bear that.
-fn changed_memory(replay: &Replay) -> Option<String> {
-    let option = |choice: &Choice| match (choice.outcome, choice.hook.policy()) {
-        (Outcome::AdvisedCoarse, _) => Some("managed"),
-        (Outcome::Rewritten, Policy::host | Policy::host_alloc | Policy::mem_alloc_host) => Some("host"),
-        (Outcome::Rewritten, Policy::lock_to_pool) => Some("register"),
-        (Outcome::Rewritten, Policy::pool_allocate) => Some("hsa_pool"),
-        _ => None,
-    };
-    let mut options: BTreeMap<&str, u64> = BTreeMap::new();
-    for (choice, count) in &replay.choices {
-        if let Some(option) = option(choice) {
-            *options.entry(option).or_default() += count.calls - count.failures;
-        }
-    }
-    options.retain(|_, calls| *calls > 0);
-    let list = |each: fn((&&str, &u64)) -> String| options.iter().map(each).collect::<Vec<_>>().join(" ");
-    (!options.is_empty()).then(|| {
-        format!(
-            "RMCP made memory non-coherent: {}allocations. If the program hangs, freezes with the GPU at 100 %, or reads old \
-             data, try {} (docs/understand/coherence.md).",
-            list(|(option, calls)| format!("{option} in {calls}")) + " ",
-            list(|(option, _)| format!("--set {option}=keep")),
-        )
-    })
-}
-
-fn calls(replay: &Replay, by_runtime: bool) -> Vec<Calls> {
-    let mine = replay.functions.iter().filter(|((runtime, _), _)| *runtime == by_runtime);
-    mine.map(|((_, hook), function)| Calls::new(Hook::ALL[*hook], function)).collect()
-}
-
-fn choices(replay: &Replay) -> Vec<Chosen> {
-    let mut choices: Vec<_> = replay.choices.iter().collect();
-    // In the order of the table, what was asked most first.
-    choices.sort_by_key(|(choice, count)| {
-        (choice.by_runtime, choice.hook as usize, u64::MAX - count.calls, choice.asked, choice.given)
-    });
-    choices.into_iter().map(|(choice, count)| Chosen::new(choice, count)).collect()
-}
-
-impl Memory {
-    fn new(kind: Kind, usage: &Usage) -> Self {
-        let Usage { peak, peak_at, total, left, .. } = *usage;
-        Self { kind: KINDS[kind as usize], peak, peak_at, allocated: total, never_freed: left }
-    }
-}
-
-impl Device {
-    fn new(device: u8, usage: &Usage) -> Self {
-        Self { device, peak: usage.peak, allocated: usage.total }
-    }
-}
-
-impl Calls {
-    fn new(hook: Hook, function: &replay::Function) -> Self {
-        let lifetime = function.lifetimes.summary();
-        let errors = function.failures.iter();
-        Self {
-            function: hook.info().name,
-            does: match hook.effect().map(|effect| effect.action) {
-                Some(Action::Allocate) => "allocates",
-                Some(Action::Free) => "frees",
-                Some(Action::FreeAll) => "frees-all",
-                Some(Action::Advise) | None => "advises",
-            },
-            calls: function.calls,
-            failures: function.failures.values().sum(),
-            errors: errors.map(|(&code, &times)| Failed { code, name: error_name(hook, code), times }).collect(),
-            bytes: function.memory.total,
-            peak: function.memory.peak,
-            never_freed: function.left,
-            never_freed_bytes: function.memory.left,
-            lifetime: lifetime.map(|[least, median, greatest]| Lifetime { least, median, greatest }),
-        }
-    }
-}
-
-impl Chosen {
-    fn new(choice: &Choice, count: &Count) -> Self {
-        let (asked, given) = shown_choice(choice);
-        let (asked_coherent, given_coherent) = grain(choice);
-        let flags = |flags| choice.asked_pool.is_none().then_some(flags);
-        Self {
-            function: choice.hook.info().name,
-            by_runtime: choice.by_runtime,
-            outcome: match choice.outcome {
-                Outcome::Unchanged => "as-asked",
-                Outcome::Rewritten => "rewritten",
-                Outcome::AdvisedCoarse => "advised-coarse",
-                Outcome::Refused => "refused",
-                Outcome::Kept => "kept",
-            },
-            asked,
-            given,
-            asked_flags: flags(choice.asked),
-            given_flags: flags(if choice.outcome == Outcome::Kept { choice.asked } else { choice.given }),
-            asked_coherent,
-            given_coherent,
-            calls: count.calls,
-            failures: count.failures,
-            bytes: count.bytes,
-        }
-    }
-}
-
-impl Allocation {
-    fn new(live: &Live, processes: &[Process], start: u64) -> Self {
-        let Record { hook, thread, address, size, device, begin, end, .. } = live.record;
-        Self {
-            function: hook.info().name,
-            pid: processes[live.process].pid,
-            thread,
-            address: format!("{address:#x}"),
-            bytes: size,
-            device,
-            at: (if end == 0 { begin } else { end }).saturating_sub(start),
-        }
-    }
-}

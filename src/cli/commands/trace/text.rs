@@ -1,6 +1,6 @@
 //! The report for people.
 
-use super::report::{Calls, Chosen, Ran, Traced};
+use super::report::{ChoiceRow, FunctionRow, TraceReport, TracedProcess};
 use crate::output::{self, BAD, FAINT, GOOD, Report, STRONG, WARN, bytes, styled};
 use std::io::{self, Write};
 
@@ -10,20 +10,20 @@ const SHOWN: usize = 5;
 /// The kinds of memory, in the order of [`KINDS`](super::report::KINDS).
 pub const KIND_TITLES: [&str; 4] = ["VRAM", "pinned host", "managed", "registered host"];
 
-impl Report for Traced {
+impl Report for TraceReport {
     const SCHEMA: &'static str = "rmcp.trace/1";
 
     fn text(&self, out: &mut dyn Write) -> io::Result<()> {
-        writeln!(out, "{}: {}", styled(STRONG, "rmcp trace"), output::name(self.command.join(" ")))?;
-        writeln!(out, "{}, {}", time(self.duration), self.ending())?;
+        writeln!(out, "{}: {}", styled(STRONG, "rmcp trace"), output::escape_line(self.command.join(" ")))?;
+        writeln!(out, "{}, {}", duration(self.duration), self.ending())?;
         if !self.is_empty() {
             self.processes(out)?;
             self.memory(out)?;
-            self.calls_of(out, "Calls", &self.calls)?;
+            self.function_table(out, "Calls", &self.calls)?;
             self.choices(out)?;
         }
         if !self.runtime_calls.is_empty() {
-            self.calls_of(out, "The runtime's calls of HSA, for these and for itself", &self.runtime_calls)?;
+            self.function_table(out, "The runtime's calls of HSA, for these and for itself", &self.runtime_calls)?;
         }
         self.never_freed(out)?;
         self.running(out)?;
@@ -34,7 +34,7 @@ impl Report for Traced {
     }
 }
 
-impl Traced {
+impl TraceReport {
     /// How it ended.
     pub fn ending(&self) -> String {
         match (self.exit_status, self.signal) {
@@ -50,10 +50,10 @@ impl Traced {
             let active = ran.inactive.clone().unwrap_or_else(|| "active".into());
             table.add_row([
                 ran.pid.to_string(),
-                output::name(ran.called()),
+                output::escape_line(ran.command_line()),
                 ran.gpus.clone(),
                 active,
-                count(ran.calls),
+                grouped(ran.calls),
             ]);
         }
         writeln!(out, "\n{table}")
@@ -65,13 +65,13 @@ impl Traced {
         }
         let mut table = output::table(["memory", "peak", "at", "allocated", "never freed"]);
         for (memory, title) in self.memory.iter().zip(KIND_TITLES).filter(|(memory, _)| memory.allocated > 0) {
-            let left = left(memory.never_freed, bytes(memory.never_freed));
+            let never_freed_cell = left(memory.never_freed, bytes(memory.never_freed));
             table.add_row([
                 title.into(),
                 styled(STRONG, bytes(memory.peak)),
-                time(memory.peak_at),
+                duration(memory.peak_at),
                 bytes(memory.allocated),
-                left,
+                never_freed_cell,
             ]);
         }
         for device in self.devices.iter().filter(|_| self.devices.len() > 1) {
@@ -81,7 +81,7 @@ impl Traced {
         writeln!(out, "\n{table}")
     }
 
-    fn calls_of(&self, out: &mut dyn Write, title: &str, calls: &[Calls]) -> io::Result<()> {
+    fn function_table(&self, out: &mut dyn Write, title: &str, calls: &[FunctionRow]) -> io::Result<()> {
         let mut table = output::table([
             "function",
             "calls",
@@ -93,16 +93,16 @@ impl Traced {
         ]);
         for call in calls {
             let nothing = String::new;
-            let allocates = call.does == "allocates";
+            let allocates = call.effect == "allocates";
             table.add_row([
                 call.function.into(),
-                count(call.calls),
-                if call.failures == 0 { nothing() } else { styled(BAD, call.failed()) },
+                grouped(call.calls),
+                if call.failures == 0 { nothing() } else { styled(BAD, call.error_counts()) },
                 if call.bytes == 0 { nothing() } else { bytes(call.bytes) },
                 if allocates { bytes(call.peak) } else { nothing() },
-                if allocates { left(call.never_freed, count(call.never_freed)) } else { nothing() },
+                if allocates { left(call.never_freed, grouped(call.never_freed)) } else { nothing() },
                 call.lifetime.as_ref().map_or_else(nothing, |lifetime| {
-                    [lifetime.least, lifetime.median, lifetime.greatest].map(time).join(", ")
+                    [lifetime.least, lifetime.median, lifetime.greatest].map(duration).join(", ")
                 }),
             ]);
         }
@@ -115,13 +115,13 @@ impl Traced {
         }
         let mut table = output::table(["function", "asked for", "given", "calls", "bytes"]);
         for choice in &self.choices {
-            let [asked, given] = choice.words();
-            let style = if choice.changed() { GOOD } else { FAINT };
+            let [asked, given] = choice.requested_and_passed();
+            let style = if choice.is_changed() { GOOD } else { FAINT };
             table.add_row([
                 choice.function.into(),
                 asked,
                 styled(style, given),
-                count(choice.calls),
+                grouped(choice.calls),
                 bytes(choice.bytes),
             ]);
         }
@@ -133,14 +133,15 @@ impl Traced {
             return Ok(());
         }
         let all: u64 = self.calls.iter().map(|call| call.never_freed).sum();
-        let of = if all as usize > SHOWN { format!(", the largest {SHOWN} of {}", count(all)) } else { String::new() };
+        let of =
+            if all as usize > SHOWN { format!(", the largest {SHOWN} of {}", grouped(all)) } else { String::new() };
         let mut table = output::table(["function", "bytes", "address", "allocated at", "process", "thread"]);
         for one in self.never_freed.iter().take(SHOWN) {
             table.add_row([
                 one.function.into(),
                 bytes(one.bytes),
                 one.address.clone(),
-                time(one.at),
+                duration(one.at),
                 one.pid.to_string(),
                 one.thread.to_string(),
             ]);
@@ -155,15 +156,15 @@ impl Traced {
         let mut table = output::table(["function", "bytes", "began at", "process", "thread"]);
         for one in &self.running {
             let size = if one.bytes == 0 { String::new() } else { bytes(one.bytes) };
-            table.add_row([one.function.into(), size, time(one.at), one.pid.to_string(), one.thread.to_string()]);
+            table.add_row([one.function.into(), size, duration(one.at), one.pid.to_string(), one.thread.to_string()]);
         }
         writeln!(out, "\n{}\n{table}", styled(STRONG, "Did not return"))
     }
 }
 
-impl Ran {
+impl TracedProcess {
     /// How it was called, as far as it fits.
-    pub fn called(&self) -> String {
+    pub fn command_line(&self) -> String {
         const LENGTH: usize = 60;
         let words = self.arguments.join(" ");
         match words.char_indices().nth(LENGTH) {
@@ -173,20 +174,20 @@ impl Ran {
     }
 }
 
-impl Calls {
+impl FunctionRow {
     /// How often it failed, and how.
-    pub fn failed(&self) -> String {
+    pub fn error_counts(&self) -> String {
         let errors = self.errors.iter().map(|error| match error.name {
-            Some(name) => format!("{} {name}", count(error.times)),
-            None => format!("{} error {}", count(error.times), error.code),
+            Some(name) => format!("{} {name}", grouped(error.times)),
+            None => format!("{} error {}", grouped(error.times), error.code),
         });
         errors.collect::<Vec<_>>().join(", ")
     }
 }
 
-impl Chosen {
+impl ChoiceRow {
     /// What was asked for and given, with the kind of memory that each means.
-    pub fn words(&self) -> [String; 2] {
+    pub fn requested_and_passed(&self) -> [String; 2] {
         let word = |text: &str, coherent| match coherent {
             Some(true) => format!("{text} (coherent)"),
             Some(false) => format!("{text} (non-coherent)"),
@@ -194,14 +195,14 @@ impl Chosen {
         };
         let given = match self.outcome {
             "as-asked" => "as asked".into(),
-            "kept" => self.given.clone(),
-            _ => word(&self.given, self.given_coherent),
+            "kept" => self.passed.clone(),
+            _ => word(&self.passed, self.passed_coherent),
         };
-        [word(&self.asked, self.asked_coherent), given]
+        [word(&self.requested, self.requested_coherent), given]
     }
 
     /// Whether RMCP gave something else.
-    pub fn changed(&self) -> bool {
+    pub fn is_changed(&self) -> bool {
         !matches!(self.outcome, "as-asked" | "kept")
     }
 }
@@ -212,7 +213,7 @@ fn left(amount: u64, shown: String) -> String {
 }
 
 /// "1,234,567".
-pub fn count(number: u64) -> String {
+pub fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut shown = String::new();
     for (index, digit) in digits.chars().enumerate() {
@@ -225,7 +226,7 @@ pub fn count(number: u64) -> String {
 }
 
 /// A time in the largest unit of which there is one: "1.50 ms".
-pub fn time(ns: u64) -> String {
+pub fn duration(ns: u64) -> String {
     const UNITS: [(u64, &str); 3] = [(1_000_000_000, "s"), (1_000_000, "ms"), (1000, "us")];
     match UNITS.iter().find(|(unit, _)| ns >= *unit) {
         Some((unit, name)) => format!("{:.2} {name}", ns as f64 / *unit as f64),
@@ -240,7 +241,7 @@ mod tests {
     #[test]
     fn numbers_are_grouped_by_thousands() {
         for (number, shown) in [(0, "0"), (999, "999"), (1000, "1,000"), (1_234_567, "1,234,567")] {
-            assert_eq!(count(number), shown);
+            assert_eq!(grouped(number), shown);
         }
     }
 
@@ -249,7 +250,7 @@ mod tests {
         for (ns, shown) in
             [(0, "0 ns"), (999, "999 ns"), (1500, "1.50 us"), (2_000_000, "2.00 ms"), (61_500_000_000, "61.50 s")]
         {
-            assert_eq!(time(ns), shown);
+            assert_eq!(duration(ns), shown);
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::make::{self, bundle};
 use rmcp_cli::commands::inspect::verdict::{Coverage, advice};
-use rmcp_cli::inspect::{Targets, paths};
+use rmcp_cli::inspect::{Targets, inspect_paths};
 use rmcp_domain::gfx::{Family, GfxTarget};
 
 fn card(name: &str) -> GfxTarget {
@@ -14,7 +14,7 @@ fn code(names: &[&str]) -> Targets {
 }
 
 fn coverage(name: &str, targets: &[&str]) -> Coverage {
-    Coverage::of(card(name), [&code(targets)])
+    Coverage::of_sets(card(name), [&code(targets)])
 }
 
 fn over(via: &str) -> Coverage {
@@ -66,10 +66,10 @@ fn rdna1_cards_take_gfx1010_code_under_10_1_0_and_never_gfx1030_code() {
 #[test]
 fn an_override_serves_only_where_all_that_is_needed_has_code_under_it() {
     let (torch, blas) = (code(&["gfx1030", "gfx1100"]), code(&["gfx1030", "gfx1031"]));
-    assert_eq!(Coverage::of(card("gfx1031"), [&torch, &blas]), over("gfx1030"));
+    assert_eq!(Coverage::of_sets(card("gfx1031"), [&torch, &blas]), over("gfx1030"));
     // Natively BLAS would do, and PyTorch not; under 10.3.0 PyTorch would do, and this BLAS not.
-    assert_eq!(Coverage::of(card("gfx1031"), [&torch, &code(&["gfx1031"])]), Coverage::None);
-    assert_eq!(Coverage::of(card("gfx1031"), []), Coverage::None);
+    assert_eq!(Coverage::of_sets(card("gfx1031"), [&torch, &code(&["gfx1031"])]), Coverage::None);
+    assert_eq!(Coverage::of_sets(card("gfx1031"), []), Coverage::None);
 }
 
 #[test]
@@ -91,9 +91,9 @@ fn what_a_card_can_do_without_does_not_decide() {
     make::write(folder.path(), "libhipblaslt.so.0", &bundle(&["gfx1100"]));
     make::write(folder.path(), "hipblaslt/library/TensileLibrary_lazy_gfx1100.dat", b"");
     make::write(folder.path(), "miopen/gfx1030_36.kdb", b"");
-    assert_eq!(Coverage::of_found(card("gfx1010"), &paths(&[folder.path().into()], &[])), Coverage::Native);
+    assert_eq!(Coverage::of_inventory(card("gfx1010"), &inspect_paths(&[folder.path().into()], &[])), Coverage::Native);
     make::write(folder.path(), "rocblas/library/TensileLibrary_lazy_gfx1100.dat", b"");
-    assert_eq!(Coverage::of_found(card("gfx1010"), &paths(&[folder.path().into()], &[])), Coverage::None);
+    assert_eq!(Coverage::of_inventory(card("gfx1010"), &inspect_paths(&[folder.path().into()], &[])), Coverage::None);
 }
 
 #[test]
@@ -103,8 +103,8 @@ fn every_gfx10_card_that_is_not_served_natively_is_told_what_helps_and_who_says_
         for targets in [&["gfx1010"][..], &["gfx1030"], &["gfx900"]] {
             let folder = tempfile::tempdir().unwrap();
             make::write(folder.path(), "kernel.hsaco", &bundle(targets));
-            let found = paths(&[folder.path().into()], &[]);
-            let coverage = Coverage::of_found(card, &found);
+            let found = inspect_paths(&[folder.path().into()], &[]);
+            let coverage = Coverage::of_inventory(card, &found);
             let advice = advice(card, &found);
             let says = |text: &str| advice.iter().any(|advice| advice.text.contains(text));
             assert_eq!(advice.is_empty(), coverage == Coverage::Native, "{card} {targets:?}");

@@ -1,11 +1,11 @@
 //! Sound files of every kind.
 
 use crate::make::{self, CODE, Method, archive, bundle, bundle_of, code_object, compressed, elf};
-use rmcp_cli::inspect::{Code, Kind, file};
+use rmcp_cli::inspect::{Code, Kind, inspect_file};
 
 fn read(bytes: &[u8]) -> Code {
     let folder = tempfile::tempdir().unwrap();
-    file(&make::write(folder.path(), "file", bytes)).unwrap()
+    inspect_file(&make::write(folder.path(), "file", bytes)).unwrap()
 }
 
 fn targets(code: &Code) -> String {
@@ -124,7 +124,7 @@ fn files_without_gpu_code_have_nothing_to_tell() {
         assert!(code.targets.is_empty() && code.foreign.is_empty(), "{code:?}");
     }
     assert!(read(&elf(&[])).is_empty());
-    let this = file(&std::env::current_exe().unwrap()).unwrap();
+    let this = inspect_file(&std::env::current_exe().unwrap()).unwrap();
     assert!(this.is_empty(), "{this:?}");
 }
 
@@ -135,7 +135,7 @@ fn a_gigabyte_is_inspected_by_reading_a_thousandth_of_it() {
     let folder = tempfile::tempdir().unwrap();
     let path = large_library(folder.path(), GIGABYTE, BUNDLES);
     assert!(std::fs::metadata(&path).unwrap().len() > GIGABYTE);
-    let code = file(&path).unwrap();
+    let code = inspect_file(&path).unwrap();
     assert_eq!(targets(&code), format!("gfx1010*{BUNDLES} gfx1030*{BUNDLES}"));
     assert_eq!((code.bundles, code.problems.len()), (BUNDLES, 0));
     assert!(code.bytes_read < 1 << 20, "{} bytes were read", code.bytes_read);

@@ -1,14 +1,14 @@
 //! Folders: library files by their names, what cannot be read, and links.
 
 use crate::make::{self, bundle, elf};
-use rmcp_cli::inspect::{Code, Found, Kind, paths};
+use rmcp_cli::inspect::{Code, CodeInventory, Kind, inspect_paths};
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
 use std::process::Command;
 
-fn found(folder: &Path) -> Found {
-    paths(&[folder.into()], &[])
+fn found(folder: &Path) -> CodeInventory {
+    inspect_paths(&[folder.into()], &[])
 }
 
 fn row(code: &Code) -> (Kind, String) {
@@ -94,7 +94,7 @@ fn every_file_of_a_folder_is_looked_at_and_those_without_code_are_counted() {
     let found = found(folder.path());
     let names: Vec<_> = found.code.iter().map(|code| code.path.file_name().unwrap().to_owned()).collect();
     assert_eq!(names, ["kernel.hsaco", "libone.so"]);
-    assert_eq!((found.without, found.problems.len()), (1, 0));
+    assert_eq!((found.without_code, found.problems.len()), (1, 0));
 }
 
 #[test]
@@ -141,7 +141,7 @@ fn fifos_and_devices_are_refused_without_waiting() {
         let found = found(path);
         assert_eq!(found.problems.len(), 1, "{}", path.display());
         assert!(found.problems[0].reason.contains("neither a file nor a folder"));
-        assert!(rmcp_cli::inspect::file(path).is_err());
+        assert!(rmcp_cli::inspect::inspect_file(path).is_err());
     }
     assert_eq!(found(folder.path()).problems, [], "in a folder it is passed over");
 }

@@ -1,14 +1,14 @@
 //! Files made to crash, to hang or to fill the memory of who reads them.
 
 use crate::make::{self, Method, archive, bundle, bundle_of, code_object, compressed, elf, elf_aligned};
-use rmcp_cli::inspect::{Code, file};
+use rmcp_cli::inspect::{Code, inspect_file};
 use std::io::Write;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 
 fn read(bytes: &[u8]) -> Code {
     let folder = tempfile::tempdir().unwrap();
-    file(&make::write(folder.path(), "file", bytes)).unwrap()
+    inspect_file(&make::write(folder.path(), "file", bytes)).unwrap()
 }
 
 fn put(bytes: &mut [u8], at: usize, number: u64) {
@@ -118,7 +118,7 @@ fn a_sparse_file_of_a_terabyte_is_searched_for_a_while_only() {
     if sparse.set_len(1 << 40).is_err() {
         sparse.set_len(8 << 30).unwrap();
     }
-    let code = file(&path).unwrap();
+    let code = inspect_file(&path).unwrap();
     assert_eq!(code.problems, ["the search for further bundles was given up"]);
     assert!(code.bytes_read <= (1 << 30) + (1 << 20), "{}", code.bytes_read);
 }
@@ -133,7 +133,7 @@ fn section_headers_that_claim_the_whole_of_a_sparse_file_are_not_read() {
     put(&mut bytes, sections + 32, 1 << 32);
     let path = make::write(folder.path(), "libone.so", &bytes);
     std::fs::File::options().write(true).open(&path).unwrap().set_len(1 << 40).unwrap_or_default();
-    let code = file(&path).unwrap();
+    let code = inspect_file(&path).unwrap();
     assert_eq!(code.problems, ["the section headers are broken or cut off"]);
     assert!(code.bytes_read < 1 << 20);
 }
@@ -196,7 +196,7 @@ fn no_mutation_of_a_file_makes_the_reader_panic_or_read_without_end() {
 }
 
 fn inspect(path: &Path, number: u32, bytes: &[u8]) -> Code {
-    let read = std::panic::catch_unwind(|| file(path).unwrap());
+    let read = std::panic::catch_unwind(|| inspect_file(path).unwrap());
     let Ok(code) = read else {
         let kept = std::env::temp_dir().join(format!("rmcp-mutation-{number}"));
         std::fs::write(&kept, bytes).unwrap();

@@ -26,7 +26,7 @@ fn libraries_are_found_through_libraries_with_origin_and_the_default_folders() {
     );
     assert_eq!(program.missing().collect::<Vec<_>>(), ["libmissing.so.1"]);
     assert!(!program.calls_hip);
-    assert_eq!(program.code(&files.machine()), [files.path("/opt/app/lib/libone.so.1")]);
+    assert_eq!(program.code_files(&files.machine()), [files.path("/opt/app/lib/libone.so.1")]);
 }
 
 #[test]
@@ -116,7 +116,7 @@ fn llama_cpps_backend_is_found_beside_the_program_and_in_debians_folder() {
     let program = read(&files, &beside);
     assert_eq!(program.plugins, [files.path("/opt/llama/libggml-hip.so")]);
     assert_eq!(
-        program.code(&files.machine()),
+        program.code_files(&files.machine()),
         ["/opt/llama/libggml-hip.so", "/opt/llama/librocblas.so.4", "/opt/llama/rocblas/library"]
             .map(|path| files.path(path))
     );
@@ -146,7 +146,7 @@ fn a_chosen_folder_of_kernels_is_taken() {
     files.elf("/usr/lib/librocblas.so.4", &[], &[]);
     files.write("/home/me/kernels/TensileLibrary_lazy_gfx1010.dat", "");
     files.set("ROCBLAS_TENSILE_LIBPATH", "/home/me/kernels");
-    assert_eq!(read(&files, &program).code(&files.machine()), [files.path("/home/me/kernels")]);
+    assert_eq!(read(&files, &program).code_files(&files.machine()), [files.path("/home/me/kernels")]);
 }
 
 #[test]
@@ -165,7 +165,7 @@ fn what_is_no_64_bit_elf_program_is_said() {
 #[test]
 fn a_program_with_a_loader_is_dynamic_and_this_test_is_one() {
     let files = Files::new();
-    let this = Program::read(&std::env::current_exe().unwrap(), &rmcp_cli::installs::Machine::this()).unwrap();
+    let this = Program::read(&std::env::current_exe().unwrap(), &rmcp_cli::installs::Machine::local()).unwrap();
     assert!(this.dynamic);
     assert!(this.libraries.iter().any(|library| library.name == "libc.so.6" && library.path.is_some()));
     assert!(!read(&files, &files.elf("/library.so", &[], &[])).dynamic);

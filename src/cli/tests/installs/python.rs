@@ -78,7 +78,7 @@ fn a_conda_environment_is_known_by_its_only_library_folder() {
     files.write("/home/me/conda/envs/ml/bin/python", "");
     files.write("/home/me/conda/envs/ml/lib/python3.10/site-packages/torch/__init__.py", "");
     files.set("CONDA_PREFIX", "/home/me/conda/envs/ml");
-    let python = Python::of_shell(&files.machine()).unwrap();
+    let python = Python::default_interpreter(&files.machine()).unwrap();
     assert_eq!(folders(&files, &python), ["/home/me/conda/envs/ml/lib/python3.10/site-packages"]);
 }
 
@@ -111,7 +111,7 @@ fn folders_that_editable_installs_name_are_looked_into() {
     );
     files.write("/home/me/pytorch/torch/__init__.py", "");
     let python = python(&files, "/venv/bin/python");
-    assert_eq!(files.shown(&python.package("torch").unwrap()), "/home/me/pytorch/torch");
+    assert_eq!(files.shown(&python.find_package("torch").unwrap()), "/home/me/pytorch/torch");
 }
 
 #[test]
@@ -123,7 +123,7 @@ fn what_is_no_python_is_none() {
     for program in ["perl", "python-config", "python3", "/usr/bin/perl", "/missing/python3", ""] {
         assert_eq!(Python::find(Path::new(program), &files.machine()), None, "{program}");
     }
-    assert_eq!(Python::of_shell(&files.machine()), None);
+    assert_eq!(Python::default_interpreter(&files.machine()), None);
 }
 
 #[test]
@@ -131,10 +131,10 @@ fn a_missing_package_is_answered_with_the_nearest() {
     let files = Files::new();
     environment(&files);
     files.write("/venv/lib/python3.12/site-packages/torch/__init__.py", "");
-    let error = python(&files, "/venv/bin/python").package("troch").unwrap_err().to_string();
+    let error = python(&files, "/venv/bin/python").find_package("troch").unwrap_err().to_string();
     assert!(error.ends_with("finds no package \"troch\" (did you mean torch?)"), "{error}");
     for name in ["", "../torch", "..", "."] {
-        assert!(python(&files, "/venv/bin/python").package(name).is_err(), "{name}");
+        assert!(python(&files, "/venv/bin/python").find_package(name).is_err(), "{name}");
     }
 }
 

@@ -48,7 +48,7 @@ fn debians_packages_are_known_by_the_name_of_the_runtime() {
     assert_eq!(all.len(), 1);
     let runtime = all[0].runtime.as_ref().unwrap();
     assert_eq!(all[0].release, Some(Release { major: 6, minor: 4, patch: None }));
-    assert_eq!(all[0].said_by.as_ref(), Some(&runtime.hip));
+    assert_eq!(all[0].release_file.as_ref(), Some(&runtime.hip));
     assert_eq!(files.shown(runtime.hsa.as_ref().unwrap()), "/usr/lib/x86_64-linux-gnu/libhsa-runtime64.so.1.15.0");
 }
 

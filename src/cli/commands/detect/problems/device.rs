@@ -9,7 +9,7 @@ pub fn kfd(survey: &Survey) -> Option<Problem> {
     match &survey.kfd.access {
         Access::Granted => None,
         Access::Missing => Some(no_kfd(survey)),
-        Access::Denied => Some(denied(survey, &survey.kfd)),
+        Access::Denied => Some(permission_denied(survey, &survey.kfd)),
         Access::Refused(why) => Some(
             problem(
                 "kfd-refused",
@@ -17,7 +17,7 @@ pub fn kfd(survey: &Survey) -> Option<Problem> {
                 format!("/dev/kfd cannot be opened: {why}. The driver has no card that it can use for computing"),
                 "read what the driver says of the card: sudo dmesg | grep -i kfd",
             )
-            .reported(&["https://github.com/ROCm/ROCm/issues/1148", "https://github.com/ROCm/rocminfo/issues/41"]),
+            .with_sources(&["https://github.com/ROCm/ROCm/issues/1148", "https://github.com/ROCm/rocminfo/issues/41"]),
         ),
     }
 }
@@ -32,11 +32,11 @@ fn no_kfd(survey: &Survey) -> Problem {
              or RX 6000 card",
             "run Linux itself, from a second partition or disk",
         )
-        .reported(&["https://github.com/ROCm/ROCm/issues/4215", "https://github.com/ROCm/ROCm/issues/3371"]);
+        .with_sources(&["https://github.com/ROCm/ROCm/issues/4215", "https://github.com/ROCm/ROCm/issues/3371"]);
     }
     if let Some(container) = &host.container {
         let what = format!("/dev/kfd is not in this container ({container})");
-        return problem("container-without-kfd", Severity::Error, what, pass_devices()).reported(CONTAINER);
+        return problem("container-without-kfd", Severity::Error, what, device_options()).with_sources(CONTAINER);
     }
     if host.cards.is_empty() {
         return no_card();
@@ -55,7 +55,7 @@ fn no_kfd(survey: &Survey) -> Problem {
             "sudo modprobe amdgpu; if that fails, look for `blacklist amdgpu` in /etc/modprobe.d and for nomodeset in \
              /proc/cmdline",
         )
-        .reported(&["https://github.com/av/harbor/issues/244"]);
+        .with_sources(&["https://github.com/av/harbor/issues/244"]);
     }
     error(
         "kernel-without-kfd",
@@ -77,20 +77,20 @@ fn no_card() -> Problem {
 const CONTAINER: &[&str] =
     &["https://github.com/ollama/ollama/issues/6685", "https://github.com/ROCm/ROCm-docker/issues/116"];
 
-fn pass_devices() -> &'static str {
+fn device_options() -> &'static str {
     "start the container with --device=/dev/kfd --device=/dev/dri --group-add $(stat -c %g /dev/kfd)"
 }
 
 /// A device file that is there and forbidden.
-fn denied(survey: &Survey, file: &DeviceFile) -> Problem {
+fn permission_denied(survey: &Survey, file: &DeviceFile) -> Problem {
     let account = &survey.account;
     let path = file.path.display();
     let group = file.group.clone().unwrap_or_else(|| file.gid.unwrap_or_default().to_string());
     let user = account.name.clone().unwrap_or_else(|| account.uid.to_string());
     let what = format!("{user} may not use {path}, which is for the group {group}");
-    let listed = file.gid.is_some_and(|gid| account.is_listed(&survey.place.root, gid));
+    let listed = file.gid.is_some_and(|gid| account.is_listed_member(&survey.machine.root, gid));
     let fix = if survey.host.container.is_some() {
-        pass_devices().into()
+        device_options().into()
     } else if listed {
         format!("{user} was added to {group} after this session began: log out and in again, or reboot")
     } else if file.gid == Some(0) {
@@ -102,7 +102,7 @@ fn denied(survey: &Survey, file: &DeviceFile) -> Problem {
         format!("sudo usermod -aG {groups} {user}, then log out and in again")
     };
     problem("permission", Severity::Error, what, fix)
-        .reported(&["https://github.com/ROCm/rocminfo/issues/34", "https://github.com/ROCm/ROCm/issues/1211"])
+        .with_sources(&["https://github.com/ROCm/rocminfo/issues/34", "https://github.com/ROCm/ROCm/issues/1211"])
 }
 
 /// The KFD is there, and has no card for this process.
@@ -110,7 +110,7 @@ pub fn cards(survey: &Survey) -> Option<Problem> {
     if survey.kfd.access == Access::Missing || !survey.gpus().is_empty() {
         return None;
     }
-    let topology = match &survey.machine.topology {
+    let topology = match &survey.policy.topology {
         Ok(topology) => topology,
         Err(why) => {
             let fix = "read what the driver says: sudo dmesg | grep -i kfd";
@@ -120,7 +120,7 @@ pub fn cards(survey: &Survey) -> Option<Problem> {
     if let Some(skipped) = topology.skipped.first() {
         let what = format!("no card can be used: node {}: {}", skipped.node, skipped.reason);
         let fix = match &survey.host.container {
-            Some(_) => pass_devices(),
+            Some(_) => device_options(),
             None => "read what the driver says of the card: sudo dmesg | grep -iE 'amdgpu|kfd'",
         };
         return Some(problem("card-unusable", Severity::Error, what, fix));
@@ -136,7 +136,7 @@ pub fn cards(survey: &Survey) -> Option<Problem> {
             "read why: sudo dmesg | grep -i kfd. After `PCI rejects atomics` update linux-firmware and the initramfs, or \
              put the card into a slot of the processor's own",
         )
-        .reported(&["https://github.com/ROCm/ROCm/issues/1214", "https://github.com/ROCm/ROCm/issues/722"]),
+        .with_sources(&["https://github.com/ROCm/ROCm/issues/1214", "https://github.com/ROCm/ROCm/issues/722"]),
     )
 }
 
@@ -146,16 +146,16 @@ pub fn render_nodes(survey: &Survey) -> Option<Problem> {
     if survey.kfd.access == Access::Denied {
         return None;
     }
-    let files = survey.gpus().iter().filter_map(|gpu| survey.render(gpu));
-    files.into_iter().find(|file| file.access == Access::Denied).map(|file| denied(survey, &file))
+    let files = survey.gpus().iter().filter_map(|gpu| survey.render_node(gpu));
+    files.into_iter().find(|file| file.access == Access::Denied).map(|file| permission_denied(survey, &file))
 }
 
 /// Masks that leave no card.
 pub fn masks(survey: &Survey) -> Option<Problem> {
-    if survey.gpus().is_empty() || !survey.machine.visible().is_empty() {
+    if survey.gpus().is_empty() || !survey.policy.visible().is_empty() {
         return None;
     }
-    let masks = &survey.machine.masks;
+    let masks = &survey.policy.masks;
     let set = [("ROCR_VISIBLE_DEVICES", &masks.rocr), ("HIP_VISIBLE_DEVICES", &masks.hip)];
     let set = set.into_iter().chain([("CUDA_VISIBLE_DEVICES", &masks.cuda)]);
     let set: Vec<_> = set.filter_map(|(name, value)| Some(format!("{name}={:?}", value.as_ref()?))).collect();
@@ -169,7 +169,7 @@ pub fn masks(survey: &Survey) -> Option<Problem> {
 
 /// An integrated GPU beside a card.
 pub fn integrated(survey: &Survey) -> Option<Problem> {
-    let visible = survey.machine.visible();
+    let visible = survey.policy.visible();
     let integrated = visible.iter().find(|gpu| gpu.apu)?;
     let cards: Vec<_> = visible.iter().filter(|gpu| !gpu.apu).map(|gpu| gpu.uuid()).collect();
     if cards.is_empty() {
@@ -185,6 +185,6 @@ pub fn integrated(survey: &Survey) -> Option<Problem> {
     let fix = format!("hide it: ROCR_VISIBLE_DEVICES={chosen}. rmcp-run does that by itself");
     Some(
         problem("integrated-gpu", Severity::Warning, what, fix)
-            .reported(&["https://github.com/ROCm/ROCm/issues/3401", "https://github.com/ROCm/TheRock/issues/3392"]),
+            .with_sources(&["https://github.com/ROCm/ROCm/issues/3401", "https://github.com/ROCm/TheRock/issues/3392"]),
     )
 }

@@ -36,7 +36,7 @@ pub fn frameworks(survey: &Survey) -> Vec<Problem> {
     let mut problems = Vec::new();
     for (python, framework) in &survey.frameworks {
         let name = framework.version.as_ref().map_or(framework.name.clone(), |v| format!("{} {v}", framework.name));
-        let place = format!("{name} of {}", survey.shown(&python.interpreter));
+        let place = format!("{name} of {}", survey.display_path(&python.interpreter));
         match &framework.backend {
             Backend::Other(what) => problems.push(problem(
                 "framework-without-rocm",
@@ -57,14 +57,16 @@ pub fn frameworks(survey: &Survey) -> Vec<Problem> {
 }
 
 /// More than one copy of the runtime.
-pub fn copies(survey: &Survey) -> Option<Problem> {
+pub fn runtime_copies(survey: &Survey) -> Option<Problem> {
     let shown = |whose: String, runtime: &Runtime| {
         let release = runtime.release.map_or_else(|| "unknown".into(), |release| release.to_string());
         format!("{release} in {whose}")
     };
-    let installed = survey.rocm.iter().filter_map(|rocm| Some((survey.shown(&rocm.prefix), rocm.runtime.as_ref()?)));
+    let installed =
+        survey.rocm.iter().filter_map(|rocm| Some((survey.display_path(&rocm.prefix), rocm.runtime.as_ref()?)));
     let own = survey.frameworks.iter().filter(|(_, framework)| built_for_rocm(framework));
-    let own = own.filter_map(|(_, framework)| Some((survey.shown(&framework.folder), framework.runtime.as_ref()?)));
+    let own =
+        own.filter_map(|(_, framework)| Some((survey.display_path(&framework.folder), framework.runtime.as_ref()?)));
     let mut copies: Vec<(String, &Runtime)> = installed.chain(own).collect();
     copies.sort_by(|(_, one), (_, other)| one.hip.cmp(&other.hip));
     copies.dedup_by(|(_, one), (_, other)| one.hip == other.hip);
@@ -82,21 +84,22 @@ pub fn copies(survey: &Survey) -> Option<Problem> {
 
 /// LD_LIBRARY_PATH that puts one release's libraries before a framework's own of another.
 pub fn library_path(survey: &Survey) -> Option<Problem> {
-    let path = survey.place.variable("LD_LIBRARY_PATH")?;
-    let folders: Vec<PathBuf> = env::split_paths(path).map(|folder| survey.place.path(folder)).collect();
-    let ahead = folders.iter().find_map(|folder| Runtime::within(folder))?;
+    let path = survey.machine.variable("LD_LIBRARY_PATH")?;
+    let folders: Vec<PathBuf> = env::split_paths(path).map(|folder| survey.machine.resolve(folder)).collect();
+    let ahead = folders.iter().find_map(|folder| Runtime::in_folder(folder))?;
     let (_, framework) = survey.frameworks.iter().find(|(_, framework)| {
         let own = framework.runtime.as_ref();
         own.is_some_and(|own| own.hip != ahead.hip && own.major() != ahead.major())
     })?;
     let what = format!(
         "LD_LIBRARY_PATH leads to {}, which is of another major release than the runtime that {} brings",
-        survey.shown(&ahead.hip),
+        survey.display_path(&ahead.hip),
         framework.name
     );
     let fix = format!("unset LD_LIBRARY_PATH for {}", framework.name);
     Some(
-        problem("mixed-runtimes", Severity::Warning, what, fix).reported(&["https://github.com/ROCm/ROCm/issues/2728"]),
+        problem("mixed-runtimes", Severity::Warning, what, fix)
+            .with_sources(&["https://github.com/ROCm/ROCm/issues/2728"]),
     )
 }
 
@@ -106,7 +109,7 @@ pub fn rmcp(survey: &Survey) -> Vec<Problem> {
         let fix = "install RMCP anew: bin and lib/rmcp come together";
         problem("rmcp-library", Severity::Warning, format!("rmcp-run cannot work: {why}"), fix)
     });
-    let complaints = &survey.machine.loaded.complaints;
+    let complaints = &survey.policy.loaded.complaints;
     let configuration = complaints.first().map(|first| {
         let more = if complaints.len() > 1 { format!(", and {} more", complaints.len() - 1) } else { String::new() };
         problem("rmcp-configuration", Severity::Warning, format!("{first}{more}"), "rmcp config check shows all of it")

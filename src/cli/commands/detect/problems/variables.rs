@@ -10,9 +10,9 @@ const WRONG_ISA: &[&str] =
 
 /// HSA_OVERRIDE_GFX_VERSION, card by card.
 pub fn overrides(survey: &Survey) -> Vec<Problem> {
-    let Ok(topology) = &survey.machine.topology else { return Vec::new() };
+    let Ok(topology) = &survey.policy.topology else { return Vec::new() };
     let mut problems: Vec<Problem> = Vec::new();
-    for gpu in survey.machine.visible() {
+    for gpu in survey.policy.visible() {
         let Some(set) = survey.overrides.of(gpu, topology) else { continue };
         let (variable, value) = (&set.variable, &set.value);
         let problem = match set.target {
@@ -29,9 +29,9 @@ pub fn overrides(survey: &Survey) -> Vec<Problem> {
                     format!("{variable}={value} says of the {target} what it is already"),
                     format!("unset {variable}: it hurts the next card or build that needs another"),
                 )
-                .reported(&["https://github.com/ROCm/ROCm/issues/5238"]),
+                .with_sources(&["https://github.com/ROCm/ROCm/issues/5238"]),
             ),
-            Some(target) => wrong(gpu.target, target, variable, value),
+            Some(target) => harmful_override(gpu.target, target, variable, value),
         };
         problems.extend(problem.filter(|problem| !problems.contains(problem)));
     }
@@ -39,38 +39,40 @@ pub fn overrides(survey: &Survey) -> Vec<Problem> {
 }
 
 /// An override that makes a card run code that is not for it.
-fn wrong(real: GfxTarget, claimed: GfxTarget, variable: &str, value: &str) -> Option<Problem> {
+fn harmful_override(real: GfxTarget, claimed: GfxTarget, variable: &str, value: &str) -> Option<Problem> {
     if real.family() == Family::Rdna1 && claimed.family() == Family::Rdna2 {
         let unset = if real == GfxTarget::new(10, 1, 0) { "unset it" } else { "use 10.1.0 instead" };
         let what = format!(
             "{variable}={value} makes the {real} run code for {claimed}, which may use instructions that it does not have: \
              memory faults and hangs are reported with ROCm from 5.3 on"
         );
-        let fix =
-            format!("{unset}, and use a build with code for {}; `rmcp inspect` shows whether one has", rdna1(real));
-        return Some(problem("override-of-rdna1", Severity::Warning, what, fix).reported(WRONG_ISA));
+        let fix = format!(
+            "{unset}, and use a build with code for {}; `rmcp inspect` shows whether one has",
+            rdna1_targets(real)
+        );
+        return Some(problem("override-of-rdna1", Severity::Warning, what, fix).with_sources(WRONG_ISA));
     }
     if real.major != claimed.major {
         let what = format!("{variable}={value} makes the {real} run code for {claimed}, another generation");
         return Some(
             problem("override-of-another-generation", Severity::Error, what, format!("unset {variable}"))
-                .reported(&["https://github.com/ROCm/ROCm/issues/3054"]),
+                .with_sources(&["https://github.com/ROCm/ROCm/issues/3054"]),
         );
     }
     None
 }
 
 /// The targets whose code an RDNA1 card runs.
-fn rdna1(real: GfxTarget) -> String {
+fn rdna1_targets(real: GfxTarget) -> String {
     let gfx1010 = GfxTarget::new(10, 1, 0);
     if real == gfx1010 { real.to_string() } else { format!("{real} or {gfx1010}") }
 }
 
 /// Variables that are recommended, and change nothing here.
-pub fn useless(survey: &Survey) -> Vec<Problem> {
+pub fn variables_without_effect(survey: &Survey) -> Vec<Problem> {
     let ours = survey.gpus().iter().any(|gpu| gpu.target.family() != Family::Other);
     let note = |name: &'static str, why: &str| {
-        survey.place.variable(name).filter(|_| ours)?;
+        survey.machine.variable(name).filter(|_| ours)?;
         Some(problem(
             "variable-without-effect",
             Severity::Note,
@@ -95,7 +97,7 @@ pub fn useless(survey: &Survey) -> Vec<Problem> {
 pub fn expandable_segments(survey: &Survey) -> Option<Problem> {
     let names = ["PYTORCH_ALLOC_CONF", "PYTORCH_HIP_ALLOC_CONF", "PYTORCH_CUDA_ALLOC_CONF"];
     let asks = |name: &&str| {
-        survey.place.variable(name).is_some_and(|value| value.to_string_lossy().contains("expandable_segments:True"))
+        survey.machine.variable(name).is_some_and(|value| value.to_string_lossy().contains("expandable_segments:True"))
     };
     let name = names.into_iter().find(|name| asks(name))?;
     let old = |framework: &Framework| {
@@ -107,7 +109,7 @@ pub fn expandable_segments(survey: &Survey) -> Option<Problem> {
     let fix = "write expandable_segments:False, or leave it out";
     Some(
         problem("expandable-segments", Severity::Warning, what, fix)
-            .reported(&["https://github.com/pytorch/pytorch/issues/179781"]),
+            .with_sources(&["https://github.com/pytorch/pytorch/issues/179781"]),
     )
 }
 
@@ -115,25 +117,26 @@ pub fn expandable_segments(survey: &Survey) -> Option<Problem> {
 mod tests {
     use super::*;
 
-    fn judged(real: &str, claimed: &str) -> Option<(&'static str, String)> {
-        let problem = wrong(real.parse().unwrap(), claimed.parse().unwrap(), "HSA_OVERRIDE_GFX_VERSION", "x");
+    fn override_problem(real: &str, claimed: &str) -> Option<(&'static str, String)> {
+        let problem =
+            harmful_override(real.parse().unwrap(), claimed.parse().unwrap(), "HSA_OVERRIDE_GFX_VERSION", "x");
         problem.map(|problem| (problem.id, problem.fix))
     }
 
     #[test]
     fn gfx1030_code_is_refused_for_rdna1_and_fine_for_the_rest_of_rdna2() {
-        let (id, fix) = judged("gfx1010", "gfx1030").unwrap();
+        let (id, fix) = override_problem("gfx1010", "gfx1030").unwrap();
         assert!(id == "override-of-rdna1" && fix.starts_with("unset it"), "{fix}");
-        assert!(judged("gfx1012", "gfx1030").unwrap().1.starts_with("use 10.1.0 instead"));
+        assert!(override_problem("gfx1012", "gfx1030").unwrap().1.starts_with("use 10.1.0 instead"));
         for rdna2 in ["gfx1031", "gfx1032", "gfx1034", "gfx1035"] {
-            assert_eq!(judged(rdna2, "gfx1030"), None, "{rdna2}");
+            assert_eq!(override_problem(rdna2, "gfx1030"), None, "{rdna2}");
         }
-        assert_eq!(judged("gfx1012", "gfx1010"), None);
+        assert_eq!(override_problem("gfx1012", "gfx1010"), None);
     }
 
     #[test]
     fn another_generation_is_an_error() {
-        assert_eq!(judged("gfx1030", "gfx1100").unwrap().0, "override-of-another-generation");
-        assert_eq!(judged("gfx1010", "gfx900").unwrap().0, "override-of-another-generation");
+        assert_eq!(override_problem("gfx1030", "gfx1100").unwrap().0, "override-of-another-generation");
+        assert_eq!(override_problem("gfx1010", "gfx900").unwrap().0, "override-of-another-generation");
     }
 }

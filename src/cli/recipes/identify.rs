@@ -4,7 +4,7 @@ use super::situation::{Library, Program, Situation};
 use super::table::{Framework, recipes};
 use crate::inspect;
 use crate::installs::{self, Backend, Machine, Python};
-use crate::launchers::{self, Launched, Unknown};
+use crate::launchers::{self, ResolvedCommand, Unresolved};
 use rmcp_domain::gfx::GfxTarget;
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
@@ -15,13 +15,15 @@ use std::path::{Path, PathBuf};
 const WORDS: usize = 64;
 
 /// What computes in the process that a command line comes to, and why that is not known where something may.
-pub fn look(launched: &Launched, situation: &Situation) -> Program {
-    let mut program = found(launched, situation);
-    if let Some(why) = missed(launched, &program, situation) {
-        program.said.push(format!("recipes that depend on the program were not applied: {why}; {}", launched.advice()));
+pub fn identify_program(launched: &ResolvedCommand, situation: &Situation) -> Program {
+    let mut program = identify(launched, situation);
+    if let Some(why) = unapplied_reason(launched, &program, situation) {
+        program
+            .notes
+            .push(format!("recipes that depend on the program were not applied: {why}; {}", launched.advice()));
     }
     if launched.remote {
-        program.said.push(format!(
+        program.notes.push(format!(
             "the program may also start on other machines, where it gets nothing of what rmcp-run sets here; {}",
             launched.advice()
         ));
@@ -30,18 +32,18 @@ pub fn look(launched: &Launched, situation: &Situation) -> Program {
 }
 
 /// The same without what there is to say.
-fn found(launched: &Launched, situation: &Situation) -> Program {
+fn identify(launched: &ResolvedCommand, situation: &Situation) -> Program {
     let machine = &launched.machine;
     let Some(file) = &launched.file else { return Program::default() };
-    let python = Python::find(file, machine).or_else(|| beside(launched.script.as_deref()?, machine));
+    let python = Python::find(file, machine).or_else(|| script_python(launched.script.as_deref()?, machine));
     match python {
-        Some(python) => of_python(&python, situation, machine),
-        None => of_program(file, situation, machine),
+        Some(python) => python_program(&python, situation, machine),
+        None => native_program(file, situation, machine),
     }
 }
 
 /// A shell script's Python: of the environment beside it, as web interfaces keep it, or of the one that is active.
-fn beside(script: &Path, machine: &Machine) -> Option<Python> {
+fn script_python(script: &Path, machine: &Machine) -> Option<Python> {
     let folder = script.canonicalize().ok()?.parent()?.to_owned();
     let active = machine.variable("VIRTUAL_ENV").map(PathBuf::from);
     let mut environments = [folder.join("venv"), folder.join(".venv")].into_iter().chain(active);
@@ -52,25 +54,25 @@ fn beside(script: &Path, machine: &Machine) -> Option<Python> {
 }
 
 /// Why recipes were not applied to a program that the command line comes to, if that may be; a clause.
-fn missed(launched: &Launched, program: &Program, situation: &Situation) -> Option<String> {
-    let by = |word: &OsStr| Launched::by(&[word.into()], &launched.machine);
-    let computes = |word: &OsStr| found(&by(word), situation).is_known();
-    Some(match &launched.unknown {
-        Some(Unknown::Option { launcher, option }) => {
+fn unapplied_reason(launched: &ResolvedCommand, program: &Program, situation: &Situation) -> Option<String> {
+    let by = |word: &OsStr| ResolvedCommand::resolve(&[word.into()], &launched.machine);
+    let computes = |word: &OsStr| identify(&by(word), situation).is_gpu_program();
+    Some(match &launched.unresolved {
+        Some(Unresolved::Option { launcher, option }) => {
             format!("what {launcher} starts after its option {option} is not known here")
         }
-        Some(Unknown::Environment { launcher }) => {
+        Some(Unresolved::Environment { launcher }) => {
             format!("which Python environment {launcher} takes cannot be told before it runs")
         }
-        Some(Unknown::Text(text)) => {
+        Some(Unresolved::Text(text)) => {
             // That of a shell may be another Python than the one of this name here, as after `cd` or `source`.
             let may = |word: &&str| by(word.as_ref()).is_python() || computes(word.as_ref());
-            launchers::candidates(text).take(WORDS).find(may)?;
+            launchers::program_candidates(text).take(WORDS).find(may)?;
             "a shell runs more than one plain command there".into()
         }
         None => {
             let (called, arguments) = launched.command.split_first()?;
-            if program.is_known() || launched.is_done || launched.script.is_some() || launched.is_python() {
+            if program.is_gpu_program() || launched.no_program || launched.script.is_some() || launched.is_python() {
                 return None;
             }
             let words = arguments.iter().filter(|word| !word.as_encoded_bytes().starts_with(b"-")).take(WORDS);
@@ -86,7 +88,7 @@ fn missed(launched: &Launched, program: &Program, situation: &Situation) -> Opti
 }
 
 /// The first framework that is installed there; which of several a script imports is not known.
-fn of_python(python: &Python, situation: &Situation, machine: &Machine) -> Program {
+fn python_program(python: &Python, situation: &Situation, machine: &Machine) -> Program {
     let known = |name: &str| match name {
         "torch" => Some(Framework::Pytorch),
         "tensorflow" => Some(Framework::Tensorflow),
@@ -95,7 +97,7 @@ fn of_python(python: &Python, situation: &Situation, machine: &Machine) -> Progr
     };
     let frameworks = python.frameworks(machine);
     let Some((framework, found)) = frameworks.iter().find_map(|found| Some((known(&found.name)?, found))) else {
-        return plain_package(python, situation, machine).unwrap_or_default();
+        return library_package(python, situation, machine).unwrap_or_default();
     };
     let said = match found.backend {
         Backend::Rocm(release) => release,
@@ -107,21 +109,21 @@ fn of_python(python: &Python, situation: &Situation, machine: &Machine) -> Progr
         rocm: said.or(found.runtime.as_ref().and_then(|runtime| runtime.release)),
         without_rocm: matches!(found.backend, Backend::Other(_)),
         bundled: found.runtime.as_ref().is_some_and(|runtime| sites().any(|site| runtime.hip.starts_with(site))),
-        libraries: libraries(&found.code, situation),
-        said: Vec::new(),
+        libraries: code_libraries(&found.code, situation),
+        notes: Vec::new(),
     }
 }
 
 /// Packages that are a library with a thin cover.
-fn plain_package(python: &Python, situation: &Situation, machine: &Machine) -> Option<Program> {
+fn library_package(python: &Python, situation: &Situation, machine: &Machine) -> Option<Program> {
     let packages = [("llama_cpp", "lib", Framework::LlamaCpp), ("ctranslate2", "", Framework::Ctranslate2)];
     packages.into_iter().find_map(|(name, libraries, framework)| {
-        let folder = python.package(name).ok()?.join(libraries);
+        let folder = python.find_package(name).ok()?.join(libraries);
         let files = fs::read_dir(&folder).ok()?.flatten().map(|entry| entry.path());
         let libraries = files.filter(|file| file.extension().is_some_and(|extension| extension == "so"));
         let mut program = Program::default();
         for library in libraries {
-            let one = of_program(&library, situation, machine);
+            let one = native_program(&library, situation, machine);
             program.rocm = program.rocm.or(one.rocm);
             program.bundled |= one.bundled;
             program.libraries.extend(one.libraries);
@@ -131,7 +133,7 @@ fn plain_package(python: &Python, situation: &Situation, machine: &Machine) -> O
     })
 }
 
-fn of_program(file: &Path, situation: &Situation, machine: &Machine) -> Program {
+fn native_program(file: &Path, situation: &Situation, machine: &Machine) -> Program {
     let Ok(program) = installs::Program::read(file, machine) else { return Program::default() };
     let runtime = program.runtime();
     let llama = program.libraries.iter().any(|library| library.name.starts_with("libggml"));
@@ -145,20 +147,20 @@ fn of_program(file: &Path, situation: &Situation, machine: &Machine) -> Program 
         rocm: runtime.and_then(|runtime| runtime.release),
         without_rocm: false,
         bundled,
-        libraries: libraries(&program.code(machine), situation),
-        said: Vec::new(),
+        libraries: code_libraries(&program.code_files(machine), situation),
+        notes: Vec::new(),
     }
 }
 
 /// Those with GPU code that a card cannot do without, and on which of the targets that the recipes ask for it runs.
-fn libraries(files: &[PathBuf], situation: &Situation) -> Vec<Library> {
+fn code_libraries(files: &[PathBuf], situation: &Situation) -> Vec<Library> {
     let own = situation.topology.gpus.iter().map(|gpu| gpu.target);
     let named = recipes().iter().flat_map(|recipe| recipe.substitute);
     let user = |gpu| situation.user_override(gpu)?.target;
     let asked: BTreeSet<GfxTarget> = own.chain(named).chain(situation.visible().into_iter().filter_map(user)).collect();
     let library = |code: &inspect::Code| Library {
-        targets: asked.iter().copied().filter(|target| code.targets.run_on(*target)).collect(),
+        targets: asked.iter().copied().filter(|target| code.targets.runs_on(*target)).collect(),
         path: code.path.clone(),
     };
-    inspect::paths(&[], files).needed().map(library).collect()
+    inspect::inspect_paths(&[], files).required().map(library).collect()
 }

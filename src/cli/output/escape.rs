@@ -6,11 +6,11 @@ use std::fmt::{Display, Write as _};
 use std::io::{self, Write};
 
 /// Writes text for people: colours as they are, every other control character as Rust writes it, as in `\u{1b}`.
-pub struct Printable<W>(pub W);
+pub struct EscapingWriter<W>(pub W);
 
-impl<W: Write> Write for Printable<W> {
+impl<W: Write> Write for EscapingWriter<W> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.write_all(printable(&String::from_utf8_lossy(bytes)).as_bytes())?;
+        self.0.write_all(escape_text(&String::from_utf8_lossy(bytes)).as_bytes())?;
         Ok(bytes.len())
     }
 
@@ -20,26 +20,26 @@ impl<W: Write> Write for Printable<W> {
 }
 
 /// A name or a value from outside, on one line and without colours of its own.
-pub fn name(text: impl Display) -> String {
-    escaped(&text.to_string(), |letter| letter.escape_default().to_string(), |_| None).into_owned()
+pub fn escape_line(text: impl Display) -> String {
+    escape(&text.to_string(), |letter| letter.escape_default().to_string(), |_| None).into_owned()
 }
 
 /// JSON without what acts on a terminal: the same values.
-pub(super) fn json(text: &str) -> Cow<'_, str> {
+pub(super) fn escape_json(text: &str) -> Cow<'_, str> {
     // Those below U+0020 are escaped in strings already, and between them there are only line ends.
-    escaped(text, |letter| format!("\\u{:04x}", u32::from(letter)), |rest| rest.starts_with('\n').then_some(1))
+    escape(text, |letter| format!("\\u{:04x}", u32::from(letter)), |rest| rest.starts_with('\n').then_some(1))
 }
 
-fn printable(text: &str) -> Cow<'_, str> {
-    escaped(
+fn escape_text(text: &str) -> Cow<'_, str> {
+    escape(
         text,
         |letter| letter.escape_default().to_string(),
-        |rest| if rest.starts_with(['\n', '\t']) { Some(1) } else { colour(rest) },
+        |rest| if rest.starts_with(['\n', '\t']) { Some(1) } else { sgr_length(rest) },
     )
 }
 
 /// The length of a sequence that changes nothing but colours, at the start of a text. (ECMA-48, SGR) 8 would hide.
-fn colour(text: &str) -> Option<usize> {
+fn sgr_length(text: &str) -> Option<usize> {
     let parameters = text.strip_prefix("\u{1b}[")?;
     let end = parameters.find(|letter: char| !letter.is_ascii_digit() && letter != ';')?;
     let hides = parameters[..end].split(';').any(|parameter| parameter.trim_start_matches('0') == "8");
@@ -47,19 +47,19 @@ fn colour(text: &str) -> Option<usize> {
 }
 
 /// Whether a terminal acts on it instead of showing it. (Unicode: Cc; the marks and overrides of UAX #9)
-fn acts(letter: char) -> bool {
+fn is_control(letter: char) -> bool {
     letter.is_control()
         || matches!(letter, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 /// A text with each such letter escaped, except where `keep` says how many bytes stay as they are.
-fn escaped(text: &str, escape: impl Fn(char) -> String, keep: impl Fn(&str) -> Option<usize>) -> Cow<'_, str> {
-    if !text.contains(acts) {
+fn escape(text: &str, escape: impl Fn(char) -> String, keep: impl Fn(&str) -> Option<usize>) -> Cow<'_, str> {
+    if !text.contains(is_control) {
         return text.into();
     }
     let mut safe = String::with_capacity(text.len());
     let mut rest = text;
-    while let Some(at) = rest.find(acts) {
+    while let Some(at) = rest.find(is_control) {
         safe += &rest[..at];
         rest = &rest[at..];
         let kept = keep(rest).unwrap_or(0);
@@ -81,7 +81,7 @@ mod tests {
     use crate::output::{BAD, FAINT, GOOD, STRONG, WARN, styled};
 
     fn written(text: &str) -> String {
-        let mut out = Printable(Vec::new());
+        let mut out = EscapingWriter(Vec::new());
         write!(out, "{text}").unwrap();
         String::from_utf8(out.0).unwrap()
     }
@@ -113,15 +113,18 @@ mod tests {
 
     #[test]
     fn a_name_is_one_line_without_colours() {
-        assert_eq!(name("a\nGPU 0 \u{1b}[32mwell\u{1b}[0m \u{e9}"), "a\\nGPU 0 \\u{1b}[32mwell\\u{1b}[0m \u{e9}");
+        assert_eq!(
+            escape_line("a\nGPU 0 \u{1b}[32mwell\u{1b}[0m \u{e9}"),
+            "a\\nGPU 0 \\u{1b}[32mwell\\u{1b}[0m \u{e9}"
+        );
     }
 
     #[test]
     fn json_keeps_its_values() {
         let value = serde_json::json!({ "name": "\u{1b}[2J\n\u{9b}2J\u{7f}\u{202e}\u{e9}" });
         let text = serde_json::to_string_pretty(&value).unwrap();
-        let safe = json(&text);
-        assert!(!safe.contains(|letter| acts(letter) && letter != '\n'), "{safe}");
+        let safe = escape_json(&text);
+        assert!(!safe.contains(|letter| is_control(letter) && letter != '\n'), "{safe}");
         assert_eq!(serde_json::from_str::<serde_json::Value>(&safe).unwrap(), value);
     }
 }

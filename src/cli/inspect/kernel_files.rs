@@ -6,7 +6,7 @@ use std::path::Path;
 
 /// What the name of a file in a library folder says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Named {
+pub(super) struct KernelFile {
     /// Whose file it is.
     pub kind: Kind,
     /// Which target it is for.
@@ -16,11 +16,11 @@ pub(super) struct Named {
 }
 
 /// What the file's name tells; None where it is no such file.
-pub(super) fn named(path: &Path) -> Option<Named> {
+pub(super) fn kernel_file(path: &Path) -> Option<KernelFile> {
     let name = path.file_name()?.to_str()?;
     let start = name.find("gfx")?;
     if start == 0 && [".kdb", ".db", "db.txt", ".model", ".tn.model"].iter().any(|end| name.ends_with(end)) {
-        return Some(Named { kind: Kind::MiOpen, isa: Isa::of(database_target(name)?), index: false });
+        return Some(KernelFile { kind: Kind::MiOpen, isa: Isa::for_target(database_target(name)?), index: false });
     }
     let tensile = name.starts_with("TensileLibrary") || name.starts_with("Kernels.so-");
     if !tensile || ![".dat", ".co", ".hsaco"].iter().any(|end| name.ends_with(end)) {
@@ -29,7 +29,7 @@ pub(super) fn named(path: &Path) -> Option<Named> {
     let (stem, _) = name[start..].rsplit_once('.')?;
     // As in Kernels.so-000-gfx90a-xnack+.hsaco; some names go on with a number of CUs, as in gfx942_80cu.
     let isa = stem.split('_').next().unwrap_or_default().replace('-', ":").replace("xnack:", "xnack-").parse().ok()?;
-    Some(Named { kind: library(path), isa, index: name.starts_with("TensileLibrary_lazy_") })
+    Some(KernelFile { kind: library_kind(path), isa, index: name.starts_with("TensileLibrary_lazy_") })
 }
 
 /// gfx1030 in gfx1030_36.kdb (36 CUs) and in gfx103060.kdb (96 CUs, in hexadecimal).
@@ -39,7 +39,7 @@ fn database_target(name: &str) -> Option<GfxTarget> {
 }
 
 /// Tensile's files lie in `rocblas/library`, `hipblaslt/library` or a folder below.
-fn library(path: &Path) -> Kind {
+fn library_kind(path: &Path) -> Kind {
     for folder in path.ancestors().skip(1).take(4) {
         match folder.file_name().and_then(|name| name.to_str()) {
             Some("rocblas") => return Kind::RocBlas,

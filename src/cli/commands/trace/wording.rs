@@ -1,6 +1,6 @@
 //! Calls, flags and errors in words.
 
-use crate::flag_names::Vocabulary;
+use crate::flag_names::FlagNames;
 use crate::preparation::Obstacle;
 use crate::trace::replay::Choice;
 use rmcp_abi::flags::{
@@ -11,13 +11,13 @@ use rmcp_abi::{Hook, Library, Policy};
 use rmcp_domain::trace::{KeepReason, Outcome, Pool};
 
 /// What to say of a program that made no call, and nothing is in the way.
-pub const NOTHING: &str = "Nothing was allocated through HIP or HSA. If the program does use the GPU: it may have failed \
+pub const NO_CALLS: &str = "Nothing was allocated through HIP or HSA. If the program does use the GPU: it may have failed \
     before its first allocation (look at what it printed), use another runtime (OpenCL, Vulkan), bring a runtime that is \
     linked statically, reach it by dlsym or RTLD_DEEPBIND (docs/reference/coverage.md), or do its work in another process that was \
     running before.";
 
 /// What keeps RMCP out of a program, and what its user can do.
-pub fn what_to_do(obstacle: Obstacle) -> &'static str {
+pub fn obstacle_advice(obstacle: Obstacle) -> &'static str {
     match obstacle {
         Obstacle::Static => {
             "is statically linked, so nothing can be preloaded into it, and the programs that it started made no call \
@@ -65,21 +65,21 @@ pub fn error_name(hook: Hook, code: i32) -> Option<&'static str> {
 }
 
 /// What was asked and what was given.
-pub fn shown_choice(choice: &Choice) -> (String, String) {
-    let asked = one(choice.hook, choice.asked, choice.asked_pool);
+pub fn choice_text(choice: &Choice) -> (String, String) {
+    let asked = flags_text(choice.hook, choice.requested, choice.requested_pool);
     // Those are served by hipHostMalloc.
     let server = match choice.hook {
         Hook::hipMemAllocHost if choice.outcome == Outcome::Rewritten => Hook::hipHostMalloc,
         hook => hook,
     };
     let given = match choice.outcome {
-        Outcome::Unchanged | Outcome::Rewritten => one(server, choice.given, choice.given_pool),
+        Outcome::Unchanged | Outcome::Rewritten => flags_text(server, choice.passed, choice.passed_pool),
         Outcome::AdvisedCoarse => format!("{asked}, advised SetCoarseGrain"),
         Outcome::Refused if matches!(choice.hook.policy(), Policy::vram | Policy::ext_malloc) => {
             "refused by vram_fraction".into()
         }
         Outcome::Refused => "refused".into(),
-        Outcome::Kept => match KeepReason::unpack(choice.given) {
+        Outcome::Kept => match KeepReason::unpack(choice.passed) {
             Some(why) => format!("as asked, {}", why.text()),
             None => "as asked".into(),
         },
@@ -87,14 +87,14 @@ pub fn shown_choice(choice: &Choice) -> (String, String) {
     (asked, given)
 }
 
-fn one(hook: Hook, value: u64, pool: Option<Pool>) -> String {
+fn flags_text(hook: Hook, value: u64, pool: Option<Pool>) -> String {
     if let Some(pool) = pool {
         return format!("{} pool of the {}", pool_grain(pool), if pool.gpu { "GPU" } else { "CPU" });
     }
     match (hook, u32::try_from(value)) {
         (Hook::hipMemAdvise | Hook::hipMemAdvise_v2, Ok(advice)) => advice_name(advice),
-        (_, Ok(flags)) => match Vocabulary::of(hook) {
-            Some(vocabulary) if hook.info().library == Library::Hip => vocabulary.show(flags),
+        (_, Ok(flags)) => match FlagNames::for_hook(hook) {
+            Some(vocabulary) if hook.info().library == Library::Hip => vocabulary.format(flags),
             _ if flags == 0 => "-".into(),
             _ => format!("{flags:#x}"),
         },
@@ -127,19 +127,19 @@ fn pool_grain(pool: Pool) -> &'static str {
 }
 
 /// Whether memory is coherent, by what was asked and by what was given. docs/understand/coherence.md says where this is from.
-pub fn grain(choice: &Choice) -> (Option<bool>, Option<bool>) {
-    let asked = coherent(choice.hook, choice.asked, choice.asked_pool);
+pub fn choice_coherence(choice: &Choice) -> (Option<bool>, Option<bool>) {
+    let asked = is_coherent(choice.hook, choice.requested, choice.requested_pool);
     let given = match (choice.outcome, choice.hook) {
         (Outcome::AdvisedCoarse, _) => Some(false),
         (Outcome::Refused, _) => None,
         (Outcome::Kept, _) => asked,
-        (Outcome::Rewritten, Hook::hipMemAllocHost) => coherent(Hook::hipHostMalloc, choice.given, None),
-        (_, hook) => coherent(hook, choice.given, choice.given_pool),
+        (Outcome::Rewritten, Hook::hipMemAllocHost) => is_coherent(Hook::hipHostMalloc, choice.passed, None),
+        (_, hook) => is_coherent(hook, choice.passed, choice.passed_pool),
     };
     (asked, given)
 }
 
-fn coherent(hook: Hook, value: u64, pool: Option<Pool>) -> Option<bool> {
+fn is_coherent(hook: Hook, value: u64, pool: Option<Pool>) -> Option<bool> {
     let flags = value as u32;
     match hook {
         // Uncached is that from ROCm 7.2 on, and nothing before.

@@ -1,60 +1,60 @@
 //! The words of a command line that are a launcher's own, read as getopt(3) reads them: up to the first that is no option.
 
-use super::table::{Does, Launcher, Takes};
+use super::table::{Launcher, OptionEffect, OptionValues};
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 
 /// What a launcher's own words are.
 #[derive(Debug, Default)]
-pub(super) struct Own {
+pub(super) struct LauncherWords {
     /// How many there are; the program comes next.
-    pub words: usize,
+    pub count: usize,
     /// What matters of them, in order, each with its value.
-    pub done: Vec<(Does, OsString)>,
+    pub effects: Vec<(OptionEffect, OsString)>,
 }
 
-impl Own {
+impl LauncherWords {
     /// The value of the last option that does this.
-    pub fn value(&self, does: Does) -> Option<&OsStr> {
-        self.done.iter().rev().find(|(other, _)| *other == does).map(|(_, value)| value.as_os_str())
+    pub fn effect_value(&self, does: OptionEffect) -> Option<&OsStr> {
+        self.effects.iter().rev().find(|(other, _)| *other == does).map(|(_, value)| value.as_os_str())
     }
 }
 
 /// Why no program follows.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Stop {
+pub(super) enum NoProgram {
     /// None is started.
-    Nothing,
+    NotStarted,
     /// That option may take a value or not.
-    Unknown(String),
+    UnknownOption(String),
 }
 
 /// Reads a launcher's own words.
-pub(super) fn read(launcher: &Launcher, arguments: &[OsString]) -> Result<Own, Stop> {
-    let mut own = Own::default();
+pub(super) fn parse_words(launcher: &Launcher, arguments: &[OsString]) -> Result<LauncherWords, NoProgram> {
+    let mut own = LauncherWords::default();
     let mut command = launcher.command.as_deref();
     let (mut operands, mut options) = (launcher.operands, true);
     loop {
-        let word = arguments.get(own.words).ok_or(Stop::Nothing)?;
+        let word = arguments.get(own.count).ok_or(NoProgram::NotStarted)?;
         if options && word == "--" && command.is_none() {
             options = false;
         } else if options && is_option(launcher, word) {
-            let words = option(launcher, word, &arguments[own.words + 1..], &mut own.done)?;
-            own.words += words;
-            match own.done.last() {
-                Some((Does::Nothing, _)) => return Err(Stop::Nothing),
-                Some((Does::Words, _)) => {
-                    own.words += 1;
+            let words = parse_option(launcher, word, &arguments[own.count + 1..], &mut own.effects)?;
+            own.count += words;
+            match own.effects.last() {
+                Some((OptionEffect::Nothing, _)) => return Err(NoProgram::NotStarted),
+                Some((OptionEffect::Words, _)) => {
+                    own.count += 1;
                     return Ok(own);
                 }
                 _ => {}
             }
         } else if let Some(expected) = command.take() {
             if word != expected {
-                return Err(Stop::Nothing);
+                return Err(NoProgram::NotStarted);
             }
         } else if launcher.assignments && assignment(word).is_some() {
-            own.done.push((Does::Set, word.clone()));
+            own.effects.push((OptionEffect::Set, word.clone()));
             options = false;
         } else if operands > 0 {
             operands -= 1;
@@ -62,7 +62,7 @@ pub(super) fn read(launcher: &Launcher, arguments: &[OsString]) -> Result<Own, S
         } else {
             return Ok(own);
         }
-        own.words += 1;
+        own.count += 1;
     }
 }
 
@@ -78,25 +78,25 @@ fn is_option(launcher: &Launcher, word: &OsStr) -> bool {
 }
 
 /// Takes an option in, and returns how many of the words after it are its values.
-fn option(
+fn parse_option(
     launcher: &Launcher,
     word: &OsStr,
     rest: &[OsString],
-    done: &mut Vec<(Does, OsString)>,
-) -> Result<usize, Stop> {
+    done: &mut Vec<(OptionEffect, OsString)>,
+) -> Result<usize, NoProgram> {
     let bytes = word.as_bytes();
-    let unknown = || Stop::Unknown(word.to_string_lossy().into_owned());
+    let unknown = || NoProgram::UnknownOption(word.to_string_lossy().into_owned());
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     if bytes == b"--help" || bytes == b"--version" {
-        return Err(Stop::Nothing);
+        return Err(NoProgram::NotStarted);
     }
     let mut note = |name: &str, value: OsString| {
-        if let Some(does) = launcher.does.get(name) {
+        if let Some(does) = launcher.effects.get(name) {
             done.push((*does, value));
         }
     };
-    let next = |count: usize| -> Result<OsString, Stop> {
-        let values = rest.get(..count).ok_or(Stop::Nothing)?;
+    let next = |count: usize| -> Result<OsString, NoProgram> {
+        let values = rest.get(..count).ok_or(NoProgram::NotStarted)?;
         Ok(values.join(OsStr::new("=")))
     };
     // By its whole name, or by that before an =.
@@ -111,14 +111,14 @@ fn option(
     match (known, attached) {
         (Some((name, takes)), None) => {
             let (value, words) = match takes {
-                Takes::Nothing | Takes::Attached => (OsString::new(), 0),
-                Takes::Value => (next(1)?, 1),
-                Takes::Two => (next(2)?, 2),
+                OptionValues::Nothing | OptionValues::Attached => (OsString::new(), 0),
+                OptionValues::Value => (next(1)?, 1),
+                OptionValues::Two => (next(2)?, 2),
             };
             note(name, value);
             return Ok(words);
         }
-        (Some((name, Takes::Value | Takes::Attached)), Some(value)) if is_long => {
+        (Some((name, OptionValues::Value | OptionValues::Attached)), Some(value)) if is_long => {
             note(name, value);
             return Ok(0);
         }
@@ -136,16 +136,16 @@ fn option(
         let name = format!("-{}", char::from(*letter));
         let after = OsString::from_vec(bytes[at + 2..].into());
         match launcher.options.get(&name) {
-            Some(Takes::Nothing) => note(&name, OsString::new()),
-            Some(Takes::Value) if after.is_empty() => {
+            Some(OptionValues::Nothing) => note(&name, OsString::new()),
+            Some(OptionValues::Value) if after.is_empty() => {
                 note(&name, next(1)?);
                 return Ok(1);
             }
-            Some(Takes::Value | Takes::Attached) => {
+            Some(OptionValues::Value | OptionValues::Attached) => {
                 note(&name, after);
                 return Ok(0);
             }
-            Some(Takes::Two) | None => return Err(unknown()),
+            Some(OptionValues::Two) | None => return Err(unknown()),
         }
     }
     Ok(0)
