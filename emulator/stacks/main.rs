@@ -99,7 +99,7 @@ fn moved() -> Result<()> {
         count += lines.len();
         lines.iter().for_each(|line| println!("{release}, Debian {}: {line}", release.suite()));
     }
-    ensure!(count == 0, "{count} packages moved");
+    ensure!(count == 0, "packages that moved: {count}");
     Ok(())
 }
 

@@ -70,7 +70,8 @@ impl Lane {
     }
 }
 
-/// What needs no root, and no network once the cache has mdbook: everything but the packages, and the tests that run a real runtime or a machine.
+/// What needs no root, and no network once the cache has mdbook: everything but the packages, and the tests that run a real
+/// runtime or a machine.
 pub fn check() -> Result<()> {
     let missing = missing(CHECK);
     if !missing.is_empty() {

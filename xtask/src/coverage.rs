@@ -51,7 +51,7 @@ pub fn measure(quick: bool) -> Result<()> {
         let mut command = llvm("llvm-cov")?;
         command.args(arguments).arg("--instr-profile").arg(&profile);
         command.args(objects.iter().map(|object| format!("--object={}", object.display())));
-        stdout_of(command.args(["src", "emulator"]).current_dir(root()))
+        stdout_of(command.args(["--sources", "src", "emulator"]).current_dir(root()))
     };
     let lcov = report(&["export", "--format=lcov"])?;
     fs::write(folder.join("lcov.info"), &lcov).context("cannot write lcov.info")?;
@@ -76,8 +76,9 @@ fn compiler(folder: &Path, profiles: &Path) -> Result<PathBuf> {
     );
     fs::write(&source, text).context("cannot write profile.c")?;
     program("cc").args(["-O1", "-fPIC", "-c", "-o"]).args([&object, &source]).run()?;
+    // sh would drop the variables of cargo that have a hyphen in their name.
     let text = format!(
-        "#!/bin/sh\nexec \"$@\" -Cinstrument-coverage -Cllvm-args=-runtime-counter-relocation '-Clink-arg={}'\n",
+        "#!/bin/bash\nexec \"$@\" -Cinstrument-coverage -Cllvm-args=-runtime-counter-relocation '-Clink-arg={}'\n",
         object.display()
     );
     fs::write(&script, text).context("cannot write a compiler")?;
