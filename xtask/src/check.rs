@@ -63,7 +63,7 @@ impl Lane {
             Lane::Check => unreachable!("it has returned"),
             Lane::Real => return cargo("test --package rmcp-hip-tests").env("RMCP_DIST", dist).run(),
             Lane::Packages => cargo("test --package xtask package::tests"),
-            Lane::Machines => cargo("test --package rmcp-machine-tests"),
+            Lane::Machines => cargo("test --package rmcp-machines"),
         };
         let packages = package::everything(&dist)?;
         tests.env("RMCP_DIST", &dist).env("RMCP_PACKAGES", packages).run()
@@ -79,7 +79,7 @@ pub fn check() -> Result<()> {
     }
     texts_and_lints()?;
     let dist = build::everything(Build::Native)?;
-    cargo("test --workspace --exclude rmcp-gate --exclude rmcp-hip-tests --exclude rmcp-machine-tests")
+    cargo("test --workspace --exclude rmcp-gate --exclude rmcp-hip-tests --exclude rmcp-machines")
         .args(["--", "--skip", "package::tests"])
         .env("RMCP_DIST", dist)
         .run()
