@@ -39,11 +39,12 @@ pub fn measure(quick: bool) -> Result<()> {
 
     counting(program(std::env::current_exe()?).arg("build")).run()?;
     let dist = folder.join("rmcp");
-    let tests = "test --workspace --exclude rmcp-gate --exclude rmcp-machines --exclude xtask";
+    let tests = "test --workspace --exclude rmcp-gate --exclude rmcp-machines";
     let tests = if quick { format!("{tests} --exclude rmcp-hip-tests") } else { tests.to_owned() };
     let built = counting(cargo(&tests).args(["--no-run", "--message-format=json-render-diagnostics"])).stdout()?;
     let objects = objects(&built, &dist)?;
-    let run = counting(cargo(&tests).arg("--no-fail-fast").env("RMCP_DIST", &dist)).arg("--");
+    let run =
+        counting(cargo(&tests).arg("--no-fail-fast").env("RMCP_DIST", &dist)).args(["--", "--skip", "package::tests"]);
     let passed = SKIPPED.iter().fold(run, |run, test| run.args(["--skip", test])).run();
 
     let profile = folder.join("profile.profdata");
