@@ -1,8 +1,17 @@
 //! Runs HIP programs on real ROCm stacks over an emulated card, with and without RMCP, and reads what reached the
 //! kernel boundary.
 //!
+//! | | |
+//! |---|---|
+//! | [`Scene`] | where a program runs: the release of ROCm, the machine, with RMCP or without, the environment |
+//! | [`Client`] | the program: one of `clients/`, or one of a Debian package |
+//! | [`Run`] | what it left behind: a [`Call`] for each line that it reported, and the [`Log`] of the emulated driver, in which a client's marks tell the calls apart |
+//! | [`require`] | where the stack or a compiler cannot be had a test is skipped with a word, and fails in CI |
+//! | [`Stubs`] | programs on stub drivers, for what is a matter of the way of a call alone; see `loading/` |
+//! | [`Compiler`] | Debian's hipcc, for programs that are compiled ahead of time |
+//!
 //! ```no_run
-//! use rmcp_hip_tests::{Client, Scene, Release};
+//! use rmcp_hip_tests::{Client, Release, Scene};
 //! let Some(run) = Scene::new(Release::Rocm643, "gfx1010").with_rmcp().run(Client::Allocations) else { return };
 //! assert!(run.log.allocation("hipHostMalloc(0)").has("USERPTR"));
 //! ```
