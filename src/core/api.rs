@@ -2,8 +2,8 @@
 
 use crate::counters::{self, Outcome};
 use crate::header::{RMCP_ACTIVE, RMCP_INACTIVE, RMCP_UNAVAILABLE, rmcp_counter_t, rmcp_status_t};
+use crate::isolation::isolated;
 use crate::machine;
-use crate::unnoticed::unnoticed;
 use once_cell::race::OnceBox;
 use rmcp_abi::Hook;
 use std::ffi::{CStr, CString, c_char, c_int, c_void};
@@ -29,7 +29,7 @@ extern "C" fn version() -> *const c_char {
 }
 
 unsafe extern "C" fn status(out: *mut rmcp_status_t, size: usize) -> c_int {
-    let Some(status) = unnoticed(describe) else { return RMCP_UNAVAILABLE };
+    let Some(status) = isolated(describe) else { return RMCP_UNAVAILABLE };
     if !out.is_null() {
         let size = size.min(size_of::<rmcp_status_t>());
         // SAFETY: the program promises room for `size` bytes; the struct is plain data.
@@ -47,7 +47,7 @@ fn describe() -> rmcp_status_t {
     let text = |text: &str| Box::new(CString::new(text).unwrap_or_default());
     // A program may ask before its runtime is up, so the runtime is not asked: without a topology there is no answer yet.
     let (gpus, targets, why_not) = match machine::detect(false) {
-        Some(machine) => (machine.gpus.len(), machine.targets(), machine.inactive.as_deref()),
+        Some(machine) => (machine.gpus.len(), machine.targets(), machine.inactive_reason.as_deref()),
         None => (0, String::new(), Some("no HIP call was made yet and there is no KFD topology")),
     };
     let reason = match why_not {

@@ -1,7 +1,7 @@
 //! Where a slot of the gate leads.
 
-use crate::caller::{self, Who};
-use crate::unnoticed::unnoticed;
+use crate::caller::{self, CallerKind};
+use crate::isolation::isolated;
 use crate::{api, hooks, machine, watch};
 use rmcp_abi::find_object::module_of;
 use rmcp_abi::gate::{BindingScope, CoreTarget, Gate};
@@ -29,7 +29,7 @@ pub unsafe extern "C" fn rmcp_core_target(
     if gate.size < size_of::<Gate>() {
         return null_mut();
     }
-    let answer = unnoticed(|| target(gate, symbol, caller)).flatten();
+    let answer = isolated(|| target(gate, symbol, caller)).flatten();
     let (target, scope) = answer.unwrap_or((null_mut(), BindingScope::Call));
     *scope_out = scope;
     target
@@ -46,16 +46,16 @@ fn target(gate: &'static Gate, symbol: &CStr, address: usize) -> Option<(*mut c_
     let real = resolve::real_function(symbol, hook.info().library.file_prefix(), address, gate.next_definition);
     // No business of RMCP's, and straight to it, so that nothing of RMCP's is on the stack.
     if let Some(real) = real.filter(|real| !real.in_runtime) {
-        report_other(symbol, &real);
+        report_foreign_function(symbol, &real);
         return Some((real.address, real.binding_scope()));
     }
     if hook == Hook::hsa_init {
-        caller::starts(address);
+        caller::on_runtime_start(address);
     }
-    let caller = caller::of(address);
+    let caller = caller::caller_at(address);
     // The runtime can call while it holds locks of its own: nothing may be asked of it then.
-    let machine = machine::detect(caller.who == Who::Program);
-    if machine.is_some_and(machine::Machine::active) || watch::wants(hook) || hands_out(hook) {
+    let machine = machine::detect(caller.kind == CallerKind::Program);
+    if machine.is_some_and(machine::Machine::active) || watch::is_watched(hook) || hands_out_functions(hook) {
         return Some((hooks::entry(hook), BindingScope::AllCallers));
     }
     real.map(|real| (real.address, if machine.is_some() { real.binding_scope() } else { BindingScope::Call }))
@@ -63,14 +63,14 @@ fn target(gate: &'static Gate, symbol: &CStr, address: usize) -> Option<(*mut c_
 
 /// Whether it is one of the calls that hand out functions. What they find must be what the program was linked with, also
 /// where nothing is changed: a program may compare.
-fn hands_out(hook: Hook) -> bool {
+fn hands_out_functions(hook: Hook) -> bool {
     matches!(hook.policy(), Policy::proc_address | Policy::entry_point)
 }
 
 /// Says once in a process of which RMCP is part that there are such functions.
-fn report_other(symbol: &CStr, real: &RealFunction) {
-    static SAID: AtomicBool = AtomicBool::new(false);
-    if machine::known().is_none_or(|machine| !machine.active()) || SAID.swap(true, Ordering::Relaxed) {
+fn report_foreign_function(symbol: &CStr, real: &RealFunction) {
+    static REPORTED: AtomicBool = AtomicBool::new(false);
+    if machine::detected().is_none_or(|machine| !machine.active()) || REPORTED.swap(true, Ordering::Relaxed) {
         return;
     }
     let module = module_of(real.address as usize);

@@ -1,9 +1,9 @@
 //! One call of a hooked function on its way to the real one.
 
-use crate::caller::{self, Caller, Who};
+use crate::caller::{self, Caller, CallerKind};
 use crate::counters::{Outcome, count};
 use crate::machine::{self, RuleSet};
-use crate::{tables, trace};
+use crate::{runtime_tables, trace};
 use rmcp_abi::{Hook, Policy};
 use rmcp_domain::options::Exception;
 use rmcp_domain::policy::{Decision, ManagedDecision, Rules};
@@ -16,9 +16,9 @@ use tracing::debug;
 
 /// What the real function got in place of what the program asked for.
 #[derive(Clone, Copy, Debug)]
-pub enum Given {
+pub enum Substitution {
     /// Nothing else.
-    AsAsked,
+    None,
     /// Nothing else, since the caller has rules of its own; those of the program would have changed it.
     Kept(KeepReason),
     /// Other flags.
@@ -32,19 +32,19 @@ pub enum Given {
 }
 
 /// A decision about a call.
-pub trait Decides {
+pub trait CallDecision {
     /// Whether it goes on as the program asked.
-    fn forwards(&self) -> bool;
+    fn is_forward(&self) -> bool;
 }
 
-impl<T> Decides for Decision<T> {
-    fn forwards(&self) -> bool {
+impl<T> CallDecision for Decision<T> {
+    fn is_forward(&self) -> bool {
         matches!(self, Self::Forward)
     }
 }
 
-impl Decides for ManagedDecision {
-    fn forwards(&self) -> bool {
+impl CallDecision for ManagedDecision {
+    fn is_forward(&self) -> bool {
         matches!(self, Self::Forward)
     }
 }
@@ -56,9 +56,9 @@ pub struct Call<F, R> {
     /// Who called it, or, past the gate, who stands for that towards the runtime.
     pub caller: &'static Caller,
     /// Who called it.
-    by: &'static Caller,
+    calling_object: &'static Caller,
     /// The address that it returns to.
-    address: usize,
+    return_address: usize,
     real: F,
     /// What the real function returned, once it was called.
     result: Cell<Option<R>>,
@@ -68,31 +68,37 @@ impl<F: Copy, R: Copy> Call<F, R> {
     /// The call of `hook` that returns to `address`, on its way to what the caller links against. Err: that is no
     /// runtime's, so the call is none of HIP or HSA and goes there as it is; or no loaded library has the function.
     #[inline]
-    pub fn enter(hook: Hook, address: usize) -> Result<Self, Option<*mut c_void>> {
+    pub fn from_gate(hook: Hook, address: usize) -> Result<Self, Option<*mut c_void>> {
         if hook == Hook::hsa_init {
-            caller::starts(address);
+            caller::on_runtime_start(address);
         }
-        let caller = caller::of(address);
-        Self::to(hook, address, caller, caller, caller.real(hook)?).ok_or(None)
+        let caller = caller::caller_at(address);
+        Self::new(hook, address, caller, caller, caller.real(hook)?).ok_or(None)
     }
 
     /// The same on its way to what stood in the runtime's table.
     #[inline]
-    pub fn in_table(hook: Hook, address: usize) -> Result<Self, Option<*mut c_void>> {
-        let caller = caller::of(address);
-        let program = if caller.who == Who::Program { tables::past_the_gate(hook) } else { None };
-        Self::to(hook, address, caller, program.unwrap_or(caller), tables::original(hook)).ok_or(None)
+    pub fn from_table(hook: Hook, address: usize) -> Result<Self, Option<*mut c_void>> {
+        let caller = caller::caller_at(address);
+        let program = if caller.kind == CallerKind::Program { runtime_tables::table_caller(hook) } else { None };
+        Self::new(hook, address, caller, program.unwrap_or(caller), runtime_tables::original(hook)).ok_or(None)
     }
 
     #[inline]
-    fn to(hook: Hook, address: usize, by: &'static Caller, caller: &'static Caller, real: *mut c_void) -> Option<Self> {
+    fn new(
+        hook: Hook,
+        return_address: usize,
+        calling_object: &'static Caller,
+        caller: &'static Caller,
+        real: *mut c_void,
+    ) -> Option<Self> {
         const { assert!(size_of::<F>() == size_of::<*mut c_void>()) };
         if real.is_null() {
             return None;
         }
         // SAFETY: the hook table gives each function its type.
         let real = unsafe { transmute_copy(&real) };
-        Some(Self { hook, caller, by, address, real, result: Cell::new(None) })
+        Some(Self { hook, caller, calling_object, return_address, real, result: Cell::new(None) })
     }
 
     /// Runs `policy` for a call of the program, and forwards one of the runtime itself, with the exception that
@@ -100,14 +106,14 @@ impl<F: Copy, R: Copy> Call<F, R> {
     /// if RMCP were not there.
     #[inline]
     pub fn run(&self, policy: impl FnOnce(&Self) -> R, forward: impl Fn(F) -> R) -> R {
-        match self.caller.who {
+        match self.caller.kind {
             // Decided and counted before it came to the runtime's table.
-            Who::Rmcp => return forward(self.real),
-            Who::Runtime if self.hook.policy() != Policy::lock_to_pool => {
+            CallerKind::Rmcp => return forward(self.real),
+            CallerKind::Runtime if self.hook.policy() != Policy::lock_to_pool => {
                 count(self.hook, Outcome::Runtime);
                 return forward(self.real);
             }
-            Who::Runtime | Who::Program => {}
+            CallerKind::Runtime | CallerKind::Program => {}
         }
         let answer = catch_unwind(AssertUnwindSafe(|| policy(self)));
         answer.unwrap_or_else(|_| self.result.get().unwrap_or_else(|| forward(self.real)))
@@ -116,36 +122,36 @@ impl<F: Copy, R: Copy> Call<F, R> {
     /// The rules of the GPU that this call is for.
     #[inline]
     pub fn rules(&self) -> &'static Rules {
-        self.rules_in(self.by.rules())
+        self.rules_from(self.calling_object.rules())
     }
 
     /// The rules of the GPU that HIP numbers so.
-    pub fn rules_of(&self, device: i32) -> &'static Rules {
-        machine::rules_of(self.by, device)
+    pub fn rules_for_device(&self, device: i32) -> &'static Rules {
+        machine::rules_for_device(self.calling_object, device)
     }
 
     #[inline]
-    fn rules_in(&self, set: Option<&'static RuleSet>) -> &'static Rules {
-        machine::rules(set, || self.caller.runtime().device())
+    fn rules_from(&self, set: Option<&'static RuleSet>) -> &'static Rules {
+        machine::current_rules(set, || self.caller.runtime().device())
     }
 
     /// What becomes of a call that hands out memory, as `decide` says under the caller's rules. What one library may be given
     /// can stop another, so it is looked up who exactly calls.
-    pub fn decide<D: Decides>(&self, decide: impl Fn(&Rules) -> D) -> D {
-        let set = caller::exactly(self.address).rules();
-        let decision = decide(self.rules_in(set));
+    pub fn decide<D: CallDecision>(&self, decide: impl Fn(&Rules) -> D) -> D {
+        let set = caller::identify(self.return_address).rules();
+        let decision = decide(self.rules_from(set));
         if let Some(why) = set.and_then(|set| set.exception.as_ref())
-            && decision.forwards()
-            && !decide(self.rules_in(machine::program_rules())).forwards()
+            && decision.is_forward()
+            && !decide(self.rules_from(machine::program_rules())).is_forward()
         {
-            self.keep(why);
+            self.note_kept(why);
         }
         decision
     }
 
     #[cold]
-    fn keep(&self, why: &Exception) {
-        self.give(Given::Kept(why.into()));
+    fn note_kept(&self, why: &Exception) {
+        self.note_substitution(Substitution::Kept(why.into()));
         debug!("{} is forwarded as asked: {why}", self.hook.info().name);
     }
 
@@ -155,17 +161,17 @@ impl<F: Copy, R: Copy> Call<F, R> {
         self.finish(Outcome::Forwarded, call)
     }
 
-    /// Calls the real function with other arguments, which differ by what is `given`.
+    /// Calls the real function with other arguments, which differ by what is `substitution`.
     #[inline]
-    pub fn rewrite(&self, given: Given, call: impl FnOnce(F) -> R) -> R {
-        self.give(given);
+    pub fn rewrite(&self, substitution: Substitution, call: impl FnOnce(F) -> R) -> R {
+        self.note_substitution(substitution);
         self.finish(Outcome::Rewritten, call)
     }
 
     /// Notes what the program was given in place of what it asked for.
     #[inline]
-    pub fn give(&self, given: Given) {
-        trace::give(given);
+    pub fn note_substitution(&self, substitution: Substitution) {
+        trace::note_substitution(substitution);
     }
 
     /// Calls the real function, and counts the call as one that ended so.
@@ -192,8 +198,15 @@ mod tests {
 
     fn call() -> Call<Real, i32> {
         let address = allocate as *const () as usize;
-        let caller = caller::of(address);
-        Call { hook: Hook::hipMalloc, caller, by: caller, address, real: allocate, result: Cell::new(None) }
+        let caller = caller::caller_at(address);
+        Call {
+            hook: Hook::hipMalloc,
+            caller,
+            calling_object: caller,
+            return_address: address,
+            real: allocate,
+            result: Cell::new(None),
+        }
     }
 
     #[test]
@@ -207,7 +220,7 @@ mod tests {
     fn a_panic_after_the_real_call_keeps_its_answer_and_does_not_call_again() {
         let calls = AtomicU32::new(0);
         let policy = |call: &Call<Real, i32>| {
-            call.rewrite(Given::Flags(0), |real| real(&calls));
+            call.rewrite(Substitution::Flags(0), |real| real(&calls));
             panic!("a mistake in a report");
         };
         assert_eq!(call().run(policy, |real| real(&calls)), 7);

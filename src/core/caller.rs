@@ -33,7 +33,7 @@ pub struct Caller {
     /// The path by which it was loaded; empty: the program itself.
     path: &'static CStr,
     /// What kind of object it is.
-    pub who: Who,
+    pub kind: CallerKind,
     real: [AtomicPtr<c_void>; Hook::ALL.len()],
     rules: OnceBox<RuleSet>,
     runtime: OnceBox<Runtime>,
@@ -42,7 +42,7 @@ pub struct Caller {
 
 /// Whose wish a call is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Who {
+pub enum CallerKind {
     /// The program's, or that of one of its libraries.
     Program,
     /// A HIP or HSA runtime's, which allocates for itself.
@@ -54,21 +54,22 @@ pub enum Who {
 /// The callers met so far, newest first, searched by address. Each is added once, and all are dropped at once.
 static CALLERS: AtomicPtr<Caller> = AtomicPtr::new(null_mut());
 
-/// Those that were looked up [`exactly`], or met since there are several copies of a runtime, searched by what they are: in [`CALLERS`] a library that lies where
-/// an unloaded one lay would be taken for that, and reach its copy. Then [`CALLERS`] stays empty.
-static EXACTLY: AtomicPtr<Caller> = AtomicPtr::new(null_mut());
+/// Those that were looked up by [`identify`], or met since there are several copies of a runtime, searched by what they are:
+/// in [`CALLERS`] a library that lies where an unloaded one lay would be taken for that, and reach its copy. Then
+/// [`CALLERS`] stays empty.
+static CALLERS_BY_IDENTITY: AtomicPtr<Caller> = AtomicPtr::new(null_mut());
 
-/// Whether [`EXACTLY`] is in force.
-static EXACT: AtomicBool = AtomicBool::new(false);
+/// Whether [`CALLERS_BY_IDENTITY`] is in force.
+static BY_IDENTITY: AtomicBool = AtomicBool::new(false);
 
 /// Stands for code outside every loaded object, such as generated code: the program's.
-static OUTSIDE: Caller = Caller::new(0, 0, c"", Who::Program);
+static UNMAPPED_CODE: Caller = Caller::new(0, 0, c"", CallerKind::Program);
 
 /// The gate of this process, which lends its place in the global scope.
 pub static GATE: OnceRef<'static, Gate> = OnceRef::new();
 
 /// The gate that the program's calls meet first. It need not have asked yet: ROCr may have loaded the core.
-pub fn gate() -> Option<Module> {
+pub fn first_gate() -> Option<Module> {
     module_of(module::first_gate_export() as usize).filter(Module::is_rmcp)
 }
 
@@ -81,26 +82,26 @@ pub fn export(hook: Hook) -> Option<*mut c_void> {
 
 /// The caller that `address` belongs to. Takes no lock and, after its first call, allocates nothing.
 #[inline]
-pub fn of(address: usize) -> &'static Caller {
+pub fn caller_at(address: usize) -> &'static Caller {
     match find(&CALLERS, |caller| (caller.start..caller.end).contains(&address)) {
         Some(caller) => caller,
-        None => meet(address),
+        None => register_caller(address),
     }
 }
 
-/// The caller that `address` belongs to now. [`of`] knows a place, where a library may lie that came after another was
+/// The caller that `address` belongs to now. [`caller_at`] knows a place, where a library may lie that came after another was
 /// unloaded. Where the C library cannot tell without a lock, the place must do.
-pub fn exactly(address: usize) -> &'static Caller {
+pub fn identify(address: usize) -> &'static Caller {
     if dl_find_object().is_none() {
-        return of(address);
+        return caller_at(address);
     }
-    module_of(address).map_or(&OUTSIDE, |module| known(&EXACTLY, &module))
+    module_of(address).map_or(&UNMAPPED_CODE, |module| find_or_register(&CALLERS_BY_IDENTITY, &module))
 }
 
 #[inline]
 fn find(list: &'static AtomicPtr<Caller>, wanted: impl Fn(&Caller) -> bool) -> Option<&'static Caller> {
     let mut entry = list;
-    // SAFETY: only `meet` adds entries, and nobody frees one.
+    // SAFETY: only `register_caller` adds entries, and nobody frees one.
     while let Some(caller) = unsafe { entry.load(Ordering::Acquire).as_ref() } {
         if wanted(caller) {
             return Some(caller);
@@ -111,25 +112,25 @@ fn find(list: &'static AtomicPtr<Caller>, wanted: impl Fn(&Caller) -> bool) -> O
 }
 
 #[cold]
-fn meet(address: usize) -> &'static Caller {
-    let Some(module) = module_of(address) else { return &OUTSIDE };
-    known(if EXACT.load(Ordering::Acquire) { &EXACTLY } else { &CALLERS }, &module)
+fn register_caller(address: usize) -> &'static Caller {
+    let Some(module) = module_of(address) else { return &UNMAPPED_CODE };
+    find_or_register(if BY_IDENTITY.load(Ordering::Acquire) { &CALLERS_BY_IDENTITY } else { &CALLERS }, &module)
 }
 
 /// The caller that is this object, from the list, to which it is added if need be.
-fn known(list: &'static AtomicPtr<Caller>, module: &Module) -> &'static Caller {
-    if let Some(caller) = find(list, |caller| caller.is(module)) {
+fn find_or_register(list: &'static AtomicPtr<Caller>, module: &Module) -> &'static Caller {
+    if let Some(caller) = find(list, |caller| caller.is_module(module)) {
         return caller;
     }
-    let who = if module.is_rmcp() {
-        Who::Rmcp
+    let kind = if module.is_rmcp() {
+        CallerKind::Rmcp
     } else if module.is_runtime() {
-        Who::Runtime
+        CallerKind::Runtime
     } else {
-        Who::Program
+        CallerKind::Program
     };
     let path = Box::leak(CString::from(module.path()).into_boxed_c_str());
-    let caller = Box::leak(Box::new(Caller::new(module.start, module.end, path, who)));
+    let caller = Box::leak(Box::new(Caller::new(module.start, module.end, path, kind)));
     // Two threads may meet the same object at once: either entry serves.
     let mut head = list.load(Ordering::Acquire);
     loop {
@@ -144,20 +145,21 @@ fn known(list: &'static AtomicPtr<Caller>, module: &Module) -> &'static Caller {
 /// The code at `address` calls hsa_init, as each copy of a runtime does when it starts. If that is an object that was not
 /// met before, others may have come with it and gone before it: everybody is met anew.
 #[cold]
-pub fn starts(address: usize) {
+pub fn on_runtime_start(address: usize) {
     let Some(module) = module_of(address) else { return };
-    if [&CALLERS, &EXACTLY].into_iter().any(|list| find(list, |caller| caller.is(&module)).is_some()) {
+    if [&CALLERS, &CALLERS_BY_IDENTITY].into_iter().any(|list| find(list, |caller| caller.is_module(&module)).is_some())
+    {
         return;
     }
-    if has_several_runtimes() {
-        several();
+    if has_multiple_runtimes() {
+        on_multiple_runtimes();
     }
     CALLERS.store(null_mut(), Ordering::Release);
 }
 
 /// Whether there are several copies of a runtime. A child of the process that was the first to count cannot tell: counting
 /// takes the lock of `module_of`'s comment.
-fn has_several_runtimes() -> bool {
+fn has_multiple_runtimes() -> bool {
     static FIRST: AtomicU64 = AtomicU64::new(0);
     if process::belongs_to_ancestor(&FIRST) {
         return false;
@@ -175,20 +177,20 @@ fn has_several_runtimes() -> bool {
 /// There are several copies of a runtime: from now on it matters who exactly calls. Where the C library cannot tell without
 /// a lock, the place must do.
 #[cold]
-fn several() {
-    if dl_find_object().is_some() && !EXACT.swap(true, Ordering::AcqRel) {
+fn on_multiple_runtimes() {
+    if dl_find_object().is_some() && !BY_IDENTITY.swap(true, Ordering::AcqRel) {
         CALLERS.store(null_mut(), Ordering::Release);
     }
 }
 
 impl Caller {
-    const fn new(start: usize, end: usize, path: &'static CStr, who: Who) -> Self {
+    const fn new(start: usize, end: usize, path: &'static CStr, kind: CallerKind) -> Self {
         let real = [const { AtomicPtr::new(null_mut()) }; Hook::ALL.len()];
         Self {
             start,
             end,
             path,
-            who,
+            kind,
             real,
             rules: OnceBox::new(),
             runtime: OnceBox::new(),
@@ -198,14 +200,14 @@ impl Caller {
     }
 
     /// Whether it is this object. An object's place alone may have been another's before.
-    fn is(&self, module: &Module) -> bool {
+    fn is_module(&self, module: &Module) -> bool {
         (self.start, self.end, self.path) == (module.start, module.end, module.path())
     }
 
     /// A program that uses the copy of a runtime which `function` belongs to.
-    pub fn using(function: *mut c_void) -> Option<Self> {
+    pub fn for_runtime_of(function: *mut c_void) -> Option<Self> {
         let copy = module_of(function as usize)?;
-        Some(Self::new(copy.start, copy.end, c"", Who::Program))
+        Some(Self::new(copy.start, copy.end, c"", CallerKind::Program))
     }
 
     /// What it is called in the log: the file's name.
@@ -225,14 +227,14 @@ impl Caller {
     }
 
     /// Whether it means another function than a runtime's.
-    pub fn has_other(&self, hook: Hook) -> bool {
+    pub fn has_foreign(&self, hook: Hook) -> bool {
         matches!(self.real(hook), Err(Some(_)))
     }
 
     #[cold]
     fn find(&self, hook: Hook) -> Result<*mut c_void, Option<*mut c_void>> {
         /// What is no runtime's.
-        static OTHERS: CallSites<256> = CallSites(
+        static FOREIGN: CallSites<256> = CallSites(
             [const {
                 CallSite {
                     caller: AtomicUsize::new(0),
@@ -243,7 +245,7 @@ impl Caller {
             }; _],
         );
         let function = hook as usize + 1;
-        if let Some(other) = OTHERS.find(function, self.start, module::unload_count) {
+        if let Some(other) = FOREIGN.find(function, self.start, module::unload_count) {
             return Err(Some(other));
         }
         let unloads = module::unload_count();
@@ -254,7 +256,7 @@ impl Caller {
             }
             Some(other) => {
                 if let Some(unloads) = unloads {
-                    OTHERS.insert(function, self.start, unloads, other.address);
+                    FOREIGN.insert(function, self.start, unloads, other.address);
                 }
                 Err(Some(other.address))
             }
@@ -264,10 +266,10 @@ impl Caller {
 
     fn search(&self, library: Library, symbol: &CStr) -> Option<RealFunction> {
         /// A core that ROCr loaded as its tool has no gate, and nothing of its own in the global scope.
-        extern "C" fn nothing(_: *const c_char) -> *mut c_void {
+        extern "C" fn no_definition(_: *const c_char) -> *mut c_void {
             null_mut()
         }
-        let next = GATE.get().map_or(nothing as resolve::NextDefinition, |gate| gate.next_definition);
+        let next = GATE.get().map_or(no_definition as resolve::NextDefinition, |gate| gate.next_definition);
         resolve::real_function(symbol, library.file_prefix(), self.start, next)
     }
 
@@ -295,7 +297,7 @@ impl Caller {
 
     #[cold]
     fn find_rules(&self) -> Option<&RuleSet> {
-        let machine = machine::known()?;
+        let machine = machine::detected()?;
         let path = self.path.to_str().unwrap_or_default();
         Some(self.rules.get_or_init(|| {
             let rules = machine.rules_for(path, self.start, || self.runtime().version());

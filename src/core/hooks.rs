@@ -37,13 +37,13 @@ macro_rules! entries {
                 type Other = unsafe extern "C-unwind" fn($($ty),*) -> $ret;
 
                 extern "C-unwind" fn hook<const IN_TABLE: bool, const WATCHED: bool>($($arg: $ty,)* caller: usize) -> $ret {
-                    if WATCHED && (IN_TABLE || !caller::of(caller).has_other(Hook::$name)) {
+                    if WATCHED && (IN_TABLE || !caller::caller_at(caller).has_foreign(Hook::$name)) {
                         let call = || hook::<IN_TABLE, false>($($arg,)* caller);
                         return watch::report(Hook::$name, caller, &[$($arg.word()),*], call);
                     }
                     // SAFETY: the program's own arguments go to the function they were meant for.
                     let forward = |real: Real| unsafe { real($($arg),*) };
-                    let enter = const { if IN_TABLE { Call::<Real, $ret>::in_table } else { Call::enter } };
+                    let enter = const { if IN_TABLE { Call::<Real, $ret>::from_table } else { Call::from_gate } };
                     match enter(Hook::$name, caller) {
                         Ok(call) => apply!($policy $([$size])?, call, forward, ($($arg),*)),
                         // SAFETY: what bears a function's name is called as that function.
@@ -80,16 +80,16 @@ macro_rules! entries {
 
         /// Where the gate's slot of `hook` leads while RMCP is active or calls are watched.
         pub fn entry(hook: Hook) -> *mut c_void {
-            let entry: extern "C" fn() = match (hook, watch::wants(hook)) { $(
+            let entry: extern "C" fn() = match (hook, watch::is_watched(hook)) { $(
                 (Hook::$name, false) => $name::entry::<false, false>,
                 (Hook::$name, true) => $name::entry::<false, true>,
             )* };
             entry as *mut c_void
         }
 
-        /// What stands in a runtime's own table in place of `hook`'s function; see [`crate::tables`].
+        /// What stands in a runtime's own table in place of `hook`'s function; see [`crate::runtime_tables`].
         pub fn table_entry(hook: Hook) -> *mut c_void {
-            let entry: extern "C" fn() = match (hook, watch::wants(hook)) { $(
+            let entry: extern "C" fn() = match (hook, watch::is_watched(hook)) { $(
                 (Hook::$name, false) => $name::entry::<true, false>,
                 (Hook::$name, true) => $name::entry::<true, true>,
             )* };

@@ -4,9 +4,9 @@
 //! OnLoad, and in every release to those that HSA_TOOLS_LIB names. The gate has an export of hsa_init so that the core is
 //! loaded by then. The table is left alone where no option could change a call.
 
+use crate::isolation::isolated;
 use crate::machine;
-use crate::tables::{self, Place};
-use crate::unnoticed::unnoticed;
+use crate::runtime_tables::{self, TableEntry};
 use rmcp_abi::Hook;
 use std::ffi::{c_char, c_void};
 
@@ -35,9 +35,9 @@ struct ApiTable {
 ///
 /// Offsets as in the headers of 5.2.3, 5.7.1, 6.4.3 and 7.2.4, checked against them by hip-tests; the table of 5.2.3 has
 /// 400 bytes.
-static PLACES: [Place; 2] = [
-    Place { hook: Hook::hsa_amd_memory_pool_allocate, offset: 120, least: 400 },
-    Place { hook: Hook::hsa_amd_memory_lock_to_pool, offset: 352, least: 560 },
+static ENTRIES: [TableEntry; 2] = [
+    TableEntry { hook: Hook::hsa_amd_memory_pool_allocate, offset: 120, min_table_size: 400 },
+    TableEntry { hook: Hook::hsa_amd_memory_lock_to_pool, offset: 352, min_table_size: 560 },
 ];
 
 /// ROCr's call, inside hsa_init. Always true: a library that refuses is reported as broken.
@@ -52,7 +52,7 @@ unsafe extern "C" fn OnLoad(
     _names: *const *const c_char,
 ) -> bool {
     // SAFETY: the caller's promise.
-    unnoticed(|| unsafe { replace((*table).amd_ext) });
+    isolated(|| unsafe { install_hooks((*table).amd_ext) });
     true
 }
 
@@ -62,12 +62,12 @@ extern "C" fn OnUnload() {}
 
 /// # Safety
 /// `table` is ROCr's AmdExtTable.
-unsafe fn replace(table: *mut Version) {
+unsafe fn install_hooks(table: *mut Version) {
     // ROCr holds locks of its own here, so nothing is asked of the runtime.
     let Some(machine) = machine::detect(false).filter(|machine| machine.active()) else { return };
-    if !machine.any(|rules| rules.may_change_pools() || rules.may_change_registered()) {
+    if !machine.any_rules(|rules| rules.may_change_pools() || rules.may_change_registered()) {
         return;
     }
     // SAFETY: the table begins with its version, is as large as that says, and nobody else writes it while ROCr starts.
-    unsafe { tables::replace(table.cast(), (*table).minor as usize, &PLACES) };
+    unsafe { runtime_tables::install_hooks(table.cast(), (*table).minor as usize, &ENTRIES) };
 }

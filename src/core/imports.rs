@@ -10,7 +10,7 @@ use std::ffi::CStr;
 pub fn linkage(address: usize, version: impl FnOnce() -> Option<i32>) -> Option<Linkage> {
     let object = LinkMap::detached(&module_of(address)?);
     let any_of = |symbols: &[&CStr]| symbols.iter().any(|symbol| object.imports(symbol));
-    if Hook::ALL.iter().any(|hook| on_words(*hook) && object.imports(hook.info().symbol)) {
+    if Hook::ALL.iter().any(|hook| is_stream_word_call(*hook) && object.imports(hook.info().symbol)) {
         return Some(Linkage::StreamMemory);
     }
     // A function of the program that a stream is given becomes a node where the stream is captured.
@@ -22,7 +22,7 @@ pub fn linkage(address: usize, version: impl FnOnce() -> Option<i32>) -> Option<
 }
 
 /// Whether the hook is of a call by which a stream waits for a word of memory, or writes one.
-fn on_words(hook: Hook) -> bool {
+fn is_stream_word_call(hook: Hook) -> bool {
     matches!(hook.policy(), Policy::stream_memory | Policy::stream_batch | Policy::graph_batch)
 }
 
@@ -37,7 +37,7 @@ mod tests {
 
     #[test]
     fn this_test_is_linked_with_dlsym_and_with_no_function_of_hip() {
-        let here = on_words as *const () as usize;
+        let here = is_stream_word_call as *const () as usize;
         let object = LinkMap::detached(&module_of(here).unwrap());
         assert!(object.imports(c"dlsym") && object.imports(c"malloc"));
         assert!(!object.imports(c"dlsy") && !object.imports(c"") && !object.imports(c"hipMalloc"));

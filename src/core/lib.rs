@@ -6,7 +6,6 @@
 //! [`log`], [`trace`] and [`watch`] report, [`api`] is `include/rmcp.h`.
 
 mod api;
-mod asked;
 mod bind;
 mod call;
 mod caller;
@@ -17,13 +16,14 @@ mod hip_table;
 mod hooks;
 mod hsa_table;
 mod imports;
+mod isolation;
 mod log;
 mod machine;
 mod policies;
 mod pools;
 mod probe;
+mod requested_flags;
 mod runtime;
-mod tables;
+mod runtime_tables;
 mod trace;
-mod unnoticed;
 mod watch;

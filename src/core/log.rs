@@ -5,7 +5,7 @@
 
 mod sink;
 
-use crate::unnoticed::unnoticed;
+use crate::isolation::isolated;
 use rmcp_abi::process;
 use rmcp_domain::options::Level;
 use sink::Sink;
@@ -20,7 +20,7 @@ use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::time::{FormatTime, SystemTime};
 
 /// Sends what a panic says to the log: the program's standard error is not RMCP's.
-pub fn catch_panics() {
+pub fn redirect_panics() {
     std::panic::set_hook(Box::new(|panic| tracing::error!("a mistake in RMCP, the call is forwarded: {panic}")));
 }
 
@@ -56,20 +56,20 @@ struct Logger {
 }
 
 /// The lines that this process could not write since the last that it could.
-static LOST: AtomicU64 = AtomicU64::new(0);
+static LOST_LINES: AtomicU64 = AtomicU64::new(0);
 
 /// The [`process::fork_id`] of the process whose they are: a forked child has lost none yet.
-static LOSER: AtomicU64 = AtomicU64::new(0);
+static LOST_BY: AtomicU64 = AtomicU64::new(0);
 
 /// Whether the last write ended within a line, as where a file may not become larger.
-static TORN: AtomicBool = AtomicBool::new(false);
+static TORN_LINE: AtomicBool = AtomicBool::new(false);
 
 impl Logger {
     fn write(&self, event: &Event<'_>) {
         let process = process::fork_id();
-        let mine = LOSER.swap(process, Ordering::Relaxed) == process;
-        let lost = LOST.swap(0, Ordering::Relaxed) * u64::from(mine);
-        let torn = TORN.swap(false, Ordering::Relaxed);
+        let mine = LOST_BY.swap(process, Ordering::Relaxed) == process;
+        let lost = LOST_LINES.swap(0, Ordering::Relaxed) * u64::from(mine);
+        let torn = TORN_LINE.swap(false, Ordering::Relaxed);
         let mut line = Line::new();
         if torn {
             line.append(b"\n");
@@ -79,8 +79,8 @@ impl Logger {
         let line = line.end();
         let written = self.sink.write(line);
         if written < line.len() {
-            LOST.fetch_add(lost + 1, Ordering::Relaxed);
-            TORN.store(torn || written > 0, Ordering::Relaxed);
+            LOST_LINES.fetch_add(lost + 1, Ordering::Relaxed);
+            TORN_LINE.store(torn || written > 0, Ordering::Relaxed);
         }
     }
 }
@@ -157,7 +157,7 @@ impl Subscriber for Logger {
     }
 
     fn event(&self, event: &Event<'_>) {
-        unnoticed(|| self.write(event));
+        isolated(|| self.write(event));
     }
 
     // RMCP opens no spans.

@@ -18,7 +18,7 @@ use tracing::{info, warn};
 /// The answer.
 pub struct Machine {
     /// Why nothing is hooked; None: RMCP is active.
-    pub inactive: Option<String>,
+    pub inactive_reason: Option<String>,
     /// The GPUs that HIP numbers 0, 1, ...
     pub gpus: Vec<Gpu>,
     /// Whether some call could be given memory that is less coherent than what it asked for.
@@ -70,7 +70,7 @@ impl RuleSet {
 impl Machine {
     /// Whether calls are hooked.
     pub fn active(&self) -> bool {
-        self.inactive.is_none()
+        self.inactive_reason.is_none()
     }
 
     /// The real gfx targets, by HIP ordinal.
@@ -78,12 +78,12 @@ impl Machine {
         self.gpus.iter().map(|gpu| gpu.target.to_string()).collect::<Vec<_>>().join(", ")
     }
 
-    /// Whether rules that any call could have, on any GPU, are such.
-    pub fn any(&self, such: impl Fn(&Rules) -> bool) -> bool {
+    /// Whether rules that any call could have, on any GPU, fulfil this.
+    pub fn any_rules(&self, holds: impl Fn(&Rules) -> bool) -> bool {
         let options = self.loaded.iter().flat_map(Loaded::all_options);
         options
             .into_iter()
-            .any(|options| self.gpus.iter().any(|gpu| such(&Rules::for_gpu(gpu.target, gpu.apu, &options))))
+            .any(|options| self.gpus.iter().any(|gpu| holds(&Rules::for_gpu(gpu.target, gpu.apu, &options))))
     }
 
     /// The rules for the calls of the file at `path`; `address` is one of its addresses, `version` that of its HIP runtime.
@@ -98,9 +98,9 @@ impl Machine {
         RuleSet::new(&self.gpus, &options, None)
     }
 
-    fn inactive(why: impl Into<String>) -> Self {
+    fn new_inactive(why: impl Into<String>) -> Self {
         Self {
-            inactive: Some(why.into()),
+            inactive_reason: Some(why.into()),
             gpus: Vec::new(),
             makes_noncoherent: false,
             trace: None,
@@ -112,62 +112,62 @@ impl Machine {
 }
 
 /// What is known already.
-pub fn known() -> Option<&'static Machine> {
+pub fn detected() -> Option<&'static Machine> {
     MACHINE.get()
 }
 
 /// Detects, unless that was done. None: only the runtime could tell, and `may_probe` forbids to ask it.
 pub fn detect(may_probe: bool) -> Option<&'static Machine> {
-    if let Some(machine) = known() {
+    if let Some(machine) = detected() {
         return Some(machine);
     }
-    let found = look(may_probe)?;
+    let found = from_options(may_probe)?;
     let mut won = false;
     let machine = MACHINE.get_or_init(|| {
         won = true;
         Box::new(found)
     });
     if won {
-        log::catch_panics();
-        announce(machine);
+        log::redirect_panics();
+        log_summary(machine);
     }
     Some(machine)
 }
 
 /// Those of `set` that are for the current device.
 #[inline]
-pub fn rules(set: Option<&'static RuleSet>, device: impl FnOnce() -> Option<i32>) -> &'static Rules {
+pub fn current_rules(set: Option<&'static RuleSet>, device: impl FnOnce() -> Option<i32>) -> &'static Rules {
     let Some(set) = set.filter(|_| !disabled()) else { return &KEEP };
     match &set.common {
         Some(common) => common,
-        None => of_device(set, device),
+        None => rules_of_current_device(set, device),
     }
 }
 
 #[cold]
-fn of_device(set: &'static RuleSet, device: impl FnOnce() -> Option<i32>) -> &'static Rules {
-    device().map_or(&KEEP, |device| set.of(device))
+fn rules_of_current_device(set: &'static RuleSet, device: impl FnOnce() -> Option<i32>) -> &'static Rules {
+    device().map_or(&KEEP, |device| set.for_device(device))
 }
 
 /// The rules for a call of `caller` about the GPU that HIP numbers so.
-pub fn rules_of(caller: &'static Caller, device: i32) -> &'static Rules {
-    caller.rules().filter(|_| !disabled()).map_or(&KEEP, |set| set.of(device))
+pub fn rules_for_device(caller: &'static Caller, device: i32) -> &'static Rules {
+    caller.rules().filter(|_| !disabled()).map_or(&KEEP, |set| set.for_device(device))
 }
 
 /// The rules for calls of which nothing more is known than the program.
 pub fn program_rules() -> Option<&'static RuleSet> {
     static RULES: OnceBox<RuleSet> = OnceBox::new();
-    let machine = known()?;
+    let machine = detected()?;
     Some(RULES.get_or_init(|| Box::new(machine.program())))
 }
 
 /// Whether some call of this process could be given memory that is less coherent than what it asked for.
 pub fn makes_noncoherent() -> bool {
-    known().is_some_and(|machine| machine.makes_noncoherent) && !disabled()
+    detected().is_some_and(|machine| machine.makes_noncoherent) && !disabled()
 }
 
 impl RuleSet {
-    fn of(&self, device: i32) -> &Rules {
+    fn for_device(&self, device: i32) -> &Rules {
         usize::try_from(device).ok().and_then(|device| self.gpus.get(device)).unwrap_or(&KEEP)
     }
 }
@@ -184,25 +184,25 @@ pub fn disabled() -> bool {
 }
 
 /// The machine under the options of this process.
-fn look(may_probe: bool) -> Option<Machine> {
+fn from_options(may_probe: bool) -> Option<Machine> {
     let disabled = std::env::var_os("RMCP_DISABLE");
     if options::is_disabled(disabled.as_ref().map(|value| value.as_encoded_bytes())) {
-        return Some(Machine::inactive("RMCP_DISABLE is set"));
+        return Some(Machine::new_inactive("RMCP_DISABLE is set"));
     }
-    let system = caller::gate().is_some_and(|gate| is_system_wide(gate.path().to_bytes()));
+    let system = caller::first_gate().is_some_and(|gate| is_system_wide(gate.path().to_bytes()));
     // SAFETY: takes nothing and cannot fail.
     let user = unsafe { libc::geteuid() };
     let loaded = Options::load(&Sources { system, ..Sources::from_process(user) });
     if let Some(why) = &loaded.exclusion {
         let why = format!("this program is {why}");
-        return Some(Machine { loaded: Some(loaded), ..Machine::inactive(why) });
+        return Some(Machine { loaded: Some(loaded), ..Machine::new_inactive(why) });
     }
     let (gpus, unknown) = match gpus(&loaded.options, may_probe)? {
         Ok(gpus) => (gpus, None),
         Err(why) => (Vec::new(), Some(why)),
     };
     let mut machine = Machine {
-        inactive: None,
+        inactive_reason: None,
         gpus,
         makes_noncoherent: false,
         trace: loaded.options.trace.clone(),
@@ -210,8 +210,8 @@ fn look(may_probe: bool) -> Option<Machine> {
         dispatch_table: loaded.options.dispatch_table == DispatchTable::On,
         loaded: Some(loaded),
     };
-    machine.inactive = unknown.or_else(|| machine.why_inactive());
-    machine.makes_noncoherent = machine.any(Rules::makes_noncoherent);
+    machine.inactive_reason = unknown.or_else(|| machine.find_inactive_reason());
+    machine.makes_noncoherent = machine.any_rules(Rules::makes_noncoherent);
     Some(machine)
 }
 
@@ -236,12 +236,12 @@ fn gpus(options: &Options, may_probe: bool) -> Option<Result<Vec<Gpu>, String>> 
 
 impl Machine {
     /// Why no call could be changed; None: one could.
-    fn why_inactive(&self) -> Option<String> {
+    fn find_inactive_reason(&self) -> Option<String> {
         let options = &self.loaded.as_ref()?.options;
         if self.gpus.is_empty() {
             return Some("no GPU is visible".into());
         }
-        if self.any(Rules::active) {
+        if self.any_rules(Rules::active) {
             return None;
         }
         let idle = |gpu: &Gpu| {
@@ -253,7 +253,7 @@ impl Machine {
 }
 
 /// Starts the log and writes what there is to say: one line on the machine, one for each thing wrong in the options.
-fn announce(machine: &Machine) {
+fn log_summary(machine: &Machine) {
     let Some(Loaded { options, complaints, more_complaints, .. }) = &machine.loaded else { return };
     log::start(options.log, options.log_file.as_deref());
     for complaint in complaints {
@@ -265,7 +265,7 @@ fn announce(machine: &Machine) {
     for (variable, option) in machine.loaded.iter().flat_map(Loaded::kept_by_environment) {
         info!("{option}=keep, since {} asks for coherent memory; set {option} to have it otherwise", variable.name);
     }
-    if let Some(why) = &machine.inactive {
+    if let Some(why) = &machine.inactive_reason {
         return info!("inactive: {why}");
     }
     let program = machine.program();

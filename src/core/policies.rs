@@ -37,7 +37,7 @@ fn with_flags(real: WithFlags, ptr: Address, size: usize, flags: u32) -> HipErro
 }
 
 /// The debug line of a call with rewritten flags.
-fn report<F>(call: &HipCall<F>, size: usize, asked: u32, given: u32, reason: Reason, status: HipError) {
+fn log_rewrite<F>(call: &HipCall<F>, size: usize, requested: u32, passed: u32, reason: Reason, status: HipError) {
     let name = call.hook.info().name;
-    debug!("{name} size={size} flags={asked:#x} -> {given:#x} ({}) = {status}", reason.text());
+    debug!("{name} size={size} flags={requested:#x} -> {passed:#x} ({}) = {status}", reason.text());
 }

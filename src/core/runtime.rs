@@ -68,7 +68,7 @@ impl Runtime {
 
     /// The calling thread's last error after a call that succeeded. Before HIP 7 that is none; from then on the last that any
     /// call returned and nobody has asked for.
-    fn pending(&self) -> HipError {
+    fn pending_error(&self) -> HipError {
         match self.peek_at_last_error {
             // SAFETY: takes nothing.
             Some(peek) if self.version.is_none_or(|version| version >= 70_000_000) => unsafe { peek() },
@@ -78,7 +78,7 @@ impl Runtime {
 
     /// Makes `pending` the calling thread's last error again after a call of RMCP's own has failed. The program's own can only
     /// be brought back if a call can be made to fail so; otherwise that of the failed call stays, so that there is one.
-    fn restore(&self, pending: HipError) {
+    fn restore_error(&self, pending: HipError) {
         match (pending, self.last_error) {
             (0, Some(last_error)) => {
                 // SAFETY: takes nothing.
@@ -100,7 +100,7 @@ impl Runtime {
     }
 
     /// Where the allocation that holds `ptr` begins.
-    pub fn base(&self, ptr: *const c_void) -> Option<*mut c_void> {
+    pub fn allocation_base(&self, ptr: *const c_void) -> Option<*mut c_void> {
         let (mut base, mut size) = (null_mut(), 0);
         // SAFETY: hipMemGetAddressRange writes an address and a size.
         let status = unsafe { self.address_range?(&mut base, &mut size, ptr) };
@@ -129,12 +129,12 @@ impl Runtime {
     /// Asks for `advice` on a managed range for `device`. A refusal does not show in hipGetLastError.
     pub fn advise(&self, range: *const c_void, size: usize, advice: i32, device: i32) -> Result<(), HipError> {
         let Some(advise) = self.advise else { return Err(Library::Hip.missing_symbol_error()) };
-        let pending = self.pending();
+        let pending = self.pending_error();
         // SAFETY: the range is what hipMallocManaged has just returned.
         match unsafe { advise(range, size, advice, device) } {
             0 => Ok(()),
             refusal => {
-                self.restore(pending);
+                self.restore_error(pending);
                 Err(refusal)
             }
         }

@@ -6,9 +6,9 @@
 mod size;
 mod writer;
 
-use crate::call::Given;
-use crate::caller::{Caller, Who};
-use crate::unnoticed::unnoticed;
+use crate::call::Substitution;
+use crate::caller::{Caller, CallerKind};
+use crate::isolation::isolated;
 use crate::{machine, pools};
 use rmcp_abi::effect::{Action, Address, Effect, Location};
 use rmcp_abi::{Argument, Hook, Library};
@@ -21,20 +21,20 @@ use writer::Slot;
 static RECORDING: AtomicBool = AtomicBool::new(false);
 
 /// Whether calls of `hook` are recorded in this process.
-pub fn wants(hook: Hook) -> bool {
-    machine::known().is_some_and(|machine| machine.trace.is_some()) && hook.effect().is_some()
+pub fn is_recorded(hook: Hook) -> bool {
+    machine::detected().is_some_and(|machine| machine.trace.is_some()) && hook.effect().is_some()
 }
 
 thread_local! {
     /// What the call that is being recorded was given; it has a destructor in no thread.
-    static GIVEN: Cell<Given> = const { Cell::new(Given::AsAsked) };
+    static SUBSTITUTION: Cell<Substitution> = const { Cell::new(Substitution::None) };
 }
 
 /// Notes what the program is given in place of what it asked for.
 #[inline]
-pub fn give(given: Given) {
+pub fn note_substitution(substitution: Substitution) {
     if RECORDING.load(Ordering::Relaxed) {
-        GIVEN.set(given);
+        SUBSTITUTION.set(substitution);
     }
 }
 
@@ -46,14 +46,14 @@ pub fn record<R: Argument + Copy>(hook: Hook, caller: &Caller, arguments: &[u64]
     if !RECORDING.load(Ordering::Relaxed) {
         RECORDING.store(true, Ordering::Relaxed);
     }
-    let begun = unnoticed(|| begin(hook, caller, &effect, arguments)).flatten();
+    let begun = isolated(|| begin(hook, caller, &effect, arguments)).flatten();
     // The runtime calls HSA within, and those calls are recorded too.
-    let outer = GIVEN.replace(Given::AsAsked);
+    let outer = SUBSTITUTION.replace(Substitution::None);
     let result = call();
-    let given = GIVEN.replace(outer);
+    let substitution = SUBSTITUTION.replace(outer);
     if let Some((slot, record)) = begun {
         let status = result.word() as u32 as i32;
-        unnoticed(|| slot.end(&finished(record, caller, &effect, arguments, given, status)));
+        isolated(|| slot.end(&completed(record, caller, &effect, arguments, substitution, status)));
     }
     result
 }
@@ -61,7 +61,7 @@ pub fn record<R: Argument + Copy>(hook: Hook, caller: &Caller, arguments: &[u64]
 /// Records that a call begins. None where nothing can be written.
 fn begin(hook: Hook, caller: &Caller, effect: &Effect, arguments: &[u64]) -> Option<(Slot, Record)> {
     let slot = writer::slot()?;
-    let by_runtime = caller.who == Who::Runtime;
+    let by_runtime = caller.kind == CallerKind::Runtime;
     // Asked before the call: HIP may keep the last answer of a thread, and the program wants that of its own call.
     let asks = !by_runtime && hook.info().library == Library::Hip;
     let matters = matches!(effect.action, Action::Allocate | Action::FreeAll);
@@ -88,22 +88,22 @@ fn begin(hook: Hook, caller: &Caller, effect: &Effect, arguments: &[u64]) -> Opt
 }
 
 /// The same call with what came of it.
-fn finished(
+fn completed(
     mut record: Record,
     caller: &Caller,
     effect: &Effect,
     arguments: &[u64],
-    given: Given,
+    substitution: Substitution,
     status: i32,
 ) -> Record {
     record.status = status;
-    (record.outcome, record.passed) = match given {
-        Given::AsAsked => (Outcome::Unchanged, record.requested),
-        Given::Kept(why) => (Outcome::Kept, why.pack()),
-        Given::Flags(flags) => (Outcome::Rewritten, flags.into()),
-        Given::Pool(pool) => (Outcome::Rewritten, pool),
-        Given::CoarseAdvice => (Outcome::AdvisedCoarse, record.requested),
-        Given::Refusal => (Outcome::Refused, record.requested),
+    (record.outcome, record.passed) = match substitution {
+        Substitution::None => (Outcome::Unchanged, record.requested),
+        Substitution::Kept(why) => (Outcome::Kept, why.pack()),
+        Substitution::Flags(flags) => (Outcome::Rewritten, flags.into()),
+        Substitution::Pool(pool) => (Outcome::Rewritten, pool),
+        Substitution::CoarseAdvice => (Outcome::AdvisedCoarse, record.requested),
+        Substitution::Refusal => (Outcome::Refused, record.requested),
     };
     if status == 0 {
         if let Address::Output(at) = effect.address {

@@ -2,8 +2,8 @@
 //!
 //! While nobody does none of this is reached: [`crate::hooks::entry`] hands out entries without it.
 
-use crate::caller::{self, Caller, Who};
-use crate::unnoticed::unnoticed;
+use crate::caller::{self, Caller, CallerKind};
+use crate::isolation::isolated;
 use crate::{machine, trace};
 use rmcp_abi::effect::Address;
 use rmcp_abi::{Argument, Hook};
@@ -11,25 +11,25 @@ use std::ffi::{CStr, c_char};
 use std::fmt;
 
 /// Whether calls of `hook` are watched in this process.
-pub fn wants(hook: Hook) -> bool {
-    trace::wants(hook) || logs_calls()
+pub fn is_watched(hook: Hook) -> bool {
+    trace::is_recorded(hook) || logs_calls()
 }
 
 fn logs_calls() -> bool {
-    machine::known().is_some_and(|machine| machine.logs_calls)
+    machine::detected().is_some_and(|machine| machine.logs_calls)
 }
 
 /// Makes a call by `call`, and reports it. The call returns to `address` and has these arguments.
 pub fn report<R: Argument + Copy>(hook: Hook, address: usize, arguments: &[u64], call: impl FnOnce() -> R) -> R {
-    let caller = caller::of(address);
+    let caller = caller::caller_at(address);
     // What comes from RMCP itself was reported on its way to the runtime's table.
-    if caller.who == Who::Rmcp {
+    if caller.kind == CallerKind::Rmcp {
         return call();
     }
-    let result = if trace::wants(hook) { trace::record(hook, caller, arguments, call) } else { call() };
+    let result = if trace::is_recorded(hook) { trace::record(hook, caller, arguments, call) } else { call() };
     if logs_calls() {
         let status = result.word() as u32 as i32;
-        unnoticed(|| tracing::trace!("{}", Line { hook, caller, arguments, status }));
+        isolated(|| tracing::trace!("{}", Line { hook, caller, arguments, status }));
     }
     result
 }

@@ -42,10 +42,10 @@ impl Sink {
     /// Writes a line of at most PIPE_BUF bytes; how many of them were written.
     pub fn write(&self, line: &[u8]) -> usize {
         match self {
-            Self::File(path) => open(path, false).map_or(0, |file| held(|| write(file.as_fd(), line))),
+            Self::File(path) => open(path, false).map_or(0, |file| with_signals_blocked(|| write(file.as_fd(), line))),
             Self::Stderr(identity) => match status(STDERR) {
                 Some(status) if *identity == Some(Identity::of(&status)) => {
-                    held(|| write_to_stderr(status.st_mode & libc::S_IFMT, line))
+                    with_signals_blocked(|| write_to_stderr(status.st_mode & libc::S_IFMT, line))
                 }
                 _ => 0,
             },
@@ -81,10 +81,10 @@ fn open(path: &Path, create: bool) -> io::Result<File> {
 /// Writes to what never waits: a file, or what was opened with O_NONBLOCK.
 fn write(fd: BorrowedFd, line: &[u8]) -> usize {
     // SAFETY: the bytes are those of the slice.
-    written(unsafe { libc::write(fd.as_raw_fd(), line.as_ptr().cast(), line.len()) })
+    byte_count(unsafe { libc::write(fd.as_raw_fd(), line.as_ptr().cast(), line.len()) })
 }
 
-fn written(result: isize) -> usize {
+fn byte_count(result: isize) -> usize {
     usize::try_from(result).unwrap_or(0)
 }
 
@@ -95,9 +95,9 @@ fn write_to_stderr(kind: libc::mode_t, line: &[u8]) -> usize {
         libc::S_IFSOCK => {
             let flags = libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL;
             // SAFETY: the bytes are those of the slice.
-            written(unsafe { libc::send(libc::STDERR_FILENO, line.as_ptr().cast(), line.len(), flags) })
+            byte_count(unsafe { libc::send(libc::STDERR_FILENO, line.as_ptr().cast(), line.len(), flags) })
         }
-        libc::S_IFIFO | libc::S_IFCHR => write_now(line).unwrap_or_else(|| write_anew(line)),
+        libc::S_IFIFO | libc::S_IFCHR => write_nowait(line).unwrap_or_else(|| write_reopened(line)),
         // Nothing that lines are written to: an event, a timer.
         _ => 0,
     }
@@ -105,19 +105,19 @@ fn write_to_stderr(kind: libc::mode_t, line: &[u8]) -> usize {
 
 /// Writes to standard error unless that would wait; None where the kernel cannot promise it, as older ones of a pipe and
 /// all of a terminal.
-fn write_now(line: &[u8]) -> Option<usize> {
-    const WHERE_IT_STANDS: libc::off_t = -1;
+fn write_nowait(line: &[u8]) -> Option<usize> {
+    const CURRENT_OFFSET: libc::off_t = -1;
     let bytes = libc::iovec { iov_base: line.as_ptr().cast_mut().cast(), iov_len: line.len() };
     // SAFETY: the one slice is read.
-    let result = unsafe { libc::pwritev2(libc::STDERR_FILENO, &bytes, 1, WHERE_IT_STANDS, libc::RWF_NOWAIT) };
+    let result = unsafe { libc::pwritev2(libc::STDERR_FILENO, &bytes, 1, CURRENT_OFFSET, libc::RWF_NOWAIT) };
     match io::Error::last_os_error().raw_os_error() {
         Some(libc::EOPNOTSUPP | libc::ENOSYS) if result < 0 => None,
-        _ => Some(written(result)),
+        _ => Some(byte_count(result)),
     }
 }
 
 /// Writes to the same pipe or terminal, opened anew with flags of its own, so that it does not wait.
-fn write_anew(line: &[u8]) -> usize {
+fn write_reopened(line: &[u8]) -> usize {
     let open = |path| {
         let flags = libc::O_NONBLOCK | libc::O_NOCTTY;
         OpenOptions::new().write(true).custom_flags(flags).open(path)
@@ -135,10 +135,10 @@ fn terminal(fd: BorrowedFd) -> Option<libc::c_uint> {
 }
 
 /// Writes while this thread holds back the signals that writing can raise, and takes back what it raised.
-fn held(write: impl FnOnce() -> usize) -> usize {
-    let signals = set(&[libc::SIGPIPE, libc::SIGXFSZ]);
-    let mut before = set(&[]);
-    let mut pending = set(&[]);
+fn with_signals_blocked(write: impl FnOnce() -> usize) -> usize {
+    let signals = signal_set(&[libc::SIGPIPE, libc::SIGXFSZ]);
+    let mut before = signal_set(&[]);
+    let mut pending = signal_set(&[]);
     // SAFETY: the sets are initialised, and read or written.
     unsafe {
         libc::sigpending(&mut pending);
@@ -154,14 +154,14 @@ fn held(write: impl FnOnce() -> usize) -> usize {
     unsafe {
         if written == 0 && raised != 0 && libc::sigismember(&pending, raised) == 0 {
             let at_once = libc::timespec { tv_sec: 0, tv_nsec: 0 };
-            libc::sigtimedwait(&set(&[raised]), null_mut(), &at_once);
+            libc::sigtimedwait(&signal_set(&[raised]), null_mut(), &at_once);
         }
         libc::pthread_sigmask(libc::SIG_SETMASK, &before, null_mut());
     }
     written
 }
 
-fn set(signals: &[libc::c_int]) -> libc::sigset_t {
+fn signal_set(signals: &[libc::c_int]) -> libc::sigset_t {
     // SAFETY: the set is plain data, and initialised before it is used; the signals exist.
     unsafe {
         let mut set = zeroed();

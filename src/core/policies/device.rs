@@ -1,7 +1,7 @@
 //! Device memory.
 
-use super::{Address, HipCall, WithFlags, report, with_flags};
-use crate::call::Given;
+use super::{Address, HipCall, WithFlags, log_rewrite, with_flags};
+use crate::call::Substitution;
 use rmcp_abi::{HipError, flags};
 use rmcp_domain::policy::{self, Decision, Reason, Rules, Vram};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -27,17 +27,17 @@ impl Drop for Reservation {
 /// An allocation of `size` bytes, within the limit.
 #[inline]
 pub fn vram<F: Copy>(call: &HipCall<F>, size: usize, real: impl FnOnce(F) -> HipError) -> HipError {
-    limited(call, size, |_| call.forward(real))
+    within_vram_limit(call, size, |_| call.forward(real))
 }
 
 /// hipExtMallocWithFlags.
 pub fn ext_malloc(call: &HipCall<WithFlags>, ptr: Address, size: usize, flags: u32) -> HipError {
     let refuses = flags == flags::DEVICE_FINEGRAINED && call.caller.runtime().refuses_finegrained();
-    limited(call, size, |_| match call.decide(|rules| policy::ext_flags(flags, refuses, rules)) {
+    within_vram_limit(call, size, |_| match call.decide(|rules| policy::ext_flags(flags, refuses, rules)) {
         Decision::Forward => call.forward(|real| with_flags(real, ptr, size, flags)),
         Decision::Rewrite { to, reason } => {
-            let status = call.rewrite(Given::Flags(to), |real| with_flags(real, ptr, size, to));
-            report(call, size, flags, to, reason, status);
+            let status = call.rewrite(Substitution::Flags(to), |real| with_flags(real, ptr, size, to));
+            log_rewrite(call, size, flags, to, reason, status);
             status
         }
     })
@@ -45,15 +45,15 @@ pub fn ext_malloc(call: &HipCall<WithFlags>, ptr: Address, size: usize, flags: u
 
 /// Does `allocate` unless it would lead above the limit.
 #[inline]
-fn limited<F: Copy>(call: &HipCall<F>, size: usize, allocate: impl FnOnce(&Rules) -> HipError) -> HipError {
+fn within_vram_limit<F: Copy>(call: &HipCall<F>, size: usize, allocate: impl FnOnce(&Rules) -> HipError) -> HipError {
     let rules = call.rules();
-    if size != 0 && rules.limits_vram() { within(rules, call, size, allocate) } else { allocate(rules) }
+    if size != 0 && rules.limits_vram() { reserve_and_allocate(rules, call, size, allocate) } else { allocate(rules) }
 }
 
 /// The same where there is a limit. What is in use is the runtime's to tell, so that other programs and every way of
 /// freeing count.
 #[cold]
-fn within<F: Copy>(
+fn reserve_and_allocate<F: Copy>(
     rules: &Rules,
     call: &HipCall<F>,
     size: usize,
@@ -69,7 +69,7 @@ fn within<F: Copy>(
         Some(vram) if !policy::may_allocate(vram, others, size as u64, rules) => {
             let name = call.hook.info().name;
             debug!("{name} size={size} refused ({})", Reason::VramLimit.text());
-            call.rewrite(Given::Refusal, |_| runtime.out_of_memory())
+            call.rewrite(Substitution::Refusal, |_| runtime.out_of_memory())
         }
         _ => allocate(rules),
     }

@@ -1,7 +1,7 @@
 //! Events.
 
-use super::{Address, HipCall, report};
-use crate::call::Given;
+use super::{Address, HipCall, log_rewrite};
+use crate::call::Substitution;
 use crate::machine;
 use rmcp_abi::HipError;
 use rmcp_abi::flags::EVENT_DISABLE_SYSTEM_FENCE;
@@ -15,8 +15,8 @@ pub fn event_create(call: &HipCall<EventCreate>, event: Address, flags: u32) -> 
         // What the runtime refuses it shall refuse itself.
         Decision::Rewrite { to, reason } if !refuses(call, flags) => {
             // SAFETY: the program's arguments, with other flags of the same call.
-            let status = call.rewrite(Given::Flags(to), |real| unsafe { real(event, to) });
-            report(call, 0, flags, to, reason, status);
+            let status = call.rewrite(Substitution::Flags(to), |real| unsafe { real(event, to) });
+            log_rewrite(call, 0, flags, to, reason, status);
             status
         }
         // SAFETY: the program's arguments.

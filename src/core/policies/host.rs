@@ -1,8 +1,8 @@
 //! Pinned host memory.
 
-use super::{Address, HipCall, WithFlags, managed, report, with_flags};
-use crate::asked::{HOST_FLAGS, MANAGED};
-use crate::call::Given;
+use super::{Address, HipCall, WithFlags, log_rewrite, managed, with_flags};
+use crate::call::Substitution;
+use crate::requested_flags::{HOST_FLAGS, MANAGED_RANGES};
 use rmcp_abi::{HipError, Hook};
 use rmcp_domain::policy::{self, Decision, Reason};
 use std::ffi::c_void;
@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 type WithoutFlags = unsafe extern "C" fn(Address, usize) -> HipError;
 /// Whether any pinned memory of this process was made non-coherent.
-static NONCOHERENT: AtomicBool = AtomicBool::new(false);
+static ANY_NONCOHERENT: AtomicBool = AtomicBool::new(false);
 
 type Free = unsafe extern "C" fn(*mut c_void) -> HipError;
 
@@ -23,19 +23,26 @@ pub fn host(call: &HipCall<WithFlags>, ptr: Address, size: usize, flags: u32) ->
             if status == 0 {
                 // What stood there before may have been freed unseen, as by hipDeviceReset.
                 // SAFETY: the runtime returned success, so it wrote the address.
-                forget(unsafe { *ptr } as u64);
+                take_requested(unsafe { *ptr } as u64);
             }
             status
         }
-        Decision::Rewrite { to, reason } => noncoherent(call, ptr, size, flags, to, reason),
+        Decision::Rewrite { to, reason } => malloc_noncoherent(call, ptr, size, flags, to, reason),
     }
 }
 
 /// The same with other flags.
 #[inline(never)]
-fn noncoherent(call: &HipCall<WithFlags>, ptr: Address, size: usize, flags: u32, to: u32, reason: Reason) -> HipError {
-    let status = call.rewrite(Given::Flags(to), |real| with_flags(real, ptr, size, to));
-    made_noncoherent(call, ptr, size, flags, to, reason, status);
+fn malloc_noncoherent(
+    call: &HipCall<WithFlags>,
+    ptr: Address,
+    size: usize,
+    flags: u32,
+    to: u32,
+    reason: Reason,
+) -> HipError {
+    let status = call.rewrite(Substitution::Flags(to), |real| with_flags(real, ptr, size, to));
+    note_noncoherent(call, ptr, size, flags, to, reason, status);
     status
 }
 
@@ -63,45 +70,45 @@ fn by_host_malloc<F: Copy>(
     call: &HipCall<F>,
     ptr: Address,
     size: usize,
-    asked: u32,
-    given: u32,
+    requested: u32,
+    passed: u32,
     reason: Reason,
 ) -> Option<HipError> {
     let host_malloc = call.caller.real(Hook::hipHostMalloc).ok()?;
     // SAFETY: the hook table gives hipHostMalloc this type.
     let host_malloc = unsafe { std::mem::transmute::<*mut c_void, WithFlags>(host_malloc) };
-    let status = call.rewrite(Given::Flags(given), |_| with_flags(host_malloc, ptr, size, given));
-    made_noncoherent(call, ptr, size, asked, given, reason, status);
+    let status = call.rewrite(Substitution::Flags(passed), |_| with_flags(host_malloc, ptr, size, passed));
+    note_noncoherent(call, ptr, size, requested, passed, reason, status);
     Some(status)
 }
 
 /// Notes and reports an attempt to allocate non-coherent memory in place of coherent.
-fn made_noncoherent<F>(
+fn note_noncoherent<F>(
     call: &HipCall<F>,
     ptr: Address,
     size: usize,
-    asked: u32,
-    given: u32,
+    requested: u32,
+    passed: u32,
     reason: Reason,
     status: HipError,
 ) {
     if status == 0 {
-        NONCOHERENT.store(true, Ordering::Relaxed);
+        ANY_NONCOHERENT.store(true, Ordering::Relaxed);
         // SAFETY: the runtime returned success, so it wrote the address.
-        HOST_FLAGS.insert(unsafe { *ptr } as u64, asked);
+        HOST_FLAGS.insert(unsafe { *ptr } as u64, requested);
     }
-    report(call, size, asked, given, reason, status);
+    log_rewrite(call, size, requested, passed, reason, status);
 }
 
 /// hipFree, hipHostFree, hipFreeHost.
 pub fn free(call: &HipCall<Free>, ptr: *mut c_void) -> HipError {
     // Before the real call: another thread may get the same address the moment it is free.
-    let asked = forget(ptr as u64);
-    let managed = if asked.is_none() { managed::forget(ptr as u64) } else { None };
+    let requested = take_requested(ptr as u64);
+    let managed = if requested.is_none() { managed::take_range(ptr as u64) } else { None };
     // SAFETY: the program's argument.
     let status = call.forward(|real| unsafe { real(ptr) });
     if status != 0 {
-        for (map, was) in [(&HOST_FLAGS, asked), (&MANAGED, managed)] {
+        for (map, was) in [(&HOST_FLAGS, requested), (&MANAGED_RANGES, managed)] {
             if let Some(flags) = was {
                 map.insert(ptr as u64, flags);
             }
@@ -112,6 +119,6 @@ pub fn free(call: &HipCall<Free>, ptr: *mut c_void) -> HipError {
 
 /// Forgets what was asked for, which it returns. Without a rewrite there is nothing to forget, and looking for it is a
 /// cache miss.
-fn forget(address: u64) -> Option<u32> {
-    if NONCOHERENT.load(Ordering::Relaxed) { HOST_FLAGS.remove(address) } else { None }
+fn take_requested(address: u64) -> Option<u32> {
+    if ANY_NONCOHERENT.load(Ordering::Relaxed) { HOST_FLAGS.remove(address) } else { None }
 }

@@ -1,8 +1,8 @@
 //! Memory pools of HSA.
 
 use super::Address;
-use crate::call::{Call, Given};
-use crate::caller::Who;
+use crate::call::{Call, Substitution};
+use crate::caller::CallerKind;
 use crate::counters::Outcome;
 use crate::pools;
 use rmcp_abi::{HsaPool, HsaStatus};
@@ -45,7 +45,7 @@ fn from_coarse(
         && let Some(coarse) = kind.coarse_sibling
     {
         // SAFETY: the program's arguments, with another pool of the same agent.
-        let status = call.rewrite(Given::Pool(coarse), |real| unsafe { real(coarse, size, flags, ptr) });
+        let status = call.rewrite(Substitution::Pool(coarse), |real| unsafe { real(coarse, size, flags, ptr) });
         let name = call.hook.info().name;
         debug!("{name} size={size} pool={pool:#x} -> {coarse:#x} ({}) = {status}", reason.text());
         return status;
@@ -69,7 +69,7 @@ pub fn lock_to_pool(
 ) -> HsaStatus {
     // SAFETY: the caller's arguments, but for the pool, which is one of the same agent.
     let lock = |pool| move |real: LockToPool| unsafe { real(host, size, agents, count, pool, flags, agent) };
-    if call.caller.who == Who::Program {
+    if call.caller.kind == CallerKind::Program {
         return call.forward(lock(pool));
     }
     let rules = call.rules();
@@ -78,7 +78,7 @@ pub fn lock_to_pool(
         && let Decision::Rewrite { to: (), reason } = policy::register(kind.fine, rules)
         && let Some(coarse) = kind.coarse_sibling
     {
-        let status = call.rewrite(Given::Pool(coarse), lock(coarse));
+        let status = call.rewrite(Substitution::Pool(coarse), lock(coarse));
         debug!("hipHostRegister size={size} pool={pool:#x} -> {coarse:#x} ({}) = {status}", reason.text());
         return status;
     }

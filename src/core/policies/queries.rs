@@ -1,8 +1,8 @@
 //! What the program asks about memory, devices and functions.
 
 use super::{Address, HipCall};
-use crate::asked::HOST_FLAGS;
 use crate::caller;
+use crate::requested_flags::HOST_FLAGS;
 use rmcp_abi::flags::{HOST_NON_COHERENT, MANAGED_CAPABILITIES};
 use rmcp_abi::{HipError, Hook, PropertiesR0000, PropertiesR0600};
 use rmcp_domain::policy;
@@ -19,8 +19,8 @@ type GetEntryPoint = unsafe extern "C" fn(*const c_char, Address, u64, *mut i32)
 const ALLOCATION_FLAGS: usize = 28;
 
 /// The flags that the program asked for, where RMCP gave the allocation that holds `ptr` others.
-fn asked<F: Copy>(call: &HipCall<F>, ptr: *const c_void) -> Option<u32> {
-    HOST_FLAGS.get(ptr as u64).or_else(|| HOST_FLAGS.get(call.caller.runtime().base(ptr)? as u64))
+fn requested<F: Copy>(call: &HipCall<F>, ptr: *const c_void) -> Option<u32> {
+    HOST_FLAGS.get(ptr as u64).or_else(|| HOST_FLAGS.get(call.caller.runtime().allocation_base(ptr)? as u64))
 }
 
 /// hipHostGetFlags. An error stays what it is: no release refuses non-coherent memory, and what was asked for memory
@@ -29,10 +29,10 @@ pub fn requested_flags(call: &HipCall<HostGetFlags>, flags: *mut u32, ptr: *mut 
     // SAFETY: the program's arguments.
     let status = call.forward(|real| unsafe { real(flags, ptr) });
     if status == 0
-        && let Some(asked) = asked(call, ptr)
+        && let Some(requested) = requested(call, ptr)
     {
         // SAFETY: the runtime returned success, so it wrote the flags.
-        unsafe { *flags = asked };
+        unsafe { *flags = requested };
     }
     status
 }
@@ -51,7 +51,7 @@ pub fn requested_attributes(
         // To find where an allocation begins is dear, and device memory, which never has this flag, is asked about far
         // more often. ROCm 5.2.3 never shows it, so there only the beginning of an allocation is known.
         let inside = *flags & HOST_NON_COHERENT != 0;
-        let known = if inside { asked(call, ptr) } else { HOST_FLAGS.get(ptr as u64) };
+        let known = if inside { requested(call, ptr) } else { HOST_FLAGS.get(ptr as u64) };
         *flags = known.unwrap_or(*flags);
     }
     status
@@ -63,7 +63,7 @@ pub fn device_attribute(call: &HipCall<GetAttribute>, value: *mut i32, attribute
     let status = call.forward(|real| unsafe { real(value, attribute, device) });
     if status == 0 {
         // SAFETY: the runtime returned success, so it wrote the value.
-        unsafe { *value = policy::attribute(attribute, *value, call.rules_of(device)) };
+        unsafe { *value = policy::attribute(attribute, *value, call.rules_for_device(device)) };
     }
     status
 }
@@ -72,7 +72,7 @@ pub fn device_attribute(call: &HipCall<GetAttribute>, value: *mut i32, attribute
 pub fn device_properties<P: Layout>(call: &HipCall<GetProperties<P>>, properties: *mut P, device: i32) -> HipError {
     // SAFETY: the program's arguments.
     let status = call.forward(|real| unsafe { real(properties, device) });
-    if status == 0 && call.rules_of(device).hides_managed() {
+    if status == 0 && call.rules_for_device(device).hides_managed() {
         // SAFETY: the runtime returned success, so it wrote the struct.
         unsafe { &mut *properties }.hide_managed();
     }

@@ -5,8 +5,8 @@
 //! on another way, or given memory of another caller, the call fails at once in place of hanging later.
 
 use super::HipCall;
-use crate::asked::{HOST_FLAGS, MANAGED};
-use crate::call::Given;
+use crate::call::Substitution;
+use crate::requested_flags::{HOST_FLAGS, MANAGED_RANGES};
 use rmcp_abi::HipError;
 use std::ffi::c_void;
 use tracing::warn;
@@ -15,7 +15,7 @@ type StreamBatch = unsafe extern "C" fn(*mut c_void, u32, *mut c_void, u32) -> H
 
 /// hipStreamWaitValue32 and its kin, on the word at `address`.
 pub fn stream_memory<F: Copy>(call: &HipCall<F>, address: *const c_void, real: impl FnOnce(F) -> HipError) -> HipError {
-    match made_noncoherent(call, address) {
+    match noncoherent_option(call, address) {
         Some(option) => refuse(call, address, option),
         None => call.forward(real),
     }
@@ -57,7 +57,7 @@ pub fn graph_batch<F: Copy>(
 
 fn batch<F: Copy>(call: &HipCall<F>, words: Option<&[Operation]>, real: impl FnOnce(F) -> HipError) -> HipError {
     let words = words.unwrap_or_default().iter().filter_map(Operation::word);
-    match words.into_iter().find_map(|word| Some((word, made_noncoherent(call, word)?))) {
+    match words.into_iter().find_map(|word| Some((word, noncoherent_option(call, word)?))) {
         Some((word, option)) => refuse(call, word, option),
         None => call.forward(real),
     }
@@ -101,12 +101,12 @@ unsafe fn words<'a>(operations: *const Operation, count: u32) -> Option<&'a [Ope
 }
 
 /// The option by which RMCP made the memory at `address` non-coherent; None: it did not.
-fn made_noncoherent<F: Copy>(call: &HipCall<F>, address: *const c_void) -> Option<&'static str> {
+fn noncoherent_option<F: Copy>(call: &HipCall<F>, address: *const c_void) -> Option<&'static str> {
     let of = |base: u64| {
         let pinned = HOST_FLAGS.get(base).map(|_| "host");
-        pinned.or_else(|| MANAGED.get(base).map(|_| "managed"))
+        pinned.or_else(|| MANAGED_RANGES.get(base).map(|_| "managed"))
     };
-    of(address as u64).or_else(|| of(call.caller.runtime().base(address)? as u64))
+    of(address as u64).or_else(|| of(call.caller.runtime().allocation_base(address)? as u64))
 }
 
 #[cold]
@@ -116,5 +116,5 @@ fn refuse<F: Copy>(call: &HipCall<F>, address: *const c_void, option: &str) -> H
          see each other's words in it. Set {option}=keep for this program, or for the library that allocated it",
         call.hook.info().name
     );
-    call.rewrite(Given::Refusal, |_| call.caller.runtime().invalid_value())
+    call.rewrite(Substitution::Refusal, |_| call.caller.runtime().invalid_value())
 }

@@ -131,7 +131,7 @@ impl Writer {
     /// The writer of a process that has none yet, or its parent's.
     #[cold]
     fn begin(known: *mut Writer, process: u64) -> Option<&'static Writer> {
-        let folder = machine::known()?.trace.as_deref()?;
+        let folder = machine::detected()?.trace.as_deref()?;
         let (head, stem) = match write_head(folder) {
             Ok((head, stem)) => (Some(head), stem),
             Err(why) => {
@@ -238,8 +238,8 @@ fn write_head(folder: &Path) -> io::Result<(&'static [AtomicU64], PathBuf)> {
 }
 
 fn head() -> Vec<u8> {
-    let machine = machine::known();
-    let inactive = machine.and_then(|machine| machine.inactive.clone()).unwrap_or_default();
+    let machine = machine::detected();
+    let inactive = machine.and_then(|machine| machine.inactive_reason.clone()).unwrap_or_default();
     let targets = machine.map(machine::Machine::targets).unwrap_or_default();
     let exe = std::env::current_exe().unwrap_or_default();
     let mut text = Vec::new();

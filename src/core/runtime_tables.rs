@@ -12,12 +12,12 @@ use std::ptr::null_mut;
 use std::sync::atomic::{AtomicPtr, Ordering};
 
 /// Where a table has the function of a hook.
-pub struct Place {
+pub struct TableEntry {
     pub hook: Hook,
     /// Byte offset in the table.
     pub offset: usize,
     /// The size in bytes of the smallest table that has it there.
-    pub least: usize,
+    pub min_table_size: usize,
 }
 
 /// What stood in a table in place of each hook.
@@ -28,31 +28,31 @@ pub fn original(hook: Hook) -> *mut c_void {
     ORIGINALS[hook as usize].load(Ordering::Acquire)
 }
 
-/// Puts the hooks of `places` into a table of `size` bytes.
+/// Puts the hooks of `entries` into a table of `size` bytes.
 ///
-/// A second copy of the runtime in the process keeps its own functions: there is one place for each original. The same
+/// A second copy of the runtime in the process keeps its own functions: there is one entry for each original. The same
 /// one may start again, with a fresh table.
 ///
 /// # Safety
-/// `table` is a table of the runtime that `places` describe, it is that large, and nobody else writes it meanwhile.
-pub unsafe fn replace(table: *mut c_void, size: usize, places: &[Place]) {
-    for place in places.iter().filter(|place| place.least <= size) {
-        // SAFETY: the table is large enough to have the place.
-        let entry: &mut *mut c_void = unsafe { &mut *table.byte_add(place.offset).cast() };
-        let original = &ORIGINALS[place.hook as usize];
-        let free = original.compare_exchange(null_mut(), *entry, Ordering::AcqRel, Ordering::Acquire);
-        if !entry.is_null() && (free.is_ok() || free == Err(*entry)) {
-            *entry = hooks::table_entry(place.hook);
+/// `table` is a table of the runtime that `entries` describe, it is that large, and nobody else writes it meanwhile.
+pub unsafe fn install_hooks(table: *mut c_void, size: usize, entries: &[TableEntry]) {
+    for entry in entries.iter().filter(|entry| entry.min_table_size <= size) {
+        // SAFETY: the table is large enough to have the entry.
+        let slot: &mut *mut c_void = unsafe { &mut *table.byte_add(entry.offset).cast() };
+        let original = &ORIGINALS[entry.hook as usize];
+        let free = original.compare_exchange(null_mut(), *slot, Ordering::AcqRel, Ordering::Acquire);
+        if !slot.is_null() && (free.is_ok() || free == Err(*slot)) {
+            *slot = hooks::table_entry(entry.hook);
         }
     }
 }
 
 /// Stands for the programs that come to the HIP runtime through its table. They need not be linked with it, so they use
 /// the copy that the table belongs to.
-pub fn past_the_gate(hook: Hook) -> Option<&'static Caller> {
+pub fn table_caller(hook: Hook) -> Option<&'static Caller> {
     static CALLER: OnceBox<Caller> = OnceBox::new();
     if hook.info().library != Library::Hip {
         return None;
     }
-    CALLER.get_or_try_init(|| Caller::using(original(hook)).map(Box::new).ok_or(())).ok()
+    CALLER.get_or_try_init(|| Caller::for_runtime_of(original(hook)).map(Box::new).ok_or(())).ok()
 }

@@ -26,7 +26,7 @@ const GROWTH: usize = 8;
 pub static HOST_FLAGS: FlagMap = FlagMap::new();
 
 /// Managed memory that was advised SetCoarseGrain, without flags.
-pub static MANAGED: FlagMap = FlagMap::new();
+pub static MANAGED_RANGES: FlagMap = FlagMap::new();
 
 impl FlagMap {
     const fn new() -> Self {

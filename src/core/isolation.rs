@@ -5,7 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// Does the work: errno stays what it was, a panic ends here (None), and the thread is not cancelled within. Opening and
 /// writing files are points at which pthread_cancel acts, and it would unwind through Rust.
-pub fn unnoticed<T>(work: impl FnOnce() -> T) -> Option<T> {
+pub fn isolated<T>(work: impl FnOnce() -> T) -> Option<T> {
     // SAFETY: the C library's errno of this thread.
     let errno = unsafe { libc::__errno_location() };
     // SAFETY: as above.

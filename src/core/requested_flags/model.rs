@@ -55,7 +55,7 @@ fn map_of_three_slots() -> Arc<FlagMap> {
 }
 
 /// A program's thread: allocates, asks and frees.
-fn come_and_go(map: &FlagMap, address: u64, flags: u32) {
+fn insert_and_remove(map: &FlagMap, address: u64, flags: u32) {
     assert!(map.insert(address, flags));
     assert_eq!(map.get(address), Some(flags));
     assert_eq!(map.remove(address), Some(flags));
@@ -68,8 +68,8 @@ fn threads_that_share_every_bucket_never_see_each_others_entries() {
         let map = map_of_three_slots();
         assert!(map.insert(B, 2));
         let other = map.clone();
-        let thread = thread::spawn(move || come_and_go(&other, A, 1));
-        come_and_go(&map, C, 4);
+        let thread = thread::spawn(move || insert_and_remove(&other, A, 1));
+        insert_and_remove(&map, C, 4);
         assert_eq!(map.get(B), Some(2));
         thread.join().unwrap();
         assert_eq!((map.get(B), map.len()), (Some(2), 1));
@@ -86,7 +86,7 @@ fn an_entry_stays_visible_to_all_while_the_slots_before_it_come_and_go() {
         let thread = thread::spawn(move || {
             assert_eq!(other.remove(A), Some(1));
             assert_eq!(other.get(B), Some(2));
-            come_and_go(&other, C, 4);
+            insert_and_remove(&other, C, 4);
         });
         assert_eq!((map.get(B), map.get(B)), (Some(2), Some(2)));
         thread.join().unwrap();
@@ -107,7 +107,7 @@ fn an_address_that_another_thread_gets_at_once_has_its_new_flags() {
             others_free.lock().unwrap().push(A);
         });
         let given = free.lock().unwrap().pop().unwrap();
-        come_and_go(&map, given, 4);
+        insert_and_remove(&map, given, 4);
         thread.join().unwrap();
         assert_eq!(map.len(), 0);
     });
