@@ -123,7 +123,7 @@ impl OptionValue {
 /// What the options of a program come from that is started here: this command's own sections interest nobody, and the
 /// sections `[system]` count where it has RMCP from `rmcp enable --system` alone. `root` as for [`EffectivePolicy::read`].
 pub fn policy_sources(root: &Path) -> Sources {
-    let entry = System::at(root).entry().ok().flatten();
+    let entry = System::with_root(root).entry().ok().flatten();
     let system = entry.is_some_and(|entry| is_system_wide(entry.as_bytes())) && !preload::gate_in_environment();
     Sources { system, program: None, ..Sources::from_command() }
 }

@@ -1,7 +1,7 @@
 //! Where librmcp.so is, and how it gets into LD_PRELOAD.
 
 pub use rmcp_system::list::GATE;
-use rmcp_system::list::{self, is_ours};
+use rmcp_system::list::{self, is_rmcp};
 pub use rmcp_system::tree::CORE;
 use std::env;
 use std::ffi::{OsStr, OsString};
@@ -73,7 +73,7 @@ fn resolve_folder(path: &Path) -> Option<PathBuf> {
 
 /// Whether LD_PRELOAD names librmcp.so: what is started from here loads it.
 pub fn gate_in_environment() -> bool {
-    ld_preload_has(is_ours)
+    ld_preload_has(is_rmcp)
 }
 
 /// Whether LD_PRELOAD names the emulator.
@@ -103,7 +103,7 @@ pub fn inherited_ld_preload() -> OsString {
 /// blanks and colons as separators (ld.so(8)); the result has colons.
 pub fn ld_preload_with_gate(library: &Path, current: Option<&OsStr>) -> OsString {
     let current = current.map_or(&[][..], OsStr::as_bytes).split(|byte| b" :".contains(byte));
-    let others = current.filter(|entry| !entry.is_empty() && !is_ours(&String::from_utf8_lossy(entry)));
+    let others = current.filter(|entry| !entry.is_empty() && !is_rmcp(&String::from_utf8_lossy(entry)));
     let entries: Vec<&[u8]> = std::iter::once(library.as_os_str().as_bytes()).chain(others).collect();
     OsString::from_vec(entries.join(&b':'))
 }

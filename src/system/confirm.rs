@@ -4,7 +4,7 @@
 //! next boot, the mark is still there unless somebody confirmed, and rmcp-rescue takes RMCP out of the list. rmcp-rescue
 //! is static: it reads no list.
 
-use super::{FILE, Lock, System, SystemError, at, create_folder, sync_folder, write_synced};
+use super::{FILE, Lock, System, SystemError, create_folder, io_error, sync_folder, write_synced};
 use std::fs;
 use std::io::ErrorKind;
 use std::os::unix::process::CommandExt;
@@ -13,12 +13,12 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, SystemTime};
 
 /// While it exists, the list is on trial.
-pub const MARK: &str = "/var/lib/rmcp/unconfirmed";
+pub const PENDING_FILE: &str = "/var/lib/rmcp/unconfirmed";
 
 /// The service that takes an unconfirmed RMCP back at boot, as the packages install it.
 const UNIT: &str = "/usr/lib/systemd/system/rmcp-rollback.service";
 /// What makes systemd start it before anything else. (systemd.unit(5))
-const WANTED: &str = "/etc/systemd/system/sysinit.target.wants/rmcp-rollback.service";
+const BOOT_LINK: &str = "/etc/systemd/system/sysinit.target.wants/rmcp-rollback.service";
 
 /// Which waiting a mark stands for, so that a late timer of an earlier one does nothing.
 pub type Id = String;
@@ -33,20 +33,22 @@ pub enum Watch {
 }
 
 /// Leaves the mark and starts the timer: `rescue` runs when `within` is over.
-pub fn demand(system: &System, rescue: &Path, within: Duration) -> Result<Watch, SystemError> {
+pub fn require(system: &System, rescue: &Path, within: Duration) -> Result<Watch, SystemError> {
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     let id: Id = format!("{}", now.as_nanos());
-    let mark = system.path(MARK);
+    let mark = system.path(PENDING_FILE);
     // Anybody may ask whether it is on trial.
     create_folder(mark.parent().unwrap_or(Path::new("/")), Some(&system.path("/var/lib")))?;
     write_synced(&mark, id.as_bytes(), FILE)?;
     sync_folder(&mark)?;
     if system.path(UNIT).exists() {
-        let wanted = system.path(WANTED);
-        let folder = wanted.parent().unwrap_or(Path::new("/"));
+        let boot_link = system.path(BOOT_LINK);
+        let folder = boot_link.parent().unwrap_or(Path::new("/"));
         create_folder(folder, None)?;
-        match std::os::unix::fs::symlink(UNIT, &wanted) {
-            Err(error) if error.kind() != ErrorKind::AlreadyExists => return Err(at("create", &wanted)(error)),
+        match std::os::unix::fs::symlink(UNIT, &boot_link) {
+            Err(error) if error.kind() != ErrorKind::AlreadyExists => {
+                return Err(io_error("create", &boot_link)(error));
+            }
             _ => {}
         }
     }
@@ -58,7 +60,7 @@ pub fn demand(system: &System, rescue: &Path, within: Duration) -> Result<Watch,
     let mut watchdog = Command::new(rescue);
     watchdog.args(["rollback", "--after", &seconds, "--id", &id]).current_dir("/").process_group(0);
     watchdog.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-    watchdog.spawn().map_err(at("run", rescue))?;
+    watchdog.spawn().map_err(io_error("run", rescue))?;
     Ok(Watch::Process)
 }
 
@@ -75,12 +77,12 @@ fn timer(rescue: &Path, seconds: &str, id: &str) -> bool {
 
 /// Whether the next boot takes back what is not confirmed by then: where the unit of the packages is installed.
 pub fn at_boot(system: &System) -> bool {
-    system.path(WANTED).is_symlink()
+    system.path(BOOT_LINK).is_symlink()
 }
 
 /// The waiting for a confirmation that is going on.
 pub fn pending(system: &System) -> Option<Id> {
-    fs::read_to_string(system.path(MARK)).ok()
+    fs::read_to_string(system.path(PENDING_FILE)).ok()
 }
 
 /// Takes RMCP out of the list, if it was not confirmed; with an id only if that waiting is still going on.
@@ -88,23 +90,23 @@ pub fn roll_back(system: &System, id: Option<&str>, lock: &Lock) -> Result<bool,
     match pending(system) {
         Some(pending) if id.is_none_or(|id| id == pending) => {
             system.disable(lock)?;
-            settle(system)
+            clear(system)
         }
         _ => Ok(false),
     }
 }
 
 /// Ends the waiting, for good or for ill. False: nothing was waiting.
-pub fn settle(system: &System) -> Result<bool, SystemError> {
-    let mark = system.path(MARK);
+pub fn clear(system: &System) -> Result<bool, SystemError> {
+    let mark = system.path(PENDING_FILE);
     let waiting = remove(&mark)?;
-    let wanted = system.path(WANTED);
-    remove(&wanted)?;
+    let boot_link = system.path(BOOT_LINK);
+    remove(&boot_link)?;
     if waiting {
         sync_folder(&mark)?;
     }
     // Fails, as it should, while there is something in it.
-    for made in [&mark, &wanted] {
+    for made in [&mark, &boot_link] {
         let _ = fs::remove_dir(made.parent().unwrap_or(made));
     }
     Ok(waiting)
@@ -114,6 +116,6 @@ fn remove(path: &Path) -> Result<bool, SystemError> {
     match fs::remove_file(path) {
         Ok(()) => Ok(true),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
-        Err(error) => Err(at("remove", path)(error)),
+        Err(error) => Err(io_error("remove", path)(error)),
     }
 }

@@ -40,7 +40,7 @@ pub const LIST: &str = "/etc/ld.so.preload";
 const FOLDER: u32 = 0o755;
 const FILE: u32 = 0o644;
 /// A new list before its rename; there is one left where a change was ended just then.
-const HALF: &str = "/etc/ld.so.preload.rmcp-new";
+const STAGED_LIST: &str = "/etc/ld.so.preload.rmcp-new";
 
 /// Why the machine was left as it is.
 #[derive(Debug, thiserror::Error)]
@@ -73,12 +73,12 @@ pub enum SystemError {
     )]
     NoLoader,
     /// $LIB means nothing that was tried.
-    #[error("{} does not say what $LIB means: {said}", loader.display())]
+    #[error("{} does not say what $LIB means: {output}", loader.display())]
     NoLib {
         /// The loader.
         loader: PathBuf,
         /// What it printed.
-        said: String,
+        output: String,
     },
     /// Programs behave otherwise with the new list.
     #[error("with RMCP in {LIST} these would behave otherwise, so the list was left alone:\n{}", .0.join("\n"))]
@@ -97,7 +97,7 @@ fn advice(error: &io::Error) -> &'static str {
 }
 
 /// Turns an error of the system into one that says what and where.
-fn at<'a>(what: &'static str, path: &'a Path) -> impl FnOnce(io::Error) -> SystemError + 'a {
+fn io_error<'a>(what: &'static str, path: &'a Path) -> impl FnOnce(io::Error) -> SystemError + 'a {
     move |why| SystemError::Io { what, path: path.into(), why }
 }
 
@@ -124,7 +124,7 @@ pub enum Enabled {
         watch: Option<confirm::Watch>,
     },
     /// It did so before, and these very files.
-    Was {
+    AlreadyListed {
         /// By this entry.
         entry: String,
     },
@@ -136,17 +136,17 @@ pub enum Disabled {
     /// The list names RMCP no more.
     Removed,
     /// It did not before.
-    WasNot,
+    NotListed,
 }
 
 impl System {
     /// The machine this runs on.
-    pub fn here() -> Self {
-        Self::at("/")
+    pub fn host() -> Self {
+        Self::with_root("/")
     }
 
     /// One whose / is in a folder.
-    pub fn at(root: impl Into<PathBuf>) -> Self {
+    pub fn with_root(root: impl Into<PathBuf>) -> Self {
         Self { root: root.into() }
     }
 
@@ -160,13 +160,13 @@ impl System {
         let path = self.path(LIST);
         match fs::read(&path) {
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(Vec::new()),
-            read => read.map_err(at("read", &path)),
+            read => read.map_err(io_error("read", &path)),
         }
     }
 
     /// RMCP's entry of the list.
     pub fn entry(&self) -> Result<Option<String>, SystemError> {
-        Ok(list::entries(&self.list()?).into_iter().find(|entry| list::is_ours(entry)))
+        Ok(list::entries(&self.list()?).into_iter().find(|entry| list::is_rmcp(entry)))
     }
 
     /// Waits for nobody: [`SystemError::Busy`] while another rmcp holds it.
@@ -174,19 +174,19 @@ impl System {
     /// The lock is on the folder itself, so it leaves no file behind.
     pub fn lock(&self) -> Result<Lock, SystemError> {
         let path = self.path("/etc");
-        let folder = File::open(&path).map_err(at("open", &path))?;
+        let folder = File::open(&path).map_err(io_error("open", &path))?;
         match folder.try_lock() {
             Ok(()) => Ok(Lock { _folder: folder }),
             Err(fs::TryLockError::WouldBlock) => Err(SystemError::Busy),
-            Err(fs::TryLockError::Error(source)) => Err(at("lock", &path)(source)),
+            Err(fs::TryLockError::Error(source)) => Err(io_error("lock", &path)(source)),
         }
     }
 
     /// As [`lock`](Self::lock), but waits for the other one.
     pub fn lock_when_free(&self) -> Result<Lock, SystemError> {
         let path = self.path("/etc");
-        let folder = File::open(&path).map_err(at("open", &path))?;
-        folder.lock().map_err(at("lock", &path))?;
+        let folder = File::open(&path).map_err(io_error("open", &path))?;
+        folder.lock().map_err(io_error("lock", &path))?;
         Ok(Lock { _folder: folder })
     }
 
@@ -194,19 +194,19 @@ impl System {
     pub fn set_list(&self, new: &[u8], _lock: &Lock) -> Result<(), SystemError> {
         let path = self.path(LIST);
         if path.is_symlink() {
-            let entry = list::entries(new).into_iter().find(|entry| list::is_ours(entry)).unwrap_or_default();
+            let entry = list::entries(new).into_iter().find(|entry| list::is_rmcp(entry)).unwrap_or_default();
             return Err(SystemError::Linked { path, entry });
         }
         if new.is_empty() {
             return match fs::remove_file(&path) {
-                Err(error) if error.kind() != ErrorKind::NotFound => Err(at("remove", &path)(error)),
+                Err(error) if error.kind() != ErrorKind::NotFound => Err(io_error("remove", &path)(error)),
                 _ => sync_folder(&path),
             };
         }
-        let temporary = self.path(HALF);
-        label::create(self, &temporary).map_err(at("create", &temporary))?;
+        let temporary = self.path(STAGED_LIST);
+        label::create(self, &temporary).map_err(io_error("create", &temporary))?;
         write_synced(&temporary, new, FILE)?;
-        fs::rename(&temporary, &path).map_err(at("replace", &path))?;
+        fs::rename(&temporary, &path).map_err(io_error("replace", &path))?;
         sync_folder(&path)
     }
 
@@ -224,12 +224,12 @@ impl System {
         let loaders = loaders::find(self, gate, scratch)?;
         let entry = tree::install(self, &tree::Generation::new(gate, &loaders)?)?;
         let old = self.list()?;
-        let new = list::with(&old, &entry);
+        let new = list::with_entry(&old, &entry);
         if new == old {
-            return Ok(Enabled::Was { entry });
+            return Ok(Enabled::AlreadyListed { entry });
         }
         trial::run(self, &new, &loaders, scratch)?;
-        let watch = confirm.map(|(rescue, within)| confirm::demand(self, rescue, within)).transpose()?;
+        let watch = confirm.map(|(rescue, within)| confirm::require(self, rescue, within)).transpose()?;
         self.set_list(&new, lock)?;
         Ok(Enabled::Added { entry, watch })
     }
@@ -237,15 +237,15 @@ impl System {
     /// Takes RMCP out of the list. The libraries stay: [`tree::clean`] removes them.
     pub fn disable(&self, lock: &Lock) -> Result<Disabled, SystemError> {
         let old = self.list()?;
-        let new = list::without(&old);
-        let mut disabled = Disabled::WasNot;
+        let new = list::without_entries(&old);
+        let mut disabled = Disabled::NotListed;
         if new != old {
             self.set_list(&new, lock)?;
             disabled = Disabled::Removed;
         }
-        let half = self.path(HALF);
-        if half.exists() {
-            fs::remove_file(&half).map_err(at("remove", &half))?;
+        let staged = self.path(STAGED_LIST);
+        if staged.exists() {
+            fs::remove_file(&staged).map_err(io_error("remove", &staged))?;
         }
         Ok(disabled)
     }
@@ -253,10 +253,10 @@ impl System {
 
 /// Writes a file that is whole on the disk before this returns.
 fn write_synced(path: &Path, content: &[u8], mode: u32) -> Result<(), SystemError> {
-    let mut file = File::create(path).map_err(at("create", path))?;
-    file.write_all(content).map_err(at("write", path))?;
-    file.set_permissions(fs::Permissions::from_mode(mode)).map_err(at("set the permissions of", path))?;
-    file.sync_all().map_err(at("write", path))
+    let mut file = File::create(path).map_err(io_error("create", path))?;
+    file.write_all(content).map_err(io_error("write", path))?;
+    file.set_permissions(fs::Permissions::from_mode(mode)).map_err(io_error("set the permissions of", path))?;
+    file.sync_all().map_err(io_error("write", path))
 }
 
 /// Makes a folder, and those above that are missing, so that every user may enter them, whatever the umask. Of the folders
@@ -268,24 +268,24 @@ fn create_folder(path: &Path, shared: Option<&Path>) -> Result<(), SystemError> 
         match fs::create_dir(folder) {
             Err(_) if folder.is_dir() && !ours => continue,
             Err(_) if folder.is_dir() => {}
-            made => made.map_err(at("create", folder))?,
+            made => made.map_err(io_error("create", folder))?,
         }
-        open_to_all(folder, FOLDER)?;
+        set_mode(folder, FOLDER)?;
     }
     Ok(())
 }
 
 /// Gives a file or folder these permissions, unless it has them.
-fn open_to_all(path: &Path, mode: u32) -> Result<(), SystemError> {
-    let has = fs::metadata(path).map_err(at("read", path))?.permissions().mode();
+fn set_mode(path: &Path, mode: u32) -> Result<(), SystemError> {
+    let has = fs::metadata(path).map_err(io_error("read", path))?.permissions().mode();
     if has & 0o777 == mode {
         return Ok(());
     }
-    fs::set_permissions(path, fs::Permissions::from_mode(mode)).map_err(at("set the permissions of", path))
+    fs::set_permissions(path, fs::Permissions::from_mode(mode)).map_err(io_error("set the permissions of", path))
 }
 
 /// Brings the names in a file's folder to the disk.
 fn sync_folder(file: &Path) -> Result<(), SystemError> {
     let folder = file.parent().unwrap_or(Path::new("/"));
-    File::open(folder).and_then(|folder| folder.sync_all()).map_err(at("write", folder))
+    File::open(folder).and_then(|folder| folder.sync_all()).map_err(io_error("write", folder))
 }

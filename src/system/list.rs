@@ -33,16 +33,16 @@ pub fn entries(list: &[u8]) -> Vec<String> {
 }
 
 /// Whether an entry is RMCP's.
-pub fn is_ours(entry: &str) -> bool {
+pub fn is_rmcp(entry: &str) -> bool {
     Path::new(entry).file_name().is_some_and(|name| name == GATE)
 }
 
 /// The list with `entry` as RMCP's only one, in a line of its own at the end.
-pub fn with(list: &[u8], entry: &str) -> Vec<u8> {
-    if entries(list).iter().filter(|other| is_ours(other)).eq([entry]) {
+pub fn with_entry(list: &[u8], entry: &str) -> Vec<u8> {
+    if entries(list).iter().filter(|other| is_rmcp(other)).eq([entry]) {
         return list.into();
     }
-    let mut new = without(list);
+    let mut new = without_entries(list);
     if new.last().is_some_and(|&last| last != b'\n') {
         new.push(b'\n');
     }
@@ -52,8 +52,8 @@ pub fn with(list: &[u8], entry: &str) -> Vec<u8> {
 }
 
 /// The list without RMCP's entries. A line that held nothing else goes too.
-pub fn without(list: &[u8]) -> Vec<u8> {
-    let ours = |span: &Range<usize>| is_ours(&String::from_utf8_lossy(&list[span.clone()]));
+pub fn without_entries(list: &[u8]) -> Vec<u8> {
+    let ours = |span: &Range<usize>| is_rmcp(&String::from_utf8_lossy(&list[span.clone()]));
     let gone: Vec<_> = spans(list).into_iter().filter(ours).collect();
     let mut new = Vec::new();
     let mut start = 0;
@@ -92,9 +92,9 @@ mod tests {
             ("/old/librmcp.so\n/a.so\n", format!("/a.so\n{OURS}\n")),
             ("/old/librmcp.so:/a.so\n", format!(":/a.so\n{OURS}\n")),
         ] {
-            let once = with(before.as_bytes(), OURS);
+            let once = with_entry(before.as_bytes(), OURS);
             assert_eq!(String::from_utf8_lossy(&once), after, "{before:?}");
-            assert_eq!(with(&once, OURS), once, "{before:?}");
+            assert_eq!(with_entry(&once, OURS), once, "{before:?}");
         }
     }
 
@@ -103,13 +103,13 @@ mod tests {
         for foreign in ["", "/a.so\n", "# comment only", "\u{ff}\0 odd\n", "/a.so:/b.so # /usr/lib/librmcp.so\n\n"] {
             let ended = if foreign.is_empty() || foreign.ends_with('\n') { "" } else { "\n" };
             let expected = [foreign.as_bytes(), ended.as_bytes()].concat();
-            assert_eq!(without(&with(foreign.as_bytes(), OURS)), expected, "{foreign:?}");
+            assert_eq!(without_entries(&with_entry(foreign.as_bytes(), OURS)), expected, "{foreign:?}");
         }
     }
 
     #[test]
     fn only_the_file_name_makes_an_entry_ours() {
         let list = b"/opt/my-librmcp.so /librmcp.so.d/x.so librmcp.so /x/librmcp.so.1\n";
-        assert_eq!(without(list), b"/opt/my-librmcp.so /librmcp.so.d/x.so  /x/librmcp.so.1\n");
+        assert_eq!(without_entries(list), b"/opt/my-librmcp.so /librmcp.so.d/x.so  /x/librmcp.so.1\n");
     }
 }

@@ -5,7 +5,7 @@
 
 use super::list::GATE;
 use super::stub::{self, Abi};
-use super::{System, SystemError, at, write_synced};
+use super::{System, SystemError, io_error, write_synced};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
@@ -14,7 +14,7 @@ use std::process::{Command, Output, Stdio};
 pub const NATIVE: &str = "/lib64/ld-linux-x86-64.so.2";
 
 /// What $LIB is known to mean: on Debian, Fedora and SUSE, Arch and others, and for the other ABIs there.
-const MEANINGS: [&str; 8] = [
+const LIB_FOLDERS: [&str; 8] = [
     "lib/x86_64-linux-gnu",
     "lib64",
     "lib",
@@ -44,7 +44,7 @@ pub fn find(system: &System, gate: &Path, scratch: &Path) -> Result<Vec<Loader>,
     if !system.path(NATIVE).exists() {
         return Err(SystemError::NoLoader);
     }
-    let gate = fs::read(gate).map_err(at("read", gate))?;
+    let gate = fs::read(gate).map_err(io_error("read", gate))?;
     let native = (None, NATIVE, gate);
     let others = Abi::ALL.map(|abi| (Some(abi), abi.loader(), stub::program(abi)));
     let mut found = Vec::new();
@@ -53,7 +53,7 @@ pub fn find(system: &System, gate: &Path, scratch: &Path) -> Result<Vec<Loader>,
         if !loader.exists() {
             continue;
         }
-        match meaning(&loader, &program, &scratch.join(path.replace('/', "_")))? {
+        match lib_folder(&loader, &program, &scratch.join(path.replace('/', "_")))? {
             Some(lib) => found.push(Loader { abi, path, lib }),
             None if abi.is_none() => return Err(SystemError::NoLoader),
             None => {}
@@ -64,11 +64,11 @@ pub fn find(system: &System, gate: &Path, scratch: &Path) -> Result<Vec<Loader>,
 
 /// What $LIB means to a loader: it lists the library `program` with itself preloaded, by a path with $LIB in it. None where
 /// the kernel cannot run the loader.
-fn meaning(loader: &Path, program: &[u8], scratch: &Path) -> Result<Option<&'static str>, SystemError> {
+fn lib_folder(loader: &Path, program: &[u8], scratch: &Path) -> Result<Option<&'static str>, SystemError> {
     const PROBE: &str = "rmcp-probe.so";
-    for meaning in MEANINGS {
-        let folder = scratch.join(meaning);
-        fs::create_dir_all(&folder).map_err(at("create", &folder))?;
+    for folder_name in LIB_FOLDERS {
+        let folder = scratch.join(folder_name);
+        fs::create_dir_all(&folder).map_err(io_error("create", &folder))?;
         write_synced(&folder.join(PROBE), program, 0o644)?;
     }
     let file = scratch.join("program.so");
@@ -79,13 +79,13 @@ fn meaning(loader: &Path, program: &[u8], scratch: &Path) -> Result<Option<&'sta
     command.env("LD_PRELOAD", scratch.join("$LIB").join(PROBE));
     let Some(output) = run(&mut command, loader)? else { return Ok(None) };
     let said = String::from_utf8_lossy(&output.stdout);
-    let listed = |meaning: &&str| {
-        let path: PathBuf = scratch.join(meaning).join(PROBE);
+    let listed = |folder_name: &&str| {
+        let path: PathBuf = scratch.join(folder_name).join(PROBE);
         said.split_whitespace().any(|word| Path::new(word) == path)
     };
-    MEANINGS.into_iter().find(listed).map(Some).ok_or_else(|| {
+    LIB_FOLDERS.into_iter().find(listed).map(Some).ok_or_else(|| {
         let said = format!("{said}{}", String::from_utf8_lossy(&output.stderr));
-        SystemError::NoLib { loader: loader.into(), said: said.trim().into() }
+        SystemError::NoLib { loader: loader.into(), output: said.trim().into() }
     })
 }
 
@@ -93,7 +93,7 @@ fn meaning(loader: &Path, program: &[u8], scratch: &Path) -> Result<Option<&'sta
 fn run(command: &mut Command, loader: &Path) -> Result<Option<Output>, SystemError> {
     match command.output() {
         Err(error) if error.raw_os_error() == Some(libc::ENOEXEC) => Ok(None),
-        output => output.map(Some).map_err(at("run", loader)),
+        output => output.map(Some).map_err(io_error("run", loader)),
     }
 }
 

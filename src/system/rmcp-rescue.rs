@@ -17,7 +17,7 @@ use std::time::Duration;
 const USAGE_STATUS: u8 = 2;
 
 /// What is to be done.
-enum Order {
+enum Subcommand {
     Disable { purge: bool },
     Rollback { after: Duration, id: Option<String> },
     Help,
@@ -25,7 +25,7 @@ enum Order {
 
 fn main() -> ExitCode {
     let result = match order(env::args().skip(1)) {
-        Some(order) => carry_out(order),
+        Some(order) => run(order),
         // A kernel gives the first process the words of its command line that it does not know itself.
         None if process::id() == 1 => boot(),
         None => {
@@ -47,31 +47,33 @@ fn main() -> ExitCode {
 }
 
 /// None for a wrong command line.
-fn order(mut words: impl Iterator<Item = String>) -> Option<Order> {
+fn order(mut words: impl Iterator<Item = String>) -> Option<Subcommand> {
     let mut order = match words.next()?.as_str() {
-        "disable" => Order::Disable { purge: false },
-        "rollback" => Order::Rollback { after: Duration::ZERO, id: None },
-        "--help" | "-h" | "help" => return Some(Order::Help),
+        "disable" => Subcommand::Disable { purge: false },
+        "rollback" => Subcommand::Rollback { after: Duration::ZERO, id: None },
+        "--help" | "-h" | "help" => return Some(Subcommand::Help),
         _ => return None,
     };
     while let Some(word) = words.next() {
         match (word.as_str(), &mut order) {
-            ("--system", Order::Disable { .. }) => {}
-            ("--purge", Order::Disable { purge }) => *purge = true,
-            ("--after", Order::Rollback { after, .. }) => *after = Duration::from_secs(words.next()?.parse().ok()?),
-            ("--id", Order::Rollback { id, .. }) => *id = Some(words.next()?),
+            ("--system", Subcommand::Disable { .. }) => {}
+            ("--purge", Subcommand::Disable { purge }) => *purge = true,
+            ("--after", Subcommand::Rollback { after, .. }) => {
+                *after = Duration::from_secs(words.next()?.parse().ok()?)
+            }
+            ("--id", Subcommand::Rollback { id, .. }) => *id = Some(words.next()?),
             _ => return None,
         }
     }
     Some(order)
 }
 
-fn carry_out(order: Order) -> Result<&'static str, SystemError> {
-    let system = System::here();
+fn run(order: Subcommand) -> Result<&'static str, SystemError> {
+    let system = System::host();
     match order {
-        Order::Help => Ok(USAGE),
-        Order::Disable { purge } => disable(&system, purge),
-        Order::Rollback { after, id } => {
+        Subcommand::Help => Ok(USAGE),
+        Subcommand::Disable { purge } => disable(&system, purge),
+        Subcommand::Rollback { after, id } => {
             thread::sleep(after);
             let taken_back = confirm::roll_back(&system, id.as_deref(), &system.lock_when_free()?)?;
             tree::clean(&system, false)?;
@@ -83,11 +85,11 @@ fn carry_out(order: Order) -> Result<&'static str, SystemError> {
 fn disable(system: &System, purge: bool) -> Result<&'static str, SystemError> {
     let lock = system.lock()?;
     let disabled = system.disable(&lock)?;
-    confirm::settle(system)?;
+    confirm::clear(system)?;
     tree::clean(system, purge)?;
     Ok(match disabled {
         Disabled::Removed => "RMCP is out of the list.",
-        Disabled::WasNot => "RMCP was not in the list.",
+        Disabled::NotListed => "RMCP was not in the list.",
     })
 }
 
@@ -95,7 +97,7 @@ fn disable(system: &System, purge: bool) -> Result<&'static str, SystemError> {
 fn boot() -> Result<&'static str, SystemError> {
     // Where it is writable already this changes nothing; where it fails, disable says why.
     let _ = mount(None::<&str>, "/", None::<&str>, MsFlags::MS_REMOUNT, None::<&str>);
-    let result = disable(&System::here(), false);
+    let result = disable(&System::host(), false);
     let mut out = io::stdout();
     let (said, pause) = match &result {
         Ok(said) => ((*said).to_owned(), 10),

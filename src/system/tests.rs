@@ -6,7 +6,7 @@ use std::os::unix::fs::symlink;
 fn machine(list: Option<&str>) -> (tempfile::TempDir, System) {
     let root = tempfile::tempdir().unwrap();
     fs::create_dir(root.path().join("etc")).unwrap();
-    let system = System::at(root.path());
+    let system = System::with_root(root.path());
     if let Some(list) = list {
         fs::write(system.path(LIST), list).unwrap();
     }
@@ -25,7 +25,7 @@ fn disabling_leaves_foreign_lines_and_no_empty_list() {
         let (_root, system) = machine(before.as_deref());
         let lock = system.lock().unwrap();
         let expected =
-            if before.is_some_and(|list| list.contains("rmcp")) { Disabled::Removed } else { Disabled::WasNot };
+            if before.is_some_and(|list| list.contains("rmcp")) { Disabled::Removed } else { Disabled::NotListed };
         assert_eq!(system.disable(&lock).unwrap(), expected);
         assert_eq!(fs::read_to_string(system.path(LIST)).ok().as_deref(), after);
         assert_eq!(fs::read_dir(system.path("/etc")).unwrap().count(), usize::from(after.is_some()));
@@ -35,9 +35,9 @@ fn disabling_leaves_foreign_lines_and_no_empty_list() {
 #[test]
 fn disabling_removes_what_a_change_that_was_ended_left_behind() {
     let (_root, system) = machine(Some("/a.so\n"));
-    fs::write(system.path(HALF), "").unwrap();
-    assert_eq!(system.disable(&system.lock().unwrap()).unwrap(), Disabled::WasNot);
-    assert!(!system.path(HALF).exists());
+    fs::write(system.path(STAGED_LIST), "").unwrap();
+    assert_eq!(system.disable(&system.lock().unwrap()).unwrap(), Disabled::NotListed);
+    assert!(!system.path(STAGED_LIST).exists());
 }
 
 #[test]
@@ -62,7 +62,7 @@ fn a_confirmed_rmcp_is_not_taken_back_and_a_late_timer_does_nothing() {
     let ours = "/usr/lib/rmcp/system/0.1.0-1/$LIB/librmcp.so\n";
     let (_root, system) = machine(Some(ours));
     let lock = system.lock().unwrap();
-    let mark = system.path(confirm::MARK);
+    let mark = system.path(confirm::PENDING_FILE);
     fs::create_dir_all(mark.parent().unwrap()).unwrap();
 
     assert!(!confirm::roll_back(&system, None, &lock).unwrap(), "nothing was waiting");
@@ -157,7 +157,7 @@ fn a_loader_that_the_kernel_cannot_run_is_none() {
 
 #[test]
 fn what_the_system_says_is_told_once() {
-    let error = System::at("/nonexistent").lock().unwrap_err();
+    let error = System::with_root("/nonexistent").lock().unwrap_err();
     let text = std::iter::successors(Some(&error as &dyn std::error::Error), |error| error.source());
     let text = text.map(ToString::to_string).collect::<Vec<_>>().join(": ");
     assert_eq!(text.matches("No such file").count(), 1, "{text}");

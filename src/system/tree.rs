@@ -5,7 +5,7 @@
 
 use super::list::GATE;
 use super::loaders::Loader;
-use super::{FILE, System, SystemError, at, create_folder, open_to_all, stub, sync_folder, write_synced};
+use super::{FILE, System, SystemError, create_folder, io_error, set_mode, stub, sync_folder, write_synced};
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::ErrorKind;
@@ -24,7 +24,7 @@ pub struct Generation(BTreeMap<PathBuf, Vec<u8>>);
 impl Generation {
     /// RMCP itself for the native loader, an empty library for each other one.
     pub fn new(gate: &Path, loaders: &[Loader]) -> Result<Self, SystemError> {
-        let read = |path: &Path| fs::read(path).map_err(at("read", path));
+        let read = |path: &Path| fs::read(path).map_err(io_error("read", path));
         let mut files = BTreeMap::new();
         for loader in loaders {
             let folder = Path::new(loader.lib);
@@ -56,7 +56,7 @@ pub fn install(system: &System, generation: &Generation) -> Result<String, Syste
         for path in generation.0.keys() {
             let file = tree.join(name).join(path);
             create_folder(file.parent().unwrap_or(&tree), Some(&shared))?;
-            open_to_all(&file, FILE)?;
+            set_mode(&file, FILE)?;
         }
         return Ok(entry(name));
     }
@@ -64,7 +64,7 @@ pub fn install(system: &System, generation: &Generation) -> Result<String, Syste
     let name = format!("{}-{number}", env!("CARGO_PKG_VERSION"));
 
     // What an earlier attempt left half done has a name that no list has.
-    let half = tree.join(HALF);
+    let half = tree.join(STAGED);
     remove(&half)?;
     for (path, content) in &generation.0 {
         let file = half.join(path);
@@ -74,12 +74,12 @@ pub fn install(system: &System, generation: &Generation) -> Result<String, Syste
         sync_folder(&file)?;
     }
     let whole = tree.join(&name);
-    fs::rename(&half, &whole).map_err(at("create", &whole))?;
+    fs::rename(&half, &whole).map_err(io_error("create", &whole))?;
     sync_folder(&whole)?;
     Ok(entry(&name))
 }
 
-const HALF: &str = "new";
+const STAGED: &str = "new";
 
 /// The folder below which all is RMCP's own: that of the packages and of the tree.
 const SHARED: &str = "/usr/lib";
@@ -89,10 +89,10 @@ fn generations(system: &System) -> Result<Vec<String>, SystemError> {
     let tree = system.path(TREE);
     let entries = match fs::read_dir(&tree) {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
-        read => read.map_err(at("read", &tree))?,
+        read => read.map_err(io_error("read", &tree))?,
     };
     let names = entries.map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned()));
-    names.collect::<Result<_, _>>().map_err(at("read", &tree))
+    names.collect::<Result<_, _>>().map_err(io_error("read", &tree))
 }
 
 /// Removes the generations that the list does not name and no process has mapped; with `purge` also those that some
@@ -116,7 +116,7 @@ pub fn clean(system: &System, purge: bool) -> Result<Vec<String>, SystemError> {
 
 fn remove(folder: &Path) -> Result<(), SystemError> {
     match fs::remove_dir_all(folder) {
-        Err(error) if error.kind() != ErrorKind::NotFound => Err(at("remove", folder)(error)),
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(io_error("remove", folder)(error)),
         _ => Ok(()),
     }
 }

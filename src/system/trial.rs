@@ -6,7 +6,7 @@
 use super::list;
 use super::loaders::Loader;
 use super::tree::TREE;
-use super::{LIST, System, SystemError, at, write_synced};
+use super::{LIST, System, SystemError, io_error, write_synced};
 use nix::mount::{MsFlags, mount, umount};
 use nix::sched::{CloneFlags, unshare};
 use std::fs::{self, File};
@@ -19,11 +19,11 @@ use std::time::{Duration, Instant};
 
 /// What a program must do as before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Same {
+enum Compared {
     /// Exit status and all it prints.
     All,
     /// Exit status and standard error: what it prints lists the libraries.
-    ButLibraries,
+    AllButLibraries,
     /// The exit status: where the list names a file that is not there, the loader says so and goes on.
     Status,
 }
@@ -32,7 +32,7 @@ enum Same {
 struct Check {
     what: String,
     command: Vec<PathBuf>,
-    same: Same,
+    compared: Compared,
     /// As nobody, who may not read what root may.
     nobody: bool,
     /// With the libraries out of sight, as in a container that has this list and another /usr.
@@ -60,16 +60,16 @@ pub fn run(system: &System, new: &[u8], loaders: &[Loader], scratch: &Path) -> R
     let created = match File::create_new(&list) {
         Ok(_) => true,
         Err(error) if error.kind() == ErrorKind::AlreadyExists => false,
-        Err(error) => return Err(at("create", &list)(error)),
+        Err(error) => return Err(io_error("create", &list)(error)),
     };
     let checks = checks(loaders, scratch)?;
     // A namespace belongs to a thread: what this one mounts, only its children see.
     let differences = thread::scope(|scope| {
         let tried = scope.spawn(|| differences(&list, &candidate, &checks, scratch));
-        tried.join().unwrap_or_else(|_| Err(at("try", &list)(ErrorKind::Other.into())))
+        tried.join().unwrap_or_else(|_| Err(io_error("try", &list)(ErrorKind::Other.into())))
     });
     if created {
-        fs::remove_file(&list).map_err(at("remove", &list))?;
+        fs::remove_file(&list).map_err(io_error("remove", &list))?;
     }
     match differences? {
         none if none.is_empty() => Ok(()),
@@ -78,33 +78,34 @@ pub fn run(system: &System, new: &[u8], loaders: &[Loader], scratch: &Path) -> R
 }
 
 fn checks(loaders: &[Loader], scratch: &Path) -> Result<Vec<Check>, SystemError> {
-    let check = |what: &str, command: &[&str], same| Check {
+    let check = |what: &str, command: &[&str], compared| Check {
         what: what.into(),
         command: command.iter().map(PathBuf::from).collect(),
-        same,
+        compared,
         nobody: false,
         hidden: false,
     };
     let native = loaders[0].path;
     let mut checks = vec![
-        check("true", &["/bin/true"], Same::All),
-        check("a shell", &["/bin/sh", "-c", "echo out; echo error >&2; exit 3"], Same::All),
-        check("a process without open files", &["/bin/sh", "-c", "exec /bin/true <&- >&- 2>&-"], Same::All),
-        check("the loader", &[native, "--verify", "/bin/true"], Same::All),
-        check("ldd", &["ldd", "/bin/true"], Same::ButLibraries),
-        check("python3", &["python3", "-I", "-c", "import os, sys; print(sys.version, os.getcwd())"], Same::All),
-        Check { nobody: true, ..check("a program of another user", &["/bin/sh", "-c", "id -u"], Same::All) },
-        Check { hidden: true, ..check("a root folder without the libraries", &["/bin/true"], Same::Status) },
+        check("true", &["/bin/true"], Compared::All),
+        check("a shell", &["/bin/sh", "-c", "echo out; echo error >&2; exit 3"], Compared::All),
+        check("a process without open files", &["/bin/sh", "-c", "exec /bin/true <&- >&- 2>&-"], Compared::All),
+        check("the loader", &[native, "--verify", "/bin/true"], Compared::All),
+        check("ldd", &["ldd", "/bin/true"], Compared::AllButLibraries),
+        check("python3", &["python3", "-I", "-c", "import os, sys; print(sys.version, os.getcwd())"], Compared::All),
+        Check { nobody: true, ..check("a program of another user", &["/bin/sh", "-c", "id -u"], Compared::All) },
+        Check { hidden: true, ..check("a root folder without the libraries", &["/bin/true"], Compared::Status) },
     ];
     if let Some(setuid) = SETUID.into_iter().find(|path| Path::new(path).exists()) {
         let what = format!("{setuid}, which is setuid, as another user");
-        checks.push(Check { nobody: true, ..check(&what, &[setuid, "--version"], Same::All) });
+        checks.push(Check { nobody: true, ..check(&what, &[setuid, "--version"], Compared::All) });
     }
     for loader in loaders {
         let Some(abi) = loader.abi else { continue };
         let library = scratch.join(format!("{abi:?}.so"));
         write_synced(&library, &super::stub::program(abi), 0o755)?;
-        let mut check = check(&format!("programs of {}", loader.path), &[loader.path, "--list"], Same::ButLibraries);
+        let mut check =
+            check(&format!("programs of {}", loader.path), &[loader.path, "--list"], Compared::AllButLibraries);
         check.command.push(library);
         checks.push(check);
     }
@@ -113,7 +114,7 @@ fn checks(loaders: &[Loader], scratch: &Path) -> Result<Vec<Check>, SystemError>
 
 /// The checks that came out otherwise, a line each.
 fn differences(list: &Path, candidate: &Path, checks: &[Check], scratch: &Path) -> Result<Vec<String>, SystemError> {
-    let mounting = |error: nix::Error| at("make a private mount namespace for a trial of", list)(error.into());
+    let mounting = |error: nix::Error| io_error("make a private mount namespace for a trial of", list)(error.into());
     unshare(CloneFlags::CLONE_NEWNS).map_err(mounting)?;
     let private = MsFlags::MS_REC | MsFlags::MS_PRIVATE;
     mount(None::<&str>, "/", None::<&str>, private, None::<&str>).map_err(mounting)?;
@@ -121,7 +122,7 @@ fn differences(list: &Path, candidate: &Path, checks: &[Check], scratch: &Path) 
     let before: Vec<_> = checks.iter().map(|check| outcome(check, scratch)).collect();
     mount(Some(candidate), list, None::<&str>, MsFlags::MS_BIND, None::<&str>).map_err(mounting)?;
     let mut differences = Vec::new();
-    if !is_in_force(scratch) {
+    if !gate_is_loaded(scratch) {
         differences.push(format!("  a program was started, and {} was not in it", list::GATE));
     }
     for (check, before) in checks.iter().zip(before) {
@@ -145,11 +146,11 @@ struct Outcome {
 }
 
 /// Whether a program that starts now has RMCP in it. Without that a trial of a list that nobody reads would pass.
-fn is_in_force(scratch: &Path) -> bool {
+fn gate_is_loaded(scratch: &Path) -> bool {
     let maps = Check {
         what: String::new(),
         command: vec!["cat".into(), "/proc/self/maps".into()],
-        same: Same::All,
+        compared: Compared::All,
         nobody: false,
         hidden: false,
     };
@@ -197,10 +198,10 @@ fn difference(check: &Check, before: Option<Outcome>, after: Option<Outcome>) ->
         let said = String::from_utf8_lossy(&after.error);
         return Some(format!("{}, not {}; it says {:?}", word(after.status), word(before.status), said.trim()));
     }
-    let differs = match check.same {
-        Same::All => before.out != after.out || before.error != after.error,
-        Same::ButLibraries => before.error != after.error,
-        Same::Status => false,
+    let differs = match check.compared {
+        Compared::All => before.out != after.out || before.error != after.error,
+        Compared::AllButLibraries => before.error != after.error,
+        Compared::Status => false,
     };
     differs.then(|| {
         let all =

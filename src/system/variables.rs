@@ -126,14 +126,14 @@ mod tests {
         write("etc/ld.so.conf.d/a.conf", "include /etc/more\n");
         write("etc/ld.so.conf.d/README", "/not/this\n");
         write("etc/more", "/opt/two/lib\ninclude more\n");
-        let folders = configured(&System::at(root.path()), Path::new(CONFIGURATION), 2);
+        let folders = configured(&System::with_root(root.path()), Path::new(CONFIGURATION), 2);
         assert_eq!(folders, ["/opt/two/lib", "/opt/rocm/lib", "/opt/one/lib"].map(PathBuf::from));
     }
 
     #[test]
     fn a_library_with_such_a_variable_is_found_below_a_folder_of_the_loader_and_one_with_functions_is_not() {
         let root = tempfile::tempdir().unwrap();
-        let system = System::at(root.path());
+        let system = System::with_root(root.path());
         let compile = |source: &str, path: &str| {
             let library = root.path().join(path);
             fs::create_dir_all(library.parent().unwrap()).unwrap();

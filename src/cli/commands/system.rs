@@ -62,11 +62,11 @@ pub struct Status {
 
 /// `rmcp enable`.
 pub fn enable(arguments: &Enable) -> Result<()> {
-    let system = System::here();
+    let system = System::host();
     let lock = system.lock()?;
     let mut out = output::stdout();
     if arguments.confirm {
-        ensure!(confirm::settle(&system)?, "nothing waits to be confirmed");
+        ensure!(confirm::clear(&system)?, "nothing waits to be confirmed");
         return Ok(writeln!(out, "Confirmed: {LIST} stays as it is.")?);
     }
     let gate = preload::find_gate()?;
@@ -82,7 +82,7 @@ pub fn enable(arguments: &Enable) -> Result<()> {
     // The trial runs programs of other users on what is in there.
     set_searchable(scratch.path())?;
     match system.enable(&gate, confirm, scratch.path(), &lock)? {
-        Enabled::Was { entry } => writeln!(out, "{LIST} names {entry} already.")?,
+        Enabled::AlreadyListed { entry } => writeln!(out, "{LIST} names {entry} already.")?,
         Enabled::Added { entry, watch } => {
             writeln!(out, "{LIST} now names {entry}.")?;
             if let (Some(watch), Some(within)) = (watch, arguments.confirm_within) {
@@ -133,14 +133,14 @@ fn set_searchable(folder: &Path) -> Result<()> {
 
 /// `rmcp disable`.
 pub fn disable(arguments: &Disable) -> Result<()> {
-    let system = System::here();
+    let system = System::host();
     let lock = system.lock()?;
     let mut out = output::stdout();
     let disabled = system.disable(&lock)?;
-    confirm::settle(&system)?;
+    confirm::clear(&system)?;
     match disabled {
         Disabled::Removed => writeln!(out, "{LIST} names RMCP no more; processes that run keep it until they end.")?,
-        Disabled::WasNot => writeln!(out, "{LIST} does not name RMCP.")?,
+        Disabled::NotListed => writeln!(out, "{LIST} does not name RMCP.")?,
     }
     for left in tree::clean(&system, arguments.purge)? {
         let folder = format!("{}/{left}", tree::TREE);
@@ -151,7 +151,7 @@ pub fn disable(arguments: &Disable) -> Result<()> {
 
 /// `rmcp status`.
 pub fn status(arguments: &Status) -> Result<ExitCode> {
-    let state = SystemState::read(&System::here())?;
+    let state = SystemState::read(&System::host())?;
     arguments.output.print(&state)?;
     Ok(match (&state.entry, state.trouble.is_empty()) {
         (None, _) => ExitCode::from(exit_status::DISABLED),
@@ -183,7 +183,7 @@ pub struct SystemState {
 impl SystemState {
     fn read(system: &System) -> Result<Self> {
         let entries = list::entries(&system.list()?);
-        let (ours, foreign): (Vec<_>, Vec<_>) = entries.into_iter().partition(|entry| list::is_ours(entry));
+        let (ours, foreign): (Vec<_>, Vec<_>) = entries.into_iter().partition(|entry| list::is_rmcp(entry));
         let entry = ours.into_iter().next();
         let trouble = match &entry {
             Some(_) => loaders::complaints(system, Scratch::new("status")?.path())?,

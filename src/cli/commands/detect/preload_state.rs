@@ -27,7 +27,7 @@ pub fn read(root: &Path) -> PreloadState {
         env::current_exe().map_or(Ok(()), |command| try_load(&command, &library))?;
         Ok(library)
     });
-    let everywhere = System::at(root).entry().ok().flatten();
+    let everywhere = System::with_root(root).entry().ok().flatten();
     let only = everywhere.as_deref().and_then(effective_policy::only_option);
     PreloadState { library, system_wide: everywhere, only, in_environment: preload::gate_in_environment() }
 }
