@@ -56,7 +56,7 @@ fn target(gate: &'static Gate, symbol: &CStr, address: usize) -> Option<(*mut c_
     // The runtime can call while it holds locks of its own: nothing may be asked of it then.
     let machine = machine::detect(caller.kind == CallerKind::Program);
     if machine.is_some_and(machine::Machine::active) || watch::is_watched(hook) || hands_out_functions(hook) {
-        return Some((hooks::entry(hook), BindingScope::AllCallers));
+        return Some((hooks::gate_entry(hook), BindingScope::AllCallers));
     }
     real.map(|real| (real.address, if machine.is_some() { real.binding_scope() } else { BindingScope::Call }))
 }

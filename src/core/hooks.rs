@@ -1,7 +1,8 @@
-//! One entry per row of the hook table.
+//! One hook per row of the hook table.
 //!
-//! The gate jumps here with the program's arguments in place. The entry adds the return address as one more argument,
-//! in the integer register after the last one in use, so that the hook knows its caller.
+//! The gate, and the runtimes' own tables, jump to a hook's entry with the program's arguments in place. The entry adds the
+//! call's [`Origin`] as one more argument, in the integer register after the last one in use, so that the hook knows who
+//! calls, and jumps on.
 #![allow(non_snake_case)] // modules are named after their functions
 
 use crate::call::Call;
@@ -10,6 +11,51 @@ use rmcp_abi::{Argument, HipError, HipExtent, Hook, HsaPool, HsaStatus, Properti
 use std::arch::naked_asm;
 use std::ffi::{c_char, c_void};
 use std::mem::transmute;
+
+/// The address that a call returns to, and in the highest bits, which no address of a program has, what is special about it.
+#[derive(Clone, Copy)]
+#[repr(transparent)]
+struct Origin(usize);
+
+// The entries have the numbers of these bits in their code.
+impl Origin {
+    /// The call came through a runtime's own table.
+    const TABLE: usize = 1 << 63;
+    /// It is to be reported.
+    const WATCHED: usize = 1 << 62;
+
+    fn is_table(self) -> bool {
+        self.0 & Self::TABLE != 0
+    }
+
+    fn address(self) -> usize {
+        self.0 & !(Self::TABLE | Self::WATCHED)
+    }
+
+    /// Whether the call is to be reported: not where it is none of HIP or HSA.
+    fn is_watched(self, hook: Hook) -> bool {
+        let foreign = || !self.is_table() && caller::caller_at(self.address()).has_foreign(hook);
+        self.0 & Self::WATCHED != 0 && !foreign()
+    }
+
+    /// The same once it is being reported.
+    fn reported(self) -> Self {
+        Self(self.0 & !Self::WATCHED)
+    }
+}
+
+/// Puts the origin into this register, where the function takes so many.
+#[rustfmt::skip] // lines of assembly
+macro_rules! origin_to {
+    ($register:literal, $count:literal) => {
+        concat!(
+            ".elseif {registers} == ", $count, "\n",
+            "mov ", $register, ", [rsp]\n",
+            ".if {table}\n", "bts ", $register, ", 63\n", ".endif\n",
+            ".if {watched}\n", "bts ", $register, ", 62\n", ".endif",
+        )
+    };
+}
 
 /// Runs a call by its policy, which is given what stands in brackets in the table and the way to forward the call, or all
 /// arguments.
@@ -34,36 +80,43 @@ macro_rules! entries {
 
                 type Real = unsafe extern "C" fn($($ty),*) -> $ret;
                 /// A function of that name which is none of HIP or HSA, and may throw.
-                type Other = unsafe extern "C-unwind" fn($($ty),*) -> $ret;
+                type Foreign = unsafe extern "C-unwind" fn($($ty),*) -> $ret;
 
-                extern "C-unwind" fn hook<const IN_TABLE: bool, const WATCHED: bool>($($arg: $ty,)* caller: usize) -> $ret {
-                    if WATCHED && (IN_TABLE || !caller::caller_at(caller).has_foreign(Hook::$name)) {
-                        let call = || hook::<IN_TABLE, false>($($arg,)* caller);
-                        return watch::report(Hook::$name, caller, &[$($arg.word()),*], call);
+                /// Twice: the usual call, through the gate and unseen, has no look at what is special about others.
+                extern "C-unwind" fn hook<const SPECIAL: bool>($($arg: $ty,)* origin: Origin) -> $ret {
+                    if SPECIAL && origin.is_watched(Hook::$name) {
+                        let call = move || hook::<SPECIAL>($($arg,)* origin.reported());
+                        return watch::report(Hook::$name, origin.address(), &[$($arg.word()),*], call);
                     }
                     // SAFETY: the program's own arguments go to the function they were meant for.
-                    let forward = |real: Real| unsafe { real($($arg),*) };
-                    let enter = const { if IN_TABLE { Call::<Real, $ret>::from_table } else { Call::from_gate } };
-                    match enter(Hook::$name, caller) {
+                    let forward = move |real: Real| unsafe { real($($arg),*) };
+                    let address = if SPECIAL { origin.address() } else { origin.0 };
+                    let call = if SPECIAL && origin.is_table() {
+                        Call::<Real, $ret>::from_table(Hook::$name, address)
+                    } else {
+                        Call::from_gate(Hook::$name, address)
+                    };
+                    match call {
                         Ok(call) => apply!($policy $([$size])?, call, forward, ($($arg),*)),
                         // SAFETY: what bears a function's name is called as that function.
-                        Err(Some(other)) => unsafe { transmute::<*mut c_void, Other>(other)($($arg),*) },
+                        Err(Some(foreign)) => unsafe { transmute::<*mut c_void, Foreign>(foreign)($($arg),*) },
                         Err(None) => Hook::$name.info().library.missing_symbol_error() as $ret,
                     }
                 }
 
                 #[unsafe(naked)]
-                pub extern "C" fn entry<const IN_TABLE: bool, const WATCHED: bool>() {
+                pub extern "C" fn entry<const SPECIAL: bool, const TABLE: bool, const WATCHED: bool>() {
                     naked_asm!(
-                        ".if {registers} == 0", "mov rdi, [rsp]",
-                        ".elseif {registers} == 1", "mov rsi, [rsp]",
-                        ".elseif {registers} == 2", "mov rdx, [rsp]",
-                        ".elseif {registers} == 3", "mov rcx, [rsp]",
-                        ".elseif {registers} == 4", "mov r8, [rsp]",
-                        ".elseif {registers} == 5", "mov r9, [rsp]",
-                        ".elseif {registers} == 7",
-                        // No register is left: the seventh argument and the caller go onto a stack frame of their own.
-                        "mov rax, [rsp]", "mov r10, [rsp + 8]",
+                        ".if 0",
+                        origin_to!("rdi", 0),
+                        origin_to!("rsi", 1),
+                        origin_to!("rdx", 2),
+                        origin_to!("rcx", 3),
+                        origin_to!("r8", 4),
+                        origin_to!("r9", 5),
+                        // No register is left: the seventh argument and the origin go onto a stack frame of their own.
+                        origin_to!("rax", 7),
+                        "mov r10, [rsp + 8]",
                         "sub rsp, 8", "push rax", "push r10",
                         "call {hook}",
                         "add rsp, 24",
@@ -71,18 +124,20 @@ macro_rules! entries {
                         ".else", ".error \"this many arguments need a case of their own\"",
                         ".endif",
                         "jmp {hook}",
+                        table = const TABLE as i32,
+                        watched = const WATCHED as i32,
                         registers = const { 0 $( + <$ty as Argument>::REGISTERS )* },
-                        hook = sym hook::<IN_TABLE, WATCHED>,
+                        hook = sym hook::<SPECIAL>,
                     )
                 }
             }
         )*
 
         /// Where the gate's slot of `hook` leads while RMCP is active or calls are watched.
-        pub fn entry(hook: Hook) -> *mut c_void {
+        pub fn gate_entry(hook: Hook) -> *mut c_void {
             let entry: extern "C" fn() = match (hook, watch::is_watched(hook)) { $(
-                (Hook::$name, false) => $name::entry::<false, false>,
-                (Hook::$name, true) => $name::entry::<false, true>,
+                (Hook::$name, false) => $name::entry::<false, false, false>,
+                (Hook::$name, true) => $name::entry::<true, false, true>,
             )* };
             entry as *mut c_void
         }
@@ -90,8 +145,8 @@ macro_rules! entries {
         /// What stands in a runtime's own table in place of `hook`'s function; see [`crate::runtime_tables`].
         pub fn table_entry(hook: Hook) -> *mut c_void {
             let entry: extern "C" fn() = match (hook, watch::is_watched(hook)) { $(
-                (Hook::$name, false) => $name::entry::<true, false>,
-                (Hook::$name, true) => $name::entry::<true, true>,
+                (Hook::$name, false) => $name::entry::<true, true, false>,
+                (Hook::$name, true) => $name::entry::<true, true, true>,
             )* };
             entry as *mut c_void
         }

@@ -1,6 +1,6 @@
 //! Calls that somebody wants to see: in the records of [`crate::trace`], as lines of the log (`log = "trace"`), or both.
 //!
-//! While nobody does none of this is reached: [`crate::hooks::entry`] hands out entries without it.
+//! While nobody does none of this is reached: [`crate::hooks::gate_entry`] hands out entries without it.
 
 use crate::caller::{self, Caller, CallerKind};
 use crate::isolation::isolated;
