@@ -1,7 +1,7 @@
 //! What tests ask of a stub, and tell it; `clients/stub.h` documents the functions.
 
 use crate::hooked;
-use crate::record::{NOTING, notes};
+use crate::record::{RECORDING, calls};
 use std::arch::naked_asm;
 use std::ffi::{CStr, c_char, c_int};
 use std::ptr::copy_nonoverlapping;
@@ -9,7 +9,7 @@ use std::sync::atomic::Ordering::Relaxed;
 
 #[unsafe(no_mangle)]
 unsafe extern "C" fn rmcp_stub_take(out: *mut c_char, size: usize) {
-    let mut text = notes().drain(..).collect::<Vec<_>>().join("\n");
+    let mut text = calls().drain(..).collect::<Vec<_>>().join("\n");
     text.truncate(size.saturating_sub(1));
     // SAFETY: the test promises room for `size` bytes, of which there is one more than the text has.
     unsafe {
@@ -29,11 +29,11 @@ unsafe extern "C" fn rmcp_stub_fail(name: *const c_char, status: c_int) {
 
 #[unsafe(no_mangle)]
 extern "C" fn rmcp_stub_quiet() {
-    NOTING.store(false, Relaxed);
+    RECORDING.store(false, Relaxed);
 }
 
 /// Calls that the runtime makes itself: through its PLT, so that they can be interposed, and returning into this copy.
-macro_rules! inside {
+macro_rules! runtime_calls {
     ($($name:ident: $call:literal),*) => { $(
         #[unsafe(no_mangle)]
         #[unsafe(naked)]
@@ -42,7 +42,7 @@ macro_rules! inside {
         }
     )* };
 }
-inside! {
+runtime_calls! {
     rmcp_stub_inside_hipHostMalloc: "call hipHostMalloc@PLT",
     rmcp_stub_inside_hsa_init: "call hsa_init@PLT",
     rmcp_stub_inside_hsa_amd_memory_pool_allocate: "call hsa_amd_memory_pool_allocate@PLT"

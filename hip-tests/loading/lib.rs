@@ -4,10 +4,11 @@
 //! nothing about the effect of a flag: that is what the real runtimes of `rmcp-stacks` are for.
 //!
 //! One build serves as libamdhip64 and as libhsa-runtime64. `hooked` has every hooked function, derived from the hook
-//! table; `others` has more that RMCP itself calls. `clients/stub.h` declares what a test asks of a stub.
+//! table; `unhooked` has more that RMCP itself calls. `clients/stub.h` declares what a test asks of a stub.
 #![allow(non_snake_case)] // modules are named after their functions
 
 mod control;
+mod devices;
 mod record;
 
 /// Defines functions that note their arguments, write an address of this copy where C expects one, and return 0
@@ -22,11 +23,11 @@ macro_rules! stubs {
 
                 #[unsafe(no_mangle)]
                 unsafe extern "C" fn $name($($arg: $ty),*) -> $ret {
-                    let numbers = [$($arg.number()),*];
-                    let status = FUNCTION.called(&numbers);
+                    let numbers = [$($arg.value()),*];
+                    let status = FUNCTION.record_call(&numbers);
                     if status == 0 {
                         // SAFETY: the caller passes what the C function takes.
-                        $( unsafe { $arg.answer(&numbers) }; )*
+                        $( unsafe { $arg.write_output(&numbers) }; )*
                     }
                     status as $ret
                 }
@@ -46,4 +47,4 @@ mod hooked {
     rmcp_abi::hooks!(stubs);
 }
 
-mod others;
+mod unhooked;

@@ -1,6 +1,6 @@
 //! What arrived at the functions, and what they shall answer.
 
-use crate::others::archs;
+use crate::devices::archs;
 use rmcp_abi::{HipExtent, PropertiesR0000, PropertiesR0600};
 use std::ffi::{c_char, c_void};
 use std::ptr::copy_nonoverlapping;
@@ -8,15 +8,15 @@ use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU64, Ordering::Relaxed};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// Whether calls are noted. Benchmarks switch it off.
-pub static NOTING: AtomicBool = AtomicBool::new(true);
+pub static RECORDING: AtomicBool = AtomicBool::new(true);
 
 /// What hipGetLastError returns next: the last failure, of whichever thread.
 pub static LAST_ERROR: AtomicI32 = AtomicI32::new(0);
 
 /// The calls that were noted, as `hipHostMalloc(0x1000, 0x80000000)`.
-pub fn notes() -> MutexGuard<'static, Vec<String>> {
-    static NOTES: Mutex<Vec<String>> = Mutex::new(Vec::new());
-    NOTES.lock().unwrap_or_else(PoisonError::into_inner)
+pub fn calls() -> MutexGuard<'static, Vec<String>> {
+    static CALLS: Mutex<Vec<String>> = Mutex::new(Vec::new());
+    CALLS.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// One function of the stub.
@@ -34,17 +34,17 @@ impl Function {
 
     /// Notes a call and returns its status.
     #[inline]
-    pub fn called(&self, arguments: &[Option<u64>]) -> i32 {
-        if NOTING.load(Relaxed) {
-            self.note(arguments);
+    pub fn record_call(&self, arguments: &[Option<u64>]) -> i32 {
+        if RECORDING.load(Relaxed) {
+            self.push_call(arguments);
         }
         self.status.load(Relaxed)
     }
 
     #[cold]
-    fn note(&self, arguments: &[Option<u64>]) {
+    fn push_call(&self, arguments: &[Option<u64>]) {
         let arguments: Vec<_> = arguments.iter().flatten().map(|number| format!("{number:#x}")).collect();
-        notes().push(format!("{}({})", self.name, arguments.join(", ")));
+        calls().push(format!("{}({})", self.name, arguments.join(", ")));
         let status = self.status.load(Relaxed);
         if status != 0 {
             LAST_ERROR.store(status, Relaxed);
@@ -55,7 +55,7 @@ impl Function {
 /// An argument of a C function.
 pub trait Argument: Copy {
     /// The number that it is; None for an address, which is another one in every run.
-    fn number(self) -> Option<u64> {
+    fn value(self) -> Option<u64> {
         None
     }
 
@@ -64,12 +64,12 @@ pub trait Argument: Copy {
     /// # Safety
     /// An address for an answer is null or can be written to.
     #[inline]
-    unsafe fn answer(self, _numbers: &[Option<u64>]) {}
+    unsafe fn write_output(self, _numbers: &[Option<u64>]) {}
 }
 
 macro_rules! numbers {
     ($($ty:ty),*) => { $( impl Argument for $ty {
-        fn number(self) -> Option<u64> {
+        fn value(self) -> Option<u64> {
             Some(self as u64)
         }
     } )* };
@@ -77,14 +77,14 @@ macro_rules! numbers {
 numbers!(i32, u32, u64, usize);
 
 impl Argument for HipExtent {
-    fn number(self) -> Option<u64> {
+    fn value(self) -> Option<u64> {
         Some(self.bytes() as u64)
     }
 }
 
 impl Argument for *mut *mut c_void {
     #[inline]
-    unsafe fn answer(self, _: &[Option<u64>]) {
+    unsafe fn write_output(self, _: &[Option<u64>]) {
         static MEMORY: AtomicU64 = AtomicU64::new(0);
         // SAFETY: the caller's promise.
         unsafe { self.write(MEMORY.as_ptr().cast()) };
@@ -99,7 +99,7 @@ impl Argument for *mut u64 {}
 
 macro_rules! zeros {
     ($($ty:ty),*) => { $( impl Argument for *mut $ty {
-        unsafe fn answer(self, _: &[Option<u64>]) {
+        unsafe fn write_output(self, _: &[Option<u64>]) {
             if !self.is_null() {
                 // SAFETY: the caller's promise.
                 unsafe { self.write(0) };
@@ -110,7 +110,7 @@ macro_rules! zeros {
 zeros!(u32, usize);
 
 impl Argument for *mut i32 {
-    unsafe fn answer(self, _: &[Option<u64>]) {
+    unsafe fn write_output(self, _: &[Option<u64>]) {
         if !self.is_null() {
             // A device attribute: the device can do it.
             // SAFETY: the caller's promise.
@@ -121,7 +121,7 @@ impl Argument for *mut i32 {
 
 macro_rules! properties {
     ($($ty:ty: $name:literal),*) => { $( impl Argument for *mut $ty {
-        unsafe fn answer(self, numbers: &[Option<u64>]) {
+        unsafe fn write_output(self, numbers: &[Option<u64>]) {
             // The last argument is the device.
             let device = numbers.last().copied().flatten().unwrap_or(0);
             let arch = archs().into_iter().nth(device as usize).unwrap_or_default();

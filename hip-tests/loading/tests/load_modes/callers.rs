@@ -1,7 +1,7 @@
 //! Whose call it is: libraries that keep what they ask for, by the names of their files.
 
-use crate::NON_COHERENT;
 use crate::process::Process;
+use crate::{NON_COHERENT, SYSTEM, host_malloc};
 use rmcp_hip_tests::Stubs;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -15,10 +15,6 @@ fn library(folder: &TempDir, name: &str) -> PathBuf {
     fs::create_dir_all(path.parent().unwrap()).unwrap();
     fs::copy(Stubs::get().client(), &path).unwrap();
     path
-}
-
-fn host(flags: &str) -> String {
-    format!("hipHostMalloc=0\t0\tlibamdhip64.so.6: hipHostMalloc(0x1000, {flags})")
 }
 
 /// A process on one gfx1010 that has loaded these libraries.
@@ -40,7 +36,11 @@ fn what_a_library_of_the_table_asks_for_is_forwarded_and_what_others_ask_for_is_
     ] {
         let (library, other) = (library(&folder, name), library(&folder, "libclient.so"));
         let report = loading(&[&library, &other]).run("@0 hipHostMalloc=0 @1 hipHostMalloc=0 @0 hipHostMalloc=0");
-        assert_eq!(report.lines, [host(flags), host(NON_COHERENT), host(flags)], "{name}");
+        assert_eq!(
+            report.lines,
+            [host_malloc(SYSTEM, flags), host_malloc(SYSTEM, NON_COHERENT), host_malloc(SYSTEM, flags)],
+            "{name}"
+        );
     }
 }
 
@@ -58,7 +58,7 @@ fn mapped_memory_of_llama_cpp_is_forwarded_and_its_default_pinned_memory_is_not(
     let folder = tempfile::tempdir().unwrap();
     let report = loading(&[&library(&folder, "libggml-hip.so")]).run("hipHostMalloc=0x3 hipHostMalloc=0");
     let mapped = "hipHostMalloc=0x3\t0\tlibamdhip64.so.6: hipHostMalloc(0x1000, 0x3)".to_owned();
-    assert_eq!(report.lines, [mapped, host(NON_COHERENT)]);
+    assert_eq!(report.lines, [mapped, host_malloc(SYSTEM, NON_COHERENT)]);
 }
 
 #[test]
@@ -69,9 +69,9 @@ fn a_section_of_the_options_decides_for_a_library() {
     fs::write(&config, "[library.libmine]\nhost = 'keep'\n[library.librccl]\nhost = 'noncoherent'\n").unwrap();
     let process = loading(&[&mine, &rccl]).env("RMCP_CONFIG", &config);
     let report = process.clone().run("@0 hipHostMalloc=0 @1 hipHostMalloc=0");
-    assert_eq!(report.lines, [host(KEPT), host(NON_COHERENT)]);
+    assert_eq!(report.lines, [host_malloc(SYSTEM, KEPT), host_malloc(SYSTEM, NON_COHERENT)]);
     let report = process.env("RMCP_POLICY", "keep").run("@0 hipHostMalloc=0 @1 hipHostMalloc=0");
-    assert_eq!(report.lines, [host(KEPT), host(KEPT)]);
+    assert_eq!(report.lines, [host_malloc(SYSTEM, KEPT), host_malloc(SYSTEM, KEPT)]);
 }
 
 #[test]
@@ -94,6 +94,11 @@ fn a_library_in_the_place_of_an_unloaded_one_has_its_own_rules() {
         let process = loading(&[&Stubs::get().second_wheel_client(), first]);
         let load = format!("--local={}", second.display());
         let report = process.run(&format!("@1 hipHostMalloc=0 --unload=1 {load} @2 place hipHostMalloc=0"));
-        assert_eq!(report.lines, [host(flags), "place\tsame".into(), host(then)], "{}", second.display());
+        assert_eq!(
+            report.lines,
+            [host_malloc(SYSTEM, flags), "place\tsame".into(), host_malloc(SYSTEM, then)],
+            "{}",
+            second.display()
+        );
     }
 }

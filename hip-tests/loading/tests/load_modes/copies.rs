@@ -1,7 +1,7 @@
 //! Several runtimes in a process, none, and the runtime's own calls.
 
 use crate::process::Process;
-use crate::{NON_COHERENT, linked};
+use crate::{NON_COHERENT, SYSTEM, gate_without_core, host_malloc, linked};
 use rmcp_hip_tests::Stubs;
 
 /// Both clients, each with a runtime of its own.
@@ -10,14 +10,13 @@ fn two_copies(target: &str) -> Process {
     Process::loading(&[("local", stubs.client()), ("local", stubs.wheel_client())]).gpus(&[target])
 }
 
-const SYSTEM: &str = "libamdhip64.so.6";
 const BUNDLED: &str = "libamdhip64-1a2b3c4d.so";
 
 #[test]
 fn each_program_reaches_its_own_copy_of_the_runtime() {
     for (target, flags) in [("gfx1010", NON_COHERENT), ("gfx1100", "0x0")] {
         let report = two_copies(target).run("@1 hipHostMalloc=0 @0 hipHostMalloc=0 @1 hipHostMalloc=0 @0 hipMalloc");
-        let host = |copy| format!("hipHostMalloc=0\t0\t{copy}: hipHostMalloc(0x1000, {flags})");
+        let host = |copy| host_malloc(copy, flags);
         let expected =
             [host(BUNDLED), host(SYSTEM), host(BUNDLED), format!("hipMalloc\t0\t{SYSTEM}: hipMalloc(0x1000)")];
         assert_eq!(report.lines, expected, "{target}");
@@ -26,11 +25,9 @@ fn each_program_reaches_its_own_copy_of_the_runtime() {
 
 #[test]
 fn each_program_reaches_its_own_copy_without_a_core_too() {
-    let folder = tempfile::tempdir().unwrap();
-    let gate = folder.path().join("librmcp.so");
-    std::fs::copy(rmcp_hip_tests::Build::find().unwrap().gate(), &gate).unwrap();
+    let (_folder, gate) = gate_without_core();
     let report = two_copies("gfx1010").gate(&gate).run("@1 hipHostMalloc=0 @0 hipHostMalloc=0 @1 hipHostMalloc=0");
-    let host = |copy| format!("hipHostMalloc=0\t0\t{copy}: hipHostMalloc(0x1000, 0x0)");
+    let host = |copy| host_malloc(copy, "0x0");
     assert_eq!(report.lines, [host(BUNDLED), host(SYSTEM), host(BUNDLED)]);
 }
 
@@ -41,15 +38,10 @@ fn a_copy_that_is_loaded_after_the_first_calls_is_reached_by_its_own_program_alo
         let process = Process::loading(&[("local", stubs.client())]).gpus(&[target]);
         let load = format!("--local={}", stubs.wheel_client().display());
         let report = process.run(&format!("@0 hipMalloc {load} @1 hipHostMalloc=0 @0 hipHostMalloc=0"));
-        let host = |copy| format!("hipHostMalloc=0\t0\t{copy}: hipHostMalloc(0x1000, {flags})");
+        let host = |copy| host_malloc(copy, flags);
         let first = format!("hipMalloc\t0\t{SYSTEM}: hipMalloc(0x1000)");
         assert_eq!(report.lines, [first, host(BUNDLED), host(SYSTEM)], "{target}");
     }
-}
-
-/// A line of hipHostMalloc with flags 0 that reached `copy`.
-fn host(copy: &str, flags: &str) -> String {
-    format!("hipHostMalloc=0\t0\t{copy}: hipHostMalloc(0x1000, {flags})")
 }
 
 #[test]
@@ -61,16 +53,14 @@ fn a_copy_that_is_loaded_after_a_function_was_called_is_reached_by_its_own_progr
     for (target, flags) in [("gfx1010", NON_COHERENT), ("gfx1100", "0x0")] {
         let report = Process::loading(&[("local", stubs.client())]).gpus(&[target]).run(&commands);
         let [first, second, _start, third, fourth] = report.lines.as_slice() else { panic!("{report:?}") };
-        let expected = [SYSTEM, BUNDLED, BUNDLED, SYSTEM].map(|copy| host(copy, flags));
+        let expected = [SYSTEM, BUNDLED, BUNDLED, SYSTEM].map(|copy| host_malloc(copy, flags));
         assert_eq!([first, second, third, fourth], expected.each_ref(), "{target}");
     }
 }
 
 #[test]
 fn the_same_holds_without_a_core() {
-    let folder = tempfile::tempdir().unwrap();
-    let gate = folder.path().join("librmcp.so");
-    std::fs::copy(rmcp_hip_tests::Build::find().unwrap().gate(), &gate).unwrap();
+    let (_folder, gate) = gate_without_core();
     let stubs = Stubs::get();
     let load = format!("--local={}", stubs.wheel_client().display());
     let process = Process::loading(&[("local", stubs.client())]).gate(&gate);
@@ -78,7 +68,7 @@ fn the_same_holds_without_a_core() {
         "@0 hipHostMalloc=0 {load} @1 hipHostMalloc=0 inside:hsa_init hipHostMalloc=0 @0 hipHostMalloc=0"
     ));
     let [first, second, _start, third, fourth] = report.lines.as_slice() else { panic!("{report:?}") };
-    let expected = [SYSTEM, BUNDLED, BUNDLED, SYSTEM].map(|copy| host(copy, "0x0"));
+    let expected = [SYSTEM, BUNDLED, BUNDLED, SYSTEM].map(|copy| host_malloc(copy, "0x0"));
     assert_eq!([first, second, third, fourth], expected.each_ref());
 }
 
@@ -92,7 +82,7 @@ fn a_library_in_the_place_of_an_unloaded_one_reaches_its_own_copy_once_that_has_
     let [first, place, early, _start, late] = report.lines.as_slice() else { panic!("{report:?}") };
     assert_eq!(place, "place\tsame", "the loader put it elsewhere, so this shows nothing");
     // Until then it is taken for the unloaded one.
-    assert_eq!([first, early, late], [SYSTEM, SYSTEM, BUNDLED].map(|copy| host(copy, NON_COHERENT)).each_ref());
+    assert_eq!([first, early, late], [SYSTEM, SYSTEM, BUNDLED].map(|copy| host_malloc(copy, NON_COHERENT)).each_ref());
 }
 
 #[test]
@@ -103,7 +93,7 @@ fn a_library_in_the_place_of_an_unloaded_one_reaches_its_own_copy_if_both_copies
     let report = two_copies("gfx1010").run(&format!("{start} --unload=0 {load} @2 place hipHostMalloc=0"));
     let [.., first, place, late] = report.lines.as_slice() else { panic!("{report:?}") };
     assert_eq!(place, "place\tsame", "the loader put it elsewhere, so this shows nothing");
-    assert_eq!([first, late], [SYSTEM, BUNDLED].map(|copy| host(copy, NON_COHERENT)).each_ref());
+    assert_eq!([first, late], [SYSTEM, BUNDLED].map(|copy| host_malloc(copy, NON_COHERENT)).each_ref());
 }
 
 #[test]
@@ -178,7 +168,7 @@ fn a_runtime_that_is_loaded_after_the_first_calls_is_found() {
         let process = Process::loading(&[("local", stubs.orphan_client())]).gpus(&[target]);
         let load = format!("--local={}", stubs.client().display());
         let report = process.run(&format!("@0 hipHostMalloc=0 {load} @1 hipHostMalloc=0 @0 hipHostMalloc=0"));
-        let found = format!("hipHostMalloc=0\t0\t{SYSTEM}: hipHostMalloc(0x1000, {flags})");
+        let found = host_malloc(SYSTEM, flags);
         assert_eq!(report.lines, ["hipHostMalloc=0\t302", &found, &found], "{target}");
     }
 }

@@ -1,11 +1,7 @@
 //! What the machine has decides, and what `include/rmcp.h` says of it.
 
 use crate::process::Process;
-use crate::{NON_COHERENT, linked};
-
-fn host(flags: &str) -> String {
-    format!("hipHostMalloc=0\t0\tlibamdhip64.so.6: hipHostMalloc(0x1000, {flags})")
-}
+use crate::{NON_COHERENT, SYSTEM, host_malloc, linked};
 
 #[test]
 fn the_rules_are_those_of_the_current_device() {
@@ -13,7 +9,16 @@ fn the_rules_are_those_of_the_current_device() {
     let report = Process::linked()
         .gpus(&["gfx1010", "gfx1100"])
         .run("hipHostMalloc=0 hipSetDevice=1 hipHostMalloc=0 hipSetDevice=0 hipHostMalloc=0");
-    assert_eq!(report.lines, [host(NON_COHERENT), set(1), host("0x0"), set(0), host(NON_COHERENT)]);
+    assert_eq!(
+        report.lines,
+        [
+            host_malloc(SYSTEM, NON_COHERENT),
+            set(1),
+            host_malloc(SYSTEM, "0x0"),
+            set(0),
+            host_malloc(SYSTEM, NON_COHERENT)
+        ]
+    );
 }
 
 /// Then every call is one jump, and none is counted.
@@ -32,7 +37,7 @@ fn where_no_rule_can_act_nothing_is_hooked() {
         let process = Process::linked().gpus(gpus);
         let process = options.iter().fold(process, |process, (name, value)| process.env(name, *value));
         let report = process.run("hipHostMalloc=0 hipEventCreateWithFlags=0x20000000 status counters");
-        assert_eq!(report.lines[0], host("0x0"));
+        assert_eq!(report.lines[0], host_malloc(SYSTEM, "0x0"));
         assert!(report.lines[1].ends_with("hipEventCreateWithFlags(0x20000000)"), "{report:?}");
         assert!(report.lines[2].starts_with("status\t1\t") && report.lines[2].ends_with(&reason), "{report:?}");
         assert_eq!(report.lines[3], format!("counters\t{}", rmcp_abi::HOOKS.len()), "{gpus:?} {options:?}");
@@ -45,7 +50,7 @@ fn where_no_rule_can_act_nothing_is_hooked() {
     std::fs::write(&config, "[library.libmine]\nhost = 'noncoherent'\n").unwrap();
     let process = keep.iter().fold(linked(), |process, (name, value)| process.env(name, *value));
     let report = process.env("RMCP_CONFIG", &config).run("hipHostMalloc=0 status");
-    assert_eq!(report.lines[0], host("0x0"));
+    assert_eq!(report.lines[0], host_malloc(SYSTEM, "0x0"));
     assert!(report.lines[1].starts_with("status\t2\t"), "{report:?}");
 }
 
@@ -53,19 +58,25 @@ fn where_no_rule_can_act_nothing_is_hooked() {
 fn hip_host_coherent_keeps_pinned_memory_as_asked_and_the_log_says_so() {
     let process = linked().env("HIP_HOST_COHERENT", "1").env("RMCP_LOG", "info");
     let report = process.run("hipHostMalloc=0 hipMallocManaged=1");
-    assert_eq!(report.lines[0], host("0x0"));
+    assert_eq!(report.lines[0], host_malloc(SYSTEM, "0x0"));
     assert!(report.lines[1].contains("hipMemAdvise"), "{report:?}");
     assert!(report.stderr.contains("info: host=keep, since HIP_HOST_COHERENT asks for coherent memory"), "{report:?}");
     let report = process.env("RMCP_HOST", "noncoherent").run("hipHostMalloc=0");
-    assert_eq!(report.lines[0], host(NON_COHERENT));
+    assert_eq!(report.lines[0], host_malloc(SYSTEM, NON_COHERENT));
     assert!(!report.stderr.contains("HIP_HOST_COHERENT"), "{report:?}");
 }
 
 #[test]
 fn a_hidden_card_does_not_count() {
     let process = Process::linked().gpus(&["gfx1010", "gfx1100"]);
-    assert_eq!(process.clone().env("HIP_VISIBLE_DEVICES", "1").run("hipHostMalloc=0").lines, [host("0x0")]);
-    assert_eq!(process.env("ROCR_VISIBLE_DEVICES", "0").run("hipHostMalloc=0").lines, [host(NON_COHERENT)]);
+    assert_eq!(
+        process.clone().env("HIP_VISIBLE_DEVICES", "1").run("hipHostMalloc=0").lines,
+        [host_malloc(SYSTEM, "0x0")]
+    );
+    assert_eq!(
+        process.env("ROCR_VISIBLE_DEVICES", "0").run("hipHostMalloc=0").lines,
+        [host_malloc(SYSTEM, NON_COHERENT)]
+    );
 }
 
 /// The last thing that the runtime saw: before it comes what RMCP asked it.
@@ -78,17 +89,17 @@ fn without_a_topology_the_runtime_is_asked_in_either_layout() {
     for process in [Process::linked(), Process::on_old_runtime()] {
         let process = process.env("RMCP_TOPOLOGY", "/nowhere");
         let report = process.clone().env("STUB_ARCHS", "gfx1031").run("hipHostMalloc=0 status");
-        assert_eq!(answer(&report.lines[0]), answer(&host(NON_COHERENT)));
+        assert_eq!(answer(&report.lines[0]), answer(&host_malloc(SYSTEM, NON_COHERENT)));
         assert_eq!(report.lines[1], "status\t2\tgpus=1\ttargets=gfx1031\treason=");
         let report = process.env("STUB_ARCHS", "gfx90a:sramecc+:xnack-").run("hipHostMalloc=0");
-        assert_eq!(answer(&report.lines[0]), answer(&host("0x0")));
+        assert_eq!(answer(&report.lines[0]), answer(&host_malloc(SYSTEM, "0x0")));
     }
 }
 
 #[test]
 fn without_topology_and_devices_calls_are_unchanged() {
     let report = Process::linked().env("RMCP_TOPOLOGY", "/nowhere").run("hipHostMalloc=0 status");
-    assert_eq!(report.lines[0], host("0x0"));
+    assert_eq!(report.lines[0], host_malloc(SYSTEM, "0x0"));
     assert!(report.lines[1].starts_with("status\t1\tgpus=0\t"), "{report:?}");
 }
 
@@ -103,12 +114,16 @@ fn rmcp_status_detects_before_the_first_call() {
 fn rmcp_disable_ends_the_rewriting_in_this_process() {
     for (target, before) in [("gfx1010", NON_COHERENT), ("gfx1100", "0x0")] {
         let report = Process::linked().gpus(&[target]).run("hipHostMalloc=0 disable hipHostMalloc=0 status");
-        assert_eq!(report.lines[..3], [host(before), "disable\t1".into(), host("0x0")], "{target}");
+        assert_eq!(
+            report.lines[..3],
+            [host_malloc(SYSTEM, before), "disable\t1".into(), host_malloc(SYSTEM, "0x0")],
+            "{target}"
+        );
         assert!(report.lines[3].starts_with("status\t1\t"), "{report:?}");
     }
     let report = linked().run("disable hipHostMalloc=0 status");
     let reason = "status\t1\tgpus=1\ttargets=gfx1010\treason=rmcp_disable was called";
-    assert_eq!(report.lines, ["disable\t1", &host("0x0"), reason]);
+    assert_eq!(report.lines, ["disable\t1", &host_malloc(SYSTEM, "0x0"), reason]);
 }
 
 #[test]

@@ -1,8 +1,8 @@
 //! Each way to the runtime, in each state of RMCP.
 
-use crate::NON_COHERENT;
 use crate::process::{Process, Report};
-use rmcp_hip_tests::{Build, Stubs};
+use crate::{NON_COHERENT, SYSTEM, gate_without_core, host_malloc};
+use rmcp_hip_tests::Stubs;
 use std::fs;
 
 /// How a program reaches its runtime.
@@ -63,13 +63,13 @@ impl Way {
     /// The call reaches this way's runtime with `flags`, and rmcp_status then says `status`.
     #[track_caller]
     fn expect(self, report: &Report, flags: &str, status: &str) {
-        let copy = if self == Way::Wheel { "libamdhip64-1a2b3c4d.so" } else { "libamdhip64.so.6" };
+        let copy = if self == Way::Wheel { "libamdhip64-1a2b3c4d.so" } else { SYSTEM };
         let flags = if self == Way::Interposed { "0x0" } else { flags };
         let mut lines = Vec::new();
         if matches!(self, Way::Interposed | Way::InterposedBefore) {
             lines.push("interposer: hipHostMalloc(0x1000, 0x0)".to_owned());
         }
-        lines.push(format!("{CALL}\t0\t{copy}: hipHostMalloc(0x1000, {flags})"));
+        lines.push(host_malloc(copy, flags));
         lines.push(format!("status\t{status}"));
         assert_eq!((&report.lines, report.stderr.as_str()), (&lines, ""), "{self:?}");
     }
@@ -105,9 +105,7 @@ fn rmcp_disable_leaves_every_call_unchanged() {
 
 #[test]
 fn without_its_core_the_gate_forwards_every_call_unchanged() {
-    let folder = tempfile::tempdir().unwrap();
-    let gate = folder.path().join("librmcp.so");
-    fs::copy(Build::find().unwrap().gate(), &gate).unwrap();
+    let (_folder, gate) = gate_without_core();
     for way in WAYS {
         let report = way.process().gate(&gate).gpus(&["gfx1010"]).run(way.commands());
         way.expect(&report, "0x0", "0");
@@ -116,9 +114,7 @@ fn without_its_core_the_gate_forwards_every_call_unchanged() {
 
 #[test]
 fn a_core_that_is_no_library_counts_as_none() {
-    let folder = tempfile::tempdir().unwrap();
-    let gate = folder.path().join("librmcp.so");
-    fs::copy(Build::find().unwrap().gate(), &gate).unwrap();
+    let (folder, gate) = gate_without_core();
     fs::write(folder.path().join("librmcp_core.so"), "not an ELF file").unwrap();
     for way in WAYS {
         let report = way.process().gate(&gate).gpus(&["gfx1010"]).run(way.commands());
@@ -156,5 +152,5 @@ fn a_setgid_program_under_a_system_wide_preload_is_left_alone() {
 fn a_library_loaded_with_deepbind_is_missed() {
     let process = Process::loading(&[("deepbind", Stubs::get().client())]).gpus(&["gfx1010"]);
     let report = process.run("hipHostMalloc=0");
-    assert_eq!(report.lines, ["hipHostMalloc=0\t0\tlibamdhip64.so.6: hipHostMalloc(0x1000, 0x0)"]);
+    assert_eq!(report.lines, [host_malloc(SYSTEM, "0x0")]);
 }

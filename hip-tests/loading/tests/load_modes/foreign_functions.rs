@@ -1,9 +1,9 @@
 //! Functions that only bear the names of HIP and HSA: a call goes where it goes without RMCP, and what is no runtime gets
 //! it as it was made.
 
-use crate::NON_COHERENT;
 use crate::process::Process;
-use rmcp_hip_tests::{Build, Stubs};
+use crate::{NON_COHERENT, gate_without_core};
+use rmcp_hip_tests::Stubs;
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 
@@ -97,7 +97,7 @@ fn beside_a_runtime() -> Vec<Case> {
 }
 
 /// Those with functions that pass their calls on to a runtime.
-fn passing_on() -> Vec<Case> {
+fn forwarding_to_a_runtime() -> Vec<Case> {
     let stubs = Stubs::get();
     let loading = |how| Process::loading(&[(how, stubs.wrapping_client())]);
     vec![
@@ -107,14 +107,6 @@ fn passing_on() -> Vec<Case> {
         case("an interposer after RMCP", Process::linked().preload(stubs.interposer()), CALLS),
         case("an interposer before RMCP", Process::linked().preload_before(stubs.interposer()), CALLS),
     ]
-}
-
-/// The gate in a folder of its own, without a core.
-fn lone_gate() -> (tempfile::TempDir, std::path::PathBuf) {
-    let folder = tempfile::tempdir().unwrap();
-    let gate = folder.path().join("librmcp.so");
-    std::fs::copy(Build::find().unwrap().gate(), &gate).unwrap();
-    (folder, gate)
 }
 
 /// What each process does on `gpu` is what it does without RMCP.
@@ -141,24 +133,29 @@ fn a_library_keeps_its_own_functions_where_rmcp_is_inactive() {
     for target in ["gfx1010", "gfx1100"] {
         let inactive =
             |process: Process| process.gpus(&[target]).env("RMCP_DISABLE", u8::from(target == "gfx1010").to_string());
-        same_as_bare([without_a_runtime(), beside_a_runtime(), passing_on()].into_iter().flatten().collect(), inactive);
+        same_as_bare(
+            [without_a_runtime(), beside_a_runtime(), forwarding_to_a_runtime()].into_iter().flatten().collect(),
+            inactive,
+        );
     }
 }
 
 #[test]
 fn a_library_keeps_its_own_functions_without_a_core() {
-    let (_folder, gate) = lone_gate();
-    same_as_bare([without_a_runtime(), beside_a_runtime(), passing_on()].into_iter().flatten().collect(), |process| {
-        process.gate(&gate).gpus(&["gfx1010"])
-    });
+    let (_folder, gate) = gate_without_core();
+    same_as_bare(
+        [without_a_runtime(), beside_a_runtime(), forwarding_to_a_runtime()].into_iter().flatten().collect(),
+        |process| process.gate(&gate).gpus(&["gfx1010"]),
+    );
 }
 
 #[test]
 fn a_library_keeps_its_own_functions_under_two_gates() {
-    let (_folder, second) = lone_gate();
-    same_as_bare([without_a_runtime(), beside_a_runtime(), passing_on()].into_iter().flatten().collect(), |process| {
-        process.gate_again(&second).gpus(&["gfx1100"])
-    });
+    let (_folder, second) = gate_without_core();
+    same_as_bare(
+        [without_a_runtime(), beside_a_runtime(), forwarding_to_a_runtime()].into_iter().flatten().collect(),
+        |process| process.gate_again(&second).gpus(&["gfx1100"]),
+    );
     same_as_bare(without_a_runtime(), |process| process.gate_again(&second).gpus(&["gfx1010"]));
 }
 

@@ -2,7 +2,7 @@
 //! than the one that was installed with the gate.
 
 use crate::process::as_root;
-use crate::{NON_COHERENT, linked};
+use crate::{NON_COHERENT, SYSTEM, host_malloc, linked};
 use rmcp_hip_tests::{Build, Stubs};
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -59,10 +59,7 @@ fn unchanged() -> [String; 2] {
 }
 
 fn report(flags: &str, cores: u8) -> [String; 2] {
-    [
-        format!("hipHostMalloc=0\t0\tlibamdhip64.so.6: hipHostMalloc(0x1000, {flags})"),
-        format!("process\tsecure=0\tgate=1\tcore={cores}"),
-    ]
+    [host_malloc(SYSTEM, flags), format!("process\tsecure=0\tgate=1\tcore={cores}")]
 }
 
 #[test]

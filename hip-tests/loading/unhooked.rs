@@ -1,5 +1,6 @@
 //! Functions without a hook that RMCP calls for itself.
 
+use crate::devices::archs;
 use crate::record::LAST_ERROR;
 use rmcp_abi::{HipError, HsaPool, HsaStatus};
 use std::ffi::{c_int, c_void};
@@ -44,12 +45,6 @@ unsafe extern "C" fn hipRuntimeGetVersion(version: *mut c_int) -> HipError {
     0
 }
 
-/// The devices' architecture names: STUB_ARCHS, separated by commas.
-pub fn archs() -> Vec<String> {
-    let names = std::env::var("STUB_ARCHS").unwrap_or_default();
-    names.split(',').map(String::from).filter(|arch| !arch.is_empty()).collect()
-}
-
 #[unsafe(no_mangle)]
 unsafe extern "C" fn hipGetDeviceCount(count: *mut c_int) -> HipError {
     // SAFETY: C's promise.
@@ -88,7 +83,7 @@ unsafe extern "C" fn hsa_amd_memory_pool_get_info(pool: HsaPool, what: c_int, ou
     const INVALID_ARGUMENT: HsaStatus = 0x1001;
     const SEGMENT: c_int = 0;
     const GLOBAL_FLAGS: c_int = 1;
-    let Some((_, flags)) = POOLS.iter().find(|(known, _)| *known == pool) else { return INVALID_ARGUMENT };
+    let Some((_, flags)) = POOLS.iter().find(|(handle, _)| *handle == pool) else { return INVALID_ARGUMENT };
     let value = match what {
         SEGMENT => 0,
         GLOBAL_FLAGS => *flags,
