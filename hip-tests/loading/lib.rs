@@ -1,7 +1,8 @@
 //! Stub HIP and HSA drivers: copied under the names of a real runtime they answer at once, and tell what arrived.
 //!
-//! They stand in for the runtime where only the way of a call matters, in load-mode tests and benchmarks. They prove
-//! nothing about the effect of a flag: that is what the real runtimes of `rmcp-stacks` are for.
+//! They stand in for the runtime where only the way of a call matters: in the tests of this crate (`load_modes`: which
+//! function a call reaches, on every way to it; `gate_is_inert`: what the gate does to a process without one) and in
+//! benchmarks. They prove nothing about the effect of a flag: that is what the real runtimes of `rmcp-stacks` are for.
 //!
 //! One build serves as libamdhip64 and as libhsa-runtime64. `hooked` has every hooked function, derived from the hook
 //! table; `unhooked` has more that RMCP itself calls. `clients/stub.h` declares what a test asks of a stub.

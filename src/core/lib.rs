@@ -1,9 +1,24 @@
 //! librmcp_core.so: the hooks, which the gate loads at the first HIP or HSA call of a process.
 //!
-//! A call's way: [`bind`] tells the gate where a slot leads; [`hooks`] turns the jump into a [`call`], which knows its
-//! caller and the GPU's rules; [`policies`] asks the domain library and forwards. The rest serves them: [`machine`]
-//! detects once, [`caller`] tells the program from the runtime, [`runtime`] reaches the real library, [`counters`],
-//! [`log`], [`trace`] and [`watch`] report, [`api`] is `include/rmcp.h`.
+//! The gate calls it by one name, `rmcp_core_target`; ROCr, which takes it for a tool, by `OnLoad`, and a runtime with
+//! rocprofiler-register by `rocprofiler_set_api_table`. A call's way:
+//!
+//! | module | what it does |
+//! |---|---|
+//! | `bind` | tells the gate where a slot leads: to a hook only where one has something to do |
+//! | `hooks` | one hook a function of the table; adds the return address to the arguments |
+//! | `call`, `caller`, `imports` | who calls, in which copy of the runtime, under which rules |
+//! | `policies` | asks `rmcp_domain::policy`, forwards, and remembers in `requested_flags` |
+//! | `runtime`, `pools`, `probe` | what RMCP itself asks of the real runtime |
+//! | `runtime_tables`, `hip_table`, `hsa_table` | the runtimes' own tables, for calls that go past the gate |
+//! | `machine` | options and GPUs, read once |
+//! | `counters`, `log`, `watch`, `trace`, `api` | what is told: to `include/rmcp.h`, the log, `rmcp trace` |
+//! | `isolation` | keeps errno, panics and cancellation of RMCP's own work from the program's thread |
+//!
+//! All of it runs within other people's calls. It ends and hangs no process and prints nothing unasked; it waits for no lock
+//! that a fork could leave held, keeps no descriptor and starts no thread; once caller and function are known a call
+//! allocates nothing, but for a further table of flags when one is full. A call that it cannot decide about goes to the
+//! real function unchanged.
 
 mod api;
 mod bind;

@@ -20,7 +20,7 @@ pub use queries::{
 };
 pub use stream::{graph_batch, stream_batch, stream_memory};
 
-use crate::call::Call;
+use crate::call::{Call, Substitution};
 use rmcp_abi::HipError;
 use rmcp_domain::policy::Reason;
 use std::ffi::c_void;
@@ -34,6 +34,21 @@ fn with_flags(real: WithFlags, ptr: Address, size: usize, flags: u32) -> HipErro
     // SAFETY: `real` is an allocation call of the HIP runtime, and the pointer and size are what the program passed to
     // its hook; flags are plain numbers, which the runtime checks.
     unsafe { real(ptr, size, flags) }
+}
+
+/// The same with other flags than the program's, which is logged.
+#[inline(never)]
+fn rewrite_flags(
+    call: &HipCall<WithFlags>,
+    ptr: Address,
+    size: usize,
+    flags: u32,
+    to: u32,
+    reason: Reason,
+) -> HipError {
+    let status = call.rewrite(Substitution::Flags(to), |real| with_flags(real, ptr, size, to));
+    log_rewrite(call, size, flags, to, reason, status);
+    status
 }
 
 /// The debug line of a call with rewritten flags.

@@ -1,5 +1,6 @@
 //! Reading small files that may be anything: RMCP reads them inside other people's processes.
 
+use rustix::fs::OFlags;
 use std::fs::{self, File, Metadata, OpenOptions};
 use std::io::{self, Read};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
@@ -30,7 +31,8 @@ pub fn read_trusted_text(path: &Path, limit: u64, user: u32) -> io::Result<Strin
 }
 
 fn open(path: &Path) -> io::Result<File> {
-    let file = OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY).open(path)?;
+    let file =
+        OpenOptions::new().read(true).custom_flags((OFlags::NONBLOCK | OFlags::NOCTTY).bits() as i32).open(path)?;
     require_regular(&file.metadata()?)?;
     Ok(file)
 }

@@ -1,9 +1,12 @@
 //! librmcp.so: the gate that a preloaded process maps.
 //!
-//! Every export is one jump through a slot. A slot first leads to the binder, which loads `librmcp_core.so` from the
-//! gate's own folder and asks it where the call goes, and which later ones: to the core's hook, or straight to the real
-//! function. Nothing runs before the first call: no constructor, no thread-local, no allocation; `libc.so.6` is the
-//! only library needed. Whatever goes wrong, the call reaches the real function unchanged.
+//! Every export of the hook table is one jump through a slot. A slot first leads to the binder, which loads
+//! `librmcp_core.so` from the gate's own folder (`load`) and asks it where the call goes, and which later ones: to the
+//! core's hook, or straight to the real function. Without a core the gate finds that by itself, by `rmcp_abi::resolve`.
+//!
+//! Nothing runs before the first call: no constructor, no thread-local, no allocation. It needs `libc.so.6` alone, has no
+//! `.bss` and no path that panics (one would not link), and in a setuid program it is inert. Whatever goes wrong, the call
+//! reaches the real function unchanged; errno is kept.
 #![no_std]
 #![allow(non_upper_case_globals, non_snake_case)] // slots and stubs are named after their functions
 

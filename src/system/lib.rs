@@ -1,5 +1,8 @@
 //! RMCP for every process of the machine, through /etc/ld.so.preload.
 //!
+//! `rmcp enable --system` and `rmcp disable --system` call it, and so does `rmcp-rescue`, which is built here: static and
+//! small, for a machine on which nothing else starts.
+//!
 //! A library in that list which cannot be loaded stops the machine, `cp` and `sudo` included. So nothing in use is ever
 //! overwritten, the list changes by one rename, and only after every program that the [`trial`] knows behaved with the
 //! new list as it does with the old one.

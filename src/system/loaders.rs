@@ -6,6 +6,7 @@
 use super::list::GATE;
 use super::stub::{self, Abi};
 use super::{System, SystemError, io_error, write_synced};
+use nix::errno::Errno;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
@@ -92,7 +93,7 @@ fn lib_folder(loader: &Path, program: &[u8], scratch: &Path) -> Result<Option<&'
 /// Runs a loader. None where the kernel says that it is no program. (execve(2), ENOEXEC)
 fn run(command: &mut Command, loader: &Path) -> Result<Option<Output>, SystemError> {
     match command.output() {
-        Err(error) if error.raw_os_error() == Some(libc::ENOEXEC) => Ok(None),
+        Err(error) if error.raw_os_error() == Some(Errno::ENOEXEC as i32) => Ok(None),
         output => output.map(Some).map_err(io_error("run", loader)),
     }
 }

@@ -1,6 +1,6 @@
 //! Device memory.
 
-use super::{Address, HipCall, WithFlags, log_rewrite, with_flags};
+use super::{Address, HipCall, WithFlags, rewrite_flags, with_flags};
 use crate::call::Substitution;
 use rmcp_abi::{HipError, flags};
 use rmcp_domain::policy::{self, Decision, Reason, Rules, Vram};
@@ -35,11 +35,7 @@ pub fn ext_malloc(call: &HipCall<WithFlags>, ptr: Address, size: usize, flags: u
     let refuses = flags == flags::DEVICE_FINEGRAINED && call.caller.runtime().refuses_finegrained();
     within_vram_limit(call, size, |_| match call.decide(|rules| policy::ext_flags(flags, refuses, rules)) {
         Decision::Forward => call.forward(|real| with_flags(real, ptr, size, flags)),
-        Decision::Rewrite { to, reason } => {
-            let status = call.rewrite(Substitution::Flags(to), |real| with_flags(real, ptr, size, to));
-            log_rewrite(call, size, flags, to, reason, status);
-            status
-        }
+        Decision::Rewrite { to, reason } => rewrite_flags(call, ptr, size, flags, to, reason),
     })
 }
 

@@ -1,6 +1,6 @@
 //! Managed memory.
 
-use super::{Address, HipCall, WithFlags, log_rewrite, with_flags};
+use super::{Address, HipCall, WithFlags, rewrite_flags, with_flags};
 use crate::call::Substitution;
 use crate::requested_flags::MANAGED_RANGES;
 use rmcp_abi::{HipError, flags};
@@ -16,23 +16,9 @@ static ANY_ADVISED: AtomicBool = AtomicBool::new(false);
 pub fn managed(call: &HipCall<WithFlags>, ptr: Address, size: usize, flags: u32) -> HipError {
     match call.decide(|rules| policy::managed(flags, rules)) {
         ManagedDecision::Forward => call.forward(|real| with_flags(real, ptr, size, flags)),
-        ManagedDecision::Attach(to, reason) => malloc_attach_host(call, ptr, size, flags, to, reason),
+        ManagedDecision::Attach(to, reason) => rewrite_flags(call, ptr, size, flags, to, reason),
         ManagedDecision::AdviseCoarse(reason) => malloc_coarse(call, ptr, size, flags, reason),
     }
-}
-
-#[inline(never)]
-fn malloc_attach_host(
-    call: &HipCall<WithFlags>,
-    ptr: Address,
-    size: usize,
-    flags: u32,
-    to: u32,
-    reason: Reason,
-) -> HipError {
-    let status = call.rewrite(Substitution::Flags(to), |real| with_flags(real, ptr, size, to));
-    log_rewrite(call, size, flags, to, reason, status);
-    status
 }
 
 #[inline(never)]
