@@ -34,15 +34,15 @@ fn is_first(gate: &Module) -> bool {
 /// owner or to root.
 fn core_of(gate: &Module) -> Option<*mut c_void> {
     /// Before the path: the loader compares names first, and files only where no name is the same.
-    const ANEW: &CStr = c"/./";
-    let mut buffer = [0 as c_char; ANEW.count_bytes() + libc::PATH_MAX as usize + CORE_FILE.count_bytes()];
-    let anew = buffer.as_mut_ptr();
+    const PREFIX: &CStr = c"/./";
+    let mut buffer = [0 as c_char; PREFIX.count_bytes() + libc::PATH_MAX as usize + CORE_FILE.count_bytes()];
+    let prefixed = buffer.as_mut_ptr();
     // SAFETY: realpath writes at most PATH_MAX bytes, its result has a slash, and what replaces the file's name from there on
     // fits behind those.
     unsafe {
-        libc::strcpy(anew, ANEW.as_ptr());
-        let path = anew.add(ANEW.count_bytes());
-        if libc::realpath(gate.path().as_ptr(), path).is_null() || !is_mapped(anew, gate) {
+        libc::strcpy(prefixed, PREFIX.as_ptr());
+        let path = prefixed.add(PREFIX.count_bytes());
+        if libc::realpath(gate.path().as_ptr(), path).is_null() || !is_mapped(prefixed, gate) {
             return None;
         }
         let owner = owner(path)?;
