@@ -59,3 +59,8 @@ pub fn module_of(address: usize) -> Option<Module> {
         Some(Module { name: map.name, start: found.start, end: found.end, dynamic: map.dynamic.cast() })
     }
 }
+
+/// The gate that the program's calls meet first. It need not have loaded the core: ROCr may have.
+pub fn first_gate() -> Option<Module> {
+    module_of(module::first_gate_export().addr()).filter(Module::is_rmcp)
+}

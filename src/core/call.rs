@@ -3,33 +3,16 @@
 use crate::caller::{self, Caller, CallerKind};
 use crate::counters::{Outcome, count};
 use crate::machine::{self, RuleSet};
+use crate::substitution::Substitution;
 use crate::{runtime_tables, trace};
 use rmcp_abi::{Hook, Policy};
 use rmcp_domain::options::Exception;
 use rmcp_domain::policy::{Decision, ManagedDecision, Rules};
-use rmcp_domain::trace::KeepReason;
 use std::cell::Cell;
 use std::ffi::c_void;
 use std::mem::transmute_copy;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use tracing::debug;
-
-/// What the real function got in place of what the program asked for.
-#[derive(Clone, Copy, Debug)]
-pub enum Substitution {
-    /// Nothing else.
-    None,
-    /// Nothing else, since the caller has rules of its own; those of the program would have changed it.
-    Kept(KeepReason),
-    /// Other flags.
-    Flags(u32),
-    /// Another HSA pool.
-    Pool(u64),
-    /// The advice SetCoarseGrain, after success.
-    CoarseAdvice,
-    /// An answer of RMCP's: the call was refused.
-    Refusal,
-}
 
 /// A decision about a call.
 pub trait CallDecision {
@@ -127,7 +110,7 @@ impl<F: Copy, R: Copy> Call<F, R> {
 
     /// The rules of the GPU that HIP numbers so.
     pub fn rules_for_device(&self, device: i32) -> &'static Rules {
-        machine::rules_for_device(self.calling_object, device)
+        machine::rules_for_device(self.calling_object.rules(), device)
     }
 
     #[inline]

@@ -6,6 +6,7 @@
 use crate::machine::{self, RuleSet};
 use crate::pools::{self, Pool};
 use crate::runtime::Runtime;
+use crate::symbols::Symbols;
 use once_cell::race::{OnceBox, OnceRef};
 use rmcp_abi::call_sites::{CallSite, CallSites};
 use rmcp_abi::find_object::{dl_find_object, module_of};
@@ -16,7 +17,6 @@ use rmcp_abi::resolve::{self, RealFunction};
 use rmcp_abi::{Hook, Library};
 use std::ffi::{CStr, CString, OsStr, c_char, c_void};
 use std::fmt::Display;
-use std::mem::transmute_copy;
 use std::os::unix::ffi::OsStrExt;
 use std::ptr::null_mut;
 use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, AtomicUsize, Ordering};
@@ -67,11 +67,6 @@ static UNMAPPED_CODE: Caller = Caller::new(0, 0, c"", CallerKind::Program);
 
 /// The gate of this process, which lends its place in the global scope.
 pub static GATE: OnceRef<'static, Gate> = OnceRef::new();
-
-/// The gate that the program's calls meet first. It need not have asked yet: ROCr may have loaded the core.
-pub fn first_gate() -> Option<Module> {
-    module_of(module::first_gate_export() as usize).filter(Module::is_rmcp)
-}
 
 /// The gate's own export of `hook`, for those who ask for its address.
 pub fn export(hook: Hook) -> Option<*mut c_void> {
@@ -274,19 +269,12 @@ impl Caller {
     }
 
     /// Any function of a runtime, as this caller means it; null when no loaded library has it.
-    pub fn lookup(&self, library: Library, symbol: &CStr) -> *mut c_void {
+    fn lookup(&self, library: Library, symbol: &CStr) -> *mut c_void {
         self.search(library, symbol).map_or(null_mut(), |real| real.address)
     }
 
-    /// The same as a typed function.
-    ///
-    /// # Safety
-    /// `F` is the function pointer type of `symbol`.
-    pub unsafe fn function<F>(&self, library: Library, symbol: &CStr) -> Option<F> {
-        const { assert!(size_of::<F>() == size_of::<*mut c_void>()) };
-        let found = self.lookup(library, symbol);
-        // SAFETY: the caller's promise.
-        (!found.is_null()).then(|| unsafe { transmute_copy(&found) })
+    fn symbols(&self) -> Symbols<impl Fn(Library, &CStr) -> *mut c_void> {
+        Symbols(|library, symbol: &CStr| self.lookup(library, symbol))
     }
 
     /// The rules for its calls; None while the machine is not known.
@@ -310,11 +298,11 @@ impl Caller {
 
     /// The HIP runtime that this caller uses.
     pub fn runtime(&self) -> &Runtime {
-        self.runtime.get_or_init(|| Box::new(Runtime::of(self)))
+        self.runtime.get_or_init(|| Box::new(Runtime::new(&self.symbols())))
     }
 
     /// The memory pools of the ROCr that this caller uses.
     pub fn pools(&self) -> &[Pool] {
-        self.pools.get_or_init(|| Box::new(pools::list(self)))
+        self.pools.get_or_init(|| Box::new(pools::list(&self.symbols())))
     }
 }

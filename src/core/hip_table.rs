@@ -4,8 +4,8 @@
 //! names: with `dispatch_table = "on"` that is the core. No profiler can have it then.
 
 use crate::isolation::isolated;
-use crate::machine;
 use crate::runtime_tables::{self, TableEntry};
+use crate::{hooks, machine};
 use rmcp_abi::dispatch_table::OFFSETS;
 use std::ffi::{CStr, c_char, c_int, c_void};
 
@@ -46,6 +46,6 @@ unsafe fn install_hooks(table: *mut c_void) {
             min_table_size: offset + size_of::<*mut c_void>(),
         });
         // SAFETY: the table begins with its size in bytes, and nobody else has it before the first call returns.
-        unsafe { runtime_tables::install_hooks(table, *table.cast::<usize>(), &entries) };
+        unsafe { runtime_tables::install_hooks(table, *table.cast::<usize>(), &entries, hooks::table_entry) };
     }
 }

@@ -5,8 +5,8 @@
 //! loaded by then. The table is left alone where no option could change a call.
 
 use crate::isolation::isolated;
-use crate::machine;
 use crate::runtime_tables::{self, TableEntry};
+use crate::{hooks, machine};
 use rmcp_abi::Hook;
 use std::ffi::{c_char, c_void};
 
@@ -69,5 +69,5 @@ unsafe fn install_hooks(table: *mut Version) {
         return;
     }
     // SAFETY: the table begins with its version, is as large as that says, and nobody else writes it while ROCr starts.
-    unsafe { runtime_tables::install_hooks(table.cast(), (*table).minor as usize, &ENTRIES) };
+    unsafe { runtime_tables::install_hooks(table.cast(), (*table).minor as usize, &ENTRIES, hooks::table_entry) };
 }

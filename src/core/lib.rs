@@ -40,5 +40,7 @@ mod probe;
 mod requested_flags;
 mod runtime;
 mod runtime_tables;
+mod substitution;
+mod symbols;
 mod trace;
 mod watch;

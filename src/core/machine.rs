@@ -3,9 +3,9 @@
 //! No lock: threads that meet here each detect, and the first answer stays. A thread can therefore never wait for
 //! another one that a fork has left behind.
 
-use crate::caller::{self, Caller};
 use crate::{imports, log, probe};
 use once_cell::race::OnceBox;
+use rmcp_abi::find_object::first_gate;
 use rmcp_abi::gate::is_system_wide;
 use rmcp_domain::gfx::GfxTarget;
 use rmcp_domain::options::{self, DispatchTable, Exception, Level, Loaded, Options, Sources};
@@ -149,9 +149,9 @@ fn rules_of_current_device(set: &'static RuleSet, device: impl FnOnce() -> Optio
     device().map_or(&KEEP, |device| set.for_device(device))
 }
 
-/// The rules for a call of `caller` about the GPU that HIP numbers so.
-pub fn rules_for_device(caller: &'static Caller, device: i32) -> &'static Rules {
-    caller.rules().filter(|_| !disabled()).map_or(&KEEP, |set| set.for_device(device))
+/// Those of `set` that are for the GPU that HIP numbers so.
+pub fn rules_for_device(set: Option<&'static RuleSet>, device: i32) -> &'static Rules {
+    set.filter(|_| !disabled()).map_or(&KEEP, |set| set.for_device(device))
 }
 
 /// The rules for calls of which nothing more is known than the program.
@@ -189,7 +189,7 @@ fn from_options(may_probe: bool) -> Option<Machine> {
     if options::is_disabled(disabled.as_ref().map(|value| value.as_encoded_bytes())) {
         return Some(Machine::new_inactive("RMCP_DISABLE is set"));
     }
-    let system = caller::first_gate().is_some_and(|gate| is_system_wide(gate.path().to_bytes()));
+    let system = first_gate().is_some_and(|gate| is_system_wide(gate.path().to_bytes()));
     // SAFETY: takes nothing and cannot fail.
     let user = unsafe { libc::geteuid() };
     let loaded = Options::load(&Sources { system, ..Sources::from_process(user) });

@@ -20,7 +20,8 @@ pub use queries::{
 };
 pub use stream::{graph_batch, stream_batch, stream_memory};
 
-use crate::call::{Call, Substitution};
+use crate::call::Call;
+use crate::substitution::Substitution;
 use rmcp_abi::HipError;
 use rmcp_domain::policy::Reason;
 use std::ffi::c_void;

@@ -1,8 +1,8 @@
 //! The memory pools of the process's HSA agents, for `hsa_pool = "coarse"`, `register = "coarse"` and `trace` alone.
 
-use crate::caller::Caller;
+use crate::symbols::Symbols;
 use rmcp_abi::{HsaPool, HsaStatus, Library};
-use std::ffi::{c_int, c_void};
+use std::ffi::{CStr, c_int, c_void};
 
 /// One pool.
 #[derive(Clone, Copy, Debug)]
@@ -20,9 +20,9 @@ pub struct Pool {
     pub coarse_sibling: Option<HsaPool>,
 }
 
-/// What `pool` is; None when ROCr does not list it.
-pub fn kind(caller: &Caller, pool: HsaPool) -> Option<Pool> {
-    caller.pools().iter().find(|known| known.handle == pool).copied()
+/// That of this handle; None when ROCr does not list it.
+pub fn find(pools: &[Pool], pool: HsaPool) -> Option<Pool> {
+    pools.iter().find(|known| known.handle == pool).copied()
 }
 
 type Agent = u64;
@@ -42,15 +42,15 @@ const FLAG_KERNARG: u32 = 1;
 const FLAG_FINE: u32 = 2;
 const FLAG_COARSE: u32 = 4;
 
-/// Every pool of every agent, as the caller's ROCr lists them.
-pub fn list(caller: &Caller) -> Vec<Pool> {
+/// Every pool of every agent, as the ROCr that has these functions lists them.
+pub fn list<L: Fn(Library, &CStr) -> *mut c_void>(symbols: &Symbols<L>) -> Vec<Pool> {
     // SAFETY: the types are those of hsa.h and hsa_ext_amd.h, whose handles are structs of one u64.
     let (agents, device, pools, info) = unsafe {
         (
-            caller.function::<IterateAgents>(Library::Hsa, c"hsa_iterate_agents"),
-            caller.function::<AgentInfo>(Library::Hsa, c"hsa_agent_get_info"),
-            caller.function::<IteratePools>(Library::Hsa, c"hsa_amd_agent_iterate_memory_pools"),
-            caller.function::<PoolInfo>(Library::Hsa, c"hsa_amd_memory_pool_get_info"),
+            symbols.function::<IterateAgents>(Library::Hsa, c"hsa_iterate_agents"),
+            symbols.function::<AgentInfo>(Library::Hsa, c"hsa_agent_get_info"),
+            symbols.function::<IteratePools>(Library::Hsa, c"hsa_amd_agent_iterate_memory_pools"),
+            symbols.function::<PoolInfo>(Library::Hsa, c"hsa_amd_memory_pool_get_info"),
         )
     };
     let (Some(agents), Some(device), Some(pools), Some(info)) = (agents, device, pools, info) else {

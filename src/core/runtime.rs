@@ -1,9 +1,9 @@
 //! The few functions of the real HIP runtime that RMCP itself calls, each optional.
 
-use crate::caller::Caller;
+use crate::symbols::Symbols;
 use rmcp_abi::{HipError, Library};
 use rmcp_domain::policy::Vram;
-use std::ffi::{c_int, c_void};
+use std::ffi::{CStr, c_int, c_void};
 use std::ptr::null_mut;
 
 type GetInt = unsafe extern "C" fn(*mut c_int) -> HipError;
@@ -27,19 +27,19 @@ pub struct Runtime {
 }
 
 impl Runtime {
-    /// The runtime behind `caller`.
-    pub fn of(caller: &Caller) -> Self {
+    /// The runtime that has these functions.
+    pub fn new<L: Fn(Library, &CStr) -> *mut c_void>(symbols: &Symbols<L>) -> Self {
         // SAFETY: the types are those of hip_runtime_api.h; they have not changed from 5.2 to 7.2.
         unsafe {
             Self {
-                get_device: caller.function(Library::Hip, c"hipGetDevice"),
-                version: caller.function::<GetInt>(Library::Hip, c"hipRuntimeGetVersion").and_then(|get| read(get)),
-                advise: caller.function(Library::Hip, c"hipMemAdvise"),
-                last_error: caller.function(Library::Hip, c"hipGetLastError"),
-                peek_at_last_error: caller.function(Library::Hip, c"hipPeekAtLastError"),
-                get_info: caller.function(Library::Hip, c"hipMemGetInfo"),
-                address_range: caller.function(Library::Hip, c"hipMemGetAddressRange"),
-                malloc: caller.function(Library::Hip, c"hipMalloc"),
+                get_device: symbols.function(Library::Hip, c"hipGetDevice"),
+                version: symbols.function::<GetInt>(Library::Hip, c"hipRuntimeGetVersion").and_then(|get| read(get)),
+                advise: symbols.function(Library::Hip, c"hipMemAdvise"),
+                last_error: symbols.function(Library::Hip, c"hipGetLastError"),
+                peek_at_last_error: symbols.function(Library::Hip, c"hipPeekAtLastError"),
+                get_info: symbols.function(Library::Hip, c"hipMemGetInfo"),
+                address_range: symbols.function(Library::Hip, c"hipMemGetAddressRange"),
+                malloc: symbols.function(Library::Hip, c"hipMalloc"),
             }
         }
     }

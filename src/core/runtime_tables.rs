@@ -4,7 +4,6 @@
 //! call that the gate has seen comes here a second time, from the core, and passes unchanged.
 
 use crate::caller::Caller;
-use crate::hooks;
 use once_cell::race::OnceBox;
 use rmcp_abi::{Hook, Library};
 use std::ffi::c_void;
@@ -28,21 +27,26 @@ pub fn original(hook: Hook) -> *mut c_void {
     ORIGINALS[hook as usize].load(Ordering::Acquire)
 }
 
-/// Puts the hooks of `entries` into a table of `size` bytes.
+/// Puts the hooks of `entries`, each by its `hook_entry`, into a table of `size` bytes.
 ///
 /// A second copy of the runtime in the process keeps its own functions: there is one entry for each original. The same
 /// one may start again, with a fresh table.
 ///
 /// # Safety
 /// `table` is a table of the runtime that `entries` describe, it is that large, and nobody else writes it meanwhile.
-pub unsafe fn install_hooks(table: *mut c_void, size: usize, entries: &[TableEntry]) {
+pub unsafe fn install_hooks(
+    table: *mut c_void,
+    size: usize,
+    entries: &[TableEntry],
+    hook_entry: fn(Hook) -> *mut c_void,
+) {
     for entry in entries.iter().filter(|entry| entry.min_table_size <= size) {
         // SAFETY: the table is large enough to have the entry.
         let slot: &mut *mut c_void = unsafe { &mut *table.byte_add(entry.offset).cast() };
         let original = &ORIGINALS[entry.hook as usize];
         let free = original.compare_exchange(null_mut(), *slot, Ordering::AcqRel, Ordering::Acquire);
         if !slot.is_null() && (free.is_ok() || free == Err(*slot)) {
-            *slot = hooks::table_entry(entry.hook);
+            *slot = hook_entry(entry.hook);
         }
     }
 }

@@ -6,9 +6,9 @@
 mod size;
 mod writer;
 
-use crate::call::Substitution;
 use crate::caller::{Caller, CallerKind};
 use crate::isolation::isolated;
+use crate::substitution::Substitution;
 use crate::{machine, pools};
 use rmcp_abi::effect::{Action, Address, Effect, Location};
 use rmcp_abi::{Argument, Hook, Library};
@@ -115,7 +115,7 @@ fn completed(
         // Only the program's calls: the runtime may hold locks of its own, and allocates before it can be asked.
         if effect.location == Location::Pool && !record.by_runtime {
             let known = |handle| {
-                let pool = pools::kind(caller, handle)?;
+                let pool = pools::find(caller.pools(), handle)?;
                 Some(Pool { agent: pool.agent, gpu: pool.gpu, fine: pool.fine, kernarg: pool.kernarg })
             };
             (record.requested_pool, record.passed_pool) = (known(record.requested), known(record.passed));

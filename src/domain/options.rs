@@ -23,8 +23,8 @@ pub use sources::{
     COHERENCE_VARIABLES, CoherenceVariable, Program, SYSTEM_FENCES, SYSTEM_FILE, Sources, VARIABLES, is_disabled,
     user_file,
 };
-pub use table::{Choice, Kind, Options, Row, Scope, TABLE, row};
+pub use table::{Options, Row, Scope, TABLE, row};
 pub use values::{
-    Apu, Callers, Capabilities, DeviceFinegrained, DeviceUncached, DispatchTable, EventFence, Fraction, Host, HsaPool,
-    Level, Managed, Mode, NotAFraction, RawValue, Register,
+    Apu, Callers, Capabilities, Choice, DeviceFinegrained, DeviceUncached, DispatchTable, EventFence, Fraction, Host,
+    HsaPool, Kind, Level, Managed, Mode, NotAFraction, RawValue, Register,
 };

@@ -1,7 +1,7 @@
 //! Device memory.
 
 use super::{Address, HipCall, WithFlags, rewrite_flags, with_flags};
-use crate::call::Substitution;
+use crate::substitution::Substitution;
 use rmcp_abi::{HipError, flags};
 use rmcp_domain::policy::{self, Decision, Reason, Rules, Vram};
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -1,8 +1,8 @@
 //! Events.
 
 use super::{Address, HipCall, log_rewrite};
-use crate::call::Substitution;
 use crate::machine;
+use crate::substitution::Substitution;
 use rmcp_abi::HipError;
 use rmcp_abi::flags::EVENT_DISABLE_SYSTEM_FENCE;
 use rmcp_domain::policy::{self, Decision};

@@ -1,8 +1,8 @@
 //! Pinned host memory.
 
 use super::{Address, HipCall, WithFlags, log_rewrite, managed, with_flags};
-use crate::call::Substitution;
 use crate::requested_flags::{HOST_FLAGS, MANAGED_RANGES};
+use crate::substitution::Substitution;
 use rmcp_abi::{HipError, Hook};
 use rmcp_domain::policy::{self, Decision, Reason};
 use std::ffi::c_void;

@@ -1,10 +1,11 @@
 //! Memory pools of HSA.
 
 use super::Address;
-use crate::call::{Call, Substitution};
+use crate::call::Call;
 use crate::caller::CallerKind;
 use crate::counters::Outcome;
 use crate::pools;
+use crate::substitution::Substitution;
 use rmcp_abi::{HsaPool, HsaStatus};
 use rmcp_domain::policy::{self, Decision};
 use std::ffi::c_void;
@@ -39,7 +40,7 @@ fn from_coarse(
     flags: u32,
     ptr: Address,
 ) -> HsaStatus {
-    if let Some(kind) = pools::kind(call.caller, pool)
+    if let Some(kind) = pools::find(call.caller.pools(), pool)
         && let Decision::Rewrite { to: (), reason } =
             call.decide(|rules| policy::hsa_pool(kind.fine, kind.kernarg, rules))
         && let Some(coarse) = kind.coarse_sibling
@@ -74,7 +75,7 @@ pub fn lock_to_pool(
     }
     let rules = call.rules();
     if rules.may_change_registered()
-        && let Some(kind) = pools::kind(call.caller, pool)
+        && let Some(kind) = pools::find(call.caller.pools(), pool)
         && let Decision::Rewrite { to: (), reason } = policy::register(kind.fine, rules)
         && let Some(coarse) = kind.coarse_sibling
     {

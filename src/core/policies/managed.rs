@@ -1,8 +1,8 @@
 //! Managed memory.
 
 use super::{Address, HipCall, WithFlags, rewrite_flags, with_flags};
-use crate::call::Substitution;
 use crate::requested_flags::MANAGED_RANGES;
+use crate::substitution::Substitution;
 use rmcp_abi::{HipError, flags};
 use rmcp_domain::policy::{self, ManagedDecision, Reason};
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -5,8 +5,8 @@
 //! on another way, or given memory of another caller, the call fails at once in place of hanging later.
 
 use super::HipCall;
-use crate::call::Substitution;
 use crate::requested_flags::{HOST_FLAGS, MANAGED_RANGES};
+use crate::substitution::Substitution;
 use rmcp_abi::HipError;
 use std::ffi::c_void;
 use tracing::warn;

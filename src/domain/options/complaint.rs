@@ -1,7 +1,7 @@
 //! What is wrong in the configuration, and where: the lines that a person reads.
 
-use super::table::{Choice, Kind, Options, Row, Scope, TABLE};
-use super::values::RawValue;
+use super::table::{Options, Row, Scope, TABLE};
+use super::values::{Choice, Kind, RawValue};
 use std::fmt;
 use std::path::Path;
 use std::sync::Arc;

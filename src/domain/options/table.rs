@@ -2,31 +2,9 @@
 
 use super::values::{
     Apu, Callers, Capabilities, DeviceFinegrained, DeviceUncached, DispatchTable, EventFence, FRACTION, Fraction, Host,
-    HsaPool, Level, Managed, Mode, RawValue, Register, Value,
+    HsaPool, Kind, Level, Managed, Mode, RawValue, Register, Value,
 };
 use std::path::PathBuf;
-
-/// What an option takes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
-    /// One of some words.
-    Word(&'static [Choice]),
-    /// A part of a whole.
-    Fraction,
-    /// A path.
-    Path,
-    /// A list of texts: an array in a file, separated by colons in the environment.
-    List,
-}
-
-/// One word that an option takes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Choice {
-    /// The word.
-    pub word: &'static str,
-    /// What it selects, one sentence.
-    pub what: &'static str,
-}
 
 /// Where an option may stand, beside the general part of a file and the sections of programs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

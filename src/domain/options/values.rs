@@ -1,6 +1,5 @@
 //! The values that options take.
 
-use super::table::{Choice, Kind};
 use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -12,6 +11,28 @@ pub enum RawValue {
     Text(String),
     /// A list, from a TOML array.
     List(Vec<String>),
+}
+
+/// What an option takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// One of some words.
+    Word(&'static [Choice]),
+    /// A part of a whole.
+    Fraction,
+    /// A path.
+    Path,
+    /// A list of texts: an array in a file, separated by colons in the environment.
+    List,
+}
+
+/// One word that an option takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Choice {
+    /// The word.
+    pub word: &'static str,
+    /// What it selects, one sentence.
+    pub what: &'static str,
 }
 
 /// A type that an option can have.
