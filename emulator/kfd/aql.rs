@@ -4,10 +4,11 @@ use std::sync::atomic::{AtomicU16, AtomicU32, AtomicU64, Ordering};
 
 use serde_json::json;
 
+use crate::clock::gpu_ticks;
 use crate::dispatch::{self, Dispatch, Slot};
-use crate::kfd::gpu_ticks;
 use crate::log;
-use crate::queue::{Idle, NEVER_RUNG, Ring, Trouble};
+use crate::queue::{Idle, NEVER_RUNG};
+use crate::ring::{PacketError, Ring};
 
 /// Bytes of a packet.
 const PACKET: u64 = 64;
@@ -102,7 +103,7 @@ fn decode(bytes: &[u8; 64]) -> Result<Packet, String> {
 }
 
 /// Runs the queue until it is destroyed or a packet cannot be carried out.
-pub fn run(ring: &Ring) -> Result<(), Trouble> {
+pub fn run(ring: &Ring) -> Result<(), PacketError> {
     let read_index = ring.word(ring.read_pointer)?;
     let mut index = read_index.load(Ordering::Relaxed);
     let mut rung = 0;
@@ -123,9 +124,9 @@ pub fn run(ring: &Ring) -> Result<(), Trouble> {
 }
 
 /// Carries out packet `index`; false while the program has not finished writing it.
-fn step(ring: &Ring, index: u64) -> Result<bool, Trouble> {
-    let slots = ring.size.load(Ordering::Acquire) / PACKET;
-    let va = ring.base.load(Ordering::Acquire) + index % slots * PACKET;
+fn step(ring: &Ring, index: u64) -> Result<bool, PacketError> {
+    let slots = ring.control.size.load(Ordering::Acquire) / PACKET;
+    let va = ring.control.base.load(Ordering::Acquire) + index % slots * PACKET;
     let host = ring.session.reach(ring.gpu, va, PACKET)?;
     // SAFETY: reachable, and packets are aligned to their size.
     let header = unsafe { &*host.cast::<AtomicU16>() };
@@ -164,8 +165,8 @@ fn step(ring: &Ring, index: u64) -> Result<bool, Trouble> {
     Ok(true)
 }
 
-fn carry_out(ring: &Ring, packet: &Packet, slot: Slot) -> Result<(), Trouble> {
-    let zero = |signal: u64| Ok::<_, Trouble>(signal == 0 || value(ring, signal)? == 0);
+fn carry_out(ring: &Ring, packet: &Packet, slot: Slot) -> Result<(), PacketError> {
+    let zero = |signal: u64| Ok::<_, PacketError>(signal == 0 || value(ring, signal)? == 0);
     match packet {
         Packet::Pm4 => {
             ring.gl2().acquire();
@@ -174,12 +175,14 @@ fn carry_out(ring: &Ring, packet: &Packet, slot: Slot) -> Result<(), Trouble> {
         Packet::Dispatch(dispatch) => dispatch::execute(ring, dispatch, slot),
         Packet::BarrierAnd(signals) => ring.wait_until(|| signals.iter().try_fold(true, |all, &s| Ok(all && zero(s)?))),
         Packet::BarrierOr(signals) => {
-            let given: Vec<u64> = signals.iter().copied().filter(|&s| s != 0).collect();
-            ring.wait_until(|| given.iter().try_fold(given.is_empty(), |any, &s| Ok::<_, Trouble>(any || zero(s)?)))
+            let signals: Vec<u64> = signals.iter().copied().filter(|&s| s != 0).collect();
+            ring.wait_until(|| {
+                signals.iter().try_fold(signals.is_empty(), |any, &s| Ok::<_, PacketError>(any || zero(s)?))
+            })
         }
         Packet::BarrierValue { signal: 0, .. } => Ok(()),
-        Packet::BarrierValue { signal, value: wanted, mask, condition } => {
-            ring.wait_until(|| Ok(condition.holds(value(ring, *signal)? & mask, *wanted)))
+        Packet::BarrierValue { signal, value: reference, mask, condition } => {
+            ring.wait_until(|| Ok(condition.holds(value(ring, *signal)? & mask, *reference)))
         }
     }
 }
@@ -191,12 +194,12 @@ const EVENT_ID: u64 = 24;
 const START: u64 = 32;
 const END: u64 = 40;
 
-fn value(ring: &Ring, signal: u64) -> Result<i64, Trouble> {
+fn value(ring: &Ring, signal: u64) -> Result<i64, PacketError> {
     Ok(ring.word(signal + VALUE)?.load(Ordering::Acquire) as i64)
 }
 
 /// Writes the times, decrements the value, and raises the event of an interrupt signal.
-fn complete(ring: &Ring, signal: u64, started: u64) -> Result<(), Trouble> {
+fn complete(ring: &Ring, signal: u64, started: u64) -> Result<(), PacketError> {
     // Once the value has changed the program may free the signal: read everything before.
     let mailbox = ring.word(signal + MAILBOX)?.load(Ordering::Relaxed);
     let event = ring.word(signal + EVENT_ID)?.load(Ordering::Relaxed) as u32;

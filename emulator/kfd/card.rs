@@ -31,23 +31,23 @@ pub enum Bus {
 }
 
 impl Bus {
-    /// What `RMCP_KFD_BUS` says (`none`, `basic`, `all`), else what the card's description does.
+    /// That of `RMCP_KFD_BUS` (`none`, `basic`, `all`), else of the card's description.
     pub fn of(gpu: &Gpu) -> Self {
-        static SAID: OnceLock<Option<Bus>> = OnceLock::new();
-        let said = SAID.get_or_init(|| {
-            let said = std::env::var("RMCP_KFD_BUS").ok()?;
-            let known = match said.as_str() {
+        static VARIABLE: OnceLock<Option<Bus>> = OnceLock::new();
+        let variable = VARIABLE.get_or_init(|| {
+            let name = std::env::var("RMCP_KFD_BUS").ok()?;
+            let bus = match name.as_str() {
                 "none" => Some(Self::Without),
                 "basic" => Some(Self::Basic),
                 "all" => Some(Self::All),
                 _ => None,
             };
-            if known.is_none() {
-                eprintln!("rmcp-kfd: RMCP_KFD_BUS={said} is none of: none, basic, all");
+            if bus.is_none() {
+                eprintln!("rmcp-kfd: RMCP_KFD_BUS={name} is none of: none, basic, all");
             }
-            known
+            bus
         });
-        said.unwrap_or(if gpu.pcie_atomics { Self::Basic } else { Self::Without })
+        variable.unwrap_or(if gpu.pcie_atomics { Self::Basic } else { Self::Without })
     }
 
     fn carries(self, op: Atomic) -> bool {
@@ -69,10 +69,10 @@ pub struct Card {
     dispatch: u64,
 }
 
-/// A stretch of memory that was looked up.
+/// A translation that was looked up: which host memory a stretch of addresses is.
 #[derive(Clone, Copy)]
-struct Known {
-    /// [`Session::changes`] then, and the dispatch; nothing is known in the beginning.
+struct Translation {
+    /// [`Session::changes`] then, and the dispatch; none in the beginning.
     when: Option<(u64, u64)>,
     start: u64,
     end: u64,
@@ -81,12 +81,12 @@ struct Known {
     writable: bool,
 }
 
-const NOTHING: Known = Known { when: None, start: 0, end: 0, host: 0, kind: Kind::Uncached, writable: false };
+const EMPTY: Translation = Translation { when: None, start: 0, end: 0, host: 0, kind: Kind::Uncached, writable: false };
 /// A piece of memory has its place among these, so that one look is enough.
 const SLOTS: usize = 64;
 
 thread_local! {
-    static KNOWN: [Cell<Known>; SLOTS] = const { [const { Cell::new(NOTHING) }; SLOTS] };
+    static TLB: [Cell<Translation>; SLOTS] = const { [const { Cell::new(EMPTY) }; SLOTS] };
 }
 
 /// The program may unmap its own memory at any time: each dispatch looks at it anew, in pieces of this size.
@@ -114,18 +114,18 @@ impl Card {
     fn at(&self, va: u64, len: usize, write: bool) -> Result<Place, Fault> {
         let now = Some((self.session.changes(), self.dispatch));
         let end = va.checked_add(len as u64).ok_or(Fault { va })?;
-        let mut known = KNOWN.with(|known| known[slot(va)].get());
-        if known.when != now || va < known.start || known.end < end {
-            known = self.look_up(va, end, now)?;
+        let mut found = TLB.with(|tlb| tlb[slot(va)].get());
+        if found.when != now || va < found.start || found.end < end {
+            found = self.look_up(va, end, now)?;
         }
-        if write && !known.writable {
+        if write && !found.writable {
             return Err(Fault { va });
         }
-        let cached = known.kind == Kind::Cached && self.gl2.is_present();
-        Ok(Place { host: (known.host + (va - known.start)) as *mut u8, cached, kind: known.kind })
+        let cached = found.kind == Kind::Cached && self.gl2.is_present();
+        Ok(Place { host: (found.host + (va - found.start)) as *mut u8, cached, kind: found.kind })
     }
 
-    fn look_up(&self, va: u64, end: u64, when: Option<(u64, u64)>) -> Result<Known, Fault> {
+    fn look_up(&self, va: u64, end: u64, when: Option<(u64, u64)>) -> Result<Translation, Fault> {
         let reach = self.session.memory().reach(self.gpu, va).ok_or(Fault { va })?;
         let (mut len, mut writable) = (reach.len, true);
         if reach.kind != Kind::Vram {
@@ -138,12 +138,12 @@ impl Card {
                 writable = pages::access(host, short).ok_or(Fault { va })? == Access::Write;
             }
         }
-        let known = Known { when, start: va, end: va + len, host: reach.host as u64, kind: reach.kind, writable };
-        if known.end < end {
-            return Err(Fault { va: known.end });
+        let found = Translation { when, start: va, end: va + len, host: reach.host as u64, kind: reach.kind, writable };
+        if found.end < end {
+            return Err(Fault { va: found.end });
         }
-        KNOWN.with(|all| all[slot(va)].set(known));
-        Ok(known)
+        TLB.with(|tlb| tlb[slot(va)].set(found));
+        Ok(found)
     }
 }
 
@@ -236,6 +236,6 @@ impl Memory for Card {
     }
 
     fn ticks(&self) -> u64 {
-        crate::kfd::gpu_ticks()
+        crate::clock::gpu_ticks()
     }
 }

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use crate::card::{Bus, Card};
 use crate::log;
-use crate::queue::{Ring, Trouble};
+use crate::ring::{PacketError, Ring};
 use crate::session::PageFault;
 
 /// A kernel dispatch packet; addresses are the card's.
@@ -42,21 +42,21 @@ const READ_INDEX: u64 = 128;
 /// Logs a dispatch and, where kernels run, runs it.
 ///
 /// # Errors
-/// [`Trouble::Fault`] where the kernel touched memory that the card does not see.
-pub fn execute(ring: &Ring, dispatch: &Dispatch, slot: Slot) -> Result<(), Trouble> {
+/// [`PacketError::Fault`] where the kernel touched memory that the card does not see.
+pub fn execute(ring: &Ring, dispatch: &Dispatch, slot: Slot) -> Result<(), PacketError> {
     let gpu = &ring.session.tree.machine.gpu[ring.gpu];
     let fields = json!({
         "gpu_id": gpu.gpu_id(), "queue_id": ring.id, "kernel_object": log::hex(dispatch.kernel_object),
         "grid": dispatch.grid, "workgroup": dispatch.workgroup,
     });
     log::event("dispatch", fields);
-    if !wanted() {
+    if !executes() {
         return Ok(());
     }
     let target = match (gpu.gfx.major, gpu.gfx.minor) {
         (10, 1) => Target::Gfx101,
         (10, 3) => Target::Gfx103,
-        // No other instruction set is known here: the packet completes without effect.
+        // No other instruction set is modelled: the packet completes without effect.
         _ => return Ok(()),
     };
     let launch = gfx10::Dispatch {
@@ -79,7 +79,7 @@ pub fn execute(ring: &Ring, dispatch: &Dispatch, slot: Slot) -> Result<(), Troub
             log::event("executed", fields);
             Ok(())
         }
-        Err(Stop::Cancelled) => Err(Trouble::Stopped),
+        Err(Stop::Cancelled) => Err(PacketError::Stopped),
         Err(stop) => {
             let name = gfx10::kernel_name(&card, dispatch.kernel_object);
             Err(report(ring, dispatch, name.as_deref().unwrap_or("without a name"), &stop))
@@ -87,21 +87,21 @@ pub fn execute(ring: &Ring, dispatch: &Dispatch, slot: Slot) -> Result<(), Troub
     }
 }
 
-/// Whether kernels are to run.
-fn wanted() -> bool {
-    static WANTED: OnceLock<bool> = OnceLock::new();
-    *WANTED.get_or_init(|| std::env::var_os("RMCP_KFD_EXECUTE").is_none_or(|value| value != "0"))
+/// Whether kernels run: not with `RMCP_KFD_EXECUTE=0`.
+fn executes() -> bool {
+    static EXECUTES: OnceLock<bool> = OnceLock::new();
+    *EXECUTES.get_or_init(|| std::env::var_os("RMCP_KFD_EXECUTE").is_none_or(|value| value != "0"))
 }
 
 /// Tells why a kernel could not go on. A page fault goes to the program through ROCr, as from a card; after anything
 /// else nothing that the program computes would be right, so it ends.
-fn report(ring: &Ring, dispatch: &Dispatch, name: &str, stop: &Stop) -> Trouble {
+fn report(ring: &Ring, dispatch: &Dispatch, name: &str, stop: &Stop) -> PacketError {
     let kernel = log::hex(dispatch.kernel_object);
     let fields = json!({ "queue_id": ring.id, "kernel_object": kernel, "name": name, "why": stop.to_string() });
     log::event("kernel_stopped", fields);
     eprintln!("rmcp-kfd: kernel {name} ({kernel}): {stop}");
     match stop {
-        Stop::Fault { fault, .. } => Trouble::Fault(PageFault { gpu: ring.gpu, va: fault.va }),
+        Stop::Fault { fault, .. } => PacketError::Fault(PageFault { gpu: ring.gpu, va: fault.va }),
         _ => std::process::abort(),
     }
 }

@@ -2,11 +2,11 @@
 
 use serde_json::json;
 
-use crate::kfd::{Answer, gpu_ticks};
+use crate::clock::gpu_ticks;
 use crate::log;
 use crate::memory::{Buffer, GTT_BYTES, Place, flag};
 use crate::session::{self, Opened, Session};
-use crate::uapi::{self, Plain, ioc_nr, ioc_size};
+use crate::uapi::{self, Answer, Plain, ioc_nr, ioc_size};
 use rmcp_machine::Gpu;
 
 /// `DRM_IOCTL_BASE`.
@@ -191,8 +191,8 @@ fn handle(session: &Session, gpu: usize, buffer: u64) -> u32 {
 
 fn import(session: &Session, gpu: usize, a: &mut Prime) -> Answer {
     let Some(Opened::DmaBuf(buffer)) = session::identify(a.fd) else { return Err(libc::EBADF) };
-    let known = session.gem().iter().find(|((g, _), b)| *g == gpu && **b == buffer).map(|((_, h), _)| *h);
-    a.handle = match known {
+    let existing = session.gem().iter().find(|((g, _), b)| *g == gpu && **b == buffer).map(|((_, h), _)| *h);
+    a.handle = match existing {
         Some(handle) => handle,
         None => {
             session.memory_mut().buffer_mut(buffer).ok_or(libc::ENOENT)?.uses += 1;

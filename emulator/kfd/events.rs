@@ -34,7 +34,7 @@ struct Event {
 
 /// One event of a wait, and what the wait learned of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Waited {
+pub struct Wait {
     /// Which event.
     pub id: u32,
     /// In: the age the caller has seen (0: it does not track ages). Out: the present age.
@@ -109,17 +109,17 @@ impl Events {
         heard
     }
 
-    /// Waits for one or all of `waited`; None when an event does not exist.
+    /// Waits for one or all of `waits`; None when an event does not exist.
     /// `timeout` None waits for ever.
-    pub fn wait(&self, waited: &mut [Waited], all: bool, timeout: Option<Duration>) -> Option<Outcome> {
+    pub fn wait(&self, waits: &mut [Wait], all: bool, timeout: Option<Duration>) -> Option<Outcome> {
         let deadline = timeout.map(|t| Instant::now() + t);
         let mut table = self.table();
-        if waited.iter().any(|w| !table.contains_key(&w.id)) {
+        if waits.iter().any(|w| !table.contains_key(&w.id)) {
             return None;
         }
         // (age at the start, already signaled)
-        let mut start = Vec::with_capacity(waited.len());
-        for w in waited.iter() {
+        let mut start = Vec::with_capacity(waits.len());
+        for w in waits.iter() {
             let event = table.get_mut(&w.id)?;
             let tracked = event.kind == kind::SIGNAL && w.age != 0;
             start.push((event.age, event.signaled || (tracked && event.age != w.age)));
@@ -128,13 +128,13 @@ impl Events {
         }
         let outcome = loop {
             let active =
-                |(w, (age, set)): (&Waited, &(u64, bool))| table.get(&w.id).map(|event| *set || event.age != *age);
-            let states: Vec<_> = waited.iter().zip(&start).map(active).collect();
+                |(w, (age, set)): (&Wait, &(u64, bool))| table.get(&w.id).map(|event| *set || event.age != *age);
+            let states: Vec<_> = waits.iter().zip(&start).map(active).collect();
             if states.contains(&None) {
                 break Outcome::Fail;
             }
-            let mut met = states.iter().map(|s| s.unwrap_or(false));
-            if if all { met.all(|m| m) } else { met.any(|m| m) } {
+            let mut signaled = states.iter().map(|s| s.unwrap_or(false));
+            if if all { signaled.all(|s| s) } else { signaled.any(|s| s) } {
                 break Outcome::Complete;
             }
             let left = match deadline.map(|d| d.saturating_duration_since(Instant::now())) {
@@ -144,7 +144,7 @@ impl Events {
             };
             table = self.changed.wait_timeout(table, left).unwrap_or_else(PoisonError::into_inner).0;
         };
-        for (w, (age, set)) in waited.iter_mut().zip(start) {
+        for (w, (age, set)) in waits.iter_mut().zip(start) {
             let Some(event) = table.get_mut(&w.id) else { continue };
             event.waiters -= 1;
             if set || event.age != age {
@@ -173,8 +173,8 @@ mod tests {
 
     const NOW: Option<Duration> = Some(Duration::ZERO);
 
-    fn waited(id: u32, age: u64) -> Waited {
-        Waited { id, age, fault: None }
+    fn waits(id: u32, age: u64) -> Wait {
+        Wait { id, age, fault: None }
     }
 
     #[test]
@@ -182,8 +182,8 @@ mod tests {
         let events = Events::default();
         let id = events.create(kind::SIGNAL, true).unwrap();
         events.set(id);
-        assert_eq!(events.wait(&mut [waited(id, 0)], true, NOW), Some(Outcome::Complete));
-        assert_eq!(events.wait(&mut [waited(id, 0)], true, NOW), Some(Outcome::Timeout));
+        assert_eq!(events.wait(&mut [waits(id, 0)], true, NOW), Some(Outcome::Complete));
+        assert_eq!(events.wait(&mut [waits(id, 0)], true, NOW), Some(Outcome::Timeout));
     }
 
     #[test]
@@ -191,8 +191,8 @@ mod tests {
         let events = Events::default();
         let id = events.create(kind::SIGNAL, true).unwrap();
         events.set(id);
-        events.wait(&mut [waited(id, 0)], true, NOW);
-        let mut late = [waited(id, 1)];
+        events.wait(&mut [waits(id, 0)], true, NOW);
+        let mut late = [waits(id, 1)];
         assert_eq!(events.wait(&mut late, true, NOW), Some(Outcome::Complete));
         assert_eq!(late[0].age, 2);
         assert_eq!(events.wait(&mut late, true, NOW), Some(Outcome::Timeout));
@@ -203,7 +203,7 @@ mod tests {
         let events = Arc::new(Events::default());
         let id = events.create(kind::SIGNAL, true).unwrap();
         let other = Arc::clone(&events);
-        let waiter = std::thread::spawn(move || other.wait(&mut [waited(id, 0)], false, None));
+        let waiter = std::thread::spawn(move || other.wait(&mut [waits(id, 0)], false, None));
         while events.table()[&id].waiters == 0 {
             std::thread::yield_now();
         }
@@ -216,13 +216,13 @@ mod tests {
         let events = Arc::new(Events::default());
         let id = events.create(kind::SIGNAL, false).unwrap();
         let other = Arc::clone(&events);
-        let waiter = std::thread::spawn(move || other.wait(&mut [waited(id, 0)], false, None));
+        let waiter = std::thread::spawn(move || other.wait(&mut [waits(id, 0)], false, None));
         while events.table()[&id].waiters == 0 {
             std::thread::yield_now();
         }
         events.destroy(id);
         assert_eq!(waiter.join().unwrap(), Some(Outcome::Fail));
-        assert_eq!(events.wait(&mut [waited(id, 0)], false, NOW), None);
+        assert_eq!(events.wait(&mut [waits(id, 0)], false, NOW), None);
     }
 
     #[test]
@@ -233,7 +233,7 @@ mod tests {
         let signal = events.create(kind::SIGNAL, true).unwrap();
         let memory = events.create(kind::MEMORY, true).unwrap();
         assert!(events.fault(fault));
-        let mut both = [waited(signal, 0), waited(memory, 0)];
+        let mut both = [waits(signal, 0), waits(memory, 0)];
         assert_eq!(events.wait(&mut both, false, NOW), Some(Outcome::Complete));
         assert_eq!([both[0].fault, both[1].fault], [None, Some(fault)]);
     }

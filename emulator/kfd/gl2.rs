@@ -22,12 +22,12 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use crate::pages::{self, Access, PAGE};
 
 /// Whether `RMCP_KFD_CACHE` (`gl2`, `none`) leaves cards their GL2; they have one unless it says `none`.
-pub fn wanted() -> bool {
-    let said = std::env::var("RMCP_KFD_CACHE").unwrap_or_default();
-    if !matches!(said.as_str(), "" | "gl2" | "none") {
-        eprintln!("rmcp-kfd: RMCP_KFD_CACHE={said} is none of: gl2, none");
+pub fn is_enabled() -> bool {
+    let cache = std::env::var("RMCP_KFD_CACHE").unwrap_or_default();
+    if !matches!(cache.as_str(), "" | "gl2" | "none") {
+        eprintln!("rmcp-kfd: RMCP_KFD_CACHE={cache} is none of: gl2, none");
     }
-    said != "none"
+    cache != "none"
 }
 
 const LINE: u64 = 128;

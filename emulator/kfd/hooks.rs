@@ -22,13 +22,13 @@ fn fail(errno: i32) -> c_int {
 ///
 /// # Safety
 /// `path` must be a terminated string or null.
-unsafe fn ours<'a>(path: *const c_char) -> Option<(&'static Tree, &'a CStr)> {
+unsafe fn emulated<'a>(path: *const c_char) -> Option<(&'static Tree, &'a CStr)> {
     if path.is_null() {
         return None;
     }
     // SAFETY: the caller's promise.
     let path = unsafe { CStr::from_ptr(path) };
-    if !tree::may_be_ours(path) {
+    if !tree::may_be_emulated(path) {
         return None;
     }
     Some((crate::machine()?, path))
@@ -40,7 +40,7 @@ unsafe fn ours<'a>(path: *const c_char) -> Option<(&'static Tree, &'a CStr)> {
 /// `path` must be a terminated string or null.
 unsafe fn placed<R>(path: *const c_char, call: impl FnOnce(*const c_char) -> R) -> R {
     // SAFETY: the caller's promise.
-    if let Some((tree, name)) = unsafe { ours(path) } {
+    if let Some((tree, name)) = unsafe { emulated(path) } {
         let mut room = Rewritten::new();
         if tree.rewrite(name, &mut room) {
             return call(room.as_ptr());
@@ -56,7 +56,7 @@ unsafe fn placed<R>(path: *const c_char, call: impl FnOnce(*const c_char) -> R) 
 unsafe fn open_at(dir: c_int, path: *const c_char, flags: c_int, mode: c_uint) -> c_int {
     // SAFETY: the caller's promise; the system call checks the rest.
     unsafe {
-        if let Some((tree, name)) = ours(path)
+        if let Some((tree, name)) = emulated(path)
             && let Some(device) = tree.device(name)
         {
             let opened = catch_unwind(AssertUnwindSafe(|| session::open(tree, device, flags)));
@@ -202,7 +202,7 @@ forward! {
 unsafe fn open_stream(path: *const c_char, mode: *const c_char, real: OpenStream) -> *mut libc::FILE {
     // SAFETY: the caller keeps fopen's promises.
     unsafe {
-        match ours(path).and_then(|(tree, name)| tree.device(name)) {
+        match emulated(path).and_then(|(tree, name)| tree.device(name)) {
             Some(_) => {
                 let fd = open_at(libc::AT_FDCWD, path, libc::O_RDWR | libc::O_CLOEXEC, 0);
                 if fd < 0 { std::ptr::null_mut() } else { libc::fdopen(fd, mode) }
@@ -219,7 +219,7 @@ unsafe fn resolve(path: *const c_char, out: *mut c_char) -> *mut c_char {
         let Some(real) = real!(c"realpath" as RealPath) else { return std::ptr::null_mut() };
         let found = placed(path, |path| real(path, out));
         if !found.is_null()
-            && let Some((tree, _)) = ours(path)
+            && let Some((tree, _)) = emulated(path)
         {
             let full = CStr::from_ptr(found).to_bytes();
             let visible = tree.visible(full);
@@ -239,11 +239,11 @@ unsafe fn device(dir: c_int, path: *const c_char, flags: c_int) -> Option<Device
     unsafe {
         if !path.is_null() && *path == 0 && flags & libc::AT_EMPTY_PATH != 0 {
             return match session::identify(dir)? {
-                Opened::Ours(_, device) | Opened::Parents(device) => Some(device),
+                Opened::Node(_, device) | Opened::ParentsNode(device) => Some(device),
                 Opened::DmaBuf(..) => None,
             };
         }
-        let (tree, name) = ours(path)?;
+        let (tree, name) = emulated(path)?;
         tree.device(name)
     }
 }
@@ -312,12 +312,12 @@ unsafe fn any_ioctl(fd: c_int, request: c_ulong, arg: *mut c_void) -> c_int {
         // SAFETY: the caller passes the argument of its request.
         let call = || unsafe {
             match session::identify(fd)? {
-                Opened::Ours(session, Device::Kfd) if kind == uapi::BASE => Some(kfd::ioctl(session, request, address)),
-                Opened::Ours(session, Device::Drm { gpu, .. }) if kind == drm::BASE => {
+                Opened::Node(session, Device::Kfd) if kind == uapi::BASE => Some(kfd::ioctl(session, request, address)),
+                Opened::Node(session, Device::Drm { gpu, .. }) if kind == drm::BASE => {
                     Some(drm::ioctl(session, gpu, request, address))
                 }
                 // The kernel lets only the opener use a KFD descriptor.
-                Opened::Parents(Device::Kfd) => Some(Err(libc::EBADF)),
+                Opened::ParentsNode(Device::Kfd) => Some(Err(libc::EBADF)),
                 _ => Some(Err(libc::ENOTTY)),
             }
         };
@@ -342,7 +342,7 @@ unsafe fn any_ioctl(fd: c_int, request: c_ulong, arg: *mut c_void) -> c_int {
 
 /// Logs a call that the real `/dev/kfd` has answered.
 unsafe fn observe(fd: c_int, request: c_ulong, arg: u64, result: c_int) {
-    if !log::wanted() || crate::machine().is_some() {
+    if !log::is_enabled() || crate::machine().is_some() {
         return;
     }
     let errno = std::io::Error::last_os_error().raw_os_error().unwrap_or(0);

@@ -4,16 +4,15 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use crate::events::{Outcome, Waited};
+use crate::clock::nanoseconds;
+use crate::engine::{self, Kind};
+use crate::events::{Outcome, Wait};
 use crate::log;
 use crate::memory::{Buffer, Place, flag};
-use crate::queue::{self, Kind};
+use crate::queue;
 use crate::session::{self, DOORBELL_BYTES, EVENT_PAGE_OFFSET, MMIO_OFFSET, Opened, Session, doorbells};
 use crate::tree::Device;
-use crate::uapi::{self, nr};
-
-/// What a KFD call may answer: nothing, or an errno.
-pub type Answer = Result<(), i32>;
+use crate::uapi::{self, Answer, nr};
 
 /// Answers a KFD call.
 ///
@@ -92,7 +91,7 @@ pub unsafe fn ioctl(session: &'static Session, request: u64, arg: u64) -> Answer
             with(request, arg, |a: &mut uapi::AcquireVm| {
                 let (gpu, _) = session.gpu(a.gpu_id).ok_or(libc::EINVAL)?;
                 match session::identify(a.drm_fd) {
-                    Some(Opened::Ours(_, Device::Drm { gpu: opened, .. })) if opened == gpu => Ok(()),
+                    Some(Opened::Node(_, Device::Drm { gpu: opened, .. })) if opened == gpu => Ok(()),
                     _ => Err(libc::EINVAL),
                 }
             })
@@ -195,30 +194,17 @@ fn create_queue(session: &'static Session, a: &mut uapi::CreateQueue) -> Answer 
     let queue_id = (1..).find(|id| !queues.contains_key(id)).ok_or(libc::ENOMEM)?;
     a.doorbell_offset = doorbells(gpu) + 8 * slot;
     a.queue_id = queue_id;
-    let queue = queue::start(session, gpu, slot, kind, a).map_err(|_| libc::ENOMEM)?;
+    let queue = engine::start(session, gpu, slot, kind, a).map_err(|_| libc::ENOMEM)?;
     queues.insert(queue_id, queue);
     Ok(())
 }
 
-/// The GPU's counter runs at 100 MHz, as [`crate::drm`] says too; both follow the boot clock.
 fn clock_counters(session: &Session, a: &mut uapi::ClockCounters) -> Answer {
     let now = nanoseconds();
     // 5.2.3 asks for the CPU node too; the kernel then answers without the GPU's counter.
     let gpu = session.gpu(a.gpu_id).map_or(0, |_| now / 10);
     (a.gpu, a.cpu, a.system, a.system_freq) = (gpu, now, now, 1_000_000_000);
     Ok(())
-}
-
-/// The GPU's counter: ticks of 10 ns.
-pub fn gpu_ticks() -> u64 {
-    nanoseconds() / 10
-}
-
-fn nanoseconds() -> u64 {
-    let mut now = libc::timespec { tv_sec: 0, tv_nsec: 0 };
-    // SAFETY: a timespec to fill.
-    unsafe { libc::clock_gettime(libc::CLOCK_BOOTTIME, &raw mut now) };
-    now.tv_sec as u64 * 1_000_000_000 + now.tv_nsec as u64
 }
 
 /// Apertures of gfx9 and later (`kfd_init_apertures_v9`).
@@ -270,13 +256,13 @@ fn wait_events(session: &Session, a: &mut uapi::WaitEvents) -> Answer {
     let read = |i: usize| {
         // SAFETY: the caller passed `num_events` of them.
         let data: uapi::EventData = unsafe { uapi::read(place(i)) };
-        Waited { id: data.event_id, age: u64::from(data.data[1]) << 32 | u64::from(data.data[0]), fault: None }
+        Wait { id: data.event_id, age: u64::from(data.data[1]) << 32 | u64::from(data.data[0]), fault: None }
     };
-    let mut waited: Vec<Waited> = (0..a.num_events as usize).map(read).collect();
+    let mut waits: Vec<Wait> = (0..a.num_events as usize).map(read).collect();
     let timeout = (a.timeout != FOR_EVER).then(|| Duration::from_millis(a.timeout.into()));
     queue::wake_all();
-    let outcome = session.events.wait(&mut waited, a.wait_for_all != 0, timeout).ok_or(libc::EINVAL)?;
-    for (i, w) in waited.iter().enumerate() {
+    let outcome = session.events.wait(&mut waits, a.wait_for_all != 0, timeout).ok_or(libc::EINVAL)?;
+    for (i, w) in waits.iter().enumerate() {
         // SAFETY: as above.
         let mut data: uapi::EventData = unsafe { uapi::read(place(i)) };
         match w.fault {
@@ -399,12 +385,12 @@ unsafe fn svm(session: &Session, arg: u64) -> Answer {
     // With its attributes its kind may change.
     session.release_caches(head.start..head.start.saturating_add(head.size));
     let mut memory = session.memory_mut();
-    let known = match head.op {
+    let valid = match head.op {
         0 => memory.svm.set(head.start, head.size, &attrs),
         1 => memory.svm.get(head.start, head.size, &mut attrs),
         _ => false,
     };
-    if !known {
+    if !valid {
         return Err(libc::EINVAL);
     }
     if head.op == 1 {

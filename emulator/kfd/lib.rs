@@ -1,18 +1,20 @@
 //! `librmcp_kfd.so`: an emulated AMD KFD and render node, preloaded into the unmodified ROCm user mode.
 //!
 //! - `hooks` interposes libc; `tree` and `topology` are the files that an `rmcp_machine::Machine` shows
-//! - `session` is what a process has open; `kfd` and `drm` answer ioctls
-//! - `memory`, `range`, `svm`, `events` are the state behind them
-//! - `queue` runs `aql` and `sdma` packets; `transfer` moves bytes
+//! - `kfd` and `drm` answer ioctls; `session` is what a process has open
+//! - `engine` runs a thread for each `queue`, which is a `ring` of packets: `aql` and `sdma`; `transfer` moves bytes
 //! - `dispatch` runs kernels on the memory that `card` shows them, through the cache `gl2`; `pages` tells what memory the
 //!   process has
+//! - `memory`, `range`, `svm`, `events` are the state behind all of it; `clock` is the card's time
 //! - `log` tells what reached the kernel
 #![allow(missing_docs, reason = "one small crate: what a name says is not said twice")]
 
 mod aql;
 mod card;
+mod clock;
 mod dispatch;
 mod drm;
+mod engine;
 mod events;
 mod gl2;
 mod hooks;
@@ -22,6 +24,7 @@ mod memory;
 mod pages;
 mod queue;
 mod range;
+mod ring;
 mod sdma;
 mod session;
 mod svm;

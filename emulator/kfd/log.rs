@@ -45,8 +45,8 @@ fn names(value: u32, table: &[(u32, &'static str)]) -> Vec<&'static str> {
     table.iter().filter(|(bit, _)| value & bit != 0).map(|(_, name)| *name).collect()
 }
 
-/// Whether anybody wants the log.
-pub fn wanted() -> bool {
+/// Whether there is a log.
+pub fn is_enabled() -> bool {
     file().is_some()
 }
 
@@ -97,7 +97,7 @@ pub fn hex(value: u64) -> String {
 /// # Safety
 /// `arg` must be the argument of `request`, still readable.
 pub unsafe fn call(request: u64, arg: u64, errno: i32) {
-    if !wanted() {
+    if !is_enabled() {
         return;
     }
     // SAFETY: the caller's promise.

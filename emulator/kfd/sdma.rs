@@ -4,9 +4,10 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use serde_json::json;
 
-use crate::kfd::gpu_ticks;
+use crate::clock::gpu_ticks;
 use crate::log;
-use crate::queue::{Idle, NEVER_RUNG, Ring, Trouble};
+use crate::queue::{Idle, NEVER_RUNG};
+use crate::ring::{PacketError, Ring};
 use crate::transfer::{self, Rect};
 
 /// `func` of a poll: how memory and reference compare.
@@ -155,7 +156,7 @@ fn rect(w: &[u32], gfx_major: u32) -> Rect {
 }
 
 /// Runs the queue until it is destroyed or a packet cannot be carried out.
-pub fn run(ring: &Ring) -> Result<(), Trouble> {
+pub fn run(ring: &Ring) -> Result<(), PacketError> {
     let read_index = ring.word(ring.read_pointer)?;
     let gfx_major = ring.session.tree.machine.gpu[ring.gpu].gfx.major;
     let mut at = read_index.load(Ordering::Relaxed);
@@ -180,7 +181,7 @@ pub fn run(ring: &Ring) -> Result<(), Trouble> {
                 Ok(None) => break,
                 Err(what) => {
                     log::event("unknown_packet", json!({ "queue_id": ring.id, "engine": "sdma", "what": what }));
-                    return Err(Trouble::Unknown(what));
+                    return Err(PacketError::Unknown(what));
                 }
             }
         }
@@ -192,8 +193,8 @@ pub fn run(ring: &Ring) -> Result<(), Trouble> {
 }
 
 /// The words of the ring from byte index `at` to `end`.
-fn fetch(ring: &Ring, at: u64, end: u64) -> Result<Vec<u32>, Trouble> {
-    let (base, size) = (ring.base.load(Ordering::Acquire), ring.size.load(Ordering::Acquire));
+fn fetch(ring: &Ring, at: u64, end: u64) -> Result<Vec<u32>, PacketError> {
+    let (base, size) = (ring.control.base.load(Ordering::Acquire), ring.control.size.load(Ordering::Acquire));
     let host = ring.session.reach(ring.gpu, base, size)?;
     let word = |index: u64| {
         // SAFETY: the ring is reachable as a whole, aligned, and the index is wrapped into it.
@@ -202,8 +203,8 @@ fn fetch(ring: &Ring, at: u64, end: u64) -> Result<Vec<u32>, Trouble> {
     Ok((at..end.min(at + size)).step_by(4).map(word).collect())
 }
 
-fn carry_out(ring: &Ring, packet: &Packet) -> Result<(), Trouble> {
-    let word = |va: u64| -> Result<&'static AtomicU32, Trouble> {
+fn carry_out(ring: &Ring, packet: &Packet) -> Result<(), PacketError> {
+    let word = |va: u64| -> Result<&'static AtomicU32, PacketError> {
         let host = ring.session.reach(ring.gpu, va & !3, 4)?;
         // SAFETY: reachable and aligned; the program may change it at any time, hence the atomic.
         Ok(unsafe { &*host.cast::<AtomicU32>() })

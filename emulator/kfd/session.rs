@@ -82,9 +82,9 @@ static CURRENT: AtomicPtr<Session> = AtomicPtr::new(std::ptr::null_mut());
 /// What a descriptor is.
 pub enum Opened {
     /// A device node of this process.
-    Ours(&'static Session, Device),
+    Node(&'static Session, Device),
     /// A device node that a parent process opened.
-    Parents(Device),
+    ParentsNode(Device),
     /// A dma-buf of this process.
     DmaBuf(u64),
 }
@@ -107,10 +107,10 @@ pub fn identify(fd: i32) -> Option<Opened> {
     let inode = inode(fd)?;
     let device = session.device(inode);
     if session.pid != pid() {
-        return device.map(Opened::Parents);
+        return device.map(Opened::ParentsNode);
     }
     match device {
-        Some(device) => Some(Opened::Ours(session, device)),
+        Some(device) => Some(Opened::Node(session, device)),
         None => session.exported(inode).map(Opened::DmaBuf),
     }
 }
@@ -150,7 +150,7 @@ impl Session {
             cards.push(file);
             files.push(CardFile::new(base, gpu.vram_bytes));
         }
-        let cached = gl2::wanted();
+        let cached = gl2::is_enabled();
         let ids = tree.machine.gpu.iter().map(Gpu::gpu_id).collect();
         Ok(Self {
             pid: pid(),

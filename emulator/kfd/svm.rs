@@ -110,8 +110,8 @@ impl Svm {
                 attr::GRANULARITY => *value = found.iter().map(|a| a.granularity).min().unwrap_or(9),
                 attr::ACCESS => {
                     let gpu = *value;
-                    let given = found.iter().map(|a| a.access.get(&gpu).copied().unwrap_or(attr::NO_ACCESS));
-                    *kind = given.max().unwrap_or(attr::NO_ACCESS);
+                    let accesses = found.iter().map(|a| a.access.get(&gpu).copied().unwrap_or(attr::NO_ACCESS));
+                    *kind = accesses.max().unwrap_or(attr::NO_ACCESS);
                 }
                 _ => return false,
             }

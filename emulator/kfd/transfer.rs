@@ -1,6 +1,6 @@
 //! Moving bytes between addresses of a card.
 
-use crate::queue::{Ring, Trouble};
+use crate::ring::{PacketError, Ring};
 use crate::session::PageFault;
 
 /// A box copy; everything in bytes, but height and depth in rows and slices.
@@ -27,7 +27,7 @@ pub struct Rect {
 }
 
 /// Copies `len` bytes; ranges may span several buffers.
-pub fn copy(ring: &Ring, mut from: u64, mut to: u64, mut len: u64) -> Result<(), Trouble> {
+pub fn copy(ring: &Ring, mut from: u64, mut to: u64, mut len: u64) -> Result<(), PacketError> {
     while len > 0 {
         let (source, there) = piece(ring, from, len)?;
         let (target, room) = piece(ring, to, there)?;
@@ -44,7 +44,7 @@ pub fn copy(ring: &Ring, mut from: u64, mut to: u64, mut len: u64) -> Result<(),
 }
 
 /// Copies a box row by row.
-pub fn copy_rect(ring: &Ring, rect: &Rect) -> Result<(), Trouble> {
+pub fn copy_rect(ring: &Ring, rect: &Rect) -> Result<(), PacketError> {
     for z in 0..rect.depth {
         for y in 0..rect.height {
             let from = rect.from + z * rect.from_slice + y * rect.from_pitch;
@@ -56,7 +56,7 @@ pub fn copy_rect(ring: &Ring, rect: &Rect) -> Result<(), Trouble> {
 }
 
 /// Fills `len` bytes, a multiple of 4, with a word.
-pub fn fill(ring: &Ring, mut to: u64, word: u32, mut len: u64) -> Result<(), Trouble> {
+pub fn fill(ring: &Ring, mut to: u64, word: u32, mut len: u64) -> Result<(), PacketError> {
     let pattern = vec![word; (len.min(1 << 20) / 4) as usize];
     while len > 0 {
         let (target, room) = piece(ring, to, len.min(4 * pattern.len() as u64))?;

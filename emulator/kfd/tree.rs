@@ -114,7 +114,7 @@ impl Tree {
 }
 
 /// Whether `path` could belong to an emulated machine at all: a cheap test for hot calls.
-pub fn may_be_ours(path: &CStr) -> bool {
+pub fn may_be_emulated(path: &CStr) -> bool {
     let path = path.to_bytes();
     [&b"/dev/"[..], b"/sys/", b"/proc/m"].iter().any(|prefix| path.starts_with(prefix)) || path.starts_with(b"//")
 }
@@ -245,7 +245,7 @@ mod tests {
     #[test]
     fn the_cheap_test_admits_every_mount() {
         for mount in topology::mounts(&tree().machine) {
-            assert!(may_be_ours(&std::ffi::CString::new(mount.clone()).unwrap()), "{mount}");
+            assert!(may_be_emulated(&std::ffi::CString::new(mount.clone()).unwrap()), "{mount}");
         }
     }
 

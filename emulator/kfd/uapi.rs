@@ -1,5 +1,8 @@
 //! KFD's ioctl numbers and argument layouts (include/uapi/linux/kfd_ioctl.h, up to interface 1.16).
 
+/// What a call answers: nothing, or an errno.
+pub type Answer = Result<(), i32>;
+
 /// `AMDKFD_IOCTL_BASE`.
 pub const BASE: u64 = b'K' as u64;
 /// Interface version presented: that of Linux 6.12. 1.16 is the first that takes CONTIGUOUS.
