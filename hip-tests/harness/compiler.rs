@@ -1,6 +1,6 @@
 //! Debian's hipcc: HIP programs compiled ahead of time, for several cards at once.
 
-use crate::client::{client_dir, compile_lock, is_fresh, sources};
+use crate::native::{client_dir, compile_lock, is_fresh, sources};
 use anyhow::{Context, Result, ensure};
 use rmcp_stacks::{Release, Stack};
 use std::fs;

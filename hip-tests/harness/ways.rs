@@ -1,6 +1,6 @@
 //! The ways on which a program can reach the runtime: `clients/ways*`.
 
-use crate::client::{client_dir, compile};
+use crate::native::{client_dir, compile, program};
 use crate::wheel;
 use anyhow::{Context, Result};
 use rmcp_stacks::{Release, Stack};
@@ -98,13 +98,6 @@ pub(crate) fn command(stack: &Stack, mode: LoadMode) -> Result<Command> {
             Ok(command)
         }
     }
-}
-
-/// `clients/<source>` as a program that is named after it.
-fn program(stack: &Stack, source: &str, linker: &[&str]) -> Result<PathBuf> {
-    let program = client_dir(stack)?.join(source.trim_end_matches(".cpp"));
-    compile(stack, source, &program, linker)?;
-    Ok(program)
 }
 
 fn library(stack: &Stack) -> Result<PathBuf> {

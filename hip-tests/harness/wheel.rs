@@ -1,6 +1,6 @@
 //! A Python package as a wheel installs it: an extension beside the HIP runtime that it bundles.
 
-use crate::client::{client_dir, compile, sources};
+use crate::native::{client_dir, compile, sources};
 use anyhow::{Context, Result};
 use rmcp_stacks::Stack;
 use std::fs;
