@@ -13,8 +13,7 @@ pub use escape::{EscapingWriter, escape_line};
 use schemars::JsonSchema;
 use serde::Serialize;
 use std::fmt::Display;
-use std::io::{self, IsTerminal, StderrLock, StdoutLock, Write};
-use terminal_size::Width;
+use std::io::{self, StderrLock, StdoutLock, Write};
 
 /// Headings and what a table is about.
 pub const STRONG: Style = Style::new().bold();
@@ -144,8 +143,8 @@ pub fn plain_table() -> Table {
 
 /// Columns of the terminal that standard output is; None where it is none.
 pub fn terminal_width() -> Option<u16> {
-    let out = io::stdout();
-    out.is_terminal().then(|| terminal_size::terminal_size_of(out))?.map(|(Width(columns), _)| columns)
+    let size = rustix::termios::tcgetwinsize(io::stdout()).ok()?;
+    Some(size.ws_col).filter(|columns| *columns > 0)
 }
 
 /// A number of bytes for people: "6.0 GiB".

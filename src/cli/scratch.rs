@@ -80,7 +80,7 @@ fn has_scratch_name(name: &OsStr) -> bool {
 /// The lock of a folder that belongs to this user and that nobody has locked; None for anything else, links too.
 fn lock_unused(path: &Path) -> Option<File> {
     let folder = OpenOptions::new().read(true).custom_flags(libc::O_DIRECTORY | libc::O_NOFOLLOW).open(path).ok()?;
-    let own = folder.metadata().ok()?.uid() == rustix::process::geteuid().as_raw();
+    let own = folder.metadata().ok()?.uid() == nix::unistd::geteuid().as_raw();
     (own && folder.try_lock().is_ok() && is_same_folder(&folder, path)).then_some(folder)
 }
 
@@ -93,7 +93,7 @@ fn is_same_folder(folder: &File, path: &Path) -> bool {
 
 fn is_protected(folder: &Metadata) -> bool {
     const STICKY: u32 = 0o1000;
-    let trusted = folder.uid() == 0 || folder.uid() == rustix::process::geteuid().as_raw();
+    let trusted = folder.uid() == 0 || folder.uid() == nix::unistd::geteuid().as_raw();
     trusted && (folder.mode() & 0o022 == 0 || folder.mode() & STICKY != 0)
 }
 

@@ -111,7 +111,7 @@ fn privilege_obstacle(file: &Path) -> Option<Obstacle> {
         group: metadata.gid(),
         capabilities: rustix::fs::getxattr(file, "security.capability", &mut [0u8; 64]).is_ok(),
     };
-    rights.obstacle_for(rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw())
+    rights.obstacle_for(nix::unistd::geteuid().as_raw(), nix::unistd::getegid().as_raw())
 }
 
 /// What decides on the rights of a process that executes a file.
