@@ -103,7 +103,7 @@ fn read_package(name: &Path, interpreter: Option<&Path>, machine: &Machine) -> R
             folder.display()
         );
     }
-    let backend = framework.as_ref().map(|framework| backend_name(&framework.backend));
+    let backend = framework.as_ref().map(|framework| framework.backend.to_string());
     let (version, runtime, mut code) = match framework {
         Some(Framework { version, runtime, code, .. }) => (version, runtime, code),
         None => (None, None, Vec::new()),
@@ -111,12 +111,4 @@ fn read_package(name: &Path, interpreter: Option<&Path>, machine: &Machine) -> R
     code.push(folder.clone());
     let runtime = runtime.map(|runtime| runtime.hip);
     Ok((Package { name: name.into(), folder, version, backend, runtime }, code))
-}
-
-fn backend_name(backend: &Backend) -> String {
-    match backend {
-        Backend::Rocm(Some(release)) => format!("ROCm {release}"),
-        Backend::Rocm(None) => "ROCm".into(),
-        Backend::Other(other) => other.clone(),
-    }
 }

@@ -3,6 +3,7 @@
 use super::program::{Program, rocblas_kernels};
 use super::{Machine, Python, Release, Runtime, file_name, folder_entries};
 use rmcp_domain::bounded_read::read_text;
+use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -32,6 +33,16 @@ pub enum Backend {
     Rocm(Option<Release>),
     /// Something else: "CUDA 12.4", "the CPU alone".
     Other(String),
+}
+
+impl fmt::Display for Backend {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Rocm(Some(release)) => write!(f, "ROCm {release}"),
+            Self::Rocm(None) => f.write_str("ROCm"),
+            Self::Other(other) => f.write_str(other),
+        }
+    }
 }
 
 /// A Python source of versions is short.

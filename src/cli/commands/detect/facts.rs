@@ -5,7 +5,7 @@ use super::problems::{self, Problem};
 use super::survey::Survey;
 use crate::effective_policy::{OptionValue, rewritten_memory};
 use crate::host::{Access, DeviceFile, PciDetails};
-use crate::installs::{Backend, Framework, Python, Rocm, Runtime};
+use crate::installs::{Framework, Python, Rocm, Runtime};
 use rmcp_domain::gfx::Family;
 use rmcp_domain::options::TABLE;
 use rmcp_domain::topology::{Gpu, IoLink, Masks};
@@ -386,11 +386,7 @@ impl Package {
             version: framework.version.clone(),
             folder: survey.display_path(&framework.folder),
             python: survey.display_path(&python.interpreter),
-            built_for: match &framework.backend {
-                Backend::Rocm(Some(release)) => format!("ROCm {release}"),
-                Backend::Rocm(None) => "ROCm".into(),
-                Backend::Other(what) => what.clone(),
-            },
+            built_for: framework.backend.to_string(),
             runtime: framework.runtime.as_ref().map(|runtime| runtime_path(runtime, survey)),
         }
     }
