@@ -9,6 +9,7 @@ use crate::card::{Bus, Card};
 use crate::log;
 use crate::ring::{PacketError, Ring};
 use crate::session::PageFault;
+use crate::trace;
 
 /// A kernel dispatch packet; addresses are the card's.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -72,7 +73,7 @@ pub fn execute(ring: &Ring, dispatch: &Dispatch, slot: Slot) -> Result<(), Packe
         id: slot.index,
     };
     let card = Card::new(ring.session, ring.gpu, Bus::of(gpu));
-    match launch.run(&card, &|| ring.may_run().is_ok()) {
+    match trace::run(&launch, ring.id, &card, &|| ring.may_run().is_ok()) {
         Ok(done) => {
             let fields = json!({ "queue_id": ring.id, "kernel_object": log::hex(dispatch.kernel_object),
                 "instructions": done.instructions });

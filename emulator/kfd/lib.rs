@@ -29,6 +29,7 @@ mod sdma;
 mod session;
 mod svm;
 mod topology;
+mod trace;
 mod transfer;
 mod tree;
 mod uapi;
