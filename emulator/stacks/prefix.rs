@@ -20,8 +20,9 @@ pub struct Package {
 /// where the stamp is, everything is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Stamp {
-    /// The packages that were asked for; a different wish makes the prefix stale.
-    pub wanted: Vec<String>,
+    /// The packages that were requested by name; another list makes the prefix stale.
+    #[serde(rename = "wanted")]
+    pub requested: Vec<String>,
     /// The packages unpacked here.
     pub packages: Vec<Package>,
 }
@@ -35,9 +36,9 @@ impl Stamp {
         serde_json::from_slice(&text).ok()
     }
 
-    /// The stamp of `prefix` if it holds what is `wanted`.
-    pub(crate) fn fresh(prefix: &Path, wanted: &[&str]) -> Option<Stamp> {
-        Stamp::read(prefix).filter(|stamp| stamp.wanted == wanted)
+    /// The stamp of `prefix` if it holds what is `requested`.
+    pub(crate) fn fresh(prefix: &Path, requested: &[&str]) -> Option<Stamp> {
+        Stamp::read(prefix).filter(|stamp| stamp.requested == requested)
     }
 }
 
@@ -96,7 +97,7 @@ mod tests {
     fn an_interrupted_build_leaves_no_prefix() {
         let cache = tempfile::tempdir().unwrap();
         let prefix = cache.path().join("6.4.3");
-        let stamp = Stamp { wanted: vec!["a".into()], packages: Vec::new() };
+        let stamp = Stamp { requested: vec!["a".into()], packages: Vec::new() };
         assert!(build(&prefix, &stamp, |_| bail!("cable pulled")).is_err());
         assert!(!prefix.exists());
         build(&prefix, &stamp, |_| Ok(())).unwrap();
@@ -108,7 +109,7 @@ mod tests {
     fn a_failed_rebuild_keeps_the_prefix_that_was_there() {
         let cache = tempfile::tempdir().unwrap();
         let prefix = cache.path().join("6.4.3");
-        let stamp = Stamp { wanted: Vec::new(), packages: Vec::new() };
+        let stamp = Stamp { requested: Vec::new(), packages: Vec::new() };
         build(&prefix, &stamp, |_| Ok(())).unwrap();
         assert!(build(&prefix, &stamp, |_| bail!("mirror gone")).is_err());
         assert!(Stamp::fresh(&prefix, &[]).is_some());

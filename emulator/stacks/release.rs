@@ -98,8 +98,8 @@ impl FromStr for Release {
 
     fn from_str(name: &str) -> Result<Self, Self::Err> {
         Release::ALL.into_iter().find(|release| release.version() == name).ok_or_else(|| {
-            let known = Release::ALL.map(Release::version).join(", ");
-            format!("no ROCm release `{name}` here; known are {known}")
+            let all = Release::ALL.map(Release::version).join(", ");
+            format!("no ROCm release `{name}` here; known are {all}")
         })
     }
 }

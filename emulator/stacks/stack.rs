@@ -59,14 +59,14 @@ impl Stack {
 
     fn provide(release: Release, newest: bool) -> Result<Stack> {
         let prefix = stacks_dir()?.join(release.version());
-        let wanted: Vec<&str> = std::iter::once(release.runtime_package()).chain(RUNTIME).chain(ALONE).collect();
-        let stamp = provide(release, &prefix, &wanted, &release.to_string(), newest, |apt, progress| {
+        let requested: Vec<&str> = std::iter::once(release.runtime_package()).chain(RUNTIME).chain(ALONE).collect();
+        let stamp = provide(release, &prefix, &requested, &release.to_string(), newest, |apt, progress| {
             let runtime = runtime_package(apt, release, newest, progress)?;
             let mut names = vec![runtime.as_str()];
             names.extend(RUNTIME);
             let mut packages = apt.resolve(&names)?;
             for package in apt.alone(&ALONE)? {
-                if !packages.iter().any(|known| known.name == package.name) {
+                if !packages.iter().any(|other| other.name == package.name) {
                     packages.push(package);
                 }
             }
@@ -116,7 +116,7 @@ impl Stack {
         let prefix = stacks_dir()?.join(&label);
         let stamp = provide(self.release, &prefix, names, &label, false, |apt, _| {
             let mut packages = resolve(apt)?;
-            packages.retain(|new| !self.packages.iter().any(|known| known.name == new.name));
+            packages.retain(|new| !self.packages.iter().any(|other| other.name == new.name));
             Ok(packages)
         })?;
         self.prefixes.push(prefix);
@@ -141,7 +141,7 @@ impl Stack {
 
     /// Debian's version of a package in this stack.
     pub fn version_of(&self, package: &str) -> Option<&str> {
-        let found = self.packages.iter().find(|known| known.name == package)?;
+        let found = self.packages.iter().find(|other| other.name == package)?;
         Some(&found.version)
     }
 
@@ -174,21 +174,21 @@ impl Stack {
     /// # Errors
     /// When the stack has no such library.
     pub fn find_library(&self, name: &str) -> Result<PathBuf> {
-        let starts = format!("{name}.so");
+        let link = format!("{name}.so");
         let mut found: Vec<PathBuf> = Vec::new();
         for dir in self.library_dirs() {
             let entries = dir.read_dir().with_context(|| format!("list {}", dir.display()))?;
             found.extend(entries.flatten().map(|entry| entry.path()).filter(|path| {
                 let file = path.file_name().and_then(OsStr::to_str).unwrap_or_default();
-                file == starts || file.starts_with(&format!("{starts}."))
+                file == link || file.starts_with(&format!("{link}."))
             }));
         }
         found.sort();
         let first = found.into_iter().find(|path| path.exists());
         first
-            .with_context(|| format!("no {starts} in the ROCm {} stack", self.release))?
+            .with_context(|| format!("no {link} in the ROCm {} stack", self.release))?
             .canonicalize()
-            .with_context(|| format!("resolve {starts}"))
+            .with_context(|| format!("resolve {link}"))
     }
 
     /// The stack's own `ld-linux-x86-64.so.2`.
@@ -301,12 +301,12 @@ fn stacks_dir() -> Result<PathBuf> {
 fn provide(
     release: Release,
     prefix: &Path,
-    wanted: &[&str],
+    requested: &[&str],
     label: &str,
     newest: bool,
     resolve: impl Fn(&Apt, &mut Progress) -> Result<Vec<Package>>,
 ) -> Result<Stamp> {
-    let cached = || Stamp::fresh(prefix, wanted).filter(|_| !newest);
+    let cached = || Stamp::fresh(prefix, requested).filter(|_| !newest);
     if let Some(stamp) = cached() {
         return Ok(stamp);
     }
@@ -325,7 +325,7 @@ fn provide(
         let root = stacks.join(format!("{release}.apt"));
         let apt = Apt::open(root, release, new_lists, &mut progress)?;
         let packages = resolve(&apt, &mut progress)?;
-        let stamp = Stamp { wanted: wanted.iter().map(|&name| name.to_owned()).collect(), packages };
+        let stamp = Stamp { requested: requested.iter().map(|&name| name.to_owned()).collect(), packages };
         if Stamp::read(prefix).as_ref() == Some(&stamp) {
             return Ok(stamp);
         }
