@@ -10,14 +10,16 @@ use std::process::Command;
 type State = (&'static str, &'static str, &'static [(&'static str, &'static str)]);
 
 const INACTIVE: State = ("inactive", "gfx1100", &[]);
-const FORWARDED: State = ("forwarded", "gfx1010", &[("RMCP_POLICY", "keep")]);
+// Another option than the call's own keeps RMCP active: `policy = "keep"` would make it inactive.
+const FORWARDED: State = ("forwarded", "gfx1010", &[("RMCP_HOST", "keep")]);
+const FORWARDED_MANAGED: State = ("forwarded", "gfx1010", &[("RMCP_MANAGED", "keep")]);
 const REWRITTEN: State = ("rewritten", "gfx1010", &[("RMCP_HSA_POOL", "coarse")]);
 
 /// What is called, and the states that make a difference to it.
 const CALLS: [(&str, &[State]); 4] = [
     ("hipMalloc", &[INACTIVE, FORWARDED]),
     ("hipHostMalloc", &[INACTIVE, FORWARDED, REWRITTEN]),
-    ("hipMallocManaged", &[INACTIVE, FORWARDED, REWRITTEN]),
+    ("hipMallocManaged", &[INACTIVE, FORWARDED_MANAGED, REWRITTEN]),
     ("hsa_amd_memory_pool_allocate", &[INACTIVE, FORWARDED, REWRITTEN]),
 ];
 

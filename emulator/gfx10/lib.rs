@@ -68,7 +68,7 @@
 //! - waves of 32 and of 64 lanes, with scalar and vector registers, EXEC, VCC, SCC, M0 and MODE as the kernel descriptor sets
 //!   them up (LLVM, "User Guide for AMDGPU Backend")
 //! - every encoding of compute: SOP1, SOP2, SOPC, SOPK, SOPP, SMEM, VOP1, VOP2, VOPC, VOP3, VOP3P, with DPP, DPP8 and SDWA;
-//!   DS, FLAT, GLOBAL, SCRATCH, MUBUF and MTBUF. [`opcodes`] lists the opcodes, OPCODES.md shows them
+//!   DS, FLAT, GLOBAL, SCRATCH, MUBUF and MTBUF. [`opcodes()`] lists the opcodes, OPCODES.md shows them
 //! - LDS, scratch, barriers, and global wave sync, by which the work-groups of a cooperative launch wait for each other
 //! - rounding and denormals by MODE, clamping, output modifiers, signalling NaN in IEEE mode
 //! - atomic operations, as one call of [`Memory::atomic`] each. What of them arrives is the memory's say

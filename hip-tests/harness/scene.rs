@@ -19,7 +19,7 @@ use std::sync::{Arc, LazyLock, Mutex, OnceLock};
 
 /// How RMCP gets into the program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-enum Way {
+enum Interposition {
     Absent,
     Preloaded,
     RmcpRun,
@@ -30,7 +30,7 @@ enum Way {
 pub struct Scene {
     release: Release,
     machine: String,
-    way: Way,
+    interposition: Interposition,
     environment: BTreeMap<String, String>,
 }
 
@@ -107,18 +107,18 @@ impl Run {
 impl Scene {
     /// A card on a stack, without RMCP. `machine` is what `RMCP_KFD_MACHINE` takes.
     pub fn new(release: Release, machine: &str) -> Scene {
-        Scene { release, machine: machine.into(), way: Way::Absent, environment: BTreeMap::new() }
+        Scene { release, machine: machine.into(), interposition: Interposition::Absent, environment: BTreeMap::new() }
     }
 
     /// The same with RMCP preloaded.
     pub fn with_rmcp(mut self) -> Scene {
-        self.way = Way::Preloaded;
+        self.interposition = Interposition::Preloaded;
         self
     }
 
     /// The same started by `rmcp-run`.
     pub fn by_rmcp_run(mut self) -> Scene {
-        self.way = Way::RmcpRun;
+        self.interposition = Interposition::RmcpRun;
         self
     }
 
@@ -191,13 +191,13 @@ impl Scene {
 
     /// The client's command in this scene. Nothing of the caller's environment reaches it.
     fn prepare(&self, client: &Command, build: &Build, scratch: &Path, log_file: &Path) -> Result<Command> {
-        let mut command = match self.way {
-            Way::RmcpRun => {
+        let mut command = match self.interposition {
+            Interposition::RmcpRun => {
                 let mut command = Command::new(build.rmcp_run());
                 command.arg(client.get_program());
                 command
             }
-            Way::Absent | Way::Preloaded => Command::new(client.get_program()),
+            Interposition::Absent | Interposition::Preloaded => Command::new(client.get_program()),
         };
         command
             .args(client.get_args())
@@ -205,7 +205,7 @@ impl Scene {
             .env_clear()
             .env("PATH", format!("{}:/usr/local/bin:/usr/bin:/bin", scratch.display()))
             .env("HOME", scratch);
-        let gate = if self.way == Way::Preloaded { build.gate() } else { PathBuf::new() };
+        let gate = if self.interposition == Interposition::Preloaded { build.gate() } else { PathBuf::new() };
         let emulation = Emulation::new(build.kfd(), &self.machine).map_err(anyhow::Error::msg)?;
         emulation.log(log_file).apply(&mut command, gate.as_os_str());
         command.envs(client.get_envs().filter_map(|(name, value)| Some((name, value?)))).envs(&self.environment);

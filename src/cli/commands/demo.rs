@@ -36,9 +36,9 @@ const BUSES: [(&str, &str); 3] = [("none", "none"), ("basic", "add, exchange and
 pub fn main(arguments: &Arguments) -> Result<()> {
     let stage = Stage::choose(&arguments.choice)?;
     if arguments.atomics {
-        arguments.output.print(&Atomics::see(&stage.with_hiprtc()?)?)
+        arguments.output.print(&Atomics::try_operations(&stage.with_hiprtc()?)?)
     } else {
-        arguments.output.print(&Flags::see(&stage)?)
+        arguments.output.print(&Flags::observe_calls(&stage)?)
     }
 }
 

@@ -122,8 +122,8 @@ fn start(arguments: &Arguments, before: fn(&[OsString]) -> usize) -> Result<Infa
     };
     emulation.apply(&mut command, &env::var_os("LD_PRELOAD").unwrap_or_default());
     print_error(NAME, format_args!("the card {} is emulated; {rocm}", emulation.machine()));
-    if let Some(hindrance) = hindrance(&launched) {
-        print_error(NAME, hindrance);
+    if let Some(emulation_obstacle) = emulation_obstacle(&launched) {
+        print_error(NAME, emulation_obstacle);
     }
     let error = command.exec();
     Err(Failure::Program(command.get_program().to_owned(), error))
@@ -144,7 +144,7 @@ fn emulation(arguments: &Arguments) -> Result<Emulation> {
 }
 
 /// What keeps the emulator out of the program; a sentence.
-fn hindrance(launched: &ResolvedCommand) -> Option<String> {
+fn emulation_obstacle(launched: &ResolvedCommand) -> Option<String> {
     if launched.pinned.contains(&OsString::from("LD_PRELOAD")) {
         return Some(
             "the program sets LD_PRELOAD, by which it gets the card: set it before `rmcp emulate` instead".into(),

@@ -6,7 +6,7 @@
 mod kernel_log;
 mod torch;
 
-use super::stage::{Choice, Source, Stage, Way, run};
+use super::stage::{Choice, Interposition, Source, Stage, run};
 use crate::output::{self, OutputArguments, Report};
 use anyhow::Result;
 use kernel_log::KernelLog;
@@ -127,11 +127,14 @@ pub fn main(arguments: &Arguments) -> Result<ExitCode> {
     let mut categories = Vec::new();
     let mut figures = Vec::new();
     for (name, what) in CATEGORIES.into_iter().filter(|(name, _)| wanted(name)) {
-        let look = |way| match name {
-            TORCH => torch::run(&arguments.python, &stage, way),
-            _ => stage.command("rmcp-selftest-client", &[name], way, false).and_then(run).map(|(lines, _)| lines),
+        let observe = |interposition| match name {
+            TORCH => torch::run(&arguments.python, &stage, interposition),
+            _ => stage
+                .command("rmcp-selftest-client", &[name], interposition, false)
+                .and_then(run)
+                .map(|(lines, _)| lines),
         };
-        let (without, with) = (look(Way::Without), look(Way::With));
+        let (without, with) = (observe(Interposition::Without), observe(Interposition::With));
         let pairs = match (&without, &with) {
             (Ok(without), Ok(with)) if name == SPEED => Figure::pairs(without, with),
             _ => None,

@@ -67,7 +67,7 @@ pub struct Source {
 
 /// How a program is started.
 #[derive(Clone, Copy)]
-pub enum Way {
+pub enum Interposition {
     /// Without RMCP.
     Without,
     /// With RMCP preloaded.
@@ -113,13 +113,19 @@ impl Stage {
 
     /// The command that starts a program which is installed beside librmcp.so, with `first` as its first arguments and the
     /// device and its runtimes as the others.
-    pub fn command(&self, program: &str, first: &[&str], way: Way, observed: bool) -> Result<Command> {
+    pub fn command(
+        &self,
+        program: &str,
+        first: &[&str],
+        interposition: Interposition,
+        observed: bool,
+    ) -> Result<Command> {
         let program = self.beside(program)?;
         match &self.place {
             Place::Card { device, runtimes, .. } => {
                 let mut command = Command::new(program);
                 command.args(first).arg(device.to_string()).args(runtimes);
-                let preload = self.prepare(&mut command, preload::inherited_ld_preload(), way);
+                let preload = self.prepare(&mut command, preload::inherited_ld_preload(), interposition);
                 command.env("LD_PRELOAD", &preload);
                 if observed {
                     Emulation::observer(emulator(&self.gate)).map_err(Error::msg)?.apply(&mut command, &preload);
@@ -129,7 +135,7 @@ impl Stage {
             Place::Emulated { emulation, stack } => {
                 let mut command = stack.command(program)?;
                 command.args(first).arg("0").arg(stack.find_library("libamdhip64")?);
-                let preload = self.prepare(&mut command, OsString::new(), way);
+                let preload = self.prepare(&mut command, OsString::new(), interposition);
                 emulation.apply(&mut command, &preload);
                 Ok(command)
             }
@@ -137,15 +143,15 @@ impl Stage {
     }
 
     /// The command that starts a program of this machine, which finds its card and its runtime by itself.
-    pub fn own_command(&self, program: &Path, way: Way) -> Command {
+    pub fn own_command(&self, program: &Path, interposition: Interposition) -> Command {
         let mut command = Command::new(absolute(program));
-        let preload = self.prepare(&mut command, preload::inherited_ld_preload(), way);
+        let preload = self.prepare(&mut command, preload::inherited_ld_preload(), interposition);
         command.env("LD_PRELOAD", preload);
         command
     }
 
     /// Gives a command folder and environment; returns `preload` with RMCP's library, where it takes part.
-    fn prepare(&self, command: &mut Command, mut preload: OsString, way: Way) -> OsString {
+    fn prepare(&self, command: &mut Command, mut preload: OsString, interposition: Interposition) -> OsString {
         // Empty and relative entries of PATH and LD_LIBRARY_PATH must lead to nothing of whoever owns the current folder.
         command.current_dir("/");
         // What is set for other programs must not show here.
@@ -157,13 +163,13 @@ impl Stage {
             command.env_remove(name);
         }
         command.env("RMCP_CONFIG", "");
-        if let Way::Without = way {
+        if let Interposition::Without = interposition {
             // It may be preloaded into every process of the machine.
             command.env("RMCP_DISABLE", "1");
         } else {
             preload = preload::ld_preload_with_gate(&self.gate, Some(&preload));
         }
-        if let Way::Options(options) = way {
+        if let Interposition::Options(options) = interposition {
             command.env(SYSTEM_FENCES.0, SYSTEM_FENCES.1);
             command.envs(options.iter().map(|(name, value)| (format!("RMCP_{}", name.to_uppercase()), value)));
         }
@@ -258,7 +264,7 @@ mod tests {
             ("./python3", here.join("python3")),
             ("/usr/bin/python3", PathBuf::from("/usr/bin/python3")),
         ] {
-            let command = stage.own_command(Path::new(program), Way::Without);
+            let command = stage.own_command(Path::new(program), Interposition::Without);
             assert_eq!(
                 (Path::new(command.get_program()), command.get_current_dir()),
                 (&*started, Some(Path::new("/")))

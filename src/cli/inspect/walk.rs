@@ -33,16 +33,16 @@ pub struct Problem {
     pub reason: String,
 }
 
-/// Lists the GPU code of what is `asked` about and of what it `brings`: of files, and of all files in folders. What cannot
+/// Lists the GPU code of `paths` and of what they need (`brings`): of files, and of all files in folders. What cannot
 /// be read is listed and passed over.
-pub fn inspect_paths(asked: &[PathBuf], brings: &[PathBuf]) -> CodeInventory {
+pub fn inspect_paths(paths: &[PathBuf], brings: &[PathBuf]) -> CodeInventory {
     let device = |path: &str| Some(fs::metadata(path).ok()?.dev());
     let mut walk = Walk {
         kernel_devices: ["/proc", "/sys"].into_iter().filter_map(device).collect(),
-        requested: asked.iter().filter_map(|path| identity(path).ok()).collect(),
+        requested: paths.iter().filter_map(|path| identity(path).ok()).collect(),
         ..Walk::default()
     };
-    for path in asked.iter().chain(brings) {
+    for path in paths.iter().chain(brings) {
         walk.visit(path, 0);
     }
     walk.finish()

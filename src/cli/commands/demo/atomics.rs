@@ -1,7 +1,7 @@
 //! Which atomic operations act on which kind of memory.
 
 use super::{BUS, bus};
-use crate::commands::stage::{Source, Stage, Way, run};
+use crate::commands::stage::{Interposition, Source, Stage, run};
 use crate::output::{self, BAD, GOOD, Report, styled};
 use anyhow::{Result, bail, ensure};
 use comfy_table::Table;
@@ -70,11 +70,11 @@ struct Line {
 }
 
 /// The three ways, as the table heads them.
-const WAYS: [fn(&Pair) -> &Outcome; 3] = [|pair| &pair.without, |pair| &pair.with, |pair| &pair.options];
+const OUTCOMES: [fn(&Pair) -> &Outcome; 3] = [|pair| &pair.without, |pair| &pair.with, |pair| &pair.options];
 
 impl Atomics {
     /// Has the client try everything, in three ways.
-    pub(super) fn see(stage: &Stage) -> Result<Self> {
+    pub(super) fn try_operations(stage: &Stage) -> Result<Self> {
         let mut source = stage.source();
         if source.emulated {
             let machine = &source.card;
@@ -86,8 +86,8 @@ impl Atomics {
             }
             source.bus = Some(bus()?.0.to_owned());
         }
-        let look = |way| -> Result<Vec<Line>> {
-            let mut command = stage.command("rmcp-atomics-client", &[], way, false)?;
+        let observe = |interposition| -> Result<Vec<Line>> {
+            let mut command = stage.command("rmcp-atomics-client", &[], interposition, false)?;
             if let Some(bus) = &source.bus {
                 command.env(BUS, bus).env("RMCP_KFD_EXECUTE", "1");
             }
@@ -95,7 +95,11 @@ impl Atomics {
             lines.retain(|line| !line.memory.is_empty());
             Ok(lines)
         };
-        let (without, with, options) = (look(Way::Without)?, look(Way::With)?, look(Way::Options(OPTIONS))?);
+        let (without, with, options) = (
+            observe(Interposition::Without)?,
+            observe(Interposition::With)?,
+            observe(Interposition::Options(OPTIONS))?,
+        );
         ensure!(
             !without.is_empty() && without.len() == with.len() && with.len() == options.len(),
             "the demonstration's program tried {} pairs without RMCP, {} with it and {} with its options",
@@ -134,8 +138,8 @@ impl Atomics {
         let mut table = output::table(["", "memory", "without RMCP", "with RMCP", "with options"]);
         for (letter, memory) in LETTERS.zip(self.memory()) {
             let pairs: Vec<&Pair> = self.results.iter().filter(|pair| pair.memory == memory).collect();
-            let cells = WAYS.map(|way| {
-                let tried: Vec<&Outcome> = pairs.iter().map(|pair| way(pair)).collect();
+            let cells = OUTCOMES.map(|outcome| {
+                let tried: Vec<&Outcome> = pairs.iter().map(|pair| outcome(pair)).collect();
                 sum(&tried)
             });
             table.add_row([letter.to_string(), memory.to_owned()].into_iter().chain(cells));
@@ -151,15 +155,16 @@ impl Atomics {
         for (index, (operation, r#type)) in self.operations().enumerate() {
             // Every kind of memory has the same operations in the same order.
             let of_each = self.results.iter().skip(index).step_by(self.results.len() / kinds.len());
-            let cells = of_each.map(|pair| WAYS.map(|way| way(pair).mark()).concat());
+            let cells = of_each.map(|pair| OUTCOMES.map(|outcome| outcome(pair).mark()).concat());
             table.add_row([format!("{operation} {type}")].into_iter().chain(cells));
         }
         table
     }
 
     fn verdict(&self) -> String {
-        let wrong = WAYS.map(|way| self.results.iter().filter(|pair| way(pair).wrong > 0).count());
-        let untried = self.results.iter().filter(|pair| WAYS.iter().any(|way| way(pair).error.is_some())).count();
+        let wrong = OUTCOMES.map(|outcome| self.results.iter().filter(|pair| outcome(pair).wrong > 0).count());
+        let untried =
+            self.results.iter().filter(|pair| OUTCOMES.iter().any(|outcome| outcome(pair).error.is_some())).count();
         let untried = if untried > 0 { format!(" {untried} could not be tried.") } else { String::new() };
         let set = self.set.join(" and ");
         let (pairs, [without, with, options]) = (self.results.len(), wrong);

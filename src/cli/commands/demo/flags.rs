@@ -1,6 +1,6 @@
 //! What each allocation call asks of the kernel.
 
-use crate::commands::stage::{Source, Stage, Way, run};
+use crate::commands::stage::{Interposition, Source, Stage, run};
 use crate::output::{self, Report};
 use crate::scratch::Scratch;
 use anyhow::{Context, Result};
@@ -61,9 +61,9 @@ struct Line {
 
 impl Flags {
     /// Has the client make the calls, without RMCP and with it.
-    pub(super) fn see(stage: &Stage) -> Result<Self> {
-        let without = look(stage, Way::Without)?;
-        let with = look(stage, Way::With)?;
+    pub(super) fn observe_calls(stage: &Stage) -> Result<Self> {
+        let without = observe(stage, Interposition::Without)?;
+        let with = observe(stage, Interposition::With)?;
         let calls = without.into_iter().zip(with);
         let calls = calls.map(|((call, without), (_, with))| Call { call, without, with }).collect();
         Ok(Self { source: stage.source(), calls })
@@ -82,10 +82,10 @@ impl Flags {
 }
 
 /// Each call and what became of it.
-fn look(stage: &Stage, way: Way) -> Result<Vec<(String, Asked)>> {
+fn observe(stage: &Stage, interposition: Interposition) -> Result<Vec<(String, Asked)>> {
     let folder = Scratch::new("demo")?;
     let log = folder.path().join("kfd.jsonl");
-    let mut command = stage.command("rmcp-demo-client", &[], way, true)?;
+    let mut command = stage.command("rmcp-demo-client", &[], interposition, true)?;
     command.env("RMCP_KFD_LOG", &log);
     let (lines, said): (Vec<Line>, _) = run(command)?;
     let text = fs::read_to_string(&log)

@@ -1,7 +1,7 @@
 //! PyTorch, where it is installed: the program that this is all for.
 
 use super::Line;
-use crate::commands::stage::{Stage, Way, lines};
+use crate::commands::stage::{Interposition, Stage, lines};
 use anyhow::Result;
 use std::path::Path;
 use std::process::Stdio;
@@ -21,11 +21,11 @@ const NO_TORCH: i32 = 77;
 pub struct Absent(String);
 
 /// Has PyTorch do it, on the stage's card.
-pub fn run(python: &Path, stage: &Stage, way: Way) -> Result<Vec<Line>> {
+pub fn run(python: &Path, stage: &Stage, interposition: Interposition) -> Result<Vec<Line>> {
     if stage.source().emulated {
         return Err(Absent("PyTorch is tried on a card only".into()).into());
     }
-    let mut command = stage.own_command(python, way);
+    let mut command = stage.own_command(python, interposition);
     let output = command.args(ARGUMENTS).stdin(Stdio::null()).output();
     let output = output.map_err(|error| Absent(format!("{}: {error}", python.display())))?;
     if output.status.code() == Some(NO_TORCH) {

@@ -35,14 +35,14 @@ impl Case {
         self.write(&format!("topology/nodes/{node}/properties"), properties.as_bytes());
     }
 
-    fn run(&mut self) -> Said {
-        Said(self.command.output().unwrap())
+    fn run(&mut self) -> CommandOutput {
+        CommandOutput(self.command.output().unwrap())
     }
 }
 
-struct Said(Output);
+struct CommandOutput(Output);
 
-impl Said {
+impl CommandOutput {
     fn out(&self) -> String {
         String::from_utf8(self.0.stdout.clone()).unwrap()
     }
