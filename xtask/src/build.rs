@@ -1,17 +1,12 @@
 //! `cargo xtask build`: every artefact with its own profile, laid out as installed.
 
 use crate::run::{Task, cargo, program, root, target};
-use crate::zig::{TARGET, Zig};
+use crate::zig::{GATE_GLIBC, GLIBC, TARGET, Zig, places};
 use crate::{manual, symbols};
 use anyhow::{Context, Result};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-
-/// The glibc that a portable gate runs on: every process of a system loads it.
-pub const GATE_GLIBC: &str = "2.17";
-/// The glibc that everything else of a portable build runs on.
-pub const GLIBC: &str = "2.28";
 
 /// What a build is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -151,14 +146,6 @@ impl Tools {
             .run()?;
         linker.args(["-pie", "-Wl,-z,lazy", "-o"]).arg(to).arg(&object).arg("-ldl").run()
     }
-}
-
-/// The folders of this machine that compilers write into what they make, and what stands there instead. The last that
-/// fits is used.
-pub fn places() -> Result<[(PathBuf, &'static str); 3]> {
-    let cargo = std::env::var_os("CARGO_HOME").map(PathBuf::from);
-    let cargo = cargo.or_else(|| Some(std::env::home_dir()?.join(".cargo"))).context("there is no home folder")?;
-    Ok([(root().to_owned(), "/rmcp"), (target(), "/rmcp/target"), (cargo, "/cargo")])
 }
 
 /// Copies by renaming: a process may hold the old file.

@@ -58,7 +58,7 @@ impl Task {
     pub fn run(mut self) -> Result<()> {
         let shown = std::iter::once(self.0.get_program()).chain(self.0.get_args());
         let shown = shown.map(|word| word.to_string_lossy()).collect::<Vec<_>>().join(" ");
-        println!("+ {shown}");
+        eprintln!("+ {shown}");
         let status = self.0.status().with_context(|| format!("cannot run {shown}"))?;
         ensure!(status.success(), "{shown} failed: {status}");
         Ok(())

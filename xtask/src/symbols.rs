@@ -1,8 +1,8 @@
 //! What a portable build demands of a system, held against what was promised: each undefined symbol's version, the
 //! libraries by name, how the files are linked, and that they tell nothing of the machine that built them.
 
-use crate::build::{self, GATE_GLIBC, GLIBC};
 use crate::tools;
+use crate::zig::{self, GATE_GLIBC, GLIBC};
 use anyhow::{Context, Result, ensure};
 use object::Endianness;
 use object::elf::{
@@ -153,7 +153,7 @@ fn text(bytes: &[u8]) -> String {
 /// The paths of this machine that `data` holds. One like /src is part of too many others to be told.
 fn places_in(data: &[u8]) -> Result<Vec<String>> {
     let places =
-        build::places()?.map(|(place, _)| place).into_iter().chain([tools::folder()?]).chain(std::env::home_dir());
+        zig::places()?.map(|(place, _)| place).into_iter().chain([tools::folder()?]).chain(std::env::home_dir());
     let places = places.filter(|place| place.components().count() > 2).map(|place| format!("{}/", place.display()));
     let places: BTreeSet<_> = places.collect();
     Ok(places.into_iter().filter(|place| data.windows(place.len()).any(|part| part == place.as_bytes())).collect())
