@@ -165,8 +165,8 @@ fn recipe_situation(
         situation.topology = machine.topology.unwrap_or_default();
         situation.profiles.clone_from(&arguments.profile);
         // Looking at a program's libraries takes time, and elsewhere only profiles ask for them.
-        let asked = !situation.profiles.is_empty() || situation.visible().into_iter().any(recipes::is_supported);
-        if asked {
+        let relevant = !situation.profiles.is_empty() || situation.visible().into_iter().any(recipes::is_supported);
+        if relevant {
             situation.program = recipes::identify_program(launched, &situation);
         }
     }

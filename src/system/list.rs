@@ -54,12 +54,12 @@ pub fn with_entry(list: &[u8], entry: &str) -> Vec<u8> {
 /// The list without RMCP's entries. A line that held nothing else goes too.
 pub fn without_entries(list: &[u8]) -> Vec<u8> {
     let ours = |span: &Range<usize>| is_rmcp(&String::from_utf8_lossy(&list[span.clone()]));
-    let gone: Vec<_> = spans(list).into_iter().filter(ours).collect();
+    let removed: Vec<_> = spans(list).into_iter().filter(ours).collect();
     let mut new = Vec::new();
     let mut start = 0;
     for line in list.split_inclusive(|&byte| byte == b'\n') {
         let end = start + line.len();
-        let cut: Vec<_> = gone.iter().filter(|span| (start..end).contains(&span.start)).collect();
+        let cut: Vec<_> = removed.iter().filter(|span| (start..end).contains(&span.start)).collect();
         let rest: Vec<u8> =
             (start..end).filter(|at| !cut.iter().any(|span| span.contains(at))).map(|at| list[at]).collect();
         if cut.is_empty() || rest.iter().any(|byte| !b" \t\n:".contains(byte)) {

@@ -52,11 +52,11 @@ pub fn write_mask(w: &Wave, i: &Vector, pass: usize) -> u32 {
 #[cold]
 fn dpp_mask(exec: u32, i: &Vector, pass: usize) -> u32 {
     let Lanes::Dpp { rows, banks, bound, .. } = i.lanes else { return exec };
-    let given = |lane: usize| {
+    let lane_value = |lane: usize| {
         let in_row = rows >> (2 * pass + lane / 16) & 1 != 0 && banks >> (lane / 4 % 4) & 1 != 0;
         in_row && (bound || source_lane(exec, i, lane).is_some())
     };
-    (0..PASS).filter(|&lane| given(lane)).fold(0, |mask, lane| mask | 1 << lane) & exec
+    (0..PASS).filter(|&lane| lane_value(lane)).fold(0, |mask, lane| mask | 1 << lane) & exec
 }
 
 /// Where DPP takes a lane's source 0 from, within the pass; nothing where there is no such lane or it is not active.

@@ -122,11 +122,12 @@ enum Line {
 /// The subcommand.
 pub fn main(arguments: &Arguments) -> Result<ExitCode> {
     let stage = Stage::choose(&arguments.choice)?;
-    let wanted = |name: &str| arguments.category.is_empty() || arguments.category.iter().any(|wanted| wanted == name);
+    let selected =
+        |name: &str| arguments.category.is_empty() || arguments.category.iter().any(|selected| selected == name);
     let watch = KernelLog::watch();
     let mut categories = Vec::new();
     let mut figures = Vec::new();
-    for (name, what) in CATEGORIES.into_iter().filter(|(name, _)| wanted(name)) {
+    for (name, what) in CATEGORIES.into_iter().filter(|(name, _)| selected(name)) {
         let observe = |interposition| match name {
             TORCH => torch::run(&arguments.python, &stage, interposition),
             _ => stage

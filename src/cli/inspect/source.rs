@@ -90,8 +90,8 @@ impl<'a> Span<'a> {
     /// Fills the buffer from `offset`; fewer bytes only at its end.
     pub fn fill(self, offset: u64, buffer: &mut [u8]) -> io::Result<usize> {
         let left = self.size().saturating_sub(offset);
-        let wanted = buffer.len().min(usize::try_from(left).unwrap_or(usize::MAX));
-        self.source.fill(self.start.saturating_add(offset), &mut buffer[..wanted])
+        let length = buffer.len().min(usize::try_from(left).unwrap_or(usize::MAX));
+        self.source.fill(self.start.saturating_add(offset), &mut buffer[..length])
     }
 
     /// Exactly these bytes. None where it has them not, or they are more than is ever needed.

@@ -159,9 +159,9 @@ impl Walk {
                 self.found.code.push(code);
             }
         }
-        let asked = |path: &Path| identity(path).is_ok_and(|identity| self.requested.contains(&identity));
+        let is_requested = |path: &Path| identity(path).is_ok_and(|identity| self.requested.contains(&identity));
         for code in &mut self.found.code {
-            code.optional = code.is_optional_library() && !asked(&code.path);
+            code.optional = code.is_optional_library() && !is_requested(&code.path);
         }
         // Where there is nothing else, that is what it is about.
         if self.found.required().next().is_none() {

@@ -162,8 +162,8 @@ fn onnxruntime(folder: &Path) -> Option<PackageFiles> {
 }
 
 fn files_with_prefix(folder: &Path, prefixes: &[&str]) -> Vec<PathBuf> {
-    let wanted = |path: &PathBuf| prefixes.iter().any(|prefix| file_name(path).starts_with(prefix));
-    folder_entries(folder).into_iter().filter(wanted).collect()
+    let has_prefix = |path: &PathBuf| prefixes.iter().any(|prefix| file_name(path).starts_with(prefix));
+    folder_entries(folder).into_iter().filter(has_prefix).collect()
 }
 
 /// The text that Python code assigns to a name, as in `hip: Optional[str] = '6.4.43483'`. None for `None`.

@@ -157,9 +157,10 @@ fn code_libraries(files: &[PathBuf], situation: &Situation) -> Vec<Library> {
     let own = situation.topology.gpus.iter().map(|gpu| gpu.target);
     let named = recipes().iter().flat_map(|recipe| recipe.substitute);
     let user = |gpu| situation.user_override(gpu)?.target;
-    let asked: BTreeSet<GfxTarget> = own.chain(named).chain(situation.visible().into_iter().filter_map(user)).collect();
+    let targets: BTreeSet<GfxTarget> =
+        own.chain(named).chain(situation.visible().into_iter().filter_map(user)).collect();
     let library = |code: &inspect::Code| Library {
-        targets: asked.iter().copied().filter(|target| code.targets.runs_on(*target)).collect(),
+        targets: targets.iter().copied().filter(|target| code.targets.runs_on(*target)).collect(),
         path: code.path.clone(),
     };
     inspect::inspect_paths(&[], files).required().map(library).collect()

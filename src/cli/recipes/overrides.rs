@@ -23,10 +23,10 @@ type RemovedOverrides = BTreeMap<String, Vec<u32>>;
 pub(super) fn plan_overrides(maker: &mut Planner<'_>) {
     let gpus = maker.gpus.clone();
     let removed = remove_harmful(maker, &gpus);
-    let mut wants = Vec::new();
+    let mut requests = Vec::new();
     for gpu in gpus {
         let recipe = override_recipe(maker.situation, gpu);
-        let wanted = recipe.and_then(|recipe| {
+        let request = recipe.and_then(|recipe| {
             Some(OverrideRequest {
                 gpu,
                 value: recipe.variables.get(OVERRIDE)?.clone(),
@@ -35,14 +35,14 @@ pub(super) fn plan_overrides(maker: &mut Planner<'_>) {
             })
         });
         let Some(Override { variable, value, target }) = maker.situation.user_override(gpu) else {
-            wants.extend(wanted);
+            requests.extend(request);
             continue;
         };
         match removed.get(&variable) {
-            Some(nodes) if nodes.contains(&gpu.node) => wants.extend(wanted),
+            Some(nodes) if nodes.contains(&gpu.node) => requests.extend(request),
             // Gone because of another GPU; this one keeps what the user gave it, in a variable of its own.
             Some(_) if target != Some(gpu.target) => {
-                wants.extend(recipe.or(condition_recipe(Condition::PerNode)).map(|recipe| OverrideRequest {
+                requests.extend(recipe.or(condition_recipe(Condition::PerNode)).map(|recipe| OverrideRequest {
                     gpu,
                     value,
                     target,
@@ -51,13 +51,13 @@ pub(super) fn plan_overrides(maker: &mut Planner<'_>) {
             }
             Some(_) => {}
             None => {
-                if let Some(want) = wanted {
-                    maker.set(variable, want.value, want.recipe, vec![gpu_label(gpu)]);
+                if let Some(request) = request {
+                    maker.set(variable, request.value, request.recipe, vec![gpu_label(gpu)]);
                 }
             }
         }
     }
-    assign_overrides(maker, &wants);
+    assign_overrides(maker, &requests);
 }
 
 /// Looks at what the user has set, GPU by GPU.
@@ -96,11 +96,11 @@ fn override_recipe(situation: &Situation, gpu: &Gpu) -> Option<&'static Recipe> 
 }
 
 /// Sets the plain variable where that suits every GPU of the machine, else the numbered ones.
-fn assign_overrides(maker: &mut Planner<'_>, wants: &[OverrideRequest<'_>]) {
+fn assign_overrides(maker: &mut Planner<'_>, requests: &[OverrideRequest<'_>]) {
     let situation = maker.situation;
-    let Some(first) = wants.first() else { return };
-    let same = |gpu: &Gpu| match wants.iter().find(|want| want.gpu.node == gpu.node) {
-        Some(want) => want.value == first.value,
+    let Some(first) = requests.first() else { return };
+    let same = |gpu: &Gpu| match requests.iter().find(|request| request.gpu.node == gpu.node) {
+        Some(request) => request.value == first.value,
         None => first.target == Some(gpu.target) || has_numbered_override(situation, gpu),
     };
     let per_node = situation.supports_numbered_override();
@@ -111,17 +111,22 @@ fn assign_overrides(maker: &mut Planner<'_>, wants: &[OverrideRequest<'_>]) {
         _ => situation.topology.gpus.iter().all(same),
     };
     if plain {
-        let gpus = wants.iter().map(|want| gpu_label(want.gpu)).collect();
+        let gpus = requests.iter().map(|request| gpu_label(request.gpu)).collect();
         return maker.set(OVERRIDE.into(), first.value.clone(), first.recipe, gpus);
     }
     if let (Some(false), Some(recipe)) = (per_node, condition_recipe(Condition::NoPerNode)) {
-        for want in wants {
-            maker.warn(&[gpu_label(want.gpu)], recipe, recipe.why.replace("{value}", &want.value));
+        for request in requests {
+            maker.warn(&[gpu_label(request.gpu)], recipe, recipe.why.replace("{value}", &request.value));
         }
         return;
     }
-    for want in wants {
-        maker.set(situation.numbered_variable(want.gpu), want.value.clone(), want.recipe, vec![gpu_label(want.gpu)]);
+    for request in requests {
+        maker.set(
+            situation.numbered_variable(request.gpu),
+            request.value.clone(),
+            request.recipe,
+            vec![gpu_label(request.gpu)],
+        );
     }
     let Some(recipe) = condition_recipe(Condition::PerNode) else { return };
     let mut text = recipe.why.clone();

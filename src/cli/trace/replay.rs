@@ -273,14 +273,14 @@ impl Replay {
 
     /// hipDeviceReset: what HIP allocated on the device is gone.
     fn reset_device(&mut self, process: usize, record: &Record) {
-        let gone = |live: &LiveAllocation| {
+        let is_freed = |live: &LiveAllocation| {
             live.process == process
                 && !live.record.by_runtime
                 && live.record.hook.info().library == Library::Hip
                 && live.record.device == record.device
                 && matches!(live.kind, Some(MemoryKind::Vram | MemoryKind::Managed))
         };
-        let all: Vec<_> = self.live.extract_if(|_, live| gone(live)).map(|(_, live)| live).collect();
+        let all: Vec<_> = self.live.extract_if(|_, live| is_freed(live)).map(|(_, live)| live).collect();
         all.iter().for_each(|live| self.end_lifetime(live, record.begin));
     }
 

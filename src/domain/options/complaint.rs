@@ -67,7 +67,7 @@ pub fn assignment(text: &str) -> Result<(&'static Row, String), String> {
     if row.scope == Scope::System {
         return Err(scope_error(row));
     }
-    let hint = |given: &str, words: &[Choice]| did_you_mean(given, words.iter().map(|choice| choice.word));
+    let hint = |value: &str, words: &[Choice]| did_you_mean(value, words.iter().map(|choice| choice.word));
     value_error(row, &RawValue::Text(value.into()), hint).map_or_else(|| Ok((row, value.into())), Err)
 }
 
@@ -76,12 +76,12 @@ pub(super) fn value_error(row: &Row, raw: &RawValue, hint: impl FnOnce(&str, &[C
     if row.set(&mut Options::default(), raw) {
         return None;
     }
-    let (given, hint) = match (raw, row.kind) {
+    let (value, hint) = match (raw, row.kind) {
         (RawValue::Text(text), Kind::Word(choices)) => (quote_short(text), hint(text, choices)),
         (RawValue::Text(text), _) => (quote_short(text), String::new()),
         (RawValue::List(list), _) => (truncate(&format!("{list:?}")), String::new()),
     };
-    Some(format!("{} takes {}, not {given}{hint}", row.name, row.allowed()))
+    Some(format!("{} takes {}, not {value}{hint}", row.name, row.allowed()))
 }
 
 pub(super) fn scope_error(row: &Row) -> String {
@@ -105,8 +105,8 @@ fn truncate(text: &str) -> String {
 }
 
 /// " (did you mean X?)" for a slip of the pen, else nothing.
-pub fn did_you_mean<'a>(given: &str, names: impl Iterator<Item = &'a str>) -> String {
-    let near = names.map(|name| (strsim::osa_distance(given, name), name)).min();
+pub fn did_you_mean<'a>(value: &str, names: impl Iterator<Item = &'a str>) -> String {
+    let near = names.map(|name| (strsim::osa_distance(value, name), name)).min();
     match near {
         Some((distance, name)) if distance <= (name.len() / 3).clamp(1, 3) => {
             format!(" (did you mean {name}?)")

@@ -43,8 +43,8 @@ fn outcome(flags: u32, decision: Decision<u32>) -> u32 {
 fn pinned_memory_that_nobody_asked_to_be_coherent_becomes_noncoherent() {
     for flags in all_host_flags() {
         let decision = host_flags(flags, &rules(|_| ()));
-        let asked = flags & (HOST_COHERENT | HOST_NON_COHERENT | HOST_UNCACHED) != 0;
-        if asked {
+        let explicit = flags & (HOST_COHERENT | HOST_NON_COHERENT | HOST_UNCACHED) != 0;
+        if explicit {
             assert_eq!(decision, Decision::Forward, "{flags:#x}");
         } else {
             assert_eq!(arrives_coherent(outcome(flags, decision)), Some(false), "{flags:#x}");

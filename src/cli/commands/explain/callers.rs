@@ -62,10 +62,10 @@ pub fn outcomes_by_caller(callers: &[CallerGroup], answer: impl Fn(&CallerGroup)
     let base = answer(usual);
     let mut all = Vec::new();
     for other in others {
-        let theirs = answer(other);
-        let same = theirs.iter().map(Outcome::effect).eq(base.iter().map(Outcome::effect));
+        let of_callers = answer(other);
+        let same = of_callers.iter().map(Outcome::effect).eq(base.iter().map(Outcome::effect));
         if !same && let Some(who) = &other.label {
-            all.extend(theirs.into_iter().map(|outcome| outcome.with_caller(who)));
+            all.extend(of_callers.into_iter().map(|outcome| outcome.with_caller(who)));
         }
     }
     let base = base.into_iter().map(|outcome| match &usual.label {

@@ -115,12 +115,12 @@ impl TraceReport {
         }
         let mut table = output::table(["function", "asked for", "given", "calls", "bytes"]);
         for choice in &self.choices {
-            let [asked, given] = choice.requested_and_passed();
+            let [requested, passed] = choice.requested_and_passed();
             let style = if choice.is_changed() { GOOD } else { FAINT };
             table.add_row([
                 choice.function.into(),
-                asked,
-                styled(style, given),
+                requested,
+                styled(style, passed),
                 grouped(choice.calls),
                 bytes(choice.bytes),
             ]);
@@ -193,12 +193,12 @@ impl ChoiceRow {
             Some(false) => format!("{text} (non-coherent)"),
             None => text.to_owned(),
         };
-        let given = match self.outcome {
+        let passed = match self.outcome {
             "as-asked" => "as asked".into(),
             "kept" => self.passed.clone(),
             _ => word(&self.passed, self.passed_coherent),
         };
-        [word(&self.requested, self.requested_coherent), given]
+        [word(&self.requested, self.requested_coherent), passed]
     }
 
     /// Whether RMCP gave something else.

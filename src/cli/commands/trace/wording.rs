@@ -66,15 +66,15 @@ pub fn error_name(hook: Hook, code: i32) -> Option<&'static str> {
 
 /// What was asked and what was given.
 pub fn choice_text(choice: &Choice) -> (String, String) {
-    let asked = flags_text(choice.hook, choice.requested, choice.requested_pool);
+    let requested = flags_text(choice.hook, choice.requested, choice.requested_pool);
     // Those are served by hipHostMalloc.
     let server = match choice.hook {
         Hook::hipMemAllocHost if choice.outcome == Outcome::Rewritten => Hook::hipHostMalloc,
         hook => hook,
     };
-    let given = match choice.outcome {
+    let passed = match choice.outcome {
         Outcome::Unchanged | Outcome::Rewritten => flags_text(server, choice.passed, choice.passed_pool),
-        Outcome::AdvisedCoarse => format!("{asked}, advised SetCoarseGrain"),
+        Outcome::AdvisedCoarse => format!("{requested}, advised SetCoarseGrain"),
         Outcome::Refused if matches!(choice.hook.policy(), Policy::vram | Policy::ext_malloc) => {
             "refused by vram_fraction".into()
         }
@@ -84,7 +84,7 @@ pub fn choice_text(choice: &Choice) -> (String, String) {
             None => "as asked".into(),
         },
     };
-    (asked, given)
+    (requested, passed)
 }
 
 fn flags_text(hook: Hook, value: u64, pool: Option<Pool>) -> String {
@@ -128,15 +128,15 @@ fn pool_grain(pool: Pool) -> &'static str {
 
 /// Whether memory is coherent, by what was asked and by what was given. docs/understand/coherence.md says where this is from.
 pub fn choice_coherence(choice: &Choice) -> (Option<bool>, Option<bool>) {
-    let asked = is_coherent(choice.hook, choice.requested, choice.requested_pool);
-    let given = match (choice.outcome, choice.hook) {
+    let requested = is_coherent(choice.hook, choice.requested, choice.requested_pool);
+    let passed = match (choice.outcome, choice.hook) {
         (Outcome::AdvisedCoarse, _) => Some(false),
         (Outcome::Refused, _) => None,
-        (Outcome::Kept, _) => asked,
+        (Outcome::Kept, _) => requested,
         (Outcome::Rewritten, Hook::hipMemAllocHost) => is_coherent(Hook::hipHostMalloc, choice.passed, None),
         (_, hook) => is_coherent(hook, choice.passed, choice.passed_pool),
     };
-    (asked, given)
+    (requested, passed)
 }
 
 fn is_coherent(hook: Hook, value: u64, pool: Option<Pool>) -> Option<bool> {
