@@ -88,9 +88,9 @@ impl Compiler {
         let mut command = self.hipcc()?;
         command.args(targets.iter().map(|target| format!("--offload-arch={target}")));
         command.args(flags).arg(kind).arg(&source).arg("-o").arg(&partial);
-        let said = command.output().context("run hipcc")?;
-        let messages = String::from_utf8_lossy(&said.stderr);
-        assert!(said.status.success(), "hipcc refuses {}:\n{messages}", source.display());
+        let compiled = command.output().context("run hipcc")?;
+        let messages = String::from_utf8_lossy(&compiled.stderr);
+        assert!(compiled.status.success(), "hipcc refuses {}:\n{messages}", source.display());
         ensure!(partial.is_file(), "hipcc made no {}:\n{messages}", partial.display());
         fs::rename(&partial, &output).with_context(|| format!("rename {}", partial.display()))?;
         Ok(output)

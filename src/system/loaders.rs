@@ -79,14 +79,14 @@ fn lib_folder(loader: &Path, program: &[u8], scratch: &Path) -> Result<Option<&'
     command.arg("--list").arg(&file).env_clear().stdin(Stdio::null());
     command.env("LD_PRELOAD", scratch.join("$LIB").join(PROBE));
     let Some(output) = run(&mut command, loader)? else { return Ok(None) };
-    let said = String::from_utf8_lossy(&output.stdout);
+    let text = String::from_utf8_lossy(&output.stdout);
     let listed = |folder_name: &&str| {
         let path: PathBuf = scratch.join(folder_name).join(PROBE);
-        said.split_whitespace().any(|word| Path::new(word) == path)
+        text.split_whitespace().any(|word| Path::new(word) == path)
     };
     LIB_FOLDERS.into_iter().find(listed).map(Some).ok_or_else(|| {
-        let said = format!("{said}{}", String::from_utf8_lossy(&output.stderr));
-        SystemError::NoLib { loader: loader.into(), output: said.trim().into() }
+        let text = format!("{text}{}", String::from_utf8_lossy(&output.stderr));
+        SystemError::NoLib { loader: loader.into(), output: text.trim().into() }
     })
 }
 
@@ -120,8 +120,8 @@ pub fn complaints(system: &System, scratch: &Path) -> Result<Vec<String>, System
         let mut command = Command::new(&loader);
         command.arg("--list").arg(program).env_clear().stdin(Stdio::null());
         let Some(output) = run(&mut command, &loader)? else { continue };
-        let said = String::from_utf8_lossy(&output.stderr).into_owned();
-        complaints.extend(said.lines().filter(|line| line.contains(GATE)).map(|line| line.trim().to_owned()));
+        let text = String::from_utf8_lossy(&output.stderr).into_owned();
+        complaints.extend(text.lines().filter(|line| line.contains(GATE)).map(|line| line.trim().to_owned()));
     }
     Ok(complaints)
 }

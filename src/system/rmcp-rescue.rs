@@ -35,8 +35,8 @@ fn main() -> ExitCode {
     };
     // Nothing is left to tell where the output is closed.
     match result {
-        Ok(said) => {
-            let _ = writeln!(io::stdout(), "{}", said.trim_end());
+        Ok(message) => {
+            let _ = writeln!(io::stdout(), "{}", message.trim_end());
             ExitCode::SUCCESS
         }
         Err(error) => {
@@ -99,11 +99,11 @@ fn boot() -> Result<&'static str, SystemError> {
     let _ = mount(None::<&str>, "/", None::<&str>, MsFlags::MS_REMOUNT, None::<&str>);
     let result = disable(&System::host(), false);
     let mut out = io::stdout();
-    let (said, pause) = match &result {
-        Ok(said) => ((*said).to_owned(), 10),
+    let (message, pause) = match &result {
+        Ok(message) => ((*message).to_owned(), 10),
         Err(error) => (format!("{error}. {LIST} is as it was."), 30),
     };
-    let _ = writeln!(out, "rmcp-rescue: {said} Restarting in {pause} seconds.");
+    let _ = writeln!(out, "rmcp-rescue: {message} Restarting in {pause} seconds.");
     nix::unistd::sync();
     thread::sleep(Duration::from_secs(pause));
     // Where the kernel refuses, this process must go on: the end of the first one stops the machine.

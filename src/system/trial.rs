@@ -195,8 +195,8 @@ fn difference(check: &Check, before: Option<Outcome>, after: Option<Outcome>) ->
     let Some(after) = after else { return Some("cannot be started any more".into()) };
     if before.status != after.status {
         let word = |status: Option<ExitStatus>| status.map_or("did not end".into(), |status| status.to_string());
-        let said = String::from_utf8_lossy(&after.error);
-        return Some(format!("{}, not {}; it says {:?}", word(after.status), word(before.status), said.trim()));
+        let stderr = String::from_utf8_lossy(&after.error);
+        return Some(format!("{}, not {}; it says {:?}", word(after.status), word(before.status), stderr.trim()));
     }
     let differs = match check.compared {
         Compared::All => before.out != after.out || before.error != after.error,

@@ -44,7 +44,7 @@ pub fn main(arguments: &Arguments) -> Result<()> {
 
 /// The bus of the emulated card: what the environment says, else as the report has it.
 fn bus() -> Result<&'static (&'static str, &'static str)> {
-    let said = env::var_os(BUS).unwrap_or_else(|| "basic".into());
-    let known = BUSES.iter().find(|(name, _)| said == OsStr::new(name));
-    known.with_context(|| format!("{BUS}={} is none of: {}", said.display(), BUSES.map(|(name, _)| name).join(", ")))
+    let bus = env::var_os(BUS).unwrap_or_else(|| "basic".into());
+    let found = BUSES.iter().find(|(name, _)| bus == OsStr::new(name));
+    found.with_context(|| format!("{BUS}={} is none of: {}", bus.display(), BUSES.map(|(name, _)| name).join(", ")))
 }

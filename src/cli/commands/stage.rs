@@ -184,13 +184,13 @@ pub fn run<Line: DeserializeOwned>(mut command: Command) -> Result<(Vec<Line>, S
 
 /// What such a program printed, and its complaints.
 pub fn lines<Line: DeserializeOwned>(output: &Output) -> Result<(Vec<Line>, String)> {
-    let said = String::from_utf8_lossy(&output.stderr).trim_end().to_owned();
-    ensure!(output.status.success(), "the program failed ({}):\n{said}", output.status);
+    let stderr = String::from_utf8_lossy(&output.stderr).trim_end().to_owned();
+    ensure!(output.status.success(), "the program failed ({}):\n{stderr}", output.status);
     let text = String::from_utf8_lossy(&output.stdout);
     let read = |line: &str| serde_json::from_str(line).with_context(|| format!("the program's line {line:?}"));
     // A runtime may print lines of its own.
     let lines = text.lines().filter(|line| line.starts_with('{')).map(read).collect::<Result<_>>()?;
-    Ok((lines, said))
+    Ok((lines, stderr))
 }
 
 impl Place {

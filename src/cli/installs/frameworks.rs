@@ -107,9 +107,11 @@ fn sdk_folders(python: &Python) -> Vec<PathBuf> {
 fn torch(folder: &Path) -> Option<PackageFiles> {
     let libraries = folder.join("lib");
     let text = read_text(&folder.join("version.py"), TEXT_LIMIT).ok()?;
-    let said = |name| assigned_string(&text, name);
-    let backend = match (said("hip"), said("cuda"), said("xpu")) {
-        (Some(hip), _, _) => Backend::Rocm(said("rocm").and_then(|rocm| rocm.parse().ok()).or(Release::from_hip(&hip))),
+    let assigned = |name| assigned_string(&text, name);
+    let backend = match (assigned("hip"), assigned("cuda"), assigned("xpu")) {
+        (Some(hip), _, _) => {
+            Backend::Rocm(assigned("rocm").and_then(|rocm| rocm.parse().ok()).or(Release::from_hip(&hip)))
+        }
         (None, Some(cuda), _) => Backend::Other(format!("CUDA {cuda}")),
         (None, None, Some(xpu)) => Backend::Other(format!("Intel's GPUs ({xpu})")),
         (None, None, None) => Backend::Other("the CPU alone".into()),

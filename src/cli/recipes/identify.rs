@@ -99,14 +99,14 @@ fn python_program(python: &Python, situation: &Situation, machine: &Machine) -> 
     let Some((framework, found)) = frameworks.iter().find_map(|found| Some((known(&found.name)?, found))) else {
         return library_package(python, situation, machine).unwrap_or_default();
     };
-    let said = match found.backend {
+    let release_of_backend = match found.backend {
         Backend::Rocm(release) => release,
         Backend::Other(_) => None,
     };
     let sites = || python.folders.iter().filter_map(|site| site.canonicalize().ok());
     Program {
         framework: Some((framework, found.version.as_ref().and_then(|version| version.parse().ok()))),
-        rocm: said.or(found.runtime.as_ref().and_then(|runtime| runtime.release)),
+        rocm: release_of_backend.or(found.runtime.as_ref().and_then(|runtime| runtime.release)),
         without_rocm: matches!(found.backend, Backend::Other(_)),
         bundled: found.runtime.as_ref().is_some_and(|runtime| sites().any(|site| runtime.hip.starts_with(site))),
         libraries: code_libraries(&found.code, situation),

@@ -50,8 +50,8 @@ impl Plan {
             maker.apply(recipe);
         }
         maker.note_unused_profiles();
-        let said = situation.program.notes.iter();
-        maker.plan.notes.extend(said.map(|text| Note { is_warning: true, text: text.clone(), recipe: None }));
+        let notes = situation.program.notes.iter();
+        maker.plan.notes.extend(notes.map(|text| Note { is_warning: true, text: text.clone(), recipe: None }));
         maker.plan
     }
 

@@ -87,9 +87,9 @@ fn observe(stage: &Stage, interposition: Interposition) -> Result<Vec<(String, A
     let log = folder.path().join("kfd.jsonl");
     let mut command = stage.command("rmcp-demo-client", &[], interposition, true)?;
     command.env("RMCP_KFD_LOG", &log);
-    let (lines, said): (Vec<Line>, _) = run(command)?;
+    let (lines, stderr): (Vec<Line>, _) = run(command)?;
     let text = fs::read_to_string(&log)
-        .with_context(|| format!("nothing was logged at the kernel boundary; the client said:\n{said}"))?;
+        .with_context(|| format!("nothing was logged at the kernel boundary; the client said:\n{stderr}"))?;
     let log = Log::parse(&text)?;
     let asked = |line: Line| {
         let events = log.under(&line.label);

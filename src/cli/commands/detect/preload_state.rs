@@ -40,13 +40,13 @@ fn try_load(exe: &Path, library: &Path) -> Result<(), String> {
     let mut command = Command::new(exe);
     command.arg("--version").env("LD_PRELOAD", preload).stdin(Stdio::null());
     let output = command.output().map_err(|error| error.to_string())?;
-    let said = String::from_utf8_lossy(&output.stderr);
+    let stderr = String::from_utf8_lossy(&output.stderr);
     let failed = |why: String| format!("{} cannot be loaded: {why}", library.display());
     // ld.so goes on without what it cannot load, and says so.
-    match (said.lines().find(|line| line.contains("cannot be preloaded")), output.status.signal()) {
+    match (stderr.lines().find(|line| line.contains("cannot be preloaded")), output.status.signal()) {
         (Some(line), _) => Err(failed(line.trim().to_owned())),
         (None, Some(signal)) => Err(failed(format!("a process that loads it ends by signal {signal}"))),
-        (None, None) if !output.status.success() => Err(failed(said.trim().to_owned())),
+        (None, None) if !output.status.success() => Err(failed(stderr.trim().to_owned())),
         (None, None) => Ok(()),
     }
 }

@@ -104,7 +104,7 @@ impl DryRun {
                 variable,
             }
         });
-        let said = prepared.plan.notes.iter().map(|note| RecipeNote {
+        let notes = prepared.plan.notes.iter().map(|note| RecipeNote {
             warning: note.is_warning,
             text: note.text.clone(),
             recipe: note.recipe.map(RecipeOrigin::new),
@@ -119,7 +119,7 @@ impl DryRun {
             libraries: program.libraries.len(),
             gpus: prepared.situation.visible().into_iter().map(recipes::gpu_label).collect(),
             changes: changes.collect(),
-            notes: said.collect(),
+            notes: notes.collect(),
             explain,
         }
     }
@@ -146,9 +146,9 @@ impl DryRun {
             writeln!(out)?;
             self.write_change(out, change)?;
         }
-        for said in &self.notes {
-            writeln!(out, "\n{}", said.text)?;
-            if let Some(recipe) = &said.recipe {
+        for note in &self.notes {
+            writeln!(out, "\n{}", note.text)?;
+            if let Some(recipe) = &note.recipe {
                 writeln!(out, "    {}", recipe.text())?;
             }
         }

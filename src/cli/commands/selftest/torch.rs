@@ -49,13 +49,13 @@ mod tests {
 
     #[test]
     fn a_pytorch_without_rocm_is_said_and_not_tried() {
-        for (module, said) in [
+        for (module, error) in [
             ("raise ImportError('broken')", "has no PyTorch: broken"),
             ("class version:\n  hip = None\n__version__ = '2.9'", "PyTorch 2.9 is built without ROCm"),
         ] {
             let output = with_torch(module);
             assert_eq!(output.status.code(), Some(NO_TORCH), "{output:?}");
-            assert!(String::from_utf8_lossy(&output.stderr).contains(said), "{output:?}");
+            assert!(String::from_utf8_lossy(&output.stderr).contains(error), "{output:?}");
         }
     }
 

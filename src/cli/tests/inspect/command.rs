@@ -61,9 +61,9 @@ fn a_card_with_code_of_its_own_is_well() {
     let mut case = Case::new(&["libone.so"]);
     case.write("libone.so", &elf(&[bundle(&["gfx1010", "gfx1030"]), bundle(&["gfx1030"])]));
     case.card(1, 100_300);
-    let said = case.run();
+    let output = case.run();
     assert_eq!(
-        said.out(),
+        output.out(),
         "\
 | file or folder | what           | code for                 | gfx1030 |
 |----------------|----------------|--------------------------|---------|
@@ -72,7 +72,7 @@ fn a_card_with_code_of_its_own_is_well() {
 GPU 0 (gfx1030, 0000:01:00.0) has code of its own
 "
     );
-    assert_eq!((said.status(), said.error()), (0, String::new()));
+    assert_eq!((output.status(), output.error()), (0, String::new()));
 }
 
 #[test]
@@ -81,9 +81,9 @@ fn each_card_of_the_machine_gets_a_verdict_and_one_without_code_decides_the_stat
     case.write("libone.so", &elf(&[bundle(&["gfx1030"])]));
     case.card(1, 100_301);
     case.card(2, 100_100);
-    let said = case.run();
-    assert_eq!(said.status(), 4);
-    let out = said.out();
+    let output = case.run();
+    assert_eq!(output.status(), 4);
+    let out = output.out();
     assert!(out.contains("GPU 0 (gfx1031, 0000:01:00.0) has code under HSA_OVERRIDE_GFX_VERSION=10.3.0"), "{out}");
     assert!(out.contains("GPU 1 (gfx1010, 0000:02:00.0) has no code"), "{out}");
     assert!(out.contains("reported to help with builds for ROCm 5.2, and to fault with later ones"), "{out}");
@@ -94,13 +94,13 @@ fn each_card_of_the_machine_gets_a_verdict_and_one_without_code_decides_the_stat
 fn a_machine_without_cards_lists_the_targets_and_says_how_to_name_a_card() {
     let mut case = Case::new(&["kernel.hsaco"]);
     case.write("kernel.hsaco", &bundle(&["gfx1010"]));
-    let said = case.run();
-    let out = said.out();
+    let output = case.run();
+    let out = output.out();
     assert!(
         out.contains("gfx1010") && out.contains("No card to compare with") && out.contains("--card gfx1010"),
         "{out}"
     );
-    assert_eq!(said.status(), 0);
+    assert_eq!(output.status(), 0);
     case.command.args(["--card", "gfx1012"]);
     let out = case.run().out();
     assert!(out.contains("gfx1012 has code under HSA_OVERRIDE_GFX_VERSION=10.1.0"), "{out}");
@@ -135,9 +135,9 @@ fn a_card_that_each_file_serves_under_another_name_is_told_so() {
     let mut case = Case::new(&["lib", "--card", "gfx1031"]);
     case.write("lib/one.so", &bundle(&["gfx1030"]));
     case.write("lib/two.so", &bundle(&["gfx1031"]));
-    let said = case.run();
-    assert!(said.out().contains("gfx1031 has code in each, but under no one name in all\n"), "{}", said.out());
-    assert_eq!(said.status(), 4);
+    let output = case.run();
+    assert!(output.out().contains("gfx1031 has code in each, but under no one name in all\n"), "{}", output.out());
+    assert_eq!(output.status(), 4);
 }
 
 #[test]
@@ -150,11 +150,11 @@ fn what_is_asked_about_itself_decides_though_others_do_without_it() {
         case.write("libhipblaslt.so.0", &bundle(&["gfx1030"]));
         case.write("hipblaslt/library/TensileLibrary_lazy_gfx1030.dat", b"");
         case.write("miopen/gfx1030_36.kdb", b"");
-        let said = case.run();
-        let out = said.out();
+        let output = case.run();
+        let out = output.out();
         assert!(out.contains("gfx1030 has code of its own\n"), "{asked:?}: {out}");
         assert!(out.contains("gfx1010 has no code\n") && !out.contains("optional"), "{asked:?}: {out}");
-        assert_eq!(said.status(), 4, "{asked:?}");
+        assert_eq!(output.status(), 4, "{asked:?}");
     }
 }
 
@@ -166,8 +166,8 @@ fn what_is_optional_beside_other_code_is_not_where_it_is_named_too() {
         case.write("lib/libtorch_hip.so", &bundle(&["gfx1010"]));
         case.write("lib/librccl.so", &bundle(&["gfx1030"]));
         std::os::unix::fs::symlink("librccl.so", case.folder.path().join("lib/link")).unwrap();
-        let said = case.run();
-        (said.out().contains("none (optional)"), said.status())
+        let output = case.run();
+        (output.out().contains("none (optional)"), output.status())
     };
     assert_eq!(run(&["lib"]), (true, 0));
     for asked in [&["lib/libtorch_hip.so", "lib/librccl.so"][..], &["lib", "lib/librccl.so"], &["lib", "lib/link"]] {
@@ -180,15 +180,15 @@ fn json_has_the_same_facts_under_names_of_their_own() {
     let mut case = Case::new(&["libone.so", "rocblas", "--card", "gfx1031", "--json"]);
     case.write("libone.so", &elf(&[bundle(&["gfx1030"])]));
     case.write("rocblas/library/TensileLibrary_lazy_gfx1031.dat", b"");
-    let said = case.run();
-    let report: serde_json::Value = serde_json::from_slice(&said.0.stdout).unwrap();
+    let output = case.run();
+    let report: serde_json::Value = serde_json::from_slice(&output.0.stdout).unwrap();
     assert_eq!(report["schema"], "rmcp.inspect/1");
     assert_eq!(report["files"][0]["coverage"], serde_json::json!(["override"]));
     assert_eq!(report["files"][1]["kind"], "rocBLAS kernels");
     assert_eq!(report["files"][1]["coverage"], serde_json::json!(["native"]));
     // Under no one name does the card find code in both.
     assert_eq!(report["cards"][0]["coverage"], "none");
-    assert_eq!(said.status(), 4);
+    assert_eq!(output.status(), 4);
 }
 
 #[test]
@@ -207,8 +207,8 @@ fn what_has_no_gpu_code_or_does_not_exist_is_an_error_that_says_so() {
         let mut case = Case::new(arguments);
         case.write("empty", b"");
         case.write("folder/text", b"text");
-        let said = case.run();
-        assert_eq!((said.error().as_str(), said.status()), (error, 1), "{arguments:?}");
+        let output = case.run();
+        assert_eq!((output.error().as_str(), output.status()), (error, 1), "{arguments:?}");
     }
 }
 
@@ -216,9 +216,9 @@ fn what_has_no_gpu_code_or_does_not_exist_is_an_error_that_says_so() {
 fn a_path_that_cannot_be_read_fails_after_the_rest_was_shown() {
     let mut case = Case::new(&["kernel.hsaco", "./missing"]);
     case.write("kernel.hsaco", &bundle(&["gfx1010"]));
-    let said = case.run();
-    assert!(said.out().contains("not read: ./missing: No such file"), "{}", said.out());
-    assert_eq!(said.status(), 1);
+    let output = case.run();
+    assert!(output.out().contains("not read: ./missing: No such file"), "{}", output.out());
+    assert_eq!(output.status(), 1);
 }
 
 #[test]
@@ -228,16 +228,16 @@ fn names_that_a_terminal_would_act_on_are_shown_and_json_has_them_as_they_are() 
     case.write(odd, &make::bundle_of(&["hipv4-\u{1b}]0;x\u{7}"], 64));
     case.write("lib.so", &bundle(&["gfx1010"]));
     let acts = |text: &str| text.chars().any(|letter| letter.is_control() && letter != '\n');
-    let said = case.run();
-    assert!(!acts(&said.out()), "{:?}", said.out());
-    assert!(said.out().contains(r"lib\u{1b}[2J\u{9b}2J\nGPU 0 has code of its own.so"), "{}", said.out());
-    assert!(said.out().lines().all(|line| !line.starts_with("GPU 0")), "{}", said.out());
-    let said = case.command.env("CLICOLOR_FORCE", "1").output().unwrap();
-    assert!(!String::from_utf8(said.stdout).unwrap().contains("\u{1b}[2J"));
+    let output = case.run();
+    assert!(!acts(&output.out()), "{:?}", output.out());
+    assert!(output.out().contains(r"lib\u{1b}[2J\u{9b}2J\nGPU 0 has code of its own.so"), "{}", output.out());
+    assert!(output.out().lines().all(|line| !line.starts_with("GPU 0")), "{}", output.out());
+    let output = case.command.env("CLICOLOR_FORCE", "1").output().unwrap();
+    assert!(!String::from_utf8(output.stdout).unwrap().contains("\u{1b}[2J"));
     case.command.arg("--json");
-    let said = case.run();
-    assert!(!acts(&said.out()), "{:?}", said.out());
-    let report: serde_json::Value = serde_json::from_str(&said.out()).unwrap();
+    let output = case.run();
+    assert!(!acts(&output.out()), "{:?}", output.out());
+    let report: serde_json::Value = serde_json::from_str(&output.out()).unwrap();
     assert!(report["files"][0]["path"].as_str().is_some_and(|path| path.ends_with(odd)), "{report}");
     for (argument, shown) in [
         ("./missing\u{1b}[2J", r"./missing\u{1b}[2J"),
@@ -274,11 +274,11 @@ fn a_python_package_is_inspected_as_a_whole() {
     let mut case = Case::new(&["torch", "--python", "venv/bin/python", "--card", "gfx1030"]);
     torch(&case, "cuda = None\nhip = '6.3.42131-fa1d09cbd'\n");
     case.write("venv/lib/python3.12/site-packages/torch/lib/rocblas/library/TensileLibrary_lazy_gfx1030.dat", b"");
-    let said = case.run();
-    let out = said.out();
+    let output = case.run();
+    let out = output.out();
     assert!(out.starts_with("torch, built for ROCm 6.3\n"), "{out}");
     assert_eq!(out.matches("| native").count(), 2, "{out}");
-    assert_eq!(said.status(), 0);
+    assert_eq!(output.status(), 0);
 }
 
 #[test]
@@ -288,22 +288,22 @@ fn what_a_package_does_without_is_optional_in_it() {
     let libraries = "venv/lib/python3.12/site-packages/torch/lib";
     case.write(&format!("{libraries}/librccl.so"), &bundle(&["gfx900"]));
     case.write(&format!("{libraries}/hipblaslt/library/TensileLibrary_lazy_gfx942.dat"), b"");
-    let said = case.run();
-    assert_eq!(said.out().matches("| none (optional)").count(), 2, "{}", said.out());
-    assert_eq!(said.status(), 0);
+    let output = case.run();
+    assert_eq!(output.out().matches("| none (optional)").count(), 2, "{}", output.out());
+    assert_eq!(output.status(), 0);
 }
 
 #[test]
 fn a_package_for_the_cpu_is_an_error_that_says_what_to_install() {
     let mut case = Case::new(&["torch", "--python", "venv/bin/python"]);
     torch(&case, "cuda = None\nhip = None\n");
-    let said = case.run();
-    let error = said.error();
+    let output = case.run();
+    let error = output.error();
     assert!(
         error.contains("was built for the CPU alone, not for ROCm; install it anew from an index of ROCm wheels"),
         "{error}"
     );
-    assert_eq!(said.status(), 1);
+    assert_eq!(output.status(), 1);
 }
 
 #[test]
@@ -324,7 +324,7 @@ fn the_packages_of_the_active_environment_are_meant_by_default() {
 
 #[test]
 fn a_command_line_without_anything_to_inspect_is_refused() {
-    let said = Case::new(&[]).run();
-    assert_eq!(said.status(), 2);
-    assert!(said.error().contains("FILE|FOLDER|PACKAGE"));
+    let output = Case::new(&[]).run();
+    assert_eq!(output.status(), 2);
+    assert!(output.error().contains("FILE|FOLDER|PACKAGE"));
 }

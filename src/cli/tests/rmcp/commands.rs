@@ -5,10 +5,10 @@ use std::process::{Command, Stdio};
 
 #[test]
 fn a_misspelt_command_or_option_names_the_nearest_and_the_usage() {
-    let said = failure(&mut rmcp(["detct"]), 2);
-    assert!(said.contains("'detect'") && said.contains("Usage: rmcp <COMMAND>"), "{said}");
-    let said = failure(&mut rmcp(["detect", "--jsno"]), 2);
-    assert!(said.contains("'--json'") && said.contains("Usage: rmcp detect"), "{said}");
+    let message = failure(&mut rmcp(["detct"]), 2);
+    assert!(message.contains("'detect'") && message.contains("Usage: rmcp <COMMAND>"), "{message}");
+    let message = failure(&mut rmcp(["detect", "--jsno"]), 2);
+    assert!(message.contains("'--json'") && message.contains("Usage: rmcp detect"), "{message}");
     assert!(failure(&mut rmcp([]), 2).contains("Usage: rmcp <COMMAND>"));
 }
 
@@ -56,8 +56,8 @@ fn a_reader_who_left_is_no_error() {
 fn a_full_disk_is_an_error() {
     let mut command = rmcp(["config", "show"]);
     let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
-    let said = failure(command.stdout(Stdio::from(full)), 1);
-    assert!(said.starts_with("rmcp: ") && said.contains("No space left"), "{said}");
+    let message = failure(command.stdout(Stdio::from(full)), 1);
+    assert!(message.starts_with("rmcp: ") && message.contains("No space left"), "{message}");
 }
 
 #[test]

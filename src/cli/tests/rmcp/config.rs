@@ -49,8 +49,8 @@ fn check_reports_every_mistake_with_its_line_and_the_nearest() {
     let mut command = rmcp(["config", "check"]);
     let output = command.args([&bad, &broken, &good]).output().unwrap();
     assert_eq!(output.status.code(), Some(1));
-    let said = String::from_utf8(output.stdout).unwrap();
-    let lines: Vec<&str> = said.lines().collect();
+    let message = String::from_utf8(output.stdout).unwrap();
+    let lines: Vec<&str> = message.lines().collect();
     let (bad, broken, good) = (bad.display(), broken.display(), good.display());
     for (line, begin, end) in [
         (0, format!("{bad}:1: "), "(did you mean host?); it is ignored"),
@@ -60,7 +60,7 @@ fn check_reports_every_mistake_with_its_line_and_the_nearest() {
         (4, format!("{broken}:1: "), "; all of the file is ignored"),
         (5, format!("{broken}:2: "), "; all of the file is ignored"),
     ] {
-        assert!(lines[line].starts_with(&begin) && lines[line].ends_with(end), "{begin} {end}\n{said}");
+        assert!(lines[line].starts_with(&begin) && lines[line].ends_with(end), "{begin} {end}\n{message}");
     }
     assert_eq!(lines[6..], [format!("{good}: nothing wrong")]);
 }
@@ -81,8 +81,8 @@ fn check_has_the_same_in_json() {
 
 #[test]
 fn a_file_that_is_not_there_cannot_be_checked() {
-    let said = failure(&mut rmcp(["config", "check", "/no/such.toml"]), 1);
-    assert!(said.contains("/no/such.toml cannot be checked"), "{said}");
+    let message = failure(&mut rmcp(["config", "check", "/no/such.toml"]), 1);
+    assert!(message.contains("/no/such.toml cannot be checked"), "{message}");
     assert!(text(&mut rmcp(["config", "check"])).contains("environment: nothing wrong"));
 }
 
@@ -102,8 +102,8 @@ fn init_writes_a_file_that_changes_nothing_and_overwrites_only_when_told() {
     assert!(text(rmcp(["config", "check"]).arg(&file)).contains("nothing wrong"));
 
     fs::write(&file, "host = \"keep\"\n").unwrap();
-    let said = failure(&mut init(&[]), 1);
-    assert!(said.contains("--force replaces it and keeps a backup"), "{said}");
+    let message = failure(&mut init(&[]), 1);
+    assert!(message.contains("--force replaces it and keeps a backup"), "{message}");
     assert_eq!(fs::read_to_string(&file).unwrap(), "host = \"keep\"\n");
 
     let first = json(&mut init(&["--force"]));
@@ -127,6 +127,6 @@ fn init_writes_through_a_link() {
 
 #[test]
 fn init_without_a_home_asks_for_a_path() {
-    let said = failure(&mut rmcp(["config", "init"]), 1);
-    assert!(said.contains("name a path: rmcp config init PATH"), "{said}");
+    let message = failure(&mut rmcp(["config", "init"]), 1);
+    assert!(message.contains("name a path: rmcp config init PATH"), "{message}");
 }

@@ -58,27 +58,27 @@ fn register_coarse_can_be_tried_as_rmcp_run_sets_it() {
 
 #[test]
 fn what_is_not_hooked_says_so_and_what_is_misspelt_names_the_nearest() {
-    let said = failure(&mut rmcp(["explain", "hipMemcpy", "--card", "gfx1010"]), 1);
-    assert!(said.starts_with("rmcp: RMCP does not hook hipMemcpy: a call of it goes to the runtime"), "{said}");
-    let said = failure(&mut rmcp(["explain", "hipHostMaloc", "--card", "gfx1010"]), 1);
-    assert!(said.contains("(did you mean hipHostMalloc?)"), "{said}");
-    let said = failure(&mut rmcp(["explain", "malloc", "--card", "gfx1010"]), 1);
-    assert!(said.contains("malloc is no function of HIP or HSA"), "{said}");
-    let said = failure(&mut rmcp(["explain", "hipHostMalloc", "Maped", "--card", "gfx1010"]), 1);
-    assert!(said.contains("(did you mean Mapped?)"), "{said}");
-    let said = failure(&mut rmcp(["explain", "hipFree", "3", "--card", "gfx1010"]), 1);
-    assert!(said.contains("hipFree takes no flags"), "{said}");
+    let message = failure(&mut rmcp(["explain", "hipMemcpy", "--card", "gfx1010"]), 1);
+    assert!(message.starts_with("rmcp: RMCP does not hook hipMemcpy: a call of it goes to the runtime"), "{message}");
+    let message = failure(&mut rmcp(["explain", "hipHostMaloc", "--card", "gfx1010"]), 1);
+    assert!(message.contains("(did you mean hipHostMalloc?)"), "{message}");
+    let message = failure(&mut rmcp(["explain", "malloc", "--card", "gfx1010"]), 1);
+    assert!(message.contains("malloc is no function of HIP or HSA"), "{message}");
+    let message = failure(&mut rmcp(["explain", "hipHostMalloc", "Maped", "--card", "gfx1010"]), 1);
+    assert!(message.contains("(did you mean Mapped?)"), "{message}");
+    let message = failure(&mut rmcp(["explain", "hipFree", "3", "--card", "gfx1010"]), 1);
+    assert!(message.contains("hipFree takes no flags"), "{message}");
 }
 
 #[test]
 fn without_a_card_it_says_how_to_name_one() {
     let machine = Machine::new();
-    let said = failure(&mut machine.explain(&["hipMalloc"]), 1);
-    assert!(said.contains("name one: rmcp explain hipMalloc --card gfx1010"), "{said}");
-    let said = failure(Machine::with_cards(&[&NAVI10]).explain(&["hipMalloc"]).env("HIP_VISIBLE_DEVICES", ""), 1);
-    assert!(said.contains("HIP sees no card here"), "{said}");
-    let said = failure(&mut rmcp(["explain", "hipMalloc", "--card", "rx5600xt"]), 2);
-    assert!(said.contains("one looks like gfx1010"), "{said}");
+    let message = failure(&mut machine.explain(&["hipMalloc"]), 1);
+    assert!(message.contains("name one: rmcp explain hipMalloc --card gfx1010"), "{message}");
+    let message = failure(Machine::with_cards(&[&NAVI10]).explain(&["hipMalloc"]).env("HIP_VISIBLE_DEVICES", ""), 1);
+    assert!(message.contains("HIP sees no card here"), "{message}");
+    let message = failure(&mut rmcp(["explain", "hipMalloc", "--card", "rx5600xt"]), 2);
+    assert!(message.contains("one looks like gfx1010"), "{message}");
 }
 
 #[test]

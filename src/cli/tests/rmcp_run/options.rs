@@ -141,11 +141,11 @@ fn an_unknown_profile_or_option_is_answered_with_the_nearest() {
 fn what_a_terminal_would_act_on_is_shown() {
     let installed = Installed::new();
     let acts = |text: &str| text.chars().any(|letter| letter.is_control() && letter != '\n');
-    let said = stderr(&installed.run(["no\u{1b}[2Jprogram\u{9b}"]));
-    assert!(!acts(&said) && said.contains(r"no\u{1b}[2Jprogram\u{9b}"), "{said:?}");
+    let message = stderr(&installed.run(["no\u{1b}[2Jprogram\u{9b}"]));
+    assert!(!acts(&message) && message.contains(r"no\u{1b}[2Jprogram\u{9b}"), "{message:?}");
     for arguments in [&["--set", "host=\u{1b}[2J\u{9b}", "true"][..], &["--x\u{1b}[2J\u{9b}", "true"]] {
-        let said = stderr(&installed.run(arguments));
-        assert!(!acts(&said), "{said:?}");
+        let message = stderr(&installed.run(arguments));
+        assert!(!acts(&message), "{message:?}");
     }
     let mut run =
         installed.on(&[100_300], ["-n", "-v", "env", "HSA_OVERRIDE_GFX_VERSION=\u{1b}[2J\nGPUs: none", "true"]);
