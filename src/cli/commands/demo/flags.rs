@@ -25,14 +25,14 @@ struct Call {
     /// The call with its flags.
     call: String,
     /// Without RMCP.
-    without: Asked,
+    without: Observation,
     /// With RMCP.
-    with: Asked,
+    with: Observation,
 }
 
 /// What became of a call.
 #[derive(Debug, Serialize, JsonSchema)]
-struct Asked {
+struct Observation {
     /// The name of its error; "hipSuccess" is none.
     error: String,
     /// What memory that is on gfx10; null where none was asked for.
@@ -70,7 +70,7 @@ impl Flags {
     }
 
     fn verdict(&self) -> String {
-        let of = |asked: fn(&Call) -> bool| self.calls.iter().filter(|call| asked(call)).count();
+        let of = |holds: fn(&Call) -> bool| self.calls.iter().filter(|call| holds(call)).count();
         format!(
             "Of {} calls {} get non-coherent memory with RMCP and coherent memory without; {} fail with RMCP, {} without.",
             self.calls.len(),
@@ -82,7 +82,7 @@ impl Flags {
 }
 
 /// Each call and what became of it.
-fn observe(stage: &Stage, interposition: Interposition) -> Result<Vec<(String, Asked)>> {
+fn observe(stage: &Stage, interposition: Interposition) -> Result<Vec<(String, Observation)>> {
     let folder = Scratch::new("demo")?;
     let log = folder.path().join("kfd.jsonl");
     let mut command = stage.command("rmcp-demo-client", &[], interposition, true)?;
@@ -91,11 +91,11 @@ fn observe(stage: &Stage, interposition: Interposition) -> Result<Vec<(String, A
     let text = fs::read_to_string(&log)
         .with_context(|| format!("nothing was logged at the kernel boundary; the client said:\n{stderr}"))?;
     let log = Log::parse(&text)?;
-    let asked = |line: Line| {
+    let observation = |line: Line| {
         let events = log.under(&line.label);
-        (line.label, Asked { memory: Memory::of(&events), flags: flags(&events), error: line.error })
+        (line.label, Observation { memory: Memory::of(&events), flags: flags(&events), error: line.error })
     };
-    Ok(lines.into_iter().map(asked).collect())
+    Ok(lines.into_iter().map(observation).collect())
 }
 
 impl Memory {
@@ -120,7 +120,7 @@ impl Memory {
     }
 }
 
-impl Asked {
+impl Observation {
     fn failed(&self) -> bool {
         self.error != "hipSuccess"
     }
