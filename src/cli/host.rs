@@ -102,6 +102,6 @@ fn kibibytes(text: &str) -> Option<u64> {
 }
 
 /// The path as it is called on the machine whose `/` is `root`.
-fn display_path(root: &Path, path: &Path) -> PathBuf {
+pub fn display_path(root: &Path, path: &Path) -> PathBuf {
     path.strip_prefix(root).map_or_else(|_| path.into(), |rest| Path::new("/").join(rest))
 }

@@ -33,8 +33,15 @@ impl Trace {
         let build = Build::find().unwrap_or_else(|error| panic!("{error:#}"));
         let folder = tempfile::tempdir().unwrap();
         let report = folder.path().join("report.json");
-        let mut command = Command::new(build.rmcp_run().with_file_name("rmcp"));
-        command.args(["trace", "--json", "--output"]).arg(&report).args(options).arg("--");
+        // In the background of a shell SIGINT is ignored, by whatever is started there.
+        let mut command = Command::new("env");
+        command
+            .arg("--default-signal=INT")
+            .arg(build.rmcp())
+            .args(["trace", "--json", "--output"])
+            .arg(&report)
+            .args(options)
+            .arg("--");
         command.env_clear().env("PATH", "/usr/bin:/bin").env("HOME", folder.path()).env("TMPDIR", folder.path());
         command.env("RMCP_CONFIG", "").env("RMCP_LIBRARY", build.gate()).env("LD_PRELOAD", build.kfd());
         command.env("RMCP_KFD_MACHINE", machine).env("RMCP_KFD_LOG", folder.path().join("kfd.log"));

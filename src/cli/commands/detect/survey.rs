@@ -2,7 +2,7 @@
 
 use super::preload_state::{self, PreloadState};
 use crate::effective_policy::{self, EffectivePolicy};
-use crate::host::{Account, DeviceFile, Host};
+use crate::host::{self, Account, DeviceFile, Host};
 use crate::installs::{self, Framework, Python, Rocm};
 use rmcp_domain::topology::{Gpu, Overrides};
 use std::path::{Path, PathBuf};
@@ -58,8 +58,7 @@ impl Survey {
 
     /// A path as it is called on the machine.
     pub fn display_path(&self, path: &Path) -> String {
-        let rest = path.strip_prefix(&self.machine.root).ok();
-        rest.map_or_else(|| path.into(), |rest| Path::new("/").join(rest)).display().to_string()
+        host::display_path(&self.machine.root, path).display().to_string()
     }
 }
 
