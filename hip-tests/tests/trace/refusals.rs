@@ -1,7 +1,7 @@
 //! What cannot be traced, and what is said then.
 
 use crate::traced::{RELEASE, Trace, endings_client};
-use rmcp_hip_tests::require;
+use rmcp_hip_tests::{Build, require};
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
@@ -80,7 +80,7 @@ fn a_report_that_cannot_be_written_is_told_before_the_program_runs() {
     for option in ["--html", "--output"] {
         let mut trace = Trace::new("gfx1010", &[]);
         let witness = trace.folder().join("witness");
-        let mut command = Command::new(trace.command.get_program());
+        let mut command = Command::new(Build::find().unwrap().rmcp());
         command.args(["trace", option, "/no/such/folder/report", "--", "touch"]).arg(&witness);
         command.envs(trace.command.get_envs().filter_map(|(name, value)| Some((name, value?))));
         trace.command = command;
