@@ -1,6 +1,6 @@
 //! Pinned host memory.
 
-use super::{Address, HipCall, WithFlags, log_rewrite, managed, with_flags};
+use super::{Address, HipCall, WithFlags, log_rewrite, managed, rewrite_flags, with_flags};
 use crate::requested_flags::{HOST_FLAGS, MANAGED_RANGES};
 use crate::substitution::Substitution;
 use rmcp_abi::{HipError, Hook};
@@ -27,23 +27,12 @@ pub fn host(call: &HipCall<WithFlags>, ptr: Address, size: usize, flags: u32) ->
             }
             status
         }
-        Decision::Rewrite { to, reason } => malloc_noncoherent(call, ptr, size, flags, to, reason),
+        Decision::Rewrite { to, reason } => {
+            let status = rewrite_flags(call, ptr, size, flags, to, reason);
+            remember_noncoherent(ptr, flags, status);
+            status
+        }
     }
-}
-
-/// The same with other flags.
-#[inline(never)]
-fn malloc_noncoherent(
-    call: &HipCall<WithFlags>,
-    ptr: Address,
-    size: usize,
-    flags: u32,
-    to: u32,
-    reason: Reason,
-) -> HipError {
-    let status = call.rewrite(Substitution::Flags(to), |real| with_flags(real, ptr, size, to));
-    note_noncoherent(call, ptr, size, flags, to, reason, status);
-    status
 }
 
 /// hipHostAlloc: what it would allocate comes from hipHostMalloc, since its own flags mean other things.
@@ -78,26 +67,18 @@ fn by_host_malloc<F: Copy>(
     // SAFETY: the hook table gives hipHostMalloc this type.
     let host_malloc = unsafe { std::mem::transmute::<*mut c_void, WithFlags>(host_malloc) };
     let status = call.rewrite(Substitution::Flags(passed), |_| with_flags(host_malloc, ptr, size, passed));
-    note_noncoherent(call, ptr, size, requested, passed, reason, status);
+    remember_noncoherent(ptr, requested, status);
+    log_rewrite(call, size, requested, passed, reason, status);
     Some(status)
 }
 
-/// Notes and reports an attempt to allocate non-coherent memory in place of coherent.
-fn note_noncoherent<F>(
-    call: &HipCall<F>,
-    ptr: Address,
-    size: usize,
-    requested: u32,
-    passed: u32,
-    reason: Reason,
-    status: HipError,
-) {
+/// Remembers what was requested for memory that is non-coherent in place of coherent; nothing where the call failed.
+fn remember_noncoherent(ptr: Address, requested: u32, status: HipError) {
     if status == 0 {
         ANY_NONCOHERENT.store(true, Ordering::Relaxed);
         // SAFETY: the runtime returned success, so it wrote the address.
         HOST_FLAGS.insert(unsafe { *ptr } as u64, requested);
     }
-    log_rewrite(call, size, requested, passed, reason, status);
 }
 
 /// hipFree, hipHostFree, hipFreeHost.
