@@ -83,21 +83,13 @@ MANAGED_CAPABILITY(hipDeviceAttributeDirectManagedMemAccessFromHost, directManag
 MANAGED_CAPABILITY(hipDeviceAttributePageableMemoryAccess, pageableMemoryAccess);
 MANAGED_CAPABILITY(hipDeviceAttributePageableMemoryAccessUsesHostPageTables, pageableMemoryAccessUsesHostPageTables);
 
-// HIP's table of functions.
+// HIP's table of functions, as the code of the release's exports has it: RMCP_IN_TABLE(F) is F(name, offset) for each.
 #if AT_LEAST(6, 0)
 #include <hip/amd_detail/amd_hip_gl_interop.h>
 #include <hip/amd_detail/hip_api_trace.hpp>
-#define IN_TABLE(F) \
-    F(hipDeviceGetAttribute) F(hipEventCreateWithFlags) F(hipExtMallocWithFlags) F(hipFree) F(hipFreeHost) \
-    F(hipGetDevicePropertiesR0600) F(hipGetDevicePropertiesR0000) F(hipHostAlloc) F(hipHostFree) \
-    F(hipHostGetFlags) F(hipHostMalloc) F(hipMalloc) F(hipMalloc3D) F(hipMallocAsync) F(hipMallocFromPoolAsync) \
-    F(hipMallocManaged) F(hipMallocPitch) F(hipMemAllocHost) F(hipMemAllocPitch) F(hipMemCreate) \
-    F(hipMemGetInfo) F(hipPointerGetAttributes) F(hipStreamWaitValue32) F(hipStreamWaitValue64) \
-    F(hipStreamWriteValue32) F(hipStreamWriteValue64) F(hipStreamBatchMemOp) F(hipGraphAddBatchMemOpNode) \
-    F(hipGraphBatchMemOpNodeSetParams) F(hipGraphExecBatchMemOpNodeSetParams)
-#define AT(name) static_assert(offsetof(HipDispatchTable, name##_fn) == RMCP_IN_TABLE_##name, #name " in HipDispatchTable");
-#define ONE(name) +1
-IN_TABLE(AT)
+#define AT(name, at) static_assert(offsetof(HipDispatchTable, name##_fn) == (at), #name " in HipDispatchTable");
+RMCP_IN_TABLE(AT)
+static_assert(offsetof(HipDispatchTable, size) == 0, "HipDispatchTable");
 // src/core/policies/stream.rs
 static_assert(sizeof(hipStreamBatchMemOpParams) == 48 && sizeof(hipBatchMemOpNodeParams) == 32 &&
               offsetof(hipStreamBatchMemOpParams, waitValue.address) == 8 &&
@@ -105,5 +97,4 @@ static_assert(sizeof(hipStreamBatchMemOpParams) == 48 && sizeof(hipBatchMemOpNod
               offsetof(hipBatchMemOpNodeParams, count) == 8 && offsetof(hipBatchMemOpNodeParams, paramArray) == 16 &&
               hipStreamMemOpWaitValue32 == 1 && hipStreamMemOpWriteValue32 == 2 && hipStreamMemOpWaitValue64 == 4 &&
               hipStreamMemOpWriteValue64 == 5, "operations on words");
-static_assert(IN_TABLE(ONE) == RMCP_IN_TABLE && offsetof(HipDispatchTable, size) == 0, "HipDispatchTable");
 #endif

@@ -88,7 +88,7 @@ pub fn self_contained(stack: &Stack, name: &str) -> Result<PathBuf> {
 ///
 /// # Panics
 /// With the compiler's messages, when an assertion does not hold.
-pub fn compile_only(stack: &Stack, source: &str, macros: &[(String, i64)]) -> Result<()> {
+pub fn compile_only(stack: &Stack, source: &str, macros: &[(String, String)]) -> Result<()> {
     let source = sources().join(source);
     let mut command = compiler(stack);
     command.arg("-fsyntax-only").args(macros.iter().map(|(name, value)| format!("-D{name}={value}")));
