@@ -11,5 +11,5 @@ pub mod files;
 pub mod lifetimes;
 pub mod replay;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 pub mod timeline;

@@ -34,6 +34,9 @@ pub const AT_LOST: usize = 5;
 /// The bytes of the text: why RMCP is inactive (empty: it is active), the GPUs, the executable, and the arguments, each
 /// ended by a NUL. A longer text is cut.
 pub const AT_TEXT: usize = 6;
+/// Not 0: a copy of the HIP runtime is in the process whose own table does not lead to the hooks, so calls may be missing. It may
+/// be written at any time.
+pub const AT_INCOMPLETE: usize = 7;
 
 /// `rmcptrc1`.
 pub const MAGIC: u64 = u64::from_le_bytes(*b"rmcptrc1");

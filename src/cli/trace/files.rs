@@ -40,6 +40,8 @@ pub struct Process {
     pub arguments: Vec<OsString>,
     /// Calls that could not be recorded.
     pub lost: u64,
+    /// Whether calls may have gone past RMCP: [`AT_INCOMPLETE`].
+    pub incomplete: bool,
     stem: PathBuf,
 }
 
@@ -110,6 +112,7 @@ impl Process {
             executable,
             arguments,
             lost: word(AT_LOST),
+            incomplete: word(AT_INCOMPLETE) != 0,
             stem: head.with_extension(""),
         }))
     }

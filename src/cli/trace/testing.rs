@@ -19,6 +19,17 @@ impl Folder {
 
     /// A process that made its first call at this moment, and these calls, in files of 2000.
     pub fn process(&self, pid: u32, began: u64, calls: &[Record]) {
+        self.process_with(pid, began, calls, |_| {});
+    }
+
+    /// The same, and what else its head says.
+    pub fn process_with(
+        &self,
+        pid: u32,
+        began: u64,
+        calls: &[Record],
+        head_words: impl FnOnce(&mut [u64; HEAD_WORDS]),
+    ) {
         let text = b"\0gfx1010\0/bin/program\0program\0--fast\0";
         let mut head = [0; HEAD_WORDS];
         head[AT_MAGIC] = MAGIC;
@@ -26,6 +37,7 @@ impl Folder {
         head[AT_PROCESS] = u64::from(pid) | 1 << 32;
         head[AT_CLOCK] = began;
         head[AT_TEXT] = text.len() as u64;
+        head_words(&mut head);
         let mut bytes: Vec<u8> = head.iter().flat_map(|word| word.to_le_bytes()).collect();
         bytes.extend(text);
         bytes.resize(HEAD, 0);

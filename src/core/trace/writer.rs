@@ -8,8 +8,8 @@
 use crate::machine;
 use rmcp_abi::process;
 use rmcp_domain::trace::{
-    self, AT_CLOCK, AT_FINGERPRINT, AT_LOST, AT_MAGIC, AT_PROCESS, AT_TEXT, AT_TIME, HEAD, HEAD_WORDS, MAGIC, RECORD,
-    Record, WORDS,
+    self, AT_CLOCK, AT_FINGERPRINT, AT_INCOMPLETE, AT_LOST, AT_MAGIC, AT_PROCESS, AT_TEXT, AT_TIME, HEAD, HEAD_WORDS,
+    MAGIC, RECORD, Record, WORDS,
 };
 use std::fmt::Display;
 use std::fs::OpenOptions;
@@ -19,7 +19,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::ptr::null_mut;
-use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use tracing::warn;
 
 /// Bytes of the first file, and of the largest; each is twice as large as the one before.
@@ -28,6 +28,9 @@ const LARGEST: usize = 16 << 20;
 
 /// The writer of the process that has begun one.
 static WRITER: AtomicPtr<Writer> = AtomicPtr::new(null_mut());
+
+/// Whether calls may go past RMCP in this process; so they may in its children.
+static INCOMPLETE: AtomicBool = AtomicBool::new(false);
 
 /// The files of one process. Never freed.
 struct Writer {
@@ -69,6 +72,15 @@ pub fn slot() -> Option<Slot> {
         head[AT_LOST].fetch_add(1, Ordering::Relaxed);
     }
     slot
+}
+
+/// Notes [`AT_INCOMPLETE`] in the head, or in the one that is still to come. Allocates nothing and begins no file.
+pub fn note_incomplete() {
+    INCOMPLETE.store(true, Ordering::SeqCst);
+    // SAFETY: null or a leaked writer.
+    if let Some(writer) = unsafe { WRITER.load(Ordering::SeqCst).as_ref() } {
+        writer.mark_incomplete();
+    }
 }
 
 /// CLOCK_MONOTONIC, in ns.
@@ -141,9 +153,16 @@ impl Writer {
         };
         let mine = Writer { process, head, stem, files: AtomicU32::new(0), file: AtomicPtr::new(null_mut()) };
         let mine = Box::into_raw(Box::new(mine));
-        match WRITER.compare_exchange(known, mine, Ordering::AcqRel, Ordering::Acquire) {
-            // SAFETY: the box is leaked.
-            Ok(_) => Some(unsafe { &*mine }),
+        // SeqCst, as in `note_incomplete`: one of the two sees what the other has stored.
+        match WRITER.compare_exchange(known, mine, Ordering::SeqCst, Ordering::Acquire) {
+            Ok(_) => {
+                // SAFETY: the box is leaked.
+                let writer = unsafe { &*mine };
+                if INCOMPLETE.load(Ordering::SeqCst) {
+                    writer.mark_incomplete();
+                }
+                Some(writer)
+            }
             Err(other) => {
                 // SAFETY: nobody else has seen it.
                 let mine = unsafe { Box::from_raw(mine) };
@@ -153,6 +172,13 @@ impl Writer {
                 // SAFETY: only leaked writers are stored.
                 unsafe { other.as_ref() }
             }
+        }
+    }
+
+    /// In a child that has no writer of its own yet it is the parent's, whose head is not mapped here.
+    fn mark_incomplete(&self) {
+        if let Some(head) = self.head.filter(|_| self.process == process::fork_id()) {
+            head[AT_INCOMPLETE].store(1, Ordering::Relaxed);
         }
     }
 

@@ -318,7 +318,7 @@ fn processes(page: &mut String, traced: &TraceReport) {
             ran.parent,
             Escaped(&ran.arguments.join(" ")),
             Escaped(&ran.gpus),
-            Escaped(ran.inactive.as_deref().unwrap_or("active")),
+            Escaped(&ran.state()),
             grouped(ran.calls),
             duration(ran.began),
             ran.ended.map_or_else(|| "ran on".into(), duration),

@@ -18,6 +18,8 @@ pub struct TraceReport {
     pub exit_status: Option<i32>,
     /// The signal that ended it.
     pub signal: Option<i32>,
+    /// Whether calls are missing, or may be; `notes` say which and why.
+    pub incomplete: bool,
     /// When it was started, in ms since 1970.
     pub started: u64,
     /// How long it ran, in ns.
@@ -65,6 +67,9 @@ pub struct TracedProcess {
     pub gpus: String,
     /// Why RMCP was inactive in it; null: it was active.
     pub inactive: Option<String>,
+    /// Whether calls may have gone past RMCP in it: of functions that it looked up itself, with dlsym or ctypes, and those of
+    /// libraries loaded with RTLD_DEEPBIND.
+    pub incomplete: bool,
     /// Its recorded calls, with those of the runtime.
     pub calls: u64,
     /// When it made its first call.

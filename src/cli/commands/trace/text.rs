@@ -35,24 +35,24 @@ impl Report for TraceReport {
 }
 
 impl TraceReport {
-    /// How it ended.
+    /// How it ended, and whether all of it is here.
     pub fn ending(&self) -> String {
-        match (self.exit_status, self.signal) {
+        let ending = match (self.exit_status, self.signal) {
             (Some(status), _) => format!("exit status {status}"),
             (None, Some(signal)) => format!("ended by signal {signal}"),
             (None, None) => "ended".into(),
-        }
+        };
+        if self.incomplete { ending + "; incomplete" } else { ending }
     }
 
     fn processes(&self, out: &mut dyn Write) -> io::Result<()> {
         let mut table = output::table(["process", "program", "GPUs", "RMCP", "recorded calls"]);
         for ran in &self.processes {
-            let active = ran.inactive.clone().unwrap_or_else(|| "active".into());
             table.add_row([
                 ran.pid.to_string(),
                 output::escape_line(ran.command_line()),
                 ran.gpus.clone(),
-                active,
+                ran.state(),
                 grouped(ran.calls),
             ]);
         }
@@ -163,6 +163,12 @@ impl TraceReport {
 }
 
 impl TracedProcess {
+    /// What RMCP did in it.
+    pub fn state(&self) -> String {
+        let incomplete = if self.incomplete { ", incomplete" } else { "" };
+        format!("{}{incomplete}", self.inactive.as_deref().unwrap_or("active"))
+    }
+
     /// How it was called, as far as it fits.
     pub fn command_line(&self) -> String {
         const LENGTH: usize = 60;

@@ -13,8 +13,13 @@ use rmcp_domain::trace::{KeepReason, Outcome, Pool};
 /// What to say of a program that made no call, and nothing is in the way.
 pub const NO_CALLS: &str = "Nothing was allocated through HIP or HSA. If the program does use the GPU: it may have failed \
     before its first allocation (look at what it printed), use another runtime (OpenCL, Vulkan), bring a runtime that is \
-    linked statically, reach it by dlsym or RTLD_DEEPBIND (docs/reference/coverage.md), or do its work in another process that was \
+    linked statically, reach it by a way past RMCP (docs/reference/coverage.md), or do its work in another process that was \
     running before.";
+
+/// What is missing where a copy of the HIP runtime has no table that leads to RMCP, and what to do.
+pub const INCOMPLETE: &str = "calls of functions of HIP that it looked up itself (dlsym, ctypes), and those of libraries loaded \
+    with RTLD_DEEPBIND, are not here. RMCP meets them in the runtime's own table, from ROCm 6 on and unless dispatch_table is \
+    off; with RMCP_LOG=debug the program says why the table was not taken.";
 
 /// What keeps RMCP out of a program, and what its user can do.
 pub fn obstacle_advice(obstacle: Obstacle) -> &'static str {

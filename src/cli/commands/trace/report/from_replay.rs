@@ -4,7 +4,9 @@ use super::{
     Allocation, ChoiceRow, Device, Ending, ErrorRow, FunctionRow, KINDS, Lifetime, Memory, Timeline, TraceReport,
     TracedProcess,
 };
-use crate::commands::trace::wording::{NO_CALLS, choice_coherence, choice_text, error_name, obstacle_advice};
+use crate::commands::trace::wording::{
+    INCOMPLETE, NO_CALLS, choice_coherence, choice_text, error_name, obstacle_advice,
+};
 use crate::trace::files::Process;
 use crate::trace::replay::{self, CallCount, Choice, LiveAllocation, MemoryKind, Replay, Usage};
 use rmcp_abi::effect::Action;
@@ -18,6 +20,8 @@ impl TraceReport {
         let (start, end) = ending.clock;
         let since = |at: u64| at.saturating_sub(start);
         let mut notes = notes(&ending, processes, &replay);
+        let lost_calls = processes.iter().map(|process| process.lost).sum();
+        let past = processes.iter().any(|process| process.incomplete);
         let ended = |nth: usize| ending.ends.iter().find(|(_, process)| *process == nth).map(|(at, _)| since(*at));
         let ran = |(nth, process): (usize, &Process)| TracedProcess {
             pid: process.pid,
@@ -26,6 +30,7 @@ impl TraceReport {
             arguments: process.arguments.iter().map(|word| word.to_string_lossy().into_owned()).collect(),
             gpus: process.gpus.clone(),
             inactive: process.inactive.clone(),
+            incomplete: process.incomplete,
             calls: replay.calls.get(nth).copied().unwrap_or(0),
             began: since(process.first_call),
             ended: ended(nth),
@@ -43,6 +48,7 @@ impl TraceReport {
             command: ending.command,
             exit_status: ending.exit_status,
             signal: ending.signal,
+            incomplete: past || lost_calls + replay.unknown_frees + replay.unseen_frees > 0,
             started: ending.started / 1_000_000,
             duration: end - start,
             processes: processes_ran,
@@ -60,7 +66,7 @@ impl TraceReport {
             },
             never_freed: replay.largest.iter().map(allocation).collect(),
             running: replay.running.iter().map(allocation).collect(),
-            lost_calls: processes.iter().map(|process| process.lost).sum(),
+            lost_calls,
             unknown_frees: replay.unknown_frees,
             unseen_frees: replay.unseen_frees,
             notes,
@@ -87,6 +93,7 @@ fn notes(ending: &Ending, processes: &[Process], replay: &Replay) -> Vec<String>
         )),
         (false, None, None) => notes.push(NO_CALLS.into()),
     }
+    notes.extend(incomplete_note(processes));
     notes.extend(noncoherent_note(replay));
     let lost: u64 = processes.iter().map(|process| process.lost).sum();
     if lost > 0 {
@@ -111,6 +118,12 @@ fn notes(ending: &Ending, processes: &[Process], replay: &Replay) -> Vec<String>
         ));
     }
     notes
+}
+
+/// In which processes calls may have gone past RMCP, and what to do.
+fn incomplete_note(processes: &[Process]) -> Option<String> {
+    let pids: Vec<_> = processes.iter().filter(|process| process.incomplete).map(|each| each.pid.to_string()).collect();
+    (!pids.is_empty()).then(|| format!("Incomplete in process {}: {INCOMPLETE}", pids.join(", ")))
 }
 
 /// Which options made memory non-coherent, and what to try where the program does not bear that.
@@ -231,5 +244,57 @@ impl Allocation {
             device,
             at: (if end == 0 { begin } else { end }).saturating_sub(start),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::output::Report;
+    use crate::trace::files::processes;
+    use crate::trace::replay::replay;
+    use crate::trace::testing::{Folder, call};
+    use rmcp_domain::trace::AT_INCOMPLETE;
+
+    fn report(folder: &Folder) -> TraceReport {
+        let processes = processes(folder.path()).unwrap();
+        let replay = replay(&processes, &[], 0, 100).unwrap();
+        let (command, ends) = (vec!["program".into()], vec![(90, 0), (90, 1)]);
+        let (exit_status, signal, clock, started) = (Some(0), None, (0, 100), 0);
+        let ending = Ending { command, exit_status, signal, clock, started, ends, obstacle: None, inactive: None };
+        TraceReport::new(ending, &processes, replay)
+    }
+
+    fn text(report: &TraceReport) -> String {
+        let mut text = Vec::new();
+        report.text(&mut text).unwrap();
+        String::from_utf8(text).unwrap()
+    }
+
+    #[test]
+    fn where_calls_may_have_gone_past_rmcp_the_report_says_that_it_is_incomplete_why_and_what_to_do() {
+        let folder = Folder::new();
+        folder.process(7, 1, &[call(Hook::hipMalloc, 10, 11)]);
+        let complete = report(&folder);
+        assert!(!complete.incomplete && !text(&complete).contains("ncomplete"), "{}", text(&complete));
+
+        folder.process_with(8, 2, &[call(Hook::hipMalloc, 10, 11)], |head| head[AT_INCOMPLETE] = 1);
+        let incomplete = report(&folder);
+        assert!(incomplete.incomplete);
+        let processes = incomplete.processes.iter().map(|process| (process.pid, process.incomplete));
+        assert_eq!(processes.collect::<Vec<_>>(), [(7, false), (8, true)]);
+        let text = text(&incomplete);
+        for part in
+            ["exit status 0; incomplete", "active, incomplete", "Incomplete in process 8: ", "dlsym", "dispatch_table"]
+        {
+            assert!(text.contains(part), "{part}\n{text}");
+        }
+    }
+
+    #[test]
+    fn a_free_without_its_allocation_makes_the_report_incomplete() {
+        let folder = Folder::new();
+        folder.process(7, 1, &[call(Hook::hipFree, 10, 11)]);
+        assert!(report(&folder).incomplete);
     }
 }
