@@ -27,8 +27,8 @@ pub(super) struct Dynamic {
     pub rpath: String,
     /// DT_RUNPATH: searched after LD_LIBRARY_PATH, for its own libraries alone.
     pub runpath: String,
-    /// Whether the file names a dynamic loader, as programs do and libraries do not.
-    pub interpreter: bool,
+    /// The dynamic loader that the file names, as programs do and libraries do not.
+    pub interpreter: Option<String>,
     /// Whether there is a dynamic section at all.
     pub dynamic: bool,
 }
@@ -55,8 +55,9 @@ fn parse_dynamic(span: Span<'_>, header: &[u8]) -> Option<Dynamic> {
     }
     let bytes = span.bytes(header.e_phoff(LE), u64::from(count) * u64::from(header.e_phentsize(LE)))?;
     let (segments, _) = pod::slice_from_bytes::<ProgramHeader64<LittleEndian>>(&bytes, count.into()).ok()?;
-    let mut found =
-        Dynamic { interpreter: segments.iter().any(|segment| segment.p_type(LE) == PT_INTERP), ..Dynamic::default() };
+    let interpreter = segments.iter().find(|segment| segment.p_type(LE) == PT_INTERP);
+    let interpreter = interpreter.and_then(|segment| read_string(span, segment.p_offset(LE)));
+    let mut found = Dynamic { interpreter, ..Dynamic::default() };
     let Some(dynamic) = segments.iter().find(|segment| segment.p_type(LE) == PT_DYNAMIC) else { return Some(found) };
     found.dynamic = true;
 

@@ -16,6 +16,8 @@ pub struct Program {
     pub path: PathBuf,
     /// Whether a dynamic loader starts it; a static program ignores LD_PRELOAD.
     pub dynamic: bool,
+    /// Whether that is musl's, which ROCm is not built for.
+    pub musl: bool,
     /// Every library that it or its plugins need, directly or through another.
     pub libraries: Vec<Library>,
     /// What it is known to load while it runs: ggml's HIP backend.
@@ -66,7 +68,8 @@ impl Program {
         let path = path.canonicalize().unwrap_or_else(|_| path.into());
         let own = Dynamic::read(&path)?;
         let mut program = Self {
-            dynamic: own.interpreter && own.dynamic,
+            dynamic: own.interpreter.is_some() && own.dynamic,
+            musl: own.interpreter.as_deref().is_some_and(|loader| file_name(Path::new(loader)).starts_with("ld-musl-")),
             calls_hip: calls_hip(&own),
             plugins: ggml_backends(&path),
             libraries: Vec::new(),

@@ -16,6 +16,8 @@ use std::path::{Path, PathBuf};
 pub enum Obstacle {
     /// It loads no library.
     Static,
+    /// It is linked with musl, for which there is no ROCm.
+    Musl,
     /// It loads 32-bit libraries.
     Bits32,
     /// It loads libraries for another processor.
@@ -35,6 +37,7 @@ impl Obstacle {
     pub fn fact(self) -> &'static str {
         match self {
             Self::Static => "is statically linked",
+            Self::Musl => "is linked with musl",
             Self::Bits32 => "is a 32-bit program",
             Self::Foreign => "is for another processor",
             Self::Setuid => "is setuid, and the loader preloads nothing into it",
@@ -55,7 +58,7 @@ impl Obstacle {
 
     /// Whether the programs that it starts may get RMCP's environment.
     pub fn passes_environment(self) -> bool {
-        self == Self::Static
+        matches!(self, Self::Static | Self::Musl)
     }
 }
 
@@ -97,7 +100,10 @@ fn loader_obstacle(file: &Path, machine: &Machine) -> Option<Obstacle> {
     // e_ident, e_type, e_machine; EM_X86_64 is 62.
     match (class, u16::from_le_bytes([header[18], header[19]])) {
         (1, _) => Some(Obstacle::Bits32),
-        (2, 62) => Program::read(file, machine).is_ok_and(|program| !program.dynamic).then_some(Obstacle::Static),
+        (2, 62) => match Program::read(file, machine).ok()? {
+            program if !program.dynamic => Some(Obstacle::Static),
+            program => program.musl.then_some(Obstacle::Musl),
+        },
         _ => Some(Obstacle::Foreign),
     }
 }

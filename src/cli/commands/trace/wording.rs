@@ -28,6 +28,10 @@ pub fn obstacle_advice(obstacle: Obstacle) -> &'static str {
             "is statically linked, so nothing can be preloaded into it, and the programs that it started made no call \
              either; link it dynamically"
         }
+        Obstacle::Musl => {
+            "is linked with musl, for which there is no ROCm, and the programs that it started made no call either; use a \
+             build for glibc"
+        }
         Obstacle::Bits32 => "is a 32-bit program, and ROCm has 64-bit libraries alone",
         Obstacle::Foreign => "is for another processor; trace a program for this one",
         Obstacle::Setuid | Obstacle::Setgid => {

@@ -22,6 +22,22 @@ fn a_static_program_runs_with_a_word_and_passes_the_environment_on() {
 }
 
 #[test]
+fn a_program_for_musl_runs_with_a_word_and_passes_the_environment_on() {
+    let installed = Installed::new();
+    let loader = installed.root().join("ld-musl-x86_64.so.1");
+    std::os::unix::fs::symlink("/lib64/ld-linux-x86-64.so.2", &loader).unwrap();
+    let option = format!("-Wl,--dynamic-linker={}", loader.display());
+    let program = compiled(&installed.root(), "musl", PRINT_PRELOAD, &[&option]);
+    let output = installed.run([&program]);
+    assert_eq!((output.status.code(), output.stdout.as_slice()), (Some(42), &b"preload\n"[..]));
+    let expected = format!(
+        "rmcp-run: {} is linked with musl: RMCP cannot reach it, only the programs that it starts\n",
+        program.display()
+    );
+    assert_eq!(stderr(&output), expected);
+}
+
+#[test]
 fn a_script_of_a_static_interpreter_is_out_of_reach_and_the_interpreter_is_named() {
     let installed = Installed::new();
     let interpreter = compiled(&installed.root(), "interpreter", PRINT_PRELOAD, &["-static"]);
