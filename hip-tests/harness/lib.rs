@@ -21,6 +21,7 @@ mod bounded;
 mod build;
 mod client;
 mod compiler;
+mod driver;
 mod machine;
 mod native;
 mod prerequisite;

@@ -1,6 +1,7 @@
 //! Programs on stub drivers, for load modes and benchmarks. See package `rmcp-loading` for what stubs cannot show.
 
 use crate::build::target_dir;
+use crate::driver;
 use anyhow::{Context, Result, ensure};
 use std::ffi::OsStr;
 use std::fs;
@@ -148,8 +149,8 @@ impl Stubs {
 
     fn make() -> Result<Stubs> {
         let stubs = Stubs { root: target_dir()?.join("stubs") };
-        let (root, driver) = (&stubs.root, build_driver()?);
-        let bytes = fs::read(&driver).with_context(|| format!("read {}", driver.display()))?;
+        let root = &stubs.root;
+        let bytes = build_driver(root, "driver", &[])?;
         let old = MISSING_FROM_OLD.iter().try_fold(bytes.clone(), |bytes, name| remove_symbol(bytes, name))?;
         for (names, folder, bytes) in [
             (SYSTEM, root.join("system"), &bytes),
@@ -203,13 +204,13 @@ struct Linked<'a> {
     rpath: Option<&'a Path>,
 }
 
-/// The driver's file. Always optimised: the benchmarks use it too.
-fn build_driver() -> Result<PathBuf> {
-    let target = target_dir()?;
-    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    cargo.args(["build", "--quiet", "--release", "--package", "rmcp-loading", "--target-dir"]).arg(&target);
-    run_to_success(cargo.current_dir(env!("CARGO_MANIFEST_DIR")))?;
-    Ok(target.join("release/librmcp_stub.so"))
+/// The driver's file, under this name until it is installed.
+fn build_driver(root: &Path, name: &str, flags: &[&str]) -> Result<Vec<u8>> {
+    install(&root.join("functions.h"), |new| Ok(fs::write(new, driver::functions())?))?;
+    let file = root.join(name).with_extension("so");
+    let include = format!("-I{}", root.display());
+    compile(&file, &[flags, &[&include, "-fexceptions", "../driver.c"]].concat(), None)?;
+    fs::read(&file).with_context(|| format!("read {}", file.display()))
 }
 
 /// A copy of the driver that lacks a function: under another name no lookup finds it.

@@ -30,6 +30,10 @@ void rmcp_stub_fail(const char *function, int status);
 void rmcp_stub_version(int version);
 /* Notes no more calls: they cost more than what a benchmark measures. */
 void rmcp_stub_quiet(void);
+/* Gives the name of each function that is called to `listener`, inside the call, in place of noting it. NULL: no more. */
+WEAK void rmcp_stub_on_call(void (*listener)(const char *));
+/* The place of a function in the driver's table, for another to be put there. NULL: it has no such function. */
+WEAK void **rmcp_stub_place(const char *function);
 /* Calls that the runtime makes itself. */
 WEAK int rmcp_stub_inside_hipHostMalloc(void **, size_t, unsigned);
 WEAK uint32_t rmcp_stub_inside_hsa_init(void);
