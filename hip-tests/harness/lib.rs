@@ -39,5 +39,5 @@ pub use prerequisite::require;
 pub use rmcp_kfd_log::{Event, Log};
 pub use rmcp_stacks::{Release, Stack};
 pub use scene::{Call, Run, Scene};
-pub use stub::Stubs;
+pub use stub::{COPIES, Stubs};
 pub use ways::{Bypass, LoadMode};

@@ -3,6 +3,7 @@
 use crate::build::target_dir;
 use crate::driver;
 use anyhow::{Context, Result, ensure};
+use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -19,6 +20,13 @@ pub struct Stubs {
 const SYSTEM: [&str; 2] = ["libamdhip64.so.6", "libhsa-runtime64.so.1"];
 /// Those that a wheel bundles, as auditwheel names them.
 const BUNDLED: [&str; 2] = ["libamdhip64-1a2b3c4d.so", "libhsa-runtime64-5e6f7a8b.so"];
+/// How many copies of the driver there are beside those, each under a name of its own.
+pub const COPIES: usize = 5;
+
+fn copy_name(number: usize) -> String {
+    format!("libamdhip64-{number}.so")
+}
+
 /// What [`Stubs::old_program`]'s runtime lacks.
 const MISSING_FROM_OLD: [&str; 2] = ["hipHostAlloc", "hipGetDevicePropertiesR0600"];
 
@@ -128,9 +136,86 @@ impl Stubs {
         self.root.join("bench")
     }
 
+    /// A client library linked with the system's drivers, which has the functions of `allocator.c` as well.
+    pub fn allocator(&self) -> PathBuf {
+        self.root.join("system/liballocator.so")
+    }
+
+    /// The same in a wheel.
+    pub fn wheel_allocator(&self) -> PathBuf {
+        self.root.join("wheel/example/liballocator.so")
+    }
+
+    /// A client library linked with a copy of the driver that no other library is linked with; there are [`COPIES`].
+    pub fn client_of_copy(&self, number: usize) -> PathBuf {
+        self.root.join(format!("copies/libclient-{number}.so"))
+    }
+
+    /// A client library that wraps functions in the driver's table. `profiler.c` says how.
+    pub fn profiler(&self) -> PathBuf {
+        self.root.join("system/libprofiler.so")
+    }
+
+    /// A program without drivers, which loads libraries of `allocator.c`. `loader_lock.c` says what it takes.
+    pub fn loader_lock(&self) -> PathBuf {
+        self.root.join("loader_lock")
+    }
+
+    /// The same; see `many.c`.
+    pub fn many(&self) -> PathBuf {
+        self.root.join("many")
+    }
+
+    /// [`Stubs::many`] with a leak checker.
+    pub fn leak_checked_many(&self) -> PathBuf {
+        self.root.join("many_leak_checked")
+    }
+
+    /// A program linked with the system's drivers; see `outcomes.cpp`.
+    pub fn outcomes(&self) -> PathBuf {
+        self.root.join("system/outcomes")
+    }
+
+    /// The same; see `no_memory.c`.
+    pub fn no_memory(&self) -> PathBuf {
+        self.root.join("system/no_memory")
+    }
+
+    /// The same; see `small_stack.c`.
+    pub fn small_stack(&self) -> PathBuf {
+        self.root.join("system/small_stack")
+    }
+
+    /// A folder with the drivers under every name, for LD_LIBRARY_PATH, in which HIP's functions stand behind a table. `flags`
+    /// are those of `table.h` that make it doubtful.
+    ///
+    /// # Panics
+    /// When they cannot be made.
+    pub fn drivers_with_table(&self, flags: &[&str]) -> PathBuf {
+        static MADE: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
+        let mut made = MADE.lock().unwrap_or_else(|broken| broken.into_inner());
+        let name = ["table", &flags.concat()].concat().replace(|letter: char| !letter.is_ascii_alphanumeric(), "_");
+        let folder = self.root.join("tables").join(&name);
+        let make = || {
+            let bytes = build_driver(&self.root, &name, &[flags, &["-DTABLE"]].concat())?;
+            let copies: Vec<_> = (1..=COPIES).map(copy_name).collect();
+            let names = SYSTEM.into_iter().chain(BUNDLED).chain(copies.iter().map(String::as_str));
+            names.into_iter().try_for_each(|name| install(&folder.join(name), |new| Ok(fs::write(new, &bytes)?)))
+        };
+        if made.insert(name.clone()) {
+            make().unwrap_or_else(|error: anyhow::Error| panic!("drivers with a table: {error:#}"));
+        }
+        folder
+    }
+
     /// The folder of the system's drivers, for LD_LIBRARY_PATH.
     pub fn drivers(&self) -> PathBuf {
         self.root.join("system")
+    }
+
+    /// That of the wheel's.
+    pub fn wheel_drivers(&self) -> PathBuf {
+        self.root.join("wheel/example.libs")
     }
 
     /// A KFD topology with these gfx targets, for RMCP_TOPOLOGY.
@@ -171,6 +256,12 @@ impl Stubs {
             rpath: Some(Path::new("$ORIGIN/../example.libs")),
         };
         let own = Linked { names: &["libown.so"], folder: root, rpath: Some(root) };
+        for number in 1..=COPIES {
+            let (name, folder) = (copy_name(number), root.join("copies"));
+            install(&folder.join(&name), |new| Ok(fs::write(new, &bytes)?))?;
+            let copy = Linked { names: &[&name], folder: &folder, rpath: Some(&folder) };
+            compile(&stubs.client_of_copy(number), &["client.c"], Some(copy))?;
+        }
         let client = Linked { names: &["libclient.so"], ..system };
         let wrapper = Linked { names: &["libwrapper.so"], ..system };
         compile(&stubs.program(), &["main.c", "client.c"], Some(system))?;
@@ -188,6 +279,15 @@ impl Stubs {
         compile(&stubs.own_plugin(), &["own.c"], Some(client))?;
         compile(&stubs.wrapping_client(), &["client.c", "interposer.c"], Some(system))?;
         compile(&stubs.program_of_wrapping_client(), &["main.c"], Some(wrapper))?;
+        compile(&stubs.allocator(), &["allocator.c", "client.c"], Some(system))?;
+        compile(&stubs.wheel_allocator(), &["allocator.c", "client.c"], Some(wheel))?;
+        compile(&stubs.profiler(), &["profiler.c"], Some(system))?;
+        compile(&stubs.loader_lock(), &["-rdynamic", "loader_lock.c"], None)?;
+        compile(&stubs.many(), &["many.c"], None)?;
+        compile(&stubs.leak_checked_many(), &["-fsanitize=leak", "many.c"], None)?;
+        compile(&stubs.outcomes(), &["outcomes.cpp"], Some(system))?;
+        compile(&stubs.no_memory(), &["no_memory.c"], Some(system))?;
+        compile(&stubs.small_stack(), &["small_stack.c"], Some(system))?;
         compile(&stubs.interposer(), &["interposer.c"], None)?;
         compile(&stubs.variables(), &["variables.c"], None)?;
         compile(&stubs.hostile(), &["hostile.c"], None)?;
@@ -199,7 +299,7 @@ impl Stubs {
 /// Libraries to link with, and where the program looks for them when it runs.
 #[derive(Clone, Copy)]
 struct Linked<'a> {
-    names: &'a [&'static str],
+    names: &'a [&'a str],
     folder: &'a Path,
     rpath: Option<&'a Path>,
 }
@@ -229,9 +329,13 @@ fn remove_symbol(mut driver: Vec<u8>, name: &str) -> Result<Vec<u8>> {
 /// else a program.
 fn compile(output: &Path, sources: &[&str], libraries: Option<Linked>) -> Result<()> {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let mut command = Command::new(std::env::var_os("CC").unwrap_or_else(|| "cc".into()));
-    command.args(["-std=gnu11", "-O2", "-Wall", "-Wextra", "-Werror", "-fPIC", "-pthread", "-Wl,--as-needed"]);
-    command.arg("-I").arg(here.join("../include"));
+    let is_cpp = sources.iter().any(|source| source.ends_with(".cpp"));
+    let (variable, compiler, standard) =
+        if is_cpp { ("CXX", "c++", "-std=gnu++17") } else { ("CC", "cc", "-std=gnu11") };
+    let mut command = Command::new(std::env::var_os(variable).unwrap_or_else(|| compiler.into()));
+    command.args([standard, "-O2", "-Wall", "-Wextra", "-Werror", "-fPIC", "-pthread", "-Wl,--as-needed"]);
+    // LD_LIBRARY_PATH goes before what is written in the file.
+    command.arg("-Wl,--enable-new-dtags").arg("-I").arg(here.join("../include"));
     let (flags, sources): (Vec<&str>, Vec<_>) = sources.iter().partition(|source| source.starts_with('-'));
     command.args(flags).args(sources.into_iter().map(|source| here.join("loading/clients").join(source)));
     if output.extension() == Some(OsStr::new("so")) {

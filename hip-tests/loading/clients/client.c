@@ -4,6 +4,7 @@
 #define _GNU_SOURCE
 #include "stub.h"
 #include "rmcp.h"
+#include "words.h"
 
 #include <dlfcn.h>
 #include <errno.h>
@@ -46,6 +47,11 @@ static struct copies loaded_copies(void) {
     return copies;
 }
 
+static void close_copies(struct copies *copies) {
+    for (size_t i = 0; i < copies->count; i++)
+        dlclose(copies->all[i].handle);
+}
+
 /* What each copy saw, equal calls in a row counted. */
 static void tell_calls(FILE *report) {
     struct copies copies = loaded_copies();
@@ -62,6 +68,7 @@ static void tell_calls(FILE *report) {
                 fprintf(report, " x%d", times);
         }
     }
+    close_copies(&copies);
 }
 
 static long call(const char *name, unsigned long argument) {
@@ -88,26 +95,21 @@ static long call(const char *name, unsigned long argument) {
     return other ? (long)other(0, 0, 0, 0, 0, 0, 0, 0, 0, 0) : -1;
 }
 
-/* Calls a function with words as its arguments, in the order in which they are given: a number, `p` for an address that
- * can be written to, `e` for an extent of 2 by 3 by 5, which goes by the stack. */
-static long call_with(const char *name, const char *words) {
-    static unsigned char scratch[4096];
-    long registers[6] = { 0 }, stack[4] = { 0 };
-    int in_registers = 0, on_stack = 0;
-    while (*words) {
-        if (*words == 'e') {
-            stack[on_stack++] = 2, stack[on_stack++] = 3, stack[on_stack++] = 5;
-        } else {
-            long word = *words == 'p' ? (long)scratch : strtol(words, NULL, 0);
-            if (in_registers < 6) registers[in_registers++] = word;
-            else stack[on_stack++] = word;
-        }
-        words += strcspn(words, ",");
-        words += *words == ',';
-    }
-    unsigned (*function)(long, long, long, long, long, long, long, long, long, long) = dlsym(RTLD_DEFAULT, name);
-    return function(registers[0], registers[1], registers[2], registers[3], registers[4], registers[5], stack[0],
-                    stack[1], stack[2], stack[3]);
+static long call_with(const char *name, const char *text) {
+    struct words words = read_words(text);
+    return call_words(dlsym(RTLD_DEFAULT, name), &words);
+}
+
+/* Calls a function of the copy that this object links against, looked up in that copy. */
+static long by_dlsym(const char *name, unsigned long argument) {
+    Dl_info copy;
+    void *memory = NULL;
+    if (!dladdr((void *)rmcp_stub_take, &copy))
+        abort();
+    void *handle = dlopen(copy.dli_fname, RTLD_LAZY | RTLD_NOLOAD);
+    int (*function)(void **, size_t, unsigned) = (int (*)(void **, size_t, unsigned))dlsym(handle, name);
+    dlclose(handle);
+    return function(&memory, SIZE, argument);
 }
 
 static pthread_barrier_t start_line;
@@ -199,6 +201,15 @@ static void instruct(const char *name, unsigned long argument) {
         else
             ((void (*)(int))dlsym(copies.all[i].handle, "rmcp_stub_version"))(argument);
     }
+    close_copies(&copies);
+}
+
+/* Whether the driver's own function stands in its place of the table. */
+static void tell_place(FILE *report, const char *name) {
+    Dl_info driver, function;
+    void **place = rmcp_stub_place(name);
+    int known = dladdr((void *)rmcp_stub_take, &driver) && dladdr(*place, &function);
+    fprintf(report, "\t%s", known && driver.dli_fbase == function.dli_fbase ? "own" : "replaced");
 }
 
 int client(const char *command, FILE *report) {
@@ -216,11 +227,13 @@ int client(const char *command, FILE *report) {
     else if (!strcmp(name, "disable")) fprintf(report, "\t%d", rmcp_disable ? rmcp_disable() : -1);
     else if (!strcmp(name, "process")) tell_process(report);
     else if (!strcmp(name, "descriptors")) tell_descriptors(report);
+    else if (!strncmp(name, "table:", 6)) tell_place(report, name + 6);
     else if (!strncmp(name, "fail:", 5) || !strcmp(name, "runtime-version")) instruct(name, argument);
     else {
         errno = ERRNO;
         long result = !strncmp(name, "with:", 5) ? call_with(name + 5, equals ? equals + 1 : "")
             : !strncmp(name, "thread:", 7) ? in_thread(name + 7)
+            : !strncmp(name, "dlsym:", 6) ? by_dlsym(name + 6, argument)
             : strcmp(name, "threads") ? call(name, argument)
             : threads(argument);
         int after = errno;

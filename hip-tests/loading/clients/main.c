@@ -4,7 +4,8 @@
  *
  * `fork`: a child runs the commands that follow, then the parent does. `@1`: the library given second runs them.
  * `place`: whether that library lies where an unloaded one lay. `--chroot=FOLDER`: from then on that is the root folder.
- * `--rename=FROM:TO`: a file is renamed. `tail`: calls that library's function of that name. */
+ * `--rename=FROM:TO`: a file is renamed. `tail`: calls that library's function of that name; `tail@N` has it called by the
+ * library given as number N. A process that hangs ends by SIGALRM. */
 #define _GNU_SOURCE
 #include "stub.h"
 
@@ -54,8 +55,13 @@ static void unload(int index) {
     dlclose(handles[index]);
 }
 
+typedef int (*tail_t)(void **, size_t);
+
+static tail_t find_tail(void *library) { return (tail_t)dlsym(library, "tail"); }
+
 int main(int argc, char **argv) {
     size_t current = 0;
+    alarm(120);
     report = open_memstream(&text, &length);
     for (int i = 1; i < argc && loaded < 8; i++) {
         const char *word = argv[i];
@@ -76,9 +82,14 @@ int main(int argc, char **argv) {
             free(from);
         }
         else if (!strcmp(word, "tail")) {
-            int (*tail)(void **, size_t) = (int (*)(void **, size_t))dlsym(handles[current], word);
             void *memory;
-            fprintf(report, "tail\t%d\n", tail(&memory, 0x1000));
+            fprintf(report, "tail\t%d\n", find_tail(handles[current])(&memory, 0x1000));
+        }
+        else if (!strncmp(word, "tail@", 5)) {
+            int (*call_tail)(tail_t, void **, size_t) =
+                (int (*)(tail_t, void **, size_t))dlsym(handles[atoi(word + 5)], "call_tail");
+            void *memory;
+            fprintf(report, "%s\t%d\n", word, call_tail(find_tail(handles[current]), &memory, 0x1000));
         }
         else if (!strcmp(word, "place")) fprintf(report, "place\t%s\n", all[current] == unloaded ? "same" : "other");
         else if (word[0] == '@') current = atoi(word + 1);

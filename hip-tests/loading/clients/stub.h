@@ -19,11 +19,12 @@ WEAK int hipMemAllocHost(void **, size_t);
 WEAK int hipEventCreateWithFlags(void **, unsigned);
 WEAK uint32_t hsa_amd_memory_pool_allocate(uint64_t, size_t, uint32_t, void **);
 WEAK int hipFree(void *);
+WEAK int hipHostFree(void *);
 WEAK int hipSetDevice(int);
 WEAK int hipGetLastError(void);
 
 /* Writes the calls that this copy has seen since the last time, one a line. */
-void rmcp_stub_take(char *out, size_t size);
+WEAK void rmcp_stub_take(char *out, size_t size);
 /* Makes a function return `status` from now on. */
 void rmcp_stub_fail(const char *function, int status);
 /* Sets what hipRuntimeGetVersion says. */

@@ -2,6 +2,7 @@
 
 use crate::process::Process;
 use rmcp_abi::{HOOKS, HookInfo};
+use rmcp_hip_tests::Stubs;
 
 /// The command that calls the function with a number of its own for each argument, and what the stub then notes of it.
 fn call(hook: &HookInfo) -> (String, String) {
@@ -37,6 +38,16 @@ fn recorded_calls_arrive_with_their_arguments_and_leave_errno_alone() {
         assert_arrive(Process::linked().gpus(&[target]).env("RMCP_TRACE", records.path()), target);
         let files = records.path().read_dir().unwrap().count();
         assert_eq!(files, 2, "a head and the calls on {target}");
+    }
+}
+
+#[test]
+fn calls_arrive_through_the_runtimes_own_table_with_their_arguments() {
+    let records = tempfile::tempdir().unwrap();
+    let process = Process::linked().env("LD_LIBRARY_PATH", Stubs::get().drivers_with_table(&[]));
+    for target in ["gfx1010", "gfx1100"] {
+        assert_arrive(process.clone().gpus(&[target]), target);
+        assert_arrive(process.clone().gpus(&[target]).env("RMCP_TRACE", records.path()), target);
     }
 }
 
