@@ -25,7 +25,7 @@ fn a_program_without_gpu_calls_is_told_so_with_what_may_be_behind_it() {
     assert_eq!((traced.stdout(), traced.stderr()), ("out\n".into(), "err\n".into()));
     let note = traced.json["notes"][0].as_str().unwrap();
     assert!(note.starts_with("Nothing was allocated through HIP or HSA."), "{note}");
-    for word in ["another runtime", "statically", "DEEPBIND"] {
+    for word in ["another runtime", "statically", "past RMCP"] {
         assert!(note.contains(word), "{note}");
     }
 }
