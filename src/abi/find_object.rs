@@ -60,6 +60,18 @@ pub fn module_of(address: usize) -> Option<Module> {
     }
 }
 
+/// What an object that holds `address` is recognised by, also after another has taken its place: a hash of where it lies and
+/// of its path. None where only a lock would tell; 0 for code outside every object.
+pub fn identity(address: usize) -> Option<u64> {
+    dl_find_object()?;
+    let Some(module) = module_of(address) else { return Some(0) };
+    let spread = |hash: u64, word: u64| (hash ^ word).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(29);
+    let place = [module.start, module.end].into_iter().fold(0, |hash, word| spread(hash, word as u64));
+    let (words, rest) = module.path().to_bytes().as_chunks::<8>();
+    let path = words.iter().fold(place, |hash, word| spread(hash, u64::from_le_bytes(*word)));
+    Some(rest.iter().fold(path, |hash, &byte| spread(hash, byte.into())))
+}
+
 /// The gate that the program's calls meet first. It need not have loaded the core: ROCr may have.
 pub fn first_gate() -> Option<Module> {
     module_of(module::first_gate_export().addr()).filter(Module::is_rmcp)

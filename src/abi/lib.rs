@@ -5,10 +5,11 @@
 //! |---|---|
 //! | [`hooks!`] | the table, one line a hook |
 //! | [`flags`], [`effect`] | the flags of HIP and HSA; what a hook's call does with memory |
-//! | [`dispatch_table`] | where HIP's functions stand in the runtime's own table |
 //! | [`mod@gate`] | what gate and core say to each other |
-//! | [`call_sites`] | where the calls from one place go |
+//! | [`sites`] | what is known of calls by the places that they return to |
 //! | [`resolve`] | the function that a caller means, from [`link_map`], the loader's list, [`find_object`] and [`mod@module`] |
+//! | [`call_instruction`] | which function a call called, where a jump hides who did |
+//! | [`copies`] | the copies of the runtimes that calls have come to |
 //! | [`process`] | which process this is, across forks |
 //!
 //! The gate, which every process has, is made of this crate: so nothing here allocates, panics, runs at load time or has a
@@ -28,8 +29,8 @@
 //! ```
 #![cfg_attr(not(test), no_std)]
 
-pub mod call_sites;
-pub mod dispatch_table;
+pub mod call_instruction;
+pub mod copies;
 pub mod effect;
 pub mod find_object;
 pub mod flags;
@@ -38,6 +39,7 @@ pub mod link_map;
 pub mod module;
 pub mod process;
 pub mod resolve;
+pub mod sites;
 mod table;
 
 use core::ffi::CStr;
@@ -154,7 +156,7 @@ impl Library {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[allow(non_camel_case_types)] // named as in the table
 pub enum Policy {
-    /// Counted and forwarded.
+    /// Forwarded.
     forward,
     /// Device memory: `vram_fraction`.
     vram,
@@ -166,8 +168,10 @@ pub enum Policy {
     host_alloc,
     /// hipMemAllocHost, served by hipHostMalloc.
     mem_alloc_host,
-    /// Freed memory is forgotten.
-    free,
+    /// hipMallocHost: what was asked of memory that lay there before is forgotten.
+    malloc_host,
+    /// hipHostRegister, likewise.
+    host_register,
     /// hipHostGetFlags: what was asked.
     requested_flags,
     /// hipPointerGetAttributes: what was asked.
@@ -202,13 +206,12 @@ impl Policy {
     /// What a user may expect, for `docs/reference/hooks.md`. Options in code marks are those of `docs/reference/options.md`.
     pub const fn text(self) -> &'static str {
         match self {
-            Policy::forward => "counted and forwarded",
-            Policy::vram => "counted and forwarded; `vram_fraction` can refuse it",
+            Policy::forward | Policy::malloc_host | Policy::host_register => "forwarded",
+            Policy::vram => "forwarded; `vram_fraction` can refuse it",
             Policy::mem_info => "`vram_fraction`: total and free within the limit",
             Policy::host => "`host`: implicitly coherent flags become NonCoherent",
             Policy::host_alloc => "`host`: served by hipHostMalloc with NonCoherent; flags above 7 are forwarded",
             Policy::mem_alloc_host => "`host`: served by hipHostMalloc with NonCoherent",
-            Policy::free => "counted and forwarded; what was asked for the memory is forgotten",
             Policy::requested_flags | Policy::requested_attributes => "shows the flags that the program asked for",
             Policy::managed => "`managed`: SetCoarseGrain is advised after success, or the attach flag changes",
             Policy::ext_malloc => "`device_finegrained`, `device_uncached`: the flag becomes Default; `vram_fraction`",
@@ -226,6 +229,17 @@ impl Policy {
             Policy::lock_to_pool => "`register`: the coarse-grained pool of the CPU, for calls of libamdhip64 alone",
         }
     }
+}
+
+/// A function as it is looked for.
+#[derive(Clone, Copy)]
+pub struct Symbol {
+    /// Its name.
+    pub name: &'static CStr,
+    /// The library that it is looked for in.
+    pub library: Library,
+    /// The number of its slot.
+    pub number: usize,
 }
 
 /// What the table says of one hook.
@@ -266,6 +280,18 @@ macro_rules! describe {
             /// The hook's row of the table.
             pub const fn info(self) -> &'static HookInfo {
                 &HOOKS[self as usize]
+            }
+
+            /// The library that the real function lives in: that of [`Hook::info`], likewise.
+            #[inline]
+            pub const fn library(self) -> Library {
+                match self { $( Hook::$name => Library::$lib, )* }
+            }
+
+            /// The function as it is looked for.
+            pub const fn symbol(self) -> Symbol {
+                let info = self.info();
+                Symbol { name: info.symbol, library: info.library, number: self as usize }
             }
 
             /// How RMCP treats it: that of [`Hook::info`], without a look into memory.

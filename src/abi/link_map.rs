@@ -31,6 +31,7 @@ const DT_STRTAB: i64 = 5;
 const DT_SYMTAB: i64 = 6;
 const DT_SONAME: i64 = 14;
 const DT_GNU_HASH: i64 = 0x6fff_fef5;
+const DT_VERSYM: i64 = 0x6fff_fff0;
 
 /// Elf64_Sym. (elf.h)
 #[repr(C)]
@@ -40,7 +41,94 @@ struct Symbol {
     _other: u8,
     section: u16,
     value: usize,
-    _size: usize,
+    size: usize,
+}
+
+/// A loaded object's table of symbols, and the table of hashes by which the loader finds those that it defines.
+struct Symbols {
+    symbols: *const Symbol,
+    strings: *const c_char,
+    /// Null where the object has no versions.
+    versions: *const u16,
+    /// Null: the older kind.
+    gnu_hash: *const u32,
+    sysv_hash: *const u32,
+}
+
+impl Symbols {
+    fn at(&self, index: u32) -> &Symbol {
+        // SAFETY: `index` is a symbol's.
+        unsafe { &*self.symbols.add(index as usize) }
+    }
+
+    fn is(&self, index: u32, name: &CStr) -> bool {
+        // SAFETY: a symbol's name is in the object's table.
+        unsafe { CStr::from_ptr(self.strings.add(self.at(index).name as usize)) == name }
+    }
+
+    /// Whether the symbol is of an older version, which only those get that were linked with it.
+    fn is_hidden(&self, index: u32) -> bool {
+        const HIDDEN: u16 = 0x8000;
+        // SAFETY: the table has an entry for each symbol.
+        !self.versions.is_null() && unsafe { *self.versions.add(index as usize) } & HIDDEN != 0
+    }
+
+    /// The symbol of this name that can be found by others.
+    fn defined(&self, name: &CStr) -> Option<&Symbol> {
+        let mut hidden = None;
+        let mut visible = |index: u32| {
+            let is_it = self.is(index, name) && self.at(index).section != 0;
+            if is_it && self.is_hidden(index) {
+                hidden = hidden.or(Some(index));
+            }
+            is_it && !self.is_hidden(index)
+        };
+        let found = if self.gnu_hash.is_null() {
+            (1..self.sysv_count()).find(|&index| visible(index))
+        } else {
+            self.find_by_hash(name, &mut visible)
+        };
+        found.or(hidden).map(|index| self.at(index))
+    }
+
+    /// The first symbol with the name's hash that is `wanted`.
+    fn find_by_hash(&self, name: &CStr, wanted: &mut dyn FnMut(u32) -> bool) -> Option<u32> {
+        let step = |hash: u32, &byte: &u8| hash.wrapping_mul(33).wrapping_add(byte.into());
+        let hash = name.to_bytes().iter().fold(5381, step);
+        // SAFETY: the table is a loaded object's, and of the form that the loader itself relies on: four words, the filter,
+        // an index for each remainder, and a hash for each symbol from `defined` on, whose last bit ends a chain.
+        unsafe {
+            let table = self.gnu_hash;
+            let [remainders, defined, filter] = [0, 1, 2].map(|word| *table.add(word));
+            let indices = table.add(4 + 2 * filter as usize);
+            let chains = indices.add(remainders as usize);
+            let mut index = *indices.add(hash.checked_rem(remainders)? as usize);
+            while index >= defined {
+                let other = *chains.add((index - defined) as usize);
+                if other | 1 == hash | 1 && wanted(index) {
+                    return Some(index);
+                }
+                if other & 1 == 1 {
+                    break;
+                }
+                index += 1;
+            }
+            None
+        }
+    }
+
+    /// The symbol of this name that the object itself asks for.
+    fn referred(&self, name: &CStr) -> Option<&Symbol> {
+        // The table of hashes begins with those that are defined; the others come first.
+        // SAFETY: the table begins with four words.
+        let end = if self.gnu_hash.is_null() { self.sysv_count() } else { unsafe { *self.gnu_hash.add(1) } };
+        (1..end).find(|&index| self.is(index, name)).map(|index| self.at(index))
+    }
+
+    fn sysv_count(&self) -> u32 {
+        // SAFETY: the table begins with two words, the second of which is the number of symbols.
+        if self.sysv_hash.is_null() { 0 } else { unsafe { *self.sysv_hash.add(1) } }
+    }
 }
 
 /// The head of struct r_debug. (link.h)
@@ -66,7 +154,7 @@ impl LinkMap {
     }
 
     /// This and those behind it.
-    pub fn iter_forward(&'static self) -> impl Iterator<Item = &'static LinkMap> {
+    pub fn iter_forward(&'static self) -> impl Iterator<Item = &'static LinkMap> + Clone {
         // SAFETY: the loader links only objects that are loaded; `module::with_loader_lock` keeps them so, and a process without
         // dlopen unloads none.
         core::iter::successors(Some(self), |map| unsafe { map.next.as_ref() })
@@ -87,19 +175,6 @@ impl LinkMap {
     pub fn detached(module: &Module) -> Self {
         let dynamic = module.dynamic.cast();
         Self { address: module.start, name: module.name, dynamic, next: ptr::null(), previous: ptr::null() }
-    }
-
-    /// That of the object which calls `symbol`, to judge by the call's return address in this one. Where this one does not
-    /// name the symbol the call came from another, by a jump that ends a function: from the one that names it, if but one
-    /// does.
-    pub fn calling_object(&'static self, symbol: &CStr, first: &'static LinkMap) -> &'static LinkMap {
-        if self.find_symbol(symbol).is_some() {
-            return self;
-        }
-        let another =
-            |map: &&LinkMap| !map.module().is_rmcp() && !map.module().is_runtime() && map.find_symbol(symbol).is_some();
-        let mut others = first.iter_forward().filter(another);
-        others.next().filter(|_| others.next().is_none()).unwrap_or(self)
     }
 
     /// As far as its name is asked for.
@@ -136,64 +211,44 @@ impl LinkMap {
         strings.map(move |entry| unsafe { CStr::from_ptr(table.wrapping_add(entry.value)) })
     }
 
-    /// The function that it defines under this name.
+    /// The function that it defines under this name: of the version that dlsym finds, where there are several.
     pub fn function(&self, symbol: &CStr) -> Option<*mut c_void> {
+        self.defined(symbol).map(|(address, _)| address)
+    }
+
+    /// The same with its size in bytes.
+    pub fn defined(&self, symbol: &CStr) -> Option<(*mut c_void, usize)> {
         /// Types of symbols. (elf.h)
         const STT_NOTYPE: u8 = 0;
         const STT_FUNC: u8 = 2;
-        let symbol = self.find_symbol(symbol)?;
-        let defined = symbol.section != 0 && [STT_NOTYPE, STT_FUNC].contains(&(symbol.info & 0xf));
-        defined.then(|| ptr::with_exposed_provenance_mut(self.address.wrapping_add(symbol.value)))
+        let table = self.symbols()?;
+        let symbol = table.defined(symbol)?;
+        let is_function = symbol.section != 0 && [STT_NOTYPE, STT_FUNC].contains(&(symbol.info & 0xf));
+        let address = ptr::with_exposed_provenance_mut(self.address.wrapping_add(symbol.value));
+        is_function.then_some((address, symbol.size))
     }
 
     /// Whether it refers to this name in another object.
     pub fn imports(&self, symbol: &CStr) -> bool {
-        self.find_symbol(symbol).is_some_and(|symbol| symbol.section == 0)
+        self.symbols().is_some_and(|table| table.referred(symbol).is_some_and(|symbol| symbol.section == 0))
     }
 
-    /// Its symbol of this name for the loader: it refers to it or defines it.
-    fn find_symbol(&self, symbol: &CStr) -> Option<&Symbol> {
-        let [symbols, strings, hashes] = [DT_SYMTAB, DT_STRTAB, DT_GNU_HASH].map(|tag| self.dynamic_address(tag));
-        let (symbols, strings) = (symbols as *const Symbol, strings as *const c_char);
-        if symbols.is_null() || strings.is_null() {
-            return None;
-        }
-        // SAFETY: `index` is a symbol's.
-        let at = |index: u32| unsafe { &*symbols.add(index as usize) };
-        // SAFETY: its name is in the object's table.
-        let is = |index: &u32| unsafe { CStr::from_ptr(strings.add(at(*index).name as usize)) == symbol };
-        // Linkers that make no such table make the older one, with the number of symbols in its second word.
-        if hashes == 0 {
-            let count = (self.dynamic_address(DT_HASH) as *const u32).wrapping_add(1);
-            // SAFETY: the table begins with two words.
-            let count = if count.addr() > size_of::<u32>() { unsafe { *count } } else { 0 };
-            return (1..count).find(is).map(at);
-        }
-        // SAFETY: the table is a loaded object's, and of the form that the loader itself relies on: four words, the filter,
-        // an index for each remainder, and a hash for each symbol from `defined` on, whose last bit ends a chain.
-        unsafe {
-            let table = hashes as *const u32;
-            let [remainders, defined, filter] = [0, 1, 2].map(|word| *table.add(word));
-            if let Some(referred) = (1..defined).find(is) {
-                return Some(at(referred));
-            }
-            let step = |hash: u32, &byte: &u8| hash.wrapping_mul(33).wrapping_add(byte.into());
-            let hash = symbol.to_bytes().iter().fold(5381, step);
-            let indices = table.add(4 + 2 * filter as usize);
-            let chains = indices.add(remainders as usize);
-            let mut index = *indices.add(hash.checked_rem(remainders)? as usize);
-            while index >= defined {
-                let other = *chains.add((index - defined) as usize);
-                if other | 1 == hash | 1 && is(&index) {
-                    return Some(at(index));
-                }
-                if other & 1 == 1 {
-                    break;
-                }
-                index += 1;
-            }
-            None
-        }
+    /// Whether the loader finds this name in it: it refers to it or defines it.
+    pub fn names(&self, symbol: &CStr) -> bool {
+        self.symbols().is_some_and(|table| table.defined(symbol).or_else(|| table.referred(symbol)).is_some())
+    }
+
+    fn symbols(&self) -> Option<Symbols> {
+        let [symbols, strings, versions, gnu, sysv] =
+            [DT_SYMTAB, DT_STRTAB, DT_VERSYM, DT_GNU_HASH, DT_HASH].map(|tag| self.dynamic_address(tag));
+        let found = symbols != 0 && strings != 0 && (gnu != 0 || sysv != 0);
+        found.then_some(Symbols {
+            symbols: symbols as *const Symbol,
+            strings: strings as *const c_char,
+            versions: versions as *const u16,
+            gnu_hash: gnu as *const u32,
+            sysv_hash: sysv as *const u32,
+        })
     }
 
     /// Whether the loader takes it for the library of that name.
@@ -211,6 +266,36 @@ impl LinkMap {
     }
 }
 
+/// An object and the libraries that it needs, in the order in which the loader looks for its symbols where it was given to
+/// dlopen. The first of them that is `wanted`.
+pub fn find_in_scope(
+    root: &'static LinkMap,
+    first: &'static LinkMap,
+    wanted: impl Fn(&LinkMap) -> bool,
+) -> Option<&'static LinkMap> {
+    /// Beyond so many libraries none is looked at.
+    const MOST: usize = 128;
+    let mut scope = [root; MOST];
+    let mut count = 1;
+    let mut next = 0;
+    while let Some(&object) = scope.get(next).filter(|_| next < count) {
+        if wanted(object) {
+            return Some(object);
+        }
+        for name in object.dynamic_strings(DT_NEEDED) {
+            let Some(needed) = first.iter_forward().find(|map| map.has_name(name)) else { continue };
+            if !scope.iter().take(count).any(|known| ptr::eq(*known, needed))
+                && let Some(place) = scope.get_mut(count)
+            {
+                *place = needed;
+                count += 1;
+            }
+        }
+        next += 1;
+    }
+    None
+}
+
 /// How an object came into the process.
 pub struct Origin {
     /// The object whose loading brought it: the program, a preloaded library, or what was given to dlopen.
@@ -225,16 +310,12 @@ impl Origin {
     pub fn of(object: &'static LinkMap) -> Self {
         /// More than the libraries through which one comes to need another.
         const MOST: usize = 32;
+        let is_libc = |map: &LinkMap| map.has_name(c"libc.so.6");
         let mut above = [object; MOST];
         let mut count = 1;
         let mut root = object;
-        let (mut libc_was_passed, mut root_is_before_libc) = (false, false);
-        let mut map = object;
-        loop {
-            libc_was_passed |= map.has_name(c"libc.so.6");
-            // SAFETY: as for `iter_backward`.
-            let Some(previous) = (unsafe { map.previous.as_ref() }) else { break };
-            map = previous;
+        let (mut libc_was_passed, mut root_is_before_libc) = (is_libc(object), false);
+        for map in object.iter_backward().skip(1) {
             if above.iter().take(count).any(|below| map.needs(below)) {
                 (root, root_is_before_libc) = (map, libc_was_passed);
                 if let Some(place) = above.get_mut(count) {
@@ -242,7 +323,14 @@ impl Origin {
                     count += 1;
                 }
             }
+            libc_was_passed |= is_libc(map);
         }
         Self { root, at_start: root_is_before_libc || !libc_was_passed }
+    }
+
+    /// Whether `object` was there when the program started.
+    pub fn is_at_start(object: &'static LinkMap) -> bool {
+        // Most are told by a look at the names behind it.
+        object.iter_forward().any(|map| map.has_name(c"libc.so.6")) || Self::of(object).at_start
     }
 }

@@ -56,7 +56,7 @@ impl Module {
         self.has_file_prefix("librmcp.") || self.has_file_prefix("librmcp_core.")
     }
 
-    /// A handle on the loaded object, which `close` gives back; null for the program itself.
+    /// A handle on the loaded object, which `dlclose` gives back; null for the program itself.
     fn open(&self, mode: c_int) -> *mut c_void {
         // SAFETY: the name is NUL-terminated. RTLD_NOLOAD only finds what is loaded.
         unsafe {
@@ -64,21 +64,6 @@ impl Module {
                 return null_mut();
             }
             libc::dlopen(self.name, libc::RTLD_NOLOAD | libc::RTLD_LAZY | mode)
-        }
-    }
-
-    /// What this object, and then what came with it, define as `symbol`.
-    pub fn lookup(&self, symbol: &CStr) -> *mut c_void {
-        let handle = self.open(0);
-        // A null handle means RTLD_DEFAULT to dlsym: the gate would find itself.
-        if handle.is_null() {
-            return null_mut();
-        }
-        // SAFETY: the handle is open until dlclose, which only drops the reference that `open` took.
-        unsafe {
-            let found = libc::dlsym(handle, symbol.as_ptr());
-            libc::dlclose(handle);
-            found
         }
     }
 
@@ -133,39 +118,10 @@ pub fn module_of_by_walk(address: usize) -> Option<Module> {
     found
 }
 
-/// The first loaded copy of the library with this file prefix.
-pub fn first_copy(prefix: &str) -> Option<Module> {
-    let mut first = None;
-    for_each_module(|module| {
-        first = module.has_file_prefix(prefix).then_some(module);
-        first.is_some()
-    });
-    first
-}
-
 /// `rmcp_version` of the gate that the program's calls meet first; null where none has it.
 pub fn first_gate_export() -> *mut c_void {
     // SAFETY: a NUL-terminated name. The global scope is that of the program's own calls.
     unsafe { libc::dlsym(libc::RTLD_DEFAULT, c"rmcp_version".as_ptr()) }
-}
-
-/// How many objects have been unloaded so far; None in a child of the process that asked first, where the lock that this
-/// takes may be held for ever.
-pub fn unload_count() -> Option<usize> {
-    #[unsafe(link_section = ".data")]
-    static OWNER: AtomicU64 = AtomicU64::new(0);
-    unsafe extern "C" fn step(info: *mut libc::dl_phdr_info, _size: usize, unloads: *mut c_void) -> c_int {
-        // SAFETY: the loader passes a valid description, and `unloads` is a number's place.
-        unsafe { *unloads.cast() = (*info).dlpi_subs as usize };
-        1
-    }
-    let mut unloads = 0_usize;
-    if process::belongs_to_ancestor(&OWNER) {
-        return None;
-    }
-    // SAFETY: `step` is given the number's place for the time of the call.
-    unsafe { libc::dl_iterate_phdr(Some(step), (&raw mut unloads).cast()) };
-    Some(unloads)
 }
 
 /// Runs `look` while no object can be unloaded. A child of the process that was the first here goes without the lock, which

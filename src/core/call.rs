@@ -1,11 +1,16 @@
 //! One call of a hooked function on its way to the real one.
+//!
+//! What RMCP decides comes before the real function is called, and what it notes after that has returned. Both end a panic
+//! of their own. Between them nothing of RMCP's has to be left in order: an exception, pthread_exit or longjmp passes through.
 
-use crate::caller::{self, Caller, CallerKind};
+use crate::caller::{Caller, CallerKind, caller_of};
+use crate::copies::{self, Copy};
 use crate::counters::{Outcome, count};
+use crate::hooks::Origin;
 use crate::machine::{self, RuleSet};
+use crate::runtime::Runtime;
 use crate::substitution::Substitution;
-use crate::{runtime_tables, trace};
-use rmcp_abi::{Hook, Policy};
+use rmcp_abi::{Hook, Library, Policy};
 use rmcp_domain::options::Exception;
 use rmcp_domain::policy::{Decision, ManagedDecision, Rules};
 use std::cell::Cell;
@@ -16,120 +21,125 @@ use tracing::debug;
 
 /// A decision about a call.
 pub trait CallDecision {
-    /// Whether it goes on as the program asked.
+    /// That it goes on as the program asked.
+    const FORWARD: Self;
+
+    /// Whether it does.
     fn is_forward(&self) -> bool;
 }
 
 impl<T> CallDecision for Decision<T> {
+    const FORWARD: Self = Self::Forward;
+
     fn is_forward(&self) -> bool {
         matches!(self, Self::Forward)
     }
 }
 
 impl CallDecision for ManagedDecision {
+    const FORWARD: Self = Self::Forward;
+
     fn is_forward(&self) -> bool {
         matches!(self, Self::Forward)
     }
 }
 
-/// A call that has a real function to go to. `F` is that function's type, `R` what it returns.
-pub struct Call<F, R> {
+/// A call that has a real function to go to. `F` is that function's type.
+pub struct Call<F> {
     /// Which function was called.
     pub hook: Hook,
-    /// Who called it, or, past the gate, who stands for that towards the runtime.
-    pub caller: &'static Caller,
     /// Who called it.
-    calling_object: &'static Caller,
+    pub caller: &'static Caller,
+    /// The copy of the runtime that it goes to.
+    pub copy: &'static Copy,
     /// The address that it returns to.
     return_address: usize,
     real: F,
-    /// What the real function returned, once it was called.
-    result: Cell<Option<R>>,
+    /// What the program is given in place of what it asked for.
+    substitution: Cell<Substitution>,
 }
 
-impl<F: Copy, R: Copy> Call<F, R> {
-    /// The call of `hook` that returns to `address`, on its way to what the caller links against. Err: that is no
-    /// runtime's, so the call is none of HIP or HSA and goes there as it is; or no loaded library has the function.
+impl<F: std::marker::Copy> Call<F> {
+    /// The call of `hook` from `origin`. None: the copy has no such function.
     #[inline]
-    pub fn from_gate(hook: Hook, address: usize) -> Result<Self, Option<*mut c_void>> {
-        if hook == Hook::hsa_init {
-            caller::on_runtime_start(address);
-        }
-        let caller = caller::caller_at(address);
-        Self::new(hook, address, caller, caller, caller.real(hook)?).ok_or(None)
-    }
-
-    /// The same on its way to what stood in the runtime's table.
-    #[inline]
-    pub fn from_table(hook: Hook, address: usize) -> Result<Self, Option<*mut c_void>> {
-        let caller = caller::caller_at(address);
-        let program = if caller.kind == CallerKind::Program { runtime_tables::table_caller(hook) } else { None };
-        Self::new(hook, address, caller, program.unwrap_or(caller), runtime_tables::original(hook)).ok_or(None)
-    }
-
-    #[inline]
-    fn new(
-        hook: Hook,
-        return_address: usize,
-        calling_object: &'static Caller,
-        caller: &'static Caller,
-        real: *mut c_void,
-    ) -> Option<Self> {
+    pub fn new(hook: Hook, origin: Origin) -> Option<Self> {
         const { assert!(size_of::<F>() == size_of::<*mut c_void>()) };
+        let copy = copies::copy(hook.library(), origin.copy());
+        let real = copy.function(hook);
         if real.is_null() {
             return None;
         }
+        let caller = caller_of(hook, origin.address(), copy);
         // SAFETY: the hook table gives each function its type.
         let real = unsafe { transmute_copy(&real) };
-        Some(Self { hook, caller, calling_object, return_address, real, result: Cell::new(None) })
+        Some(Self {
+            hook,
+            caller,
+            copy,
+            return_address: origin.address(),
+            real,
+            substitution: Cell::new(Substitution::None),
+        })
     }
 
-    /// Runs `policy` for a call of the program, and forwards one of the runtime itself, with the exception that
-    /// `policies::lock_to_pool` explains. A panic of the policy's ends here: the program gets the real function's answer, as
-    /// if RMCP were not there.
+    /// The real function, where RMCP has no say: the call is its own, or the runtime's, but for those that
+    /// `policies::lock_to_pool` explains.
     #[inline]
-    pub fn run(&self, policy: impl FnOnce(&Self) -> R, forward: impl Fn(F) -> R) -> R {
+    pub fn unasked(&self) -> Option<F> {
         match self.caller.kind {
             // Decided and counted before it came to the runtime's table.
-            CallerKind::Rmcp => return forward(self.real),
+            CallerKind::Rmcp => Some(self.real),
             CallerKind::Runtime if self.hook.policy() != Policy::lock_to_pool => {
                 count(self.hook, Outcome::Runtime);
-                return forward(self.real);
+                Some(self.real)
             }
-            CallerKind::Runtime | CallerKind::Program => {}
+            CallerKind::Runtime | CallerKind::Program => None,
         }
-        let answer = catch_unwind(AssertUnwindSafe(|| policy(self)));
-        answer.unwrap_or_else(|_| self.result.get().unwrap_or_else(|| forward(self.real)))
+    }
+
+    /// The address that the call returns to.
+    pub fn return_address(&self) -> usize {
+        self.return_address
+    }
+
+    /// The HIP runtime of the call.
+    pub fn runtime(&self) -> Option<&'static Runtime> {
+        match self.hook.library() {
+            Library::Hip => Some(self.copy.runtime()),
+            Library::Hsa => copies::hip_of(self.return_address).map(Copy::runtime),
+        }
     }
 
     /// The rules of the GPU that this call is for.
     #[inline]
     pub fn rules(&self) -> &'static Rules {
-        self.rules_from(self.calling_object.rules())
+        self.rules_from(self.caller.rules.as_ref())
     }
 
     /// The rules of the GPU that HIP numbers so.
     pub fn rules_for_device(&self, device: i32) -> &'static Rules {
-        machine::rules_for_device(self.calling_object.rules(), device)
+        machine::rules_for_device(self.caller.rules.as_ref(), device)
     }
 
     #[inline]
     fn rules_from(&self, set: Option<&'static RuleSet>) -> &'static Rules {
-        machine::current_rules(set, || self.caller.runtime().device())
+        machine::current_rules(set, || self.runtime()?.device())
     }
 
-    /// What becomes of a call that hands out memory, as `decide` says under the caller's rules. What one library may be given
-    /// can stop another, so it is looked up who exactly calls.
+    /// What becomes of a call that hands out memory, as `decide` says under the caller's rules.
+    #[inline]
     pub fn decide<D: CallDecision>(&self, decide: impl Fn(&Rules) -> D) -> D {
-        let set = caller::identify(self.return_address).rules();
-        let decision = decide(self.rules_from(set));
-        if let Some(why) = set.and_then(|set| set.exception.as_ref())
-            && decision.is_forward()
-            && !decide(self.rules_from(machine::program_rules())).is_forward()
-        {
-            self.note_kept(why);
-        }
-        decision
+        guarded(|| {
+            let decision = decide(self.rules());
+            if let Some(why) = self.caller.rules.as_ref().and_then(|rules| rules.exception.as_ref())
+                && decision.is_forward()
+                && !decide(self.rules_from(machine::program_rules())).is_forward()
+            {
+                self.note_kept(why);
+            }
+            decision
+        })
+        .unwrap_or(D::FORWARD)
     }
 
     #[cold]
@@ -138,75 +148,82 @@ impl<F: Copy, R: Copy> Call<F, R> {
         debug!("{} is forwarded as asked: {why}", self.hook.info().name);
     }
 
+    /// Notes what the program is given in place of what it asked for.
+    #[inline]
+    pub fn note_substitution(&self, substitution: Substitution) {
+        self.substitution.set(substitution);
+    }
+
+    /// What was noted.
+    pub fn substitution(&self) -> Substitution {
+        self.substitution.get()
+    }
+
     /// Calls the real function as the program asked.
     #[inline]
-    pub fn forward(&self, call: impl FnOnce(F) -> R) -> R {
-        self.finish(Outcome::Forwarded, call)
+    pub fn forward<R>(&self, call: impl FnOnce(F) -> R) -> R {
+        count(self.hook, Outcome::Forwarded);
+        call(self.real)
     }
 
     /// Calls the real function with other arguments, which differ by what is `substitution`.
     #[inline]
-    pub fn rewrite(&self, substitution: Substitution, call: impl FnOnce(F) -> R) -> R {
+    pub fn rewrite<R>(&self, substitution: Substitution, call: impl FnOnce(F) -> R) -> R {
         self.note_substitution(substitution);
-        self.finish(Outcome::Rewritten, call)
+        count(self.hook, Outcome::Rewritten);
+        call(self.real)
     }
 
-    /// Notes what the program was given in place of what it asked for.
-    #[inline]
-    pub fn note_substitution(&self, substitution: Substitution) {
-        trace::note_substitution(substitution);
+    /// Calls the real function for the runtime.
+    pub fn forward_for_runtime<R>(&self, call: impl FnOnce(F) -> R) -> R {
+        count(self.hook, Outcome::Runtime);
+        call(self.real)
     }
+}
 
-    /// Calls the real function, and counts the call as one that ended so.
-    #[inline]
-    pub fn finish(&self, outcome: Outcome, call: impl FnOnce(F) -> R) -> R {
-        count(self.hook, outcome);
-        let result = call(self.real);
-        self.result.set(Some(result));
-        result
-    }
+/// Work before or after the real call. A panic ends here: the call goes on as if RMCP were not there.
+#[inline]
+pub fn guarded<T>(work: impl FnOnce() -> T) -> Option<T> {
+    catch_unwind(AssertUnwindSafe(work)).ok()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use rmcp_domain::policy::Reason;
     use std::sync::atomic::{AtomicU32, Ordering};
 
     type Real = extern "C" fn(&AtomicU32) -> i32;
 
     extern "C" fn allocate(calls: &AtomicU32) -> i32 {
-        calls.fetch_add(1, Ordering::Relaxed);
-        7
+        calls.fetch_add(1, Ordering::Relaxed) as i32 + 7
     }
 
-    fn call() -> Call<Real, i32> {
-        let address = allocate as *const () as usize;
-        let caller = caller::caller_at(address);
+    fn call() -> Call<Real> {
+        let caller = &Caller { kind: CallerKind::Program, rules: None };
+        let copy = copies::copy(Library::Hip, 0);
         Call {
             hook: Hook::hipMalloc,
             caller,
-            calling_object: caller,
-            return_address: address,
+            copy,
+            return_address: 0,
             real: allocate,
-            result: Cell::new(None),
+            substitution: Cell::new(Substitution::None),
         }
     }
 
     #[test]
-    fn a_panic_before_the_real_call_forwards_it_unchanged() {
+    fn a_panic_in_a_decision_forwards_the_call_as_it_is() {
         let calls = AtomicU32::new(0);
-        let answer = call().run(|_| panic!("a mistake in a policy"), |real| real(&calls));
-        assert_eq!((answer, calls.into_inner()), (7, 1));
+        let call = call();
+        let decision: Decision<u32> = call.decide(|_| panic!("a mistake in a policy"));
+        assert_eq!(decision, Decision::Forward);
+        assert_eq!(call.forward(|real| real(&calls)), 7);
     }
 
     #[test]
-    fn a_panic_after_the_real_call_keeps_its_answer_and_does_not_call_again() {
-        let calls = AtomicU32::new(0);
-        let policy = |call: &Call<Real, i32>| {
-            call.rewrite(Substitution::Flags(0), |real| real(&calls));
-            panic!("a mistake in a report");
-        };
-        assert_eq!(call().run(policy, |real| real(&calls)), 7);
-        assert_eq!(calls.into_inner(), 1);
+    fn a_panic_in_what_is_noted_ends_there() {
+        assert_eq!(guarded(|| -> u32 { panic!("a mistake in a report") }), None);
+        assert_eq!(guarded(|| Reason::HostDefault), Some(Reason::HostDefault));
     }
 }

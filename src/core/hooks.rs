@@ -2,45 +2,36 @@
 //!
 //! The gate, and the runtimes' own tables, jump to a hook's entry with the program's arguments in place. The entry adds the
 //! call's [`Origin`] as one more argument, in the integer register after the last one in use, so that the hook knows who
-//! calls, and jumps on.
+//! calls and in which copy of the runtime, and jumps on.
 #![allow(non_snake_case)] // modules are named after their functions
 
 use crate::call::Call;
-use crate::{caller, policies, watch};
+use crate::{policies, watch};
+use rmcp_abi::copies::MOST;
 use rmcp_abi::{Argument, HipError, HipExtent, Hook, HsaPool, HsaStatus, PropertiesR0000, PropertiesR0600};
 use std::arch::naked_asm;
 use std::ffi::{c_char, c_void};
-use std::mem::transmute;
 
-/// The address that a call returns to, and in the highest bits, which no address of a program has, what is special about it.
+/// The address that a call returns to, and in the highest bits, which no address of a program has, the number of the copy
+/// that it goes to.
 #[derive(Clone, Copy)]
 #[repr(transparent)]
-struct Origin(usize);
+pub struct Origin(usize);
 
 // The entries have the numbers of these bits in their code.
 impl Origin {
-    /// The call came through a runtime's own table.
-    const TABLE: usize = 1 << 63;
-    /// It is to be reported.
-    const WATCHED: usize = 1 << 62;
+    const COPY_SHIFT: u32 = 61;
 
-    fn is_table(self) -> bool {
-        self.0 & Self::TABLE != 0
+    /// The number of the copy.
+    #[inline]
+    pub fn copy(self) -> usize {
+        self.0 >> Self::COPY_SHIFT
     }
 
-    fn address(self) -> usize {
-        self.0 & !(Self::TABLE | Self::WATCHED)
-    }
-
-    /// Whether the call is to be reported: not where it is none of HIP or HSA.
-    fn is_watched(self, hook: Hook) -> bool {
-        let foreign = || !self.is_table() && caller::caller_at(self.address()).has_foreign(hook);
-        self.0 & Self::WATCHED != 0 && !foreign()
-    }
-
-    /// The same once it is being reported.
-    fn reported(self) -> Self {
-        Self(self.0 & !Self::WATCHED)
+    /// The address that the call returns to.
+    #[inline]
+    pub fn address(self) -> usize {
+        self.0 & !(usize::MAX << Self::COPY_SHIFT)
     }
 }
 
@@ -51,8 +42,8 @@ macro_rules! origin_to {
         concat!(
             ".elseif {registers} == ", $count, "\n",
             "mov ", $register, ", [rsp]\n",
-            ".if {table}\n", "bts ", $register, ", 63\n", ".endif\n",
-            ".if {watched}\n", "bts ", $register, ", 62\n", ".endif",
+            ".if {copy} & 1\n", "bts ", $register, ", 61\n", ".endif\n",
+            ".if {copy} & 2\n", "bts ", $register, ", 62\n", ".endif",
         )
     };
 }
@@ -61,14 +52,14 @@ macro_rules! origin_to {
 /// arguments.
 macro_rules! apply {
     (forward, $call:expr, $forward:expr, ($($arg:ident),*)) => {
-        $call.run(|call| call.forward($forward), $forward)
+        $call.forward($forward)
     };
     // What the table has in brackets is what the policy looks at.
     ($policy:ident [$of:expr], $call:expr, $forward:expr, ($($arg:ident),*)) => {
-        $call.run(|call| policies::$policy(call, $of, $forward), $forward)
+        policies::$policy(&$call, $of, $forward)
     };
     ($policy:ident, $call:expr, $forward:expr, ($($arg:ident),*)) => {
-        $call.run(|call| policies::$policy(call, $($arg),*), $forward)
+        policies::$policy(&$call, $($arg),*)
     };
 }
 
@@ -78,35 +69,26 @@ macro_rules! entries {
             mod $name {
                 use super::*;
 
-                type Real = unsafe extern "C" fn($($ty),*) -> $ret;
-                /// A function of that name which is none of HIP or HSA, and may throw.
-                type Foreign = unsafe extern "C-unwind" fn($($ty),*) -> $ret;
+                type Real = unsafe extern "C-unwind" fn($($ty),*) -> $ret;
 
-                /// Twice: the usual call, through the gate and unseen, has no look at what is special about others.
-                extern "C-unwind" fn hook<const SPECIAL: bool>($($arg: $ty,)* origin: Origin) -> $ret {
-                    if SPECIAL && origin.is_watched(Hook::$name) {
-                        let call = move || hook::<SPECIAL>($($arg,)* origin.reported());
-                        return watch::report(Hook::$name, origin.address(), &[$($arg.word()),*], call);
-                    }
+                /// Twice: the usual call has no look at what is to be reported of others.
+                extern "C-unwind" fn hook<const WATCHED: bool>($($arg: $ty,)* origin: Origin) -> $ret {
+                    let Some(call) = Call::<Real>::new(Hook::$name, origin) else {
+                        return Hook::$name.library().missing_symbol_error() as $ret;
+                    };
                     // SAFETY: the program's own arguments go to the function they were meant for.
                     let forward = move |real: Real| unsafe { real($($arg),*) };
-                    let address = if SPECIAL { origin.address() } else { origin.0 };
-                    let call = if SPECIAL && origin.is_table() {
-                        Call::<Real, $ret>::from_table(Hook::$name, address)
-                    } else {
-                        Call::from_gate(Hook::$name, address)
+                    let run = || match call.unasked() {
+                        Some(real) => forward(real),
+                        None => apply!($policy $([$size])?, call, forward, ($($arg),*)),
                     };
-                    match call {
-                        Ok(call) => apply!($policy $([$size])?, call, forward, ($($arg),*)),
-                        // SAFETY: what bears a function's name is called as that function.
-                        Err(Some(foreign)) => unsafe { transmute::<*mut c_void, Foreign>(foreign)($($arg),*) },
-                        Err(None) => Hook::$name.info().library.missing_symbol_error() as $ret,
-                    }
+                    if WATCHED { watch::report(&call, &[$($arg.word()),*], run) } else { run() }
                 }
 
                 #[unsafe(naked)]
-                pub extern "C" fn entry<const SPECIAL: bool, const TABLE: bool, const WATCHED: bool>() {
+                pub extern "C" fn entry<const COPY: usize, const WATCHED: bool>() {
                     naked_asm!(
+                        ".cfi_startproc",
                         ".if 0",
                         origin_to!("rdi", 0),
                         origin_to!("rsi", 1),
@@ -117,36 +99,38 @@ macro_rules! entries {
                         // No register is left: the seventh argument and the origin go onto a stack frame of their own.
                         origin_to!("rax", 7),
                         "mov r10, [rsp + 8]",
-                        "sub rsp, 8", "push rax", "push r10",
+                        "sub rsp, 8", ".cfi_adjust_cfa_offset 8",
+                        "push rax", ".cfi_adjust_cfa_offset 8",
+                        "push r10", ".cfi_adjust_cfa_offset 8",
                         "call {hook}",
-                        "add rsp, 24",
+                        "add rsp, 24", ".cfi_adjust_cfa_offset -24",
                         "ret",
                         ".else", ".error \"this many arguments need a case of their own\"",
                         ".endif",
                         "jmp {hook}",
-                        table = const TABLE as i32,
-                        watched = const WATCHED as i32,
+                        ".cfi_endproc",
+                        copy = const COPY,
                         registers = const { 0 $( + <$ty as Argument>::REGISTERS )* },
-                        hook = sym hook::<SPECIAL>,
+                        hook = sym hook::<WATCHED>,
                     )
                 }
             }
         )*
 
-        /// Where the gate's slot of `hook` leads while RMCP is active or calls are watched.
-        pub fn gate_entry(hook: Hook) -> *mut c_void {
-            let entry: extern "C" fn() = match (hook, watch::is_watched(hook)) { $(
-                (Hook::$name, false) => $name::entry::<false, false, false>,
-                (Hook::$name, true) => $name::entry::<true, false, true>,
-            )* };
-            entry as *mut c_void
-        }
-
-        /// What stands in a runtime's own table in place of `hook`'s function; see [`crate::runtime_tables`].
-        pub fn table_entry(hook: Hook) -> *mut c_void {
-            let entry: extern "C" fn() = match (hook, watch::is_watched(hook)) { $(
-                (Hook::$name, false) => $name::entry::<true, true, false>,
-                (Hook::$name, true) => $name::entry::<true, true, true>,
+        /// What leads to `hook`, for calls that go to the copy of this number.
+        pub fn entry(hook: Hook, copy: usize) -> *mut c_void {
+            const { assert!(MOST == 4) };
+            let entry: extern "C" fn() = match hook { $(
+                Hook::$name => match (copy % MOST, watch::is_watched(hook)) {
+                    (0, false) => $name::entry::<0, false>,
+                    (1, false) => $name::entry::<1, false>,
+                    (2, false) => $name::entry::<2, false>,
+                    (_, false) => $name::entry::<3, false>,
+                    (0, true) => $name::entry::<0, true>,
+                    (1, true) => $name::entry::<1, true>,
+                    (2, true) => $name::entry::<2, true>,
+                    (_, true) => $name::entry::<3, true>,
+                },
             )* };
             entry as *mut c_void
         }

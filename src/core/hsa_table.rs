@@ -5,10 +5,13 @@
 //! loaded by then. The table is left alone where no option could change a call.
 
 use crate::isolation::isolated;
-use crate::runtime_tables::{self, TableEntry};
-use crate::{hooks, machine};
-use rmcp_abi::Hook;
+use crate::{bind, copies, machine};
+use rmcp_abi::find_object::module_of;
+use rmcp_abi::link_map::LinkMap;
+use rmcp_abi::module::with_loader_lock;
+use rmcp_abi::{Hook, Library};
 use std::ffi::{c_char, c_void};
+use std::sync::atomic::{AtomicPtr, Ordering};
 
 /// Tools with smaller numbers are loaded, and see a call, first; profilers take small ones.
 #[unsafe(no_mangle)]
@@ -31,14 +34,13 @@ struct ApiTable {
     amd_ext: *mut Version,
 }
 
-/// The functions of AmdExtTable that have a policy of their own.
+/// The functions of AmdExtTable that have a policy of their own: where each stands, in bytes, and the size of the smallest
+/// table that has it there.
 ///
 /// Offsets as in the headers of 5.2.3, 5.7.1, 6.4.3 and 7.2.4, checked against them by hip-tests; the table of 5.2.3 has
 /// 400 bytes.
-static ENTRIES: [TableEntry; 2] = [
-    TableEntry { hook: Hook::hsa_amd_memory_pool_allocate, offset: 120, min_table_size: 400 },
-    TableEntry { hook: Hook::hsa_amd_memory_lock_to_pool, offset: 352, min_table_size: 560 },
-];
+const PLACES: [(Hook, usize, usize); 2] =
+    [(Hook::hsa_amd_memory_pool_allocate, 120, 400), (Hook::hsa_amd_memory_lock_to_pool, 352, 560)];
 
 /// ROCr's call, inside hsa_init. Always true: a library that refuses is reported as broken.
 ///
@@ -64,10 +66,19 @@ extern "C" fn OnUnload() {}
 /// `table` is ROCr's AmdExtTable.
 unsafe fn install_hooks(table: *mut Version) {
     // ROCr holds locks of its own here, so nothing is asked of the runtime.
-    let Some(machine) = machine::detect(false).filter(|machine| machine.active()) else { return };
-    if !machine.any_rules(|rules| rules.may_change_pools() || rules.may_change_registered()) {
-        return;
+    let Some(machine) = machine::detect(false) else { return };
+    for (hook, offset, smallest) in PLACES {
+        // SAFETY: the table begins with its version, and is as large as that says.
+        let place = unsafe {
+            if ((*table).minor as usize) < smallest || !bind::is_hooked(hook, Some(machine)) {
+                continue;
+            }
+            &*table.byte_add(offset).cast::<AtomicPtr<c_void>>()
+        };
+        let map = || LinkMap::of_module(&module_of(place.load(Ordering::Acquire).addr())?, LinkMap::first()?);
+        if let Some(number) = with_loader_lock(map).and_then(|map| rmcp_abi::copies::register(Library::Hsa, map)) {
+            copies::copy(Library::Hsa, number).take_place(hook, place);
+        }
     }
-    // SAFETY: the table begins with its version, is as large as that says, and nobody else writes it while ROCr starts.
-    unsafe { runtime_tables::install_hooks(table.cast(), (*table).minor as usize, &ENTRIES, hooks::table_entry) };
+    bind::release();
 }

@@ -3,10 +3,11 @@
 //! No lock: threads that meet here each detect, and the first answer stays. A thread can therefore never wait for
 //! another one that a fork has left behind.
 
-use crate::{imports, log, probe};
+use crate::{bind, imports, log, probe};
 use once_cell::race::OnceBox;
 use rmcp_abi::find_object::first_gate;
 use rmcp_abi::gate::is_system_wide;
+use rmcp_abi::{Hook, Policy};
 use rmcp_domain::gfx::GfxTarget;
 use rmcp_domain::options::{self, DispatchTable, Exception, Level, Loaded, Options, Sources};
 use rmcp_domain::policy::{self, Rules};
@@ -27,8 +28,10 @@ pub struct Machine {
     pub trace: Option<PathBuf>,
     /// Whether each call is a line of the log, active or not.
     pub logs_calls: bool,
-    /// Whether libamdhip64's own table is taken; see [`crate::hip_table`].
+    /// Whether libamdhip64's own table is taken; see [`crate::dispatch_table`].
     pub dispatch_table: bool,
+    /// The policies whose calls could be changed: a bit for each.
+    changing: u32,
     /// The options; None where they were not read.
     loaded: Option<Loaded>,
 }
@@ -43,6 +46,7 @@ pub struct Gpu {
 }
 
 /// The rules for the calls of one caller.
+#[derive(PartialEq)]
 pub struct RuleSet {
     /// Those that hold whatever the current device is; None while the GPUs differ or none is known.
     common: Option<Rules>,
@@ -78,12 +82,16 @@ impl Machine {
         self.gpus.iter().map(|gpu| gpu.target.to_string()).collect::<Vec<_>>().join(", ")
     }
 
-    /// Whether rules that any call could have, on any GPU, fulfil this.
-    pub fn any_rules(&self, holds: impl Fn(&Rules) -> bool) -> bool {
+    /// Whether a call of `hook` could be changed, on any GPU, under the rules of any caller.
+    pub fn may_change(&self, hook: Hook) -> bool {
+        self.changing & 1 << hook.policy() as u32 != 0
+    }
+
+    /// The rules that any call could have, on any GPU.
+    fn all_rules(&self) -> Vec<Rules> {
         let options = self.loaded.iter().flat_map(Loaded::all_options);
-        options
-            .into_iter()
-            .any(|options| self.gpus.iter().any(|gpu| holds(&Rules::for_gpu(gpu.target, gpu.apu, &options))))
+        let rules = |options: Options| self.gpus.iter().map(move |gpu| Rules::for_gpu(gpu.target, gpu.apu, &options));
+        options.flat_map(rules).collect()
     }
 
     /// The rules for the calls of the file at `path`; `address` is one of its addresses, `version` that of its HIP runtime.
@@ -106,6 +114,7 @@ impl Machine {
             trace: None,
             logs_calls: false,
             dispatch_table: false,
+            changing: 0,
             loaded: None,
         }
     }
@@ -175,6 +184,7 @@ impl RuleSet {
 /// Forwards every later call unchanged.
 pub fn disable() {
     DISABLED.store(true, Ordering::Release);
+    bind::release();
 }
 
 /// Whether [`disable`] was called.
@@ -208,10 +218,21 @@ fn from_options(may_probe: bool) -> Option<Machine> {
         trace: loaded.options.trace.clone(),
         logs_calls: loaded.options.log == Level::Trace,
         dispatch_table: loaded.options.dispatch_table == DispatchTable::On,
+        changing: 0,
         loaded: Some(loaded),
     };
-    machine.inactive_reason = unknown.or_else(|| machine.find_inactive_reason());
-    machine.makes_noncoherent = machine.any_rules(Rules::makes_noncoherent);
+    let rules = machine.all_rules();
+    machine.inactive_reason = unknown.or_else(|| machine.find_inactive_reason(&rules));
+    machine.makes_noncoherent = rules.iter().any(Rules::makes_noncoherent);
+    if machine.active() {
+        let may_change = |policy: &Policy| {
+            // What an event does matters only beside memory that is made non-coherent.
+            (machine.makes_noncoherent || *policy != Policy::event_create)
+                && rules.iter().any(|rules| rules.may_change(*policy))
+        };
+        let policies = Hook::ALL.iter().map(|hook| hook.policy()).filter(may_change);
+        machine.changing = policies.fold(0, |all, policy| all | 1 << policy as u32);
+    }
     Some(machine)
 }
 
@@ -236,12 +257,12 @@ fn gpus(options: &Options, may_probe: bool) -> Option<Result<Vec<Gpu>, String>> 
 
 impl Machine {
     /// Why no call could be changed; None: one could.
-    fn find_inactive_reason(&self) -> Option<String> {
+    fn find_inactive_reason(&self, rules: &[Rules]) -> Option<String> {
         let options = &self.loaded.as_ref()?.options;
         if self.gpus.is_empty() {
             return Some("no GPU is visible".into());
         }
-        if self.any_rules(Rules::active) {
+        if rules.iter().any(Rules::active) {
             return None;
         }
         let idle = |gpu: &Gpu| {

@@ -12,7 +12,7 @@ mod stream;
 
 pub use device::{ext_malloc, mem_info, vram};
 pub use event::event_create;
-pub use host::{free, host, host_alloc, mem_alloc_host};
+pub use host::{host, host_alloc, host_register, malloc_host, mem_alloc_host};
 pub use hsa::{lock_to_pool, pool_allocate};
 pub use managed::managed;
 pub use queries::{
@@ -20,7 +20,7 @@ pub use queries::{
 };
 pub use stream::{graph_batch, stream_batch, stream_memory};
 
-use crate::call::Call;
+use crate::call::{Call, guarded};
 use crate::substitution::Substitution;
 use rmcp_abi::HipError;
 use rmcp_domain::policy::Reason;
@@ -28,8 +28,7 @@ use std::ffi::c_void;
 use tracing::debug;
 
 type Address = *mut *mut c_void;
-type HipCall<F> = Call<F, HipError>;
-type WithFlags = unsafe extern "C" fn(Address, usize, u32) -> HipError;
+type WithFlags = unsafe extern "C-unwind" fn(Address, usize, u32) -> HipError;
 
 fn with_flags(real: WithFlags, ptr: Address, size: usize, flags: u32) -> HipError {
     // SAFETY: `real` is an allocation call of the HIP runtime, and the pointer and size are what the program passed to
@@ -39,21 +38,14 @@ fn with_flags(real: WithFlags, ptr: Address, size: usize, flags: u32) -> HipErro
 
 /// The same with other flags than the program's, which is logged.
 #[inline(never)]
-fn rewrite_flags(
-    call: &HipCall<WithFlags>,
-    ptr: Address,
-    size: usize,
-    flags: u32,
-    to: u32,
-    reason: Reason,
-) -> HipError {
+fn rewrite_flags(call: &Call<WithFlags>, ptr: Address, size: usize, flags: u32, to: u32, reason: Reason) -> HipError {
     let status = call.rewrite(Substitution::Flags(to), |real| with_flags(real, ptr, size, to));
     log_rewrite(call, size, flags, to, reason, status);
     status
 }
 
 /// The debug line of a call with rewritten flags.
-fn log_rewrite<F>(call: &HipCall<F>, size: usize, requested: u32, passed: u32, reason: Reason, status: HipError) {
+fn log_rewrite<F>(call: &Call<F>, size: usize, requested: u32, passed: u32, reason: Reason, status: HipError) {
     let name = call.hook.info().name;
-    debug!("{name} size={size} flags={requested:#x} -> {passed:#x} ({}) = {status}", reason.text());
+    guarded(|| debug!("{name} size={size} flags={requested:#x} -> {passed:#x} ({}) = {status}", reason.text()));
 }

@@ -1,7 +1,7 @@
 //! The memory pools of the process's HSA agents, for `hsa_pool = "coarse"`, `register = "coarse"` and `trace` alone.
 
 use crate::symbols::Symbols;
-use rmcp_abi::{HsaPool, HsaStatus, Library};
+use rmcp_abi::{HsaPool, HsaStatus};
 use std::ffi::{CStr, c_int, c_void};
 
 /// One pool.
@@ -43,14 +43,14 @@ const FLAG_FINE: u32 = 2;
 const FLAG_COARSE: u32 = 4;
 
 /// Every pool of every agent, as the ROCr that has these functions lists them.
-pub fn list<L: Fn(Library, &CStr) -> *mut c_void>(symbols: &Symbols<L>) -> Vec<Pool> {
+pub fn list<L: Fn(&CStr) -> *mut c_void>(symbols: &Symbols<L>) -> Vec<Pool> {
     // SAFETY: the types are those of hsa.h and hsa_ext_amd.h, whose handles are structs of one u64.
     let (agents, device, pools, info) = unsafe {
         (
-            symbols.function::<IterateAgents>(Library::Hsa, c"hsa_iterate_agents"),
-            symbols.function::<AgentInfo>(Library::Hsa, c"hsa_agent_get_info"),
-            symbols.function::<IteratePools>(Library::Hsa, c"hsa_amd_agent_iterate_memory_pools"),
-            symbols.function::<PoolInfo>(Library::Hsa, c"hsa_amd_memory_pool_get_info"),
+            symbols.function::<IterateAgents>(c"hsa_iterate_agents"),
+            symbols.function::<AgentInfo>(c"hsa_agent_get_info"),
+            symbols.function::<IteratePools>(c"hsa_amd_agent_iterate_memory_pools"),
+            symbols.function::<PoolInfo>(c"hsa_amd_memory_pool_get_info"),
         )
     };
     let (Some(agents), Some(device), Some(pools), Some(info)) = (agents, device, pools, info) else {

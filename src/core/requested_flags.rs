@@ -1,8 +1,8 @@
 //! Memory that RMCP made non-coherent, and the flags that the program asked for: what hipHostGetFlags shall answer.
 //!
-//! A hook inserts an address after the real allocation returned it, and removes it before the real function frees it.
-//! So an address that the runtime hands out again at once is never in two hands, and a caller of [`FlagMap`] has an
-//! address to itself while it inserts or removes it.
+//! A hook inserts an address after the real allocation returned it, and before the program has it: so a caller of
+//! [`FlagMap`] has an address to itself meanwhile. Nothing is heard of what is freed. Whoever asks lets the runtime confirm
+//! that there still is such memory, and what is freed makes room where room is needed.
 
 mod map;
 #[cfg(test)]

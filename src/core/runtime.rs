@@ -1,45 +1,65 @@
 //! The few functions of the real HIP runtime that RMCP itself calls, each optional.
 
 use crate::symbols::Symbols;
+use rmcp_abi::flags::HOST_NON_COHERENT;
 use rmcp_abi::{HipError, Library};
 use rmcp_domain::policy::Vram;
 use std::ffi::{CStr, c_int, c_void};
 use std::ptr::null_mut;
 
-type GetInt = unsafe extern "C" fn(*mut c_int) -> HipError;
-type Advise = unsafe extern "C" fn(*const c_void, usize, c_int, c_int) -> HipError;
+type GetInt = unsafe extern "C-unwind" fn(*mut c_int) -> HipError;
+type Advise = unsafe extern "C-unwind" fn(*const c_void, usize, c_int, c_int) -> HipError;
 
 /// hipErrorInvalidValue.
 const INVALID_VALUE: HipError = 1;
 /// hipErrorOutOfMemory.
 const OUT_OF_MEMORY: HipError = 2;
 
-/// One copy of libamdhip64, as one caller reaches it.
+/// hipPointerAttribute_t; releases differ in what their kinds mean: 0 is host memory up to 5.7. (hip_runtime_api.h)
+#[derive(Default)]
+#[repr(C)]
+struct PointerAttributes {
+    kind: i32,
+    device: i32,
+    addresses: [usize; 2],
+    managed: i32,
+    flags: u32,
+    /// More than any release writes.
+    rest: [u64; 4],
+}
+
+/// One copy of libamdhip64.
 pub struct Runtime {
     get_device: Option<GetInt>,
     version: Option<i32>,
     advise: Option<Advise>,
-    last_error: Option<unsafe extern "C" fn() -> HipError>,
-    peek_at_last_error: Option<unsafe extern "C" fn() -> HipError>,
-    get_info: Option<unsafe extern "C" fn(*mut usize, *mut usize) -> HipError>,
-    address_range: Option<unsafe extern "C" fn(*mut *mut c_void, *mut usize, *const c_void) -> HipError>,
-    malloc: Option<unsafe extern "C" fn(*mut *mut c_void, usize) -> HipError>,
+    last_error: Option<unsafe extern "C-unwind" fn() -> HipError>,
+    peek_at_last_error: Option<unsafe extern "C-unwind" fn() -> HipError>,
+    get_info: Option<unsafe extern "C-unwind" fn(*mut usize, *mut usize) -> HipError>,
+    address_range: Option<unsafe extern "C-unwind" fn(*mut *mut c_void, *mut usize, *const c_void) -> HipError>,
+    malloc: Option<unsafe extern "C-unwind" fn(*mut *mut c_void, usize) -> HipError>,
+    host_get_flags: Option<unsafe extern "C-unwind" fn(*mut u32, *mut c_void) -> HipError>,
+    pointer_attributes: Option<unsafe extern "C-unwind" fn(*mut PointerAttributes, *const c_void) -> HipError>,
+    range_attribute: Option<unsafe extern "C-unwind" fn(*mut c_void, usize, c_int, *const c_void, usize) -> HipError>,
 }
 
 impl Runtime {
     /// The runtime that has these functions.
-    pub fn new<L: Fn(Library, &CStr) -> *mut c_void>(symbols: &Symbols<L>) -> Self {
+    pub fn new<L: Fn(&CStr) -> *mut c_void>(symbols: &Symbols<L>) -> Self {
         // SAFETY: the types are those of hip_runtime_api.h; they have not changed from 5.2 to 7.2.
         unsafe {
             Self {
-                get_device: symbols.function(Library::Hip, c"hipGetDevice"),
-                version: symbols.function::<GetInt>(Library::Hip, c"hipRuntimeGetVersion").and_then(|get| read(get)),
-                advise: symbols.function(Library::Hip, c"hipMemAdvise"),
-                last_error: symbols.function(Library::Hip, c"hipGetLastError"),
-                peek_at_last_error: symbols.function(Library::Hip, c"hipPeekAtLastError"),
-                get_info: symbols.function(Library::Hip, c"hipMemGetInfo"),
-                address_range: symbols.function(Library::Hip, c"hipMemGetAddressRange"),
-                malloc: symbols.function(Library::Hip, c"hipMalloc"),
+                get_device: symbols.function(c"hipGetDevice"),
+                version: symbols.function::<GetInt>(c"hipRuntimeGetVersion").and_then(|get| read(get)),
+                advise: symbols.function(c"hipMemAdvise"),
+                last_error: symbols.function(c"hipGetLastError"),
+                peek_at_last_error: symbols.function(c"hipPeekAtLastError"),
+                get_info: symbols.function(c"hipMemGetInfo"),
+                address_range: symbols.function(c"hipMemGetAddressRange"),
+                malloc: symbols.function(c"hipMalloc"),
+                host_get_flags: symbols.function(c"hipHostGetFlags"),
+                pointer_attributes: symbols.function(c"hipPointerGetAttributes"),
+                range_attribute: symbols.function(c"hipMemRangeGetAttribute"),
             }
         }
     }
@@ -105,6 +125,54 @@ impl Runtime {
         // SAFETY: hipMemGetAddressRange writes an address and a size.
         let status = unsafe { self.address_range?(&mut base, &mut size, ptr) };
         (status == 0).then_some(base)
+    }
+
+    /// Whether there is pinned memory at `ptr` that is non-coherent by its flags, as far as they tell.
+    pub fn is_noncoherent(&self, ptr: *mut c_void) -> bool {
+        let Some(get) = self.host_get_flags else { return false };
+        let (pending, mut flags) = (self.pending_error(), 0);
+        // SAFETY: hipHostGetFlags writes one word, and refuses what is no pinned memory.
+        let status = unsafe { get(&mut flags, ptr) };
+        if status != 0 {
+            self.restore_error(pending);
+        }
+        if self.shows_noncoherent() || status != 0 {
+            return status == 0 && flags & HOST_NON_COHERENT != 0;
+        }
+        self.attributes(ptr).is_some_and(|attributes| attributes.kind == 0 && attributes.managed == 0)
+    }
+
+    fn attributes(&self, ptr: *const c_void) -> Option<PointerAttributes> {
+        let (pending, mut attributes) = (self.pending_error(), PointerAttributes::default());
+        // SAFETY: hipPointerGetAttributes writes this struct, and refuses what is no memory of its own.
+        let status = unsafe { self.pointer_attributes?(&mut attributes, ptr) };
+        if status != 0 {
+            self.restore_error(pending);
+        }
+        (status == 0).then_some(attributes)
+    }
+
+    /// Whether its answers have the flag NonCoherent: those of HIP 5.2.3 never do, those of 5.7.1 and later do.
+    pub fn shows_noncoherent(&self) -> bool {
+        self.version.is_none_or(|version| version >= 50_500_000)
+    }
+
+    /// Whether there is managed memory at `ptr` that is coarse-grained.
+    pub fn is_coarse(&self, ptr: *const c_void) -> bool {
+        /// hipMemRangeAttributeCoherencyMode, and hipMemRangeCoherencyModeCoarseGrain among its values.
+        const COHERENCY_MODE: c_int = 100;
+        const COARSE: u32 = 1;
+        if self.attributes(ptr).is_none_or(|attributes| attributes.managed == 0) {
+            return false;
+        }
+        let Some(get) = self.range_attribute else { return true };
+        let (pending, mut mode) = (self.pending_error(), 0_u32);
+        // SAFETY: hipMemRangeGetAttribute writes so many bytes, and refuses what is no managed memory.
+        let status = unsafe { get((&raw mut mode).cast(), size_of_val(&mode), COHERENCY_MODE, ptr, 1) };
+        if status != 0 {
+            self.restore_error(pending);
+        }
+        status == 0 && mode == COARSE
     }
 
     /// hipErrorOutOfMemory, and hipGetLastError says so too: the runtime itself is made to refuse.

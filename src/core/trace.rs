@@ -6,19 +6,15 @@
 mod size;
 mod writer;
 
-use crate::caller::{Caller, CallerKind};
+use crate::call::Call;
+use crate::caller::CallerKind;
 use crate::isolation::isolated;
 use crate::substitution::Substitution;
 use crate::{machine, pools};
 use rmcp_abi::effect::{Action, Address, Effect, Location};
 use rmcp_abi::{Argument, Hook, Library};
 use rmcp_domain::trace::{Outcome, Pool, Record};
-use std::cell::Cell;
-use std::sync::atomic::{AtomicBool, Ordering};
 use writer::Slot;
-
-/// Whether any call was recorded: saves the others a look at thread-local storage.
-static RECORDING: AtomicBool = AtomicBool::new(false);
 
 /// Whether calls of `hook` are recorded in this process.
 pub fn is_recorded(hook: Hook) -> bool {
@@ -26,57 +22,41 @@ pub fn is_recorded(hook: Hook) -> bool {
 }
 
 /// Notes that calls may be missing: a copy of the HIP runtime is here whose own table does not lead to the hooks.
-#[expect(dead_code, reason = "whoever looks for the table is to call it")]
 pub fn note_incomplete() {
     writer::note_incomplete();
 }
 
-thread_local! {
-    /// What the call that is being recorded was given; it has a destructor in no thread.
-    static SUBSTITUTION: Cell<Substitution> = const { Cell::new(Substitution::None) };
-}
-
-/// Notes what the program is given in place of what it asked for.
-#[inline]
-pub fn note_substitution(substitution: Substitution) {
-    if RECORDING.load(Ordering::Relaxed) {
-        SUBSTITUTION.set(substitution);
-    }
-}
-
-/// Makes a call of `caller` with these arguments by `call`, and records it: what was asked before, what came of it
+/// Makes a call with these arguments by `run`, and records it: what was asked before, what came of it
 /// afterwards.
-pub fn record<R: Argument + Copy>(hook: Hook, caller: &Caller, arguments: &[u64], call: impl FnOnce() -> R) -> R {
-    let Some(effect) = hook.effect() else { return call() };
-    // Read first: threads that all write would take the cache line from each other.
-    if !RECORDING.load(Ordering::Relaxed) {
-        RECORDING.store(true, Ordering::Relaxed);
-    }
-    let begun = isolated(|| begin(hook, caller, &effect, arguments)).flatten();
-    // The runtime calls HSA within, and those calls are recorded too.
-    let outer = SUBSTITUTION.replace(Substitution::None);
-    let result = call();
-    let substitution = SUBSTITUTION.replace(outer);
+pub fn record<F: Copy, R: Argument + Copy>(call: &Call<F>, arguments: &[u64], run: impl FnOnce() -> R) -> R {
+    let Some(effect) = call.hook.effect() else { return run() };
+    let device = current_device(call, &effect);
+    let begun = isolated(|| begin(call, device, &effect, arguments)).flatten();
+    let result = run();
     if let Some((slot, record)) = begun {
         let status = result.word() as u32 as i32;
-        isolated(|| slot.end(&completed(record, caller, &effect, arguments, substitution, status)));
+        isolated(|| slot.end(&completed(record, call, &effect, arguments, status)));
     }
     result
 }
 
-/// Records that a call begins. None where nothing can be written.
-fn begin(hook: Hook, caller: &Caller, effect: &Effect, arguments: &[u64]) -> Option<(Slot, Record)> {
-    let slot = writer::slot()?;
-    let by_runtime = caller.kind == CallerKind::Runtime;
-    // Asked before the call: HIP may keep the last answer of a thread, and the program wants that of its own call.
-    let asks = !by_runtime && hook.info().library == Library::Hip;
+/// The device that a call of HIP is for. Asked before the call: HIP may keep the last answer of a thread, and the program wants
+/// that of its own call. Nothing is around the question that a runtime which throws could not pass.
+fn current_device<F: Copy>(call: &Call<F>, effect: &Effect) -> Option<i32> {
+    let asks = call.caller.kind != CallerKind::Runtime && call.hook.library() == Library::Hip;
     let matters = matches!(effect.action, Action::Allocate | Action::FreeAll);
-    let device = if asks && matters { caller.runtime().device() } else { None };
+    if asks && matters { call.copy.runtime().device() } else { None }
+}
+
+/// Records that a call begins. None where nothing can be written.
+fn begin<F: Copy>(call: &Call<F>, device: Option<i32>, effect: &Effect, arguments: &[u64]) -> Option<(Slot, Record)> {
+    let slot = writer::slot()?;
+    let by_runtime = call.caller.kind == CallerKind::Runtime;
     let requested = effect.flags.map_or(0, |at| arguments[at]);
     let record = Record {
         begin: writer::now(),
         end: 0,
-        hook,
+        hook: call.hook,
         by_runtime,
         outcome: Outcome::Unchanged,
         device: device.and_then(|device| u8::try_from(device).ok()),
@@ -94,16 +74,9 @@ fn begin(hook: Hook, caller: &Caller, effect: &Effect, arguments: &[u64]) -> Opt
 }
 
 /// The same call with what came of it.
-fn completed(
-    mut record: Record,
-    caller: &Caller,
-    effect: &Effect,
-    arguments: &[u64],
-    substitution: Substitution,
-    status: i32,
-) -> Record {
+fn completed<F: Copy>(mut record: Record, call: &Call<F>, effect: &Effect, arguments: &[u64], status: i32) -> Record {
     record.status = status;
-    (record.outcome, record.passed) = match substitution {
+    (record.outcome, record.passed) = match call.substitution() {
         Substitution::None => (Outcome::Unchanged, record.requested),
         Substitution::Kept(why) => (Outcome::Kept, why.pack()),
         Substitution::Flags(flags) => (Outcome::Rewritten, flags.into()),
@@ -121,7 +94,7 @@ fn completed(
         // Only the program's calls: the runtime may hold locks of its own, and allocates before it can be asked.
         if effect.location == Location::Pool && !record.by_runtime {
             let known = |handle| {
-                let pool = pools::find(caller.pools(), handle)?;
+                let pool = pools::find(call.copy.pools(), handle)?;
                 Some(Pool { agent: pool.agent, gpu: pool.gpu, fine: pool.fine, kernarg: pool.kernarg })
             };
             (record.requested_pool, record.passed_pool) = (known(record.requested), known(record.passed));

@@ -1,11 +1,14 @@
 //! Calls that somebody wants to see: in the records of [`crate::trace`], as lines of the log (`log = "trace"`), or both.
 //!
-//! While nobody does none of this is reached: [`crate::hooks::gate_entry`] hands out entries without it.
+//! While nobody does none of this is reached: [`crate::hooks::entry`] hands out entries without it.
 
-use crate::caller::{self, Caller, CallerKind};
+use crate::call::Call;
+use crate::caller::{self, CallerKind};
 use crate::isolation::isolated;
 use crate::{machine, trace};
 use rmcp_abi::effect::Address;
+use rmcp_abi::find_object::module_of;
+use rmcp_abi::module::Module;
 use rmcp_abi::{Argument, Hook};
 use std::ffi::{CStr, c_char};
 use std::fmt;
@@ -19,17 +22,17 @@ fn logs_calls() -> bool {
     machine::detected().is_some_and(|machine| machine.logs_calls)
 }
 
-/// Makes a call by `call`, and reports it. The call returns to `address` and has these arguments.
-pub fn report<R: Argument + Copy>(hook: Hook, address: usize, arguments: &[u64], call: impl FnOnce() -> R) -> R {
-    let caller = caller::caller_at(address);
+/// Makes a call with these arguments by `run`, and reports it.
+pub fn report<F: Copy, R: Argument + Copy>(call: &Call<F>, arguments: &[u64], run: impl FnOnce() -> R) -> R {
     // What comes from RMCP itself was reported on its way to the runtime's table.
-    if caller.kind == CallerKind::Rmcp {
-        return call();
+    if call.caller.kind == CallerKind::Rmcp {
+        return run();
     }
-    let result = if trace::is_recorded(hook) { trace::record(hook, caller, arguments, call) } else { call() };
+    let result = if trace::is_recorded(call.hook) { trace::record(call, arguments, run) } else { run() };
     if logs_calls() {
         let status = result.word() as u32 as i32;
-        isolated(|| tracing::trace!("{}", Line { hook, caller, arguments, status }));
+        let module = || module_of(call.return_address());
+        isolated(|| tracing::trace!("{}", Line { hook: call.hook, caller: module(), arguments, status }));
     }
     result
 }
@@ -37,7 +40,7 @@ pub fn report<R: Argument + Copy>(hook: Hook, address: usize, arguments: &[u64],
 /// `hipHostMalloc(ptr=0x7ffd0, size=4096, flags=0x0) by libtorch_hip.so = 0, at 0x7f000`.
 struct Line<'a> {
     hook: Hook,
-    caller: &'a Caller,
+    caller: Option<Module>,
     arguments: &'a [u64],
     status: i32,
 }
@@ -61,7 +64,7 @@ impl fmt::Display for Line<'_> {
                 _ => write!(f, "{argument:#x}"),
             }?;
         }
-        write!(f, ") by {} = {status}", caller.name())?;
+        write!(f, ") by {} = {status}", caller::name(caller.as_ref()))?;
         match hook.effect().map(|effect| effect.address) {
             Some(Address::Output(at)) if *status == 0 => {
                 // SAFETY: the runtime returned success, so it wrote the address there.

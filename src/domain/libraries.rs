@@ -4,7 +4,7 @@
 //! knows of it.
 
 /// One row of the table.
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq)]
 pub struct Library {
     /// What people call it.
     pub name: &'static str,

@@ -14,6 +14,7 @@ use crate::options::{
     Apu, Capabilities, DeviceFinegrained, DeviceUncached, EventFence, Fraction, Host, HsaPool, Managed, Mode, Options,
     Register,
 };
+use rmcp_abi::Policy;
 use rmcp_abi::flags::{
     ATTACH_GLOBAL, ATTACH_HOST, DEVICE_CONTIGUOUS, DEVICE_DEFAULT, DEVICE_FINEGRAINED, DEVICE_UNCACHED,
     EVENT_DISABLE_SYSTEM_FENCE, EVENT_RELEASE_TO_DEVICE, EVENT_RELEASE_TO_SYSTEM, HOST_COHERENT, HOST_MAPPED,
@@ -159,6 +160,28 @@ impl Rules {
     pub fn makes_noncoherent(&self) -> bool {
         // The other two change answers, not memory.
         Self { vram_fraction: Fraction::ALL, capabilities: Capabilities::Real, ..*self }.active()
+    }
+
+    /// Whether a call of this policy could be changed, or its answer: only such calls are hooked.
+    pub fn may_change(&self, policy: Policy) -> bool {
+        let (host, managed) = (self.host != Host::Keep, self.managed != Managed::Keep);
+        match policy {
+            Policy::forward | Policy::proc_address | Policy::entry_point => false,
+            Policy::vram | Policy::mem_info => self.limits_vram(),
+            Policy::host | Policy::host_alloc | Policy::mem_alloc_host => host,
+            Policy::malloc_host | Policy::host_register => host,
+            Policy::requested_flags | Policy::requested_attributes => host,
+            Policy::managed => managed,
+            Policy::ext_malloc => {
+                let flags = (self.device_finegrained, self.device_uncached);
+                flags != (DeviceFinegrained::Keep, DeviceUncached::Keep) || self.limits_vram()
+            }
+            Policy::event_create => self.event_fence != EventFence::Keep,
+            Policy::device_attribute | Policy::device_properties => self.hides_managed(),
+            Policy::stream_memory | Policy::stream_batch | Policy::graph_batch => host || managed,
+            Policy::pool_allocate => self.may_change_pools(),
+            Policy::lock_to_pool => self.may_change_registered(),
+        }
     }
 
     /// Whether [`hsa_pool`] could rewrite anything, before the core looks up what kind of pool it is.

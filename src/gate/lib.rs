@@ -2,7 +2,8 @@
 //!
 //! Every export of the hook table is one jump through a slot. A slot first leads to the binder, which loads
 //! `librmcp_core.so` from the gate's own folder (`load`) and asks it where the call goes, and which later ones: to the
-//! core's hook, or straight to the real function. Without a core the gate finds that by itself, by `rmcp_abi::resolve`.
+//! core's hook, or straight to the real function. Where callers differ, as with a runtime that came by dlopen, the slot
+//! stays and a table of return addresses tells. Without a core the gate finds all that by itself, by `rmcp_abi::resolve`.
 //!
 //! Nothing runs before the first call: no constructor, no thread-local, no allocation. It needs `libc.so.6` alone, has no
 //! `.bss` and no path that panics (one would not link), and in a setuid program it is inert. Whatever goes wrong, the call
@@ -15,43 +16,30 @@ mod load;
 use core::arch::{asm, global_asm, naked_asm};
 use core::ffi::{CStr, c_char, c_int, c_void};
 use core::ptr::null_mut;
-use core::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
-use rmcp_abi::Library;
-use rmcp_abi::call_sites::{CallSites, NEVER_EXPIRES};
+use core::sync::atomic::{AtomicPtr, AtomicU64, AtomicUsize, Ordering};
 use rmcp_abi::find_object::module_of;
-use rmcp_abi::gate::{BindingScope, CoreTarget, Gate, NEXT_DEFINITION};
+use rmcp_abi::gate::{BindingScope, CallFrame, CoreBind, Gate, NEXT_DEFINITION};
 use rmcp_abi::link_map::LinkMap;
+use rmcp_abi::sites::{ANSWER_BITS, ANSWERS, FUNCTION_SHIFT, HASH, ROUTE_BITS, Routes, Site};
+use rmcp_abi::{Hook, Library, Symbol};
 use rmcp_abi::{module, process, resolve};
 
-/// An export, its slot, and the stub that the slot leads to until it is bound.
+/// A function that jumps through its slot, and the stub that the slot leads to until it is bound.
 macro_rules! trampoline {
-    ($name:ident, $library:expr) => {
+    ($name:ident, $number:expr) => {
         mod $name {
             use super::*;
-
-            pub static EXPORT: Export =
-                Export { slot: AtomicPtr::new(unbound as *mut c_void), unbound, symbol: SYMBOL, library: $library };
-
-            const SYMBOL: &CStr = match CStr::from_bytes_with_nul(concat!(stringify!($name), "\0").as_bytes()) {
-                Ok(symbol) => symbol,
-                Err(_) => panic!("a symbol has no NUL inside"),
-            };
 
             #[unsafe(no_mangle)]
             #[unsafe(naked)]
             extern "C" fn $name() {
-                // The slot is the export's first field. Aligned, since a jump across two cache lines costs a cycle more.
-                naked_asm!("jmp [rip + {export}]", ".p2align 3", export = sym EXPORT)
+                // Apart from each other: processors predict few jumps within the same bytes of code.
+                naked_asm!("jmp [rip + {slots} + 8 * {number}]", ".p2align 5", slots = sym SLOTS, number = const $number)
             }
 
             #[unsafe(naked)]
-            extern "C" fn unbound() {
-                naked_asm!(
-                    "lea r11, [rip + {export}]",
-                    "jmp {bind}",
-                    export = sym EXPORT,
-                    bind = sym bind_and_jump,
-                )
+            pub extern "C" fn unbound() {
+                naked_asm!("mov r11d, {number}", "jmp {route}", number = const $number, route = sym route)
             }
         }
     };
@@ -59,89 +47,152 @@ macro_rules! trampoline {
 
 macro_rules! hook_exports {
     ($( $library:ident fn $name:ident $arguments:tt -> $result:ty => $policy:ident $([$size:expr])?; )*) => {
-        $( trampoline!($name, Some(Library::$library)); )*
+        $( trampoline!($name, Hook::$name as usize); )*
+
+        const HOOKS: [Export; Hook::ALL.len()] = [$(Export { symbol: symbol(concat!(stringify!($name), "\0")), library: Some(Library::$library), unbound: $name::unbound }),*];
     };
 }
 rmcp_abi::hooks!(hook_exports);
 
 macro_rules! api_exports {
-    ($( $name:ident; )*) => { $( trampoline!($name, None); )* };
+    ($( $name:ident; )*) => {
+        /// The functions of rmcp.h, in the order of their slots.
+        #[allow(non_camel_case_types)]
+        enum Api { $( $name ),* }
+
+        $( trampoline!($name, Hook::ALL.len() + Api::$name as usize); )*
+
+        const API: [Export; [$( Api::$name ),*].len()] = [$(Export { symbol: symbol(concat!(stringify!($name), "\0")), library: None, unbound: $name::unbound }),*];
+    };
 }
 rmcp_abi::api!(api_exports);
 
-/// One exported function. The assembly reads `slot` at offset 0.
-#[repr(C)]
+const fn symbol(name: &'static str) -> &'static CStr {
+    match CStr::from_bytes_with_nul(name.as_bytes()) {
+        Ok(symbol) => symbol,
+        Err(_) => panic!("a symbol has no NUL inside"),
+    }
+}
+
+/// One exported function.
+#[derive(Clone, Copy)]
 struct Export {
-    slot: AtomicPtr<c_void>,
-    /// What the slot holds until it is bound.
-    unbound: extern "C" fn(),
     symbol: &'static CStr,
     /// None: a function of rmcp.h, which has no real one behind it.
     library: Option<Library>,
+    /// What its slot holds until it is bound.
+    unbound: extern "C" fn(),
+}
+
+/// How many there are: functions of the hook table, then those of rmcp.h.
+const COUNT: usize = HOOKS.len() + API.len();
+
+/// Every exported function, in the order of the slots.
+static EXPORTS: [Export; COUNT] = {
+    let mut all = [const { Export { symbol: c"", library: None, unbound: route } }; COUNT];
+    let mut number = 0;
+    while number < COUNT {
+        all[number] = if number < HOOKS.len() { HOOKS[number] } else { API[number - HOOKS.len()] };
+        number += 1;
+    }
+    all
+};
+
+/// Where the exports lead: side by side, so that those in use share few cache lines.
+static SLOTS: [AtomicPtr<c_void>; COUNT] = {
+    let mut slots = [const { AtomicPtr::new(null_mut()) }; COUNT];
+    let mut number = 0;
+    while number < COUNT {
+        slots[number] = AtomicPtr::new(EXPORTS[number].unbound as *mut c_void);
+        number += 1;
+    }
+    slots
+};
+
+/// Where calls go that do not all go the same way; null until there is one.
+#[unsafe(link_section = ".data")]
+static ROUTES: AtomicPtr<Routes> = AtomicPtr::new(null_mut());
+
+/// How often everything was asked for anew.
+#[unsafe(link_section = ".data")]
+static RELEASES: AtomicUsize = AtomicUsize::new(0);
+
+/// Where a slot leads until it is bound, with the export's number in r11: jumps to what is known of the calls that return to
+/// the same place, as [`Routes`] describes. What a call carries stays as it is: rax is kept below the stack's end, where a
+/// function without calls may keep things.
+#[unsafe(naked)]
+extern "C" fn route() {
+    naked_asm!(
+        "mov [rsp - 8], rax",
+        "mov rax, [rip + {routes}]",
+        "mov r10, [rsp]",
+        "shl r11, {function}",
+        "shl r10, {answer}",
+        "or r11, r10",
+        "test rax, rax",
+        "je 2f",
+        "mov r10, r11",
+        "shr r10, {answer}",
+        "imul r10, r10, {hash}",
+        "shr r10, {place}",
+        "mov r10, [rax + 8 * r10]",
+        "xor r10, r11",
+        "cmp r10, {answers}",
+        "jae 2f",
+        "jmp [rax + 8 * r10 + {targets}]",
+        "2:",
+        "shr r11, {function}",
+        "mov rax, [rsp - 8]",
+        "jmp {bind}",
+        routes = sym ROUTES,
+        function = const FUNCTION_SHIFT,
+        answer = const ANSWER_BITS,
+        hash = const HASH,
+        place = const u64::BITS - ROUTE_BITS,
+        answers = const ANSWERS,
+        targets = const 8 << ROUTE_BITS,
+        bind = sym bind_and_jump,
+    )
 }
 
 /// Saves what a call carries (six integer registers, eight vector ones, and the count in al), asks [`bind`] with the
-/// export in r11 and the caller's return address, and jumps where it says as if nothing had happened.
+/// export's number in r11 and the call's frame, and jumps where it says as if nothing had happened.
 #[unsafe(naked)]
 extern "C" fn bind_and_jump() {
     naked_asm!(
         "push rdi", "push rsi", "push rdx", "push rcx", "push r8", "push r9", "push rax",
-        "sub rsp, 128",
-        "movups [rsp], xmm0", "movups [rsp + 16], xmm1", "movups [rsp + 32], xmm2", "movups [rsp + 48], xmm3",
-        "movups [rsp + 64], xmm4", "movups [rsp + 80], xmm5", "movups [rsp + 96], xmm6", "movups [rsp + 112], xmm7",
-        "mov rdi, r11",
-        "mov rsi, [rsp + 184]", // the return address: above 128 + 7 * 8 bytes
+        "sub rsp, 208",
+        "movups [rsp + 80], xmm0", "movups [rsp + 96], xmm1", "movups [rsp + 112], xmm2", "movups [rsp + 128], xmm3",
+        "movups [rsp + 144], xmm4", "movups [rsp + 160], xmm5", "movups [rsp + 176], xmm6", "movups [rsp + 192], xmm7",
+        // A CallFrame; the return address lies above 208 + 7 * 8 bytes.
+        "mov [rsp], rax", "mov [rsp + 8], rbx", "mov [rsp + 16], rbp", "mov [rsp + 24], r12", "mov [rsp + 32], r13",
+        "mov [rsp + 40], r14", "mov [rsp + 48], r15", "mov qword ptr [rsp + 56], 1",
+        "mov rax, [rsp + 264]",
+        "mov [rsp + 64], rax",
+        "mov edi, r11d",
+        "mov rsi, rsp",
         "call {bind}",
         "mov r11, rax",
-        "movups xmm0, [rsp]", "movups xmm1, [rsp + 16]", "movups xmm2, [rsp + 32]", "movups xmm3, [rsp + 48]",
-        "movups xmm4, [rsp + 64]", "movups xmm5, [rsp + 80]", "movups xmm6, [rsp + 96]", "movups xmm7, [rsp + 112]",
-        "add rsp, 128",
+        "movups xmm0, [rsp + 80]", "movups xmm1, [rsp + 96]", "movups xmm2, [rsp + 112]", "movups xmm3, [rsp + 128]",
+        "movups xmm4, [rsp + 144]", "movups xmm5, [rsp + 160]", "movups xmm6, [rsp + 176]", "movups xmm7, [rsp + 192]",
+        "add rsp, 208",
         "pop rax", "pop r9", "pop r8", "pop rcx", "pop rdx", "pop rsi", "pop rdi",
         "jmp r11",
         bind = sym bind,
     )
 }
 
-/// The calls whose target is not every caller's; null until there is one.
-#[unsafe(link_section = ".data")]
-static SITES: AtomicPtr<CallSites<4096>> = AtomicPtr::new(null_mut());
-
-fn sites() -> Option<&'static CallSites<4096>> {
-    // SAFETY: what `map_sites` stores stays mapped.
-    unsafe { SITES.load(Ordering::Acquire).as_ref() }
-}
-
-/// Maps the table. None without memory.
-#[cold]
-fn map_sites() -> Option<&'static CallSites<4096>> {
-    const SIZE: usize = size_of::<CallSites<4096>>();
-    let (access, kind) = (libc::PROT_READ | libc::PROT_WRITE, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS);
-    // SAFETY: asks for new memory.
-    let new = unsafe { libc::mmap(null_mut(), SIZE, access, kind, -1, 0) };
-    // Its zeros are an empty table.
-    if new != libc::MAP_FAILED
-        && SITES.compare_exchange(null_mut(), new.cast(), Ordering::AcqRel, Ordering::Acquire).is_err()
-    {
-        // SAFETY: another thread's is in its place, and nobody has seen this one.
-        unsafe { libc::munmap(new, SIZE) };
-    }
-    sites()
-}
-
 /// Where this call goes; notes for which others that holds. Never null; errno is kept.
-extern "C" fn bind(export: &Export, caller: usize) -> *mut c_void {
-    let slot = (&raw const export.slot).addr();
-    if let Some(target) = sites().and_then(|sites| sites.find(slot, caller, module::unload_count)) {
-        return target;
-    }
+extern "C" fn bind(number: usize, frame: &CallFrame) -> *mut c_void {
+    let Some(export) = EXPORTS.get(number) else { return missing_api as *mut c_void };
     // SAFETY: the C library's errno of this thread.
     let errno = unsafe { libc::__errno_location() };
     // SAFETY: as above.
     let saved = unsafe { *errno };
-    // Before the look: what is unloaded during it counts.
-    let unloads = module::unload_count();
+    // Before the look: what is released during it was asked for under what held before.
+    let releases = RELEASES.load(Ordering::SeqCst);
     let found = if has_loader() {
-        ask_core(export, caller).or_else(|| without_core(export, caller))
+        ask_core(export, frame).or_else(|| without_core(export, number, frame))
     } else {
         without_loader(export)
     };
@@ -154,19 +205,61 @@ extern "C" fn bind(export: &Export, caller: usize) -> *mut c_void {
         // The library may be loaded later.
         (answer as *mut c_void, BindingScope::Call)
     });
-    let valid_until = match scope {
-        BindingScope::Call | BindingScope::AllCallers => None,
-        BindingScope::SiteUntilUnload => unloads,
-        BindingScope::Site => Some(NEVER_EXPIRES),
-    };
-    if scope == BindingScope::AllCallers {
-        export.slot.store(target, Ordering::Release);
-    } else if let (Some(unloads), Some(sites)) = (valid_until, sites().or_else(map_sites)) {
-        sites.insert(slot, caller, unloads, target);
+    match (scope, SLOTS.get(number), Site::new(number, frame.return_address)) {
+        (BindingScope::AllCallers, Some(slot), _) => slot.store(target, Ordering::SeqCst),
+        (BindingScope::Site, _, Some(site)) => {
+            if let Some(routes) = routes().or_else(map_routes) {
+                routes.insert(site, target);
+            }
+        }
+        _ => {}
+    }
+    if RELEASES.load(Ordering::SeqCst) != releases {
+        unbind();
     }
     // SAFETY: as above.
     unsafe { *errno = saved };
     target
+}
+
+/// See [`Gate::release`].
+extern "C" fn release() {
+    RELEASES.fetch_add(1, Ordering::SeqCst);
+    unbind();
+}
+
+fn unbind() {
+    for (slot, export) in SLOTS.iter().zip(&EXPORTS) {
+        slot.store(export.unbound as *mut c_void, Ordering::SeqCst);
+    }
+    if let Some(routes) = routes() {
+        routes.clear();
+    }
+}
+
+fn routes() -> Option<&'static Routes> {
+    // SAFETY: what `map_routes` stores stays mapped.
+    unsafe { ROUTES.load(Ordering::Acquire).as_ref() }
+}
+
+/// Maps the table. None without memory.
+#[cold]
+fn map_routes() -> Option<&'static Routes> {
+    let new = map(size_of::<Routes>())?;
+    // Its zeros are an empty table.
+    if ROUTES.compare_exchange(null_mut(), new.cast(), Ordering::AcqRel, Ordering::Acquire).is_err() {
+        // SAFETY: another thread's is in its place, and nobody has seen this one.
+        unsafe { libc::munmap(new, size_of::<Routes>()) };
+    }
+    routes()
+}
+
+/// New memory of zeros.
+fn map(size: usize) -> Option<*mut c_void> {
+    let (access, kind) = (libc::PROT_READ | libc::PROT_WRITE, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS);
+    // SAFETY: any address will do.
+    let new = unsafe { libc::mmap(null_mut(), size, access, kind, -1, 0) };
+    (new != libc::MAP_FAILED).then_some(new)
 }
 
 // Before glibc 2.34 these are in libdl.so.2. Asked for weakly, they make no process load that file which would not: one
@@ -181,12 +274,13 @@ fn has_loader() -> bool {
     dlsym != 0
 }
 
-fn ask_core(export: &Export, caller: usize) -> Option<(*mut c_void, BindingScope)> {
-    static GATE: Gate = Gate { size: size_of::<Gate>(), next_definition: next_behind_gates };
-    let target_of = core_target()?;
+static GATE: Gate = Gate { size: size_of::<Gate>(), next_definition: next_behind_gates, release };
+
+fn ask_core(export: &Export, frame: &CallFrame) -> Option<(*mut c_void, BindingScope)> {
+    let bind = core_bind()?;
     let mut scope = BindingScope::Call;
-    // SAFETY: `target_of` is the core's export of this type; the arguments live for the call.
-    let target = unsafe { target_of(&GATE, export.symbol.as_ptr(), caller, &mut scope) };
+    // SAFETY: `bind` is the core's export of this type; the arguments live for the call.
+    let target = unsafe { bind(&GATE, export.symbol.as_ptr(), frame, &mut scope) };
     (!target.is_null()).then_some((target, scope))
 }
 
@@ -195,7 +289,7 @@ fn ask_core(export: &Export, caller: usize) -> Option<(*mut c_void, BindingScope
 static CORE: AtomicPtr<c_void> = AtomicPtr::new(null_mut());
 
 /// The core's entry, loaded on first use. None in a setuid program, and when the core cannot be loaded.
-fn core_target() -> Option<CoreTarget> {
+fn core_bind() -> Option<CoreBind> {
     let none = (&raw const CORE).cast_mut().cast();
 
     let mut core = CORE.load(Ordering::Acquire);
@@ -203,14 +297,14 @@ fn core_target() -> Option<CoreTarget> {
         if is_forked_within_load() {
             return None;
         }
-        core = load::core_target();
+        core = load::core_bind();
         if core.is_null() {
             core = none;
         }
         CORE.store(core, Ordering::Release);
     }
-    // SAFETY: anything but `none` is what dlsym found for CORE_TARGET, whose type this is.
-    (core != none).then(|| unsafe { core::mem::transmute::<*mut c_void, CoreTarget>(core) })
+    // SAFETY: anything but `none` is what dlsym found for CORE_BIND, whose type this is.
+    (core != none).then(|| unsafe { core::mem::transmute::<*mut c_void, CoreBind>(core) })
 }
 
 /// Whether this process was forked while another thread of its parent was loading the core: then it has half of one, and
@@ -223,14 +317,15 @@ fn is_forked_within_load() -> bool {
 }
 
 /// The real function, found by the gate alone.
-fn without_core(export: &Export, caller: usize) -> Option<(*mut c_void, BindingScope)> {
-    let real = resolve::real_function(export.symbol, export.library?.file_prefix(), caller, next_behind_gates)?;
-    Some((real.address, real.binding_scope()))
+fn without_core(export: &Export, number: usize, frame: &CallFrame) -> Option<(*mut c_void, BindingScope)> {
+    let symbol = Symbol { name: export.symbol, library: export.library?, number };
+    let real = resolve::real_function(symbol, frame, &GATE)?;
+    Some((real.address, real.scope))
 }
 
 /// The same in a process that cannot load anything, and so has no runtime: what has stood behind this gate since the start.
 fn without_loader(export: &Export) -> Option<(*mut c_void, BindingScope)> {
-    let gate = module::module_of_by_walk((&raw const *export).addr())?;
+    let gate = module::module_of_by_walk((&raw const GATE).addr())?;
     let behind = LinkMap::of_module(&gate, LinkMap::first()?)?.iter_forward().skip(1);
     let function = behind.filter(|map| !map.module().is_rmcp()).find_map(|map| map.function(export.symbol))?;
     Some((function, BindingScope::AllCallers))

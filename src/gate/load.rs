@@ -1,23 +1,24 @@
 //! Loading the core: the file beside the gate, and no other that has come to bear its name since.
 
+use crate::map;
 use core::ffi::{CStr, c_char, c_int, c_void};
 use core::mem::MaybeUninit;
 use core::ptr::null_mut;
 use rmcp_abi::find_object::module_of;
-use rmcp_abi::gate::{CORE_FILE, CORE_TARGET};
+use rmcp_abi::gate::{CORE_BIND, CORE_FILE};
 use rmcp_abi::module::{self, Module};
 
-/// [`CORE_TARGET`] of the core, loaded; null where there is none to be had, and for every gate but the first: a process has
+/// [`CORE_BIND`] of the core, loaded; null where there is none to be had, and for every gate but the first: a process has
 /// two that has one by LD_PRELOAD and one through /etc/ld.so.preload, and a call that the first has met must not be hooked
 /// at the second.
-pub fn core_target() -> *mut c_void {
+pub fn core_bind() -> *mut c_void {
     // SAFETY: cannot fail. A setuid program is left alone.
     if unsafe { libc::getauxval(libc::AT_SECURE) } != 0 {
         return null_mut();
     }
-    let core = module_of(core_target as *const () as usize).filter(is_first).and_then(|gate| core_of(&gate));
+    let core = module_of(core_bind as *const () as usize).filter(is_first).and_then(|gate| core_of(&gate));
     // SAFETY: a handle and a NUL-terminated name.
-    core.map_or(null_mut(), |core| unsafe { libc::dlsym(core, CORE_TARGET.as_ptr()) })
+    core.map_or(null_mut(), |core| unsafe { libc::dlsym(core, CORE_BIND.as_ptr()) })
 }
 
 /// Whether it is the gate that the program's calls meet first.
@@ -35,16 +36,31 @@ fn is_first(gate: &Module) -> bool {
 fn core_of(gate: &Module) -> Option<*mut c_void> {
     /// Before the path: the loader compares names first, and files only where no name is the same.
     const PREFIX: &CStr = c"/./";
-    let mut buffer = [0 as c_char; PREFIX.count_bytes() + libc::PATH_MAX as usize + CORE_FILE.count_bytes()];
-    let prefixed = buffer.as_mut_ptr();
+    const SIZE: usize = PREFIX.count_bytes() + libc::PATH_MAX as usize + CORE_FILE.count_bytes();
+    // A thread's stack may have no room for it.
+    let prefixed: *mut c_char = map(SIZE)?.cast();
     // SAFETY: realpath writes at most PATH_MAX bytes, its result has a slash, and what replaces the file's name from there on
     // fits behind those.
     unsafe {
         libc::strcpy(prefixed, PREFIX.as_ptr());
         let path = prefixed.add(PREFIX.count_bytes());
-        if libc::realpath(gate.path().as_ptr(), path).is_null() || !is_mapped(prefixed, gate) {
-            return None;
-        }
+        let core = if libc::realpath(gate.path().as_ptr(), path).is_null() || !is_mapped(prefixed, gate) {
+            None
+        } else {
+            open_beside(path)
+        };
+        libc::munmap(prefixed.cast(), SIZE);
+        core
+    }
+}
+
+/// The core in the folder of the file at `path`.
+///
+/// # Safety
+/// The path is NUL-terminated, has a slash, and room behind it for [`CORE_FILE`].
+unsafe fn open_beside(path: *mut c_char) -> Option<*mut c_void> {
+    // SAFETY: the caller's promise.
+    unsafe {
         let owner = owner(path)?;
         libc::strcpy(libc::strrchr(path, c_int::from(b'/')), CORE_FILE.as_ptr());
         let trusted = self::owner(path).is_some_and(|cores| cores == owner || cores == 0);

@@ -1,13 +1,14 @@
 //! Device memory.
 
-use super::{Address, HipCall, WithFlags, rewrite_flags, with_flags};
+use super::{Address, WithFlags, rewrite_flags, with_flags};
+use crate::call::{Call, guarded};
 use crate::substitution::Substitution;
 use rmcp_abi::{HipError, flags};
 use rmcp_domain::policy::{self, Decision, Reason, Rules, Vram};
 use std::sync::atomic::{AtomicU64, Ordering};
 use tracing::debug;
 
-type GetInfo = unsafe extern "C" fn(*mut usize, *mut usize) -> HipError;
+type GetInfo = unsafe extern "C-unwind" fn(*mut usize, *mut usize) -> HipError;
 
 /// Bytes that threads are about to allocate, by device; devices beyond the array's length share.
 static IN_FLIGHT: [AtomicU64; 16] = [const { AtomicU64::new(0) }; 16];
@@ -26,13 +27,13 @@ impl Drop for Reservation {
 
 /// An allocation of `size` bytes, within the limit.
 #[inline]
-pub fn vram<F: Copy>(call: &HipCall<F>, size: usize, real: impl FnOnce(F) -> HipError) -> HipError {
+pub fn vram<F: std::marker::Copy>(call: &Call<F>, size: usize, real: impl FnOnce(F) -> HipError) -> HipError {
     within_vram_limit(call, size, |_| call.forward(real))
 }
 
 /// hipExtMallocWithFlags.
-pub fn ext_malloc(call: &HipCall<WithFlags>, ptr: Address, size: usize, flags: u32) -> HipError {
-    let refuses = flags == flags::DEVICE_FINEGRAINED && call.caller.runtime().refuses_finegrained();
+pub fn ext_malloc(call: &Call<WithFlags>, ptr: Address, size: usize, flags: u32) -> HipError {
+    let refuses = flags == flags::DEVICE_FINEGRAINED && call.copy.runtime().refuses_finegrained();
     within_vram_limit(call, size, |_| match call.decide(|rules| policy::ext_flags(flags, refuses, rules)) {
         Decision::Forward => call.forward(|real| with_flags(real, ptr, size, flags)),
         Decision::Rewrite { to, reason } => rewrite_flags(call, ptr, size, flags, to, reason),
@@ -41,21 +42,25 @@ pub fn ext_malloc(call: &HipCall<WithFlags>, ptr: Address, size: usize, flags: u
 
 /// Does `allocate` unless it would lead above the limit.
 #[inline]
-fn within_vram_limit<F: Copy>(call: &HipCall<F>, size: usize, allocate: impl FnOnce(&Rules) -> HipError) -> HipError {
-    let rules = call.rules();
+fn within_vram_limit<F: std::marker::Copy>(
+    call: &Call<F>,
+    size: usize,
+    allocate: impl FnOnce(&Rules) -> HipError,
+) -> HipError {
+    let rules = guarded(|| call.rules()).unwrap_or(&Rules::KEEP);
     if size != 0 && rules.limits_vram() { reserve_and_allocate(rules, call, size, allocate) } else { allocate(rules) }
 }
 
 /// The same where there is a limit. What is in use is the runtime's to tell, so that other programs and every way of
 /// freeing count.
 #[cold]
-fn reserve_and_allocate<F: Copy>(
+fn reserve_and_allocate<F: std::marker::Copy>(
     rules: &Rules,
-    call: &HipCall<F>,
+    call: &Call<F>,
     size: usize,
     allocate: impl FnOnce(&Rules) -> HipError,
 ) -> HipError {
-    let runtime = call.caller.runtime();
+    let runtime = call.copy.runtime();
     let device = runtime.device().and_then(|device| usize::try_from(device).ok()).unwrap_or(0);
     let footprint = policy::footprint(size as u64).min(LARGEST);
     let in_flight = &IN_FLIGHT[device % IN_FLIGHT.len()];
@@ -72,7 +77,7 @@ fn reserve_and_allocate<F: Copy>(
 }
 
 /// hipMemGetInfo.
-pub fn mem_info(call: &HipCall<GetInfo>, free: *mut usize, total: *mut usize) -> HipError {
+pub fn mem_info(call: &Call<GetInfo>, free: *mut usize, total: *mut usize) -> HipError {
     let rules = call.rules();
     // SAFETY: the program's arguments.
     let status = call.forward(|real| unsafe { real(free, total) });

@@ -1,9 +1,8 @@
 //! Memory pools of HSA.
 
 use super::Address;
-use crate::call::Call;
+use crate::call::{Call, guarded};
 use crate::caller::CallerKind;
-use crate::counters::Outcome;
 use crate::pools;
 use crate::substitution::Substitution;
 use rmcp_abi::{HsaPool, HsaStatus};
@@ -11,20 +10,14 @@ use rmcp_domain::policy::{self, Decision};
 use std::ffi::c_void;
 use tracing::debug;
 
-type PoolAllocate = unsafe extern "C" fn(HsaPool, usize, u32, Address) -> HsaStatus;
-type LockToPool = unsafe extern "C" fn(*mut c_void, usize, *mut u64, i32, HsaPool, u32, Address) -> HsaStatus;
+type PoolAllocate = unsafe extern "C-unwind" fn(HsaPool, usize, u32, Address) -> HsaStatus;
+type LockToPool = unsafe extern "C-unwind" fn(*mut c_void, usize, *mut u64, i32, HsaPool, u32, Address) -> HsaStatus;
 
 /// hsa_amd_memory_pool_allocate.
 #[inline]
-pub fn pool_allocate(
-    call: &Call<PoolAllocate, HsaStatus>,
-    pool: HsaPool,
-    size: usize,
-    flags: u32,
-    ptr: Address,
-) -> HsaStatus {
+pub fn pool_allocate(call: &Call<PoolAllocate>, pool: HsaPool, size: usize, flags: u32, ptr: Address) -> HsaStatus {
     // Listing the pools is dear; where no pool would be changed it is not done.
-    if call.rules().may_change_pools() {
+    if guarded(|| call.rules().may_change_pools()) == Some(true) {
         return from_coarse(call, pool, size, flags, ptr);
     }
     // SAFETY: the program's arguments.
@@ -33,14 +26,9 @@ pub fn pool_allocate(
 
 /// The same from the coarse-grained pool of the agent, if the rules want that.
 #[inline(never)]
-fn from_coarse(
-    call: &Call<PoolAllocate, HsaStatus>,
-    pool: HsaPool,
-    size: usize,
-    flags: u32,
-    ptr: Address,
-) -> HsaStatus {
-    if let Some(kind) = pools::find(call.caller.pools(), pool)
+fn from_coarse(call: &Call<PoolAllocate>, pool: HsaPool, size: usize, flags: u32, ptr: Address) -> HsaStatus {
+    let kind = guarded(|| pools::find(call.copy.pools(), pool)).flatten();
+    if let Some(kind) = kind
         && let Decision::Rewrite { to: (), reason } =
             call.decide(|rules| policy::hsa_pool(kind.fine, kind.kernarg, rules))
         && let Some(coarse) = kind.coarse_sibling
@@ -48,7 +36,7 @@ fn from_coarse(
         // SAFETY: the program's arguments, with another pool of the same agent.
         let status = call.rewrite(Substitution::Pool(coarse), |real| unsafe { real(coarse, size, flags, ptr) });
         let name = call.hook.info().name;
-        debug!("{name} size={size} pool={pool:#x} -> {coarse:#x} ({}) = {status}", reason.text());
+        guarded(|| debug!("{name} size={size} pool={pool:#x} -> {coarse:#x} ({}) = {status}", reason.text()));
         return status;
     }
     // SAFETY: the program's arguments.
@@ -59,7 +47,7 @@ fn from_coarse(
 /// it is what becomes of hipHostRegister.
 #[allow(clippy::too_many_arguments)] // C's
 pub fn lock_to_pool(
-    call: &Call<LockToPool, HsaStatus>,
+    call: &Call<LockToPool>,
     host: *mut c_void,
     size: usize,
     agents: *mut u64,
@@ -73,15 +61,18 @@ pub fn lock_to_pool(
     if call.caller.kind == CallerKind::Program {
         return call.forward(lock(pool));
     }
-    let rules = call.rules();
-    if rules.may_change_registered()
-        && let Some(kind) = pools::find(call.caller.pools(), pool)
-        && let Decision::Rewrite { to: (), reason } = policy::register(kind.fine, rules)
-        && let Some(coarse) = kind.coarse_sibling
-    {
+    let decide = || {
+        let rules = call.rules();
+        let kind = rules.may_change_registered().then(|| pools::find(call.copy.pools(), pool)).flatten()?;
+        match policy::register(kind.fine, rules) {
+            Decision::Rewrite { to: (), reason } => Some((kind.coarse_sibling?, reason)),
+            Decision::Forward => None,
+        }
+    };
+    if let Some((coarse, reason)) = guarded(decide).flatten() {
         let status = call.rewrite(Substitution::Pool(coarse), lock(coarse));
-        debug!("hipHostRegister size={size} pool={pool:#x} -> {coarse:#x} ({}) = {status}", reason.text());
+        guarded(|| debug!("hipHostRegister size={size} pool={pool:#x} -> {coarse:#x} ({}) = {status}", reason.text()));
         return status;
     }
-    call.finish(Outcome::Runtime, lock(pool))
+    call.forward_for_runtime(lock(pool))
 }

@@ -4,17 +4,21 @@
 //! stream writes. Memory of a caller that is linked with these calls is not made non-coherent; where they are reached
 //! on another way, or given memory of another caller, the call fails at once in place of hanging later.
 
-use super::HipCall;
+use crate::call::{Call, guarded};
 use crate::requested_flags::{HOST_FLAGS, MANAGED_RANGES};
 use crate::substitution::Substitution;
 use rmcp_abi::HipError;
 use std::ffi::c_void;
 use tracing::warn;
 
-type StreamBatch = unsafe extern "C" fn(*mut c_void, u32, *mut c_void, u32) -> HipError;
+type StreamBatch = unsafe extern "C-unwind" fn(*mut c_void, u32, *mut c_void, u32) -> HipError;
 
 /// hipStreamWaitValue32 and its kin, on the word at `address`.
-pub fn stream_memory<F: Copy>(call: &HipCall<F>, address: *const c_void, real: impl FnOnce(F) -> HipError) -> HipError {
+pub fn stream_memory<F: std::marker::Copy>(
+    call: &Call<F>,
+    address: *const c_void,
+    real: impl FnOnce(F) -> HipError,
+) -> HipError {
     match noncoherent_option(call, address) {
         Some(option) => refuse(call, address, option),
         None => call.forward(real),
@@ -23,7 +27,7 @@ pub fn stream_memory<F: Copy>(call: &HipCall<F>, address: *const c_void, real: i
 
 /// hipStreamBatchMemOp.
 pub fn stream_batch(
-    call: &HipCall<StreamBatch>,
+    call: &Call<StreamBatch>,
     stream: *mut c_void,
     count: u32,
     operations: *mut c_void,
@@ -38,8 +42,8 @@ pub fn stream_batch(
 
 /// A call that has hipBatchMemOpNodeParams, for a graph. The node reads the program's array at each launch: what the program
 /// writes there later is not looked at.
-pub fn graph_batch<F: Copy>(
-    call: &HipCall<F>,
+pub fn graph_batch<F: std::marker::Copy>(
+    call: &Call<F>,
     parameters: *const c_void,
     real: impl FnOnce(F) -> HipError,
 ) -> HipError {
@@ -55,7 +59,11 @@ pub fn graph_batch<F: Copy>(
     batch(call, words, real)
 }
 
-fn batch<F: Copy>(call: &HipCall<F>, words: Option<&[Operation]>, real: impl FnOnce(F) -> HipError) -> HipError {
+fn batch<F: std::marker::Copy>(
+    call: &Call<F>,
+    words: Option<&[Operation]>,
+    real: impl FnOnce(F) -> HipError,
+) -> HipError {
     let words = words.unwrap_or_default().iter().filter_map(Operation::word);
     match words.into_iter().find_map(|word| Some((word, noncoherent_option(call, word)?))) {
         Some((word, option)) => refuse(call, word, option),
@@ -101,20 +109,24 @@ unsafe fn words<'a>(operations: *const Operation, count: u32) -> Option<&'a [Ope
 }
 
 /// The option by which RMCP made the memory at `address` non-coherent; None: it did not.
-fn noncoherent_option<F: Copy>(call: &HipCall<F>, address: *const c_void) -> Option<&'static str> {
-    let of = |base: u64| {
-        let pinned = HOST_FLAGS.get(base).map(|_| "host");
-        pinned.or_else(|| MANAGED_RANGES.get(base).map(|_| "managed"))
+fn noncoherent_option<F: std::marker::Copy>(call: &Call<F>, address: *const c_void) -> Option<&'static str> {
+    let runtime = call.copy.runtime();
+    // What was remembered may have been freed, and other memory have come to lie there.
+    let of = |base: *const c_void| {
+        let pinned = HOST_FLAGS.get(base as u64).filter(|_| runtime.is_noncoherent(base.cast_mut()));
+        let managed = || MANAGED_RANGES.get(base as u64).filter(|_| runtime.is_coarse(base));
+        pinned.map(|_| "host").or_else(|| managed().map(|_| "managed"))
     };
-    of(address as u64).or_else(|| of(call.caller.runtime().allocation_base(address)? as u64))
+    let found = || of(address).or_else(|| of(runtime.allocation_base(address)?));
+    guarded(found).flatten()
 }
 
 #[cold]
-fn refuse<F: Copy>(call: &HipCall<F>, address: *const c_void, option: &str) -> HipError {
+fn refuse<F: std::marker::Copy>(call: &Call<F>, address: *const c_void, option: &str) -> HipError {
     warn!(
         "{} at {address:p} is refused: by the option {option} this memory is non-coherent, and stream and processor would not \
          see each other's words in it. Set {option}=keep for this program, or for the library that allocated it",
         call.hook.info().name
     );
-    call.rewrite(Substitution::Refusal, |_| call.caller.runtime().invalid_value())
+    call.rewrite(Substitution::Refusal, |_| call.copy.runtime().invalid_value())
 }

@@ -17,7 +17,7 @@ use rmcp_abi::flags;
 use std::collections::TryReserveError;
 // The flags are part of the word that is read or swapped, and whoever holds an address got it from the thread that
 // inserted it: nothing else needs an order.
-use std::sync::atomic::Ordering::Relaxed;
+use std::sync::atomic::Ordering::{Relaxed, SeqCst};
 
 /// Allocations begin on a page, so the lower bits of a slot have room for the flags.
 const PAGE: u64 = 4096;
@@ -45,15 +45,44 @@ pub struct FlagMap {
 impl FlagMap {
     /// Remembers the flags of a new allocation. False, and nothing is remembered, for what hipHostMalloc would not
     /// return (zero, not page-aligned) or not take (unknown flags), and when there is no room.
-    pub fn insert(&self, address: u64, flags: u32) -> bool {
+    ///
+    /// What is freed is not told: where a bucket is full, `is_alive` says which of its allocations there still are.
+    pub fn insert(&self, address: u64, flags: u32, is_alive: impl Fn(u64) -> bool) -> bool {
         let Some(entry) = pack(address, flags) else { return false };
-        // It is still here if it was freed on a way that has no hook.
-        self.remove(address);
-        bucket(&self.first, address).claim(entry)
-            || self.further.iter().zip(1..).any(|(table, nth)| {
-                let table = table.get_or_try_init(|| new_table(FIRST * GROWTH.pow(nth)).map(Box::new));
-                table.is_ok_and(|table| bucket(table, address).claim(entry))
-            })
+        // It is still here if memory that lay there before was freed.
+        if let Some((slot, before)) = self.find(address)
+            && (before == entry || slot.compare_exchange(before, entry, Relaxed, Relaxed).is_ok())
+        {
+            return true;
+        }
+        let first = bucket(&self.first, address);
+        first.claim(entry) || self.drop_freed(first, is_alive) && first.claim(entry) || self.claim_further(entry)
+    }
+
+    /// Puts `entry` into a table behind the first.
+    fn claim_further(&self, entry: u64) -> bool {
+        self.further.iter().zip(1..).any(|(table, nth)| {
+            let table = table.get_or_try_init(|| new_table(FIRST * GROWTH.pow(nth)).map(Box::new));
+            table.is_ok_and(|table| bucket(table, address_of(entry)).claim(entry))
+        })
+    }
+
+    /// Forgets what of a bucket is freed. Whether there was any.
+    #[cold]
+    fn drop_freed(&self, bucket: &Bucket, is_alive: impl Fn(u64) -> bool) -> bool {
+        let mut any = false;
+        for slot in &bucket.0 {
+            let entry = slot.load(Relaxed);
+            if entry == 0 || is_alive(address_of(entry)) || slot.compare_exchange(entry, 0, SeqCst, Relaxed).is_err() {
+                continue;
+            }
+            any = true;
+            // Another thread may have come to own the address meanwhile, and found what was just dropped.
+            if is_alive(address_of(entry)) && self.find(address_of(entry)).is_none() {
+                any = !bucket.claim(entry) && !self.claim_further(entry);
+            }
+        }
+        any
     }
 
     /// The flags of an allocation.
@@ -119,6 +148,10 @@ fn new_table(buckets: usize) -> Result<Vec<Bucket>, TryReserveError> {
 fn pack(address: u64, flags: u32) -> Option<u64> {
     let fits = address != 0 && address.is_multiple_of(PAGE) && flags & !FLAGS == 0;
     fits.then(|| address | u64::from(flags & 0x7 | (flags >> 28) << 3))
+}
+
+fn address_of(entry: u64) -> u64 {
+    entry & !(PAGE - 1)
 }
 
 fn flags_of(entry: u64) -> u32 {

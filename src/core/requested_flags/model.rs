@@ -45,7 +45,7 @@ fn model(run: impl Fn() + Send + Sync + 'static) {
 fn map_of_three_slots() -> Arc<FlagMap> {
     let map = FlagMap { first: [Bucket::default()], further: [OnceBox::new(), OnceBox::new()] };
     for address in [A, B, C] {
-        assert!(map.insert(address, 0));
+        assert!(map.insert(address, 0, |_| true));
     }
     assert_eq!(map.tables().count(), 3);
     for address in [A, B, C] {
@@ -56,7 +56,7 @@ fn map_of_three_slots() -> Arc<FlagMap> {
 
 /// A program's thread: allocates, asks and frees.
 fn insert_and_remove(map: &FlagMap, address: u64, flags: u32) {
-    assert!(map.insert(address, flags));
+    assert!(map.insert(address, flags, |_| true));
     assert_eq!(map.get(address), Some(flags));
     assert_eq!(map.remove(address), Some(flags));
     assert_eq!(map.get(address), None);
@@ -66,7 +66,7 @@ fn insert_and_remove(map: &FlagMap, address: u64, flags: u32) {
 fn threads_that_share_every_bucket_never_see_each_others_entries() {
     model(|| {
         let map = map_of_three_slots();
-        assert!(map.insert(B, 2));
+        assert!(map.insert(B, 2, |_| true));
         let other = map.clone();
         let thread = thread::spawn(move || insert_and_remove(&other, A, 1));
         insert_and_remove(&map, C, 4);
@@ -80,8 +80,8 @@ fn threads_that_share_every_bucket_never_see_each_others_entries() {
 fn an_entry_stays_visible_to_all_while_the_slots_before_it_come_and_go() {
     model(|| {
         let map = map_of_three_slots();
-        assert!(map.insert(A, 1));
-        assert!(map.insert(B, 2));
+        assert!(map.insert(A, 1, |_| true));
+        assert!(map.insert(B, 2, |_| true));
         let other = map.clone();
         let thread = thread::spawn(move || {
             assert_eq!(other.remove(A), Some(1));
@@ -98,7 +98,7 @@ fn an_entry_stays_visible_to_all_while_the_slots_before_it_come_and_go() {
 fn an_address_that_another_thread_gets_at_once_has_its_new_flags() {
     model(|| {
         let map = map_of_three_slots();
-        assert!(map.insert(A, 1));
+        assert!(map.insert(A, 1, |_| true));
         // What the runtime has to hand out. Its lock is what orders a free before the next allocation.
         let free = Arc::new(Mutex::new(vec![B]));
         let (others_map, others_free) = (map.clone(), free.clone());
@@ -110,5 +110,24 @@ fn an_address_that_another_thread_gets_at_once_has_its_new_flags() {
         insert_and_remove(&map, given, 4);
         thread.join().unwrap();
         assert_eq!(map.len(), 0);
+    });
+}
+
+#[test]
+fn what_makes_room_loses_no_address_that_another_thread_comes_to_own_meanwhile() {
+    model(|| {
+        let map = map_of_three_slots();
+        assert!(map.insert(A, 1, |_| true));
+        // A was freed, which the map is not told. The runtime's lock orders what is alive.
+        let alive = Arc::new(Mutex::new(Vec::new()));
+        let (others_map, others_alive) = (map.clone(), alive.clone());
+        let thread = thread::spawn(move || {
+            others_alive.lock().unwrap().push(A);
+            assert!(others_map.insert(A, 1, |address| others_alive.lock().unwrap().contains(&address)));
+        });
+        alive.lock().unwrap().push(B);
+        assert!(map.insert(B, 2, |address| alive.lock().unwrap().contains(&address)));
+        thread.join().unwrap();
+        assert_eq!((map.get(A), map.get(B)), (Some(1), Some(2)));
     });
 }

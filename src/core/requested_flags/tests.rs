@@ -38,7 +38,7 @@ fn crowd(map: &FlagMap, count: usize) -> Vec<u64> {
 fn every_combination_of_flags_comes_back() {
     static MAP: FlagMap = FlagMap::new();
     for (low, high) in (0..8).flat_map(|low| (0..16).map(move |high| (low, high << 28))) {
-        assert!(MAP.insert(0x7fff_ffff_f000, low | high));
+        assert!(MAP.insert(0x7fff_ffff_f000, low | high, |_| true));
         assert_eq!(MAP.remove(0x7fff_ffff_f000), Some(low | high));
     }
 }
@@ -47,7 +47,7 @@ fn every_combination_of_flags_comes_back() {
 fn what_is_no_hip_host_malloc_is_refused() {
     static MAP: FlagMap = FlagMap::new();
     for (address, flags) in [(0, 1), (0x1001, 1), (0x1800, 1), (0x1000, 8), (0x1000, 0x0800_0000)] {
-        assert!(!MAP.insert(address, flags));
+        assert!(!MAP.insert(address, flags, |_| true));
         assert_eq!((MAP.get(address), MAP.remove(address)), (None, None));
     }
     assert_eq!(MAP.len(), 0);
@@ -56,8 +56,8 @@ fn what_is_no_hip_host_malloc_is_refused() {
 #[test]
 fn an_allocation_in_place_of_one_whose_free_was_not_seen_has_its_own_flags() {
     static MAP: FlagMap = FlagMap::new();
-    assert!(MAP.insert(0x1000, 1));
-    assert!(MAP.insert(0x1000, 2));
+    assert!(MAP.insert(0x1000, 1, |_| true));
+    assert!(MAP.insert(0x1000, 2, |_| true));
     assert_eq!((MAP.len(), MAP.remove(0x1000), MAP.get(0x1000)), (1, Some(2), None));
 }
 
@@ -74,7 +74,7 @@ fn it_answers_as_a_hash_map_does() {
         match numbers.below(3) {
             0 => {
                 let flags = numbers.flags();
-                assert!(MAP.insert(address, flags));
+                assert!(MAP.insert(address, flags, |_| true));
                 model.insert(address, flags);
             }
             1 => assert_eq!(MAP.remove(address), model.remove(&address)),
@@ -94,15 +94,15 @@ fn an_allocation_without_room_is_refused_and_the_others_keep_their_flags() {
     let mut addresses = (1..).map(|page| page * 0x1000).filter(|&page| std::ptr::eq(bucket(&largest, page), crowded));
     let fitting: Vec<u64> = addresses.by_ref().take(3 * SLOTS).collect();
     for (&address, flags) in fitting.iter().zip((0..8).cycle()) {
-        assert!(MAP.insert(address, flags));
+        assert!(MAP.insert(address, flags, |_| true));
     }
     let refused = addresses.next().unwrap();
-    assert!(!MAP.insert(refused, 1));
+    assert!(!MAP.insert(refused, 1, |_| true));
     assert_eq!(MAP.get(refused), None);
     for (&address, flags) in fitting.iter().zip((0..8).cycle()) {
         assert_eq!(MAP.remove(address), Some(flags));
     }
-    assert!(MAP.insert(refused, 1));
+    assert!(MAP.insert(refused, 1, |_| true));
 }
 
 #[test]
@@ -111,7 +111,7 @@ fn a_million_allocations_that_come_and_go_take_no_further_table() {
     let mut live = std::collections::VecDeque::new();
     for page in 1..=1_000_000 {
         let (address, flags) = (page * 0x1000, page as u32 % 8);
-        assert!(MAP.insert(address, flags));
+        assert!(MAP.insert(address, flags, |_| true));
         live.push_back((address, flags));
         if live.len() > 4000 {
             let (address, flags) = live.pop_front().unwrap();
@@ -126,7 +126,7 @@ fn eight_thousand_allocations_of_any_common_size_fit_into_the_first_table() {
     for size in [1 << 12, 3 << 12, 1 << 16, 1 << 20, 1 << 21, 1 << 24, 1 << 30] {
         let map = Box::new(FlagMap::new());
         for nth in 0..8000 {
-            assert!(map.insert(0x7f00_0000_0000 - nth * size, 1));
+            assert!(map.insert(0x7f00_0000_0000 - nth * size, 1, |_| true));
         }
         assert_eq!((map.len(), map.tables().count()), (8000, 1), "allocations {size:#x} bytes apart");
     }
@@ -154,7 +154,7 @@ fn eight_threads_in_one_crowd_read_their_own_flags_and_lose_no_settled_ones() {
     let settled = free.split_off(5 * SLOTS);
     // The settled ones come last, behind slots that the others leave and take.
     for &address in free.iter().chain(&settled) {
-        assert!(MAP.insert(address, 4));
+        assert!(MAP.insert(address, 4, |_| true));
     }
     for &address in &free {
         assert_eq!(MAP.remove(address), Some(4));
@@ -167,7 +167,7 @@ fn eight_threads_in_one_crowd_read_their_own_flags_and_lose_no_settled_ones() {
             if numbers.below(2) == 0 {
                 let Some(address) = runtime.allocate(&mut numbers) else { continue };
                 let flags = numbers.flags();
-                assert!(MAP.insert(address, flags));
+                assert!(MAP.insert(address, flags, |_| true));
                 mine.push((address, flags));
             } else if !mine.is_empty() {
                 let (address, flags) = mine.swap_remove(numbers.below(mine.len()));
@@ -199,18 +199,18 @@ fn a_child_forked_amid_other_threads_calls_reads_and_writes_its_own_map() {
     let settled = busy.split_off(SLOTS / 2);
     let new = busy.pop().unwrap();
     for &address in &settled {
-        assert!(MAP.insert(address, 4));
+        assert!(MAP.insert(address, 4, |_| true));
     }
     let child = || {
         let kept = settled.iter().all(|&address| MAP.get(address) == Some(4));
-        let writes = MAP.insert(new, 2) && MAP.get(new) == Some(2) && MAP.remove(settled[0]) == Some(4);
+        let writes = MAP.insert(new, 2, |_| true) && MAP.get(new) == Some(2) && MAP.remove(settled[0]) == Some(4);
         // At most the address that the other thread was at is half way.
         kept && writes && MAP.len() >= settled.len()
     };
     let statuses: Vec<i32> = thread::scope(|scope| {
         scope.spawn(|| {
             for &address in busy.iter().cycle() {
-                assert!(MAP.insert(address, 1));
+                assert!(MAP.insert(address, 1, |_| true));
                 assert_eq!(MAP.remove(address), Some(1));
                 if STOP.load(Ordering::Relaxed) {
                     break;
@@ -237,5 +237,30 @@ fn fork(check: impl Fn() -> bool) -> i32 {
             assert_eq!(unsafe { libc::waitpid(child, &mut status, 0) }, child);
             status
         }
+    }
+}
+
+#[test]
+fn what_is_freed_unseen_makes_room_before_the_map_grows() {
+    static MAP: FlagMap = FlagMap::new();
+    for address in crowd(&MAP, 1000 * SLOTS) {
+        // One allocation at a time: all before it are freed.
+        assert!(MAP.insert(address, 1, |_| false));
+        assert_eq!(MAP.get(address), Some(1));
+    }
+    assert_eq!(MAP.tables().count(), 1);
+    assert!(MAP.len() <= SLOTS);
+}
+
+#[test]
+fn what_is_alive_stays_where_room_is_needed() {
+    static MAP: FlagMap = FlagMap::new();
+    let addresses = crowd(&MAP, 3 * SLOTS);
+    let alive = |address: u64| addresses.iter().position(|&other| other == address).unwrap() % 3 == 0;
+    for &address in &addresses {
+        assert!(MAP.insert(address, 1, alive));
+    }
+    for &address in addresses.iter().filter(|&&address| alive(address)) {
+        assert_eq!(MAP.get(address), Some(1));
     }
 }

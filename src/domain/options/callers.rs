@@ -17,7 +17,7 @@ pub struct CallerOptions {
 }
 
 /// Why the calls of a library have other options than those of the program.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Exception {
     /// It is known to need coherent memory.
     NeedsCoherent(&'static Library),

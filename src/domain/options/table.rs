@@ -205,15 +205,16 @@ options! {
     /// Risk: a program that refuses to run without managed memory.
     [call] capabilities: Capabilities = Capabilities::Real;
 
-    /// HIP functions looked up with dlsym, and those of libraries loaded with RTLD_DEEPBIND.
+    /// HIP functions that a program looks up itself (dlsym, ctypes), and calls of libraries loaded with RTLD_DEEPBIND.
     ///
-    /// They go past every preloaded library. A libamdhip64 from ROCm 6 on that was built with rocprofiler-register, as AMD's
-    /// own are and Debian's are not, offers its table of functions to one tool, which `ROCPROFILER_REGISTER_LIBRARY` names:
-    /// with `on` `rmcp-run` sets that to the path of librmcp_core.so. Without `rmcp-run` set both.
+    /// They go past every preloaded library. From ROCm 6 on each function of libamdhip64 jumps through a table in the library's
+    /// own memory (ROCm/clr, hipamd/src/hip_api_trace.cpp). With `on` the hooks stand there, in every copy of the library, from
+    /// its call of hsa_init on, that is, within the first HIP call of the process. RMCP finds the table by itself, and takes
+    /// it only where the functions' own code and the table agree; where they do not, `log = "debug"` says so. ROCm 5 has no
+    /// such table: there these calls go past RMCP, as with `off`.
     ///
-    /// Risk: no profiler (rocprofv3, ROCprofiler-SDK) sees the calls then, and a program that cannot load the named library,
-    /// as in a container without it, is ended by rocprofiler-register.
-    dispatch_table: DispatchTable = DispatchTable::Off;
+    /// Risk: RMCP writes into memory of the runtime, as profilers do that wrap the same functions.
+    dispatch_table: DispatchTable = DispatchTable::On;
 
     /// GPUs that share the CPU's memory: gfx1013, gfx1033, gfx1035, gfx1036.
     ///

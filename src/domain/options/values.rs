@@ -158,7 +158,7 @@ words! {
     DispatchTable {
         /// Leave libamdhip64's own table of functions alone.
         Off = "off",
-        /// Put the hooks into it too.
+        /// Put the hooks into it, from ROCm 6 on.
         On = "on",
     }
 

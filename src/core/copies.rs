@@ -1,0 +1,153 @@
+//! The copies of the runtimes that calls have come to, and what RMCP knows of each.
+//!
+//! Two can live in one process, a wheel's and the system's, and each program must reach the one it links against. A hook has
+//! an entry for each copy, so it knows its own.
+
+use crate::hooks;
+use crate::pools::{self, Pool};
+use crate::runtime::Runtime;
+use crate::symbols::Symbols;
+use once_cell::race::OnceBox;
+use rmcp_abi::copies::{self, MOST};
+use rmcp_abi::link_map::LinkMap;
+use rmcp_abi::{Hook, Library};
+use std::ffi::{CStr, c_void};
+use std::ptr::null_mut;
+use std::sync::atomic::{AtomicPtr, Ordering};
+
+/// One loaded runtime library.
+pub struct Copy {
+    library: Library,
+    number: usize,
+    /// Where calls go from the hooks; null while that is not known.
+    functions: [AtomicPtr<c_void>; Hook::ALL.len()],
+    /// Where the runtime's own table of functions leads to the hooks; null: nowhere.
+    places: [AtomicPtr<AtomicPtr<c_void>>; Hook::ALL.len()],
+    runtime: OnceBox<Runtime>,
+    pools: OnceBox<Vec<Pool>>,
+}
+
+static HIP: [Copy; MOST] =
+    [Copy::new(Library::Hip, 0), Copy::new(Library::Hip, 1), Copy::new(Library::Hip, 2), Copy::new(Library::Hip, 3)];
+static HSA: [Copy; MOST] =
+    [Copy::new(Library::Hsa, 0), Copy::new(Library::Hsa, 1), Copy::new(Library::Hsa, 2), Copy::new(Library::Hsa, 3)];
+
+/// The copy of this number.
+#[inline]
+pub fn copy(library: Library, number: usize) -> &'static Copy {
+    match library {
+        Library::Hip => &HIP[number % MOST],
+        Library::Hsa => &HSA[number % MOST],
+    }
+}
+
+/// Those of a library that calls have come to.
+pub fn all(library: Library) -> impl Iterator<Item = &'static Copy> {
+    (0..MOST).map(move |number| copy(library, number)).filter(|copy| copy.map().is_some())
+}
+
+/// The copy of HIP that serves the code at `address`: the one that holds it, otherwise the first.
+pub fn hip_of(address: usize) -> Option<&'static Copy> {
+    let holder = rmcp_abi::find_object::module_of(address);
+    let is_it =
+        |copy: &&Copy| holder.as_ref().zip(copy.map()).is_some_and(|(holder, map)| holder.contains(map.dynamic.addr()));
+    all(Library::Hip).find(is_it).or_else(|| all(Library::Hip).next())
+}
+
+impl Copy {
+    const fn new(library: Library, number: usize) -> Self {
+        Self {
+            library,
+            number,
+            functions: [const { AtomicPtr::new(null_mut()) }; Hook::ALL.len()],
+            places: [const { AtomicPtr::new(null_mut()) }; Hook::ALL.len()],
+            runtime: OnceBox::new(),
+            pools: OnceBox::new(),
+        }
+    }
+
+    /// Its number in hooks' entries.
+    pub fn number(&self) -> usize {
+        self.number
+    }
+
+    /// What the loader knows of it.
+    pub fn map(&self) -> Option<&'static LinkMap> {
+        copies::get(self.library, self.number)
+    }
+
+    /// Where a call goes from the hook; null: there is no such function.
+    #[inline]
+    pub fn function(&self, hook: Hook) -> *mut c_void {
+        let known = self.functions[hook as usize].load(Ordering::Acquire);
+        if known.is_null() { self.find_function(hook) } else { known }
+    }
+
+    #[cold]
+    fn find_function(&self, hook: Hook) -> *mut c_void {
+        let found = self.lookup(hook.info().symbol);
+        let place = &self.functions[hook as usize];
+        // What stood in the runtime's table may have come to be known meanwhile.
+        place.compare_exchange(null_mut(), found, Ordering::AcqRel, Ordering::Acquire).map_or_else(|now| now, |_| found)
+    }
+
+    fn lookup(&self, symbol: &CStr) -> *mut c_void {
+        self.map().and_then(|map| map.function(symbol)).unwrap_or(null_mut())
+    }
+
+    /// Whether `function` is what it exports as the hook's.
+    pub fn exports(&self, hook: Hook, function: *mut c_void) -> bool {
+        !function.is_null() && self.lookup(hook.info().symbol) == function
+    }
+
+    /// Which library it is.
+    pub fn library(&self) -> Library {
+        self.library
+    }
+
+    /// Whether the runtime's own table leads to the hook: then whatever calls its export comes there.
+    pub fn is_in_table(&self, hook: Hook) -> bool {
+        !self.places[hook as usize].load(Ordering::Acquire).is_null()
+    }
+
+    /// Whether any place of its table leads to a hook.
+    pub fn has_table(&self) -> bool {
+        self.places.iter().any(|place| !place.load(Ordering::Acquire).is_null())
+    }
+
+    /// Has a place of the runtime's table lead to the hook; what stood there is where calls go from it.
+    pub fn take_place(&self, hook: Hook, place: &'static AtomicPtr<c_void>) {
+        let (entry, original) = (hooks::entry(hook, self.number), place.load(Ordering::Acquire));
+        if original.is_null() || original == entry {
+            return;
+        }
+        self.functions[hook as usize].store(original, Ordering::Release);
+        if place.compare_exchange(original, entry, Ordering::AcqRel, Ordering::Acquire).is_ok() {
+            self.places[hook as usize].store(std::ptr::from_ref(place).cast_mut(), Ordering::Release);
+        }
+    }
+
+    /// Has its table lead past the hook again, if nobody has put something else there.
+    pub fn give_place_back(&self, hook: Hook) {
+        // SAFETY: what is stored came from a reference for the life of the process.
+        let place = unsafe { self.places[hook as usize].swap(null_mut(), Ordering::AcqRel).as_ref() };
+        if let Some(place) = place {
+            let (entry, original) = (hooks::entry(hook, self.number), self.function(hook));
+            let _ = place.compare_exchange(entry, original, Ordering::AcqRel, Ordering::Acquire);
+        }
+    }
+
+    fn symbols(&self) -> Symbols<impl Fn(&CStr) -> *mut c_void> {
+        Symbols(|symbol: &CStr| self.lookup(symbol))
+    }
+
+    /// The functions of a HIP runtime that RMCP itself calls.
+    pub fn runtime(&self) -> &Runtime {
+        self.runtime.get_or_init(|| Box::new(Runtime::new(&self.symbols())))
+    }
+
+    /// The memory pools of a ROCr.
+    pub fn pools(&self) -> &[Pool] {
+        self.pools.get_or_init(|| Box::new(pools::list(&self.symbols())))
+    }
+}
