@@ -20,7 +20,7 @@
 #define RMCP_INACTIVE 1
 
 /*
- rmcp_status: calls are hooked.
+ rmcp_status: the calls are hooked that the options in force could change.
  */
 #define RMCP_ACTIVE 2
 
@@ -47,7 +47,11 @@ typedef struct {
 } rmcp_status_t;
 
 /*
- How often a hooked function was called in this process, and what became of the calls.
+ How often the hook of a function ran in this process, and what became of the calls.
+
+ A call runs through its hook where the options in force, those of a section `[library]` counted in, could change it on some
+ visible GPU. Any other goes straight to the runtime and is not counted, unless it is watched: with `log = "trace"` every
+ call of a hooked function is, with the option `trace` every one that gives, takes or changes memory.
  */
 typedef struct {
   /*
@@ -55,7 +59,7 @@ typedef struct {
    */
   const char *name;
   /*
-   Calls of the program that went to the runtime as they were.
+   Calls of the program that ran through the hook and went to the runtime as they were.
    */
   uint64_t forwarded;
   /*
@@ -63,7 +67,7 @@ typedef struct {
    */
   uint64_t rewritten;
   /*
-   Calls of the runtime itself, which are never changed.
+   Calls of the runtime itself that ran through the hook, which never changes them.
    */
   uint64_t runtime;
 } rmcp_counter_t;
@@ -85,14 +89,15 @@ extern int rmcp_status(rmcp_status_t *status,
                        size_t size);
 
 /*
- Returns the number of hooked functions, 0 without a core, and fills at most `capacity` of `counters`, which may
- be NULL if that is 0. Calls that went past RMCP while it was inactive are not counted.
+ Returns the number of functions that have a hook, 0 without a core, and fills at most `capacity` of `counters`, which
+ may be NULL if that is 0.
  */
 extern size_t rmcp_counters(rmcp_counter_t *counters,
                             size_t capacity);
 
 /*
- Forwards every later call of this process unchanged. Returns 1, or 0 when there is no core to tell.
+ Takes RMCP out of every later call of this process: what led to a hook, in librmcp.so and in the runtimes' own tables,
+ leads to the real function again. Returns 1, or 0 when there is no core to tell.
  */
 extern int rmcp_disable(void);
 

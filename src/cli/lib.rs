@@ -5,6 +5,7 @@
 //! | [`commands`] | what does a person see: one file per subcommand |
 //! | [`preparation`] | which environment does a program get before it starts |
 //! | [`recipes`] | which variables does this program need on these cards |
+//! | [`lookups`] | are functions met that a program looks up by itself |
 //! | [`launchers`] | which program does a command line come to |
 //! | [`installs`] | which ROCm installations and frameworks are here |
 //! | [`inspect`] | which gfx targets do these files have code for |
@@ -26,6 +27,7 @@ pub mod host;
 pub mod inspect;
 pub mod installs;
 pub mod launchers;
+pub mod lookups;
 pub mod output;
 pub mod preload;
 pub mod preparation;

@@ -7,12 +7,13 @@ pub use obstacle::{Obstacle, exec_failure, obstacle, resolve_program};
 use crate::effective_policy::EffectivePolicy;
 use crate::installs;
 use crate::launchers::ResolvedCommand;
+use crate::lookups::Lookups;
 use crate::output;
 use crate::preload;
 use crate::recipes::{self, Plan, Recipe, Situation};
 use anyhow::{Result, bail};
 use clap::builder::PossibleValuesParser;
-use rmcp_domain::options::{self, DispatchTable, Mode, Register, Row, SYSTEM_FENCES, Sources};
+use rmcp_domain::options::{self, Mode, Register, Row, SYSTEM_FENCES, Sources};
 use std::env;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -60,6 +61,8 @@ pub struct Preparation {
     pub situation: Situation,
     /// What they said.
     pub plan: Plan,
+    /// What becomes of functions that the program looks up by itself.
+    pub lookups: Lookups,
 }
 
 /// A change of one variable.
@@ -101,17 +104,14 @@ pub fn prepare(arguments: &PreparationArguments, command: &[OsString]) -> Result
     let machine = EffectivePolicy::read(&sources, Path::new("/"));
     let inactive = machine.inactive_reason();
 
-    let (situation, table) = recipe_situation(arguments, machine, &launched)?;
-    if let Some(origin) = table {
-        changes.extend(register_tool(&library.with_file_name(preload::CORE), &origin)?);
-    }
+    let (situation, lookups) = recipe_situation(arguments, machine, &launched)?;
     let plan = Plan::new(&situation);
     changes.extend(plan.changes.iter().map(|change| Change {
         variable: change.variable.clone().into(),
         value: change.after.clone().map(Into::into),
         recipe: Some((change.recipe, change.gpus.clone())),
     }));
-    Ok(Preparation { file, final_program, obstacle, advice: None, inactive, changes, situation, plan })
+    Ok(Preparation { file, final_program, obstacle, advice: None, inactive, changes, situation, plan, lookups })
 }
 
 /// A variable that RMCP itself sets.
@@ -119,26 +119,12 @@ fn rmcp_change(variable: &str, value: OsString) -> Change {
     Change { variable: variable.into(), value: Some(value), recipe: None }
 }
 
-/// What makes the core the one tool that the runtimes' tables go to, unless it is that already. `origin`: who wants it.
-fn register_tool(core: &Path, origin: &str) -> Result<Option<Change>> {
-    const TOOL: &str = "ROCPROFILER_REGISTER_LIBRARY";
-    match env::var_os(TOOL) {
-        None => Ok(Some(rmcp_change(TOOL, core.into()))),
-        Some(set) if set == core => Ok(None),
-        Some(set) => bail!(
-            "dispatch_table=on ({origin}) needs {TOOL}={}, and {TOOL} is {set:?}; unset it, or add --set \
-             dispatch_table=off",
-            core.display()
-        ),
-    }
-}
-
-/// What the recipes look at; and where `dispatch_table` is on, who says so.
+/// What the recipes look at, and what becomes of functions that the program looks up by itself.
 fn recipe_situation(
     arguments: &PreparationArguments,
     machine: EffectivePolicy,
     launched: &ResolvedCommand,
-) -> Result<(Situation, Option<String>)> {
+) -> Result<(Situation, Lookups)> {
     let (fences, value) = SYSTEM_FENCES;
     let off = machine.inactive_reason().is_some();
     let loaded = machine.loaded;
@@ -170,8 +156,11 @@ fn recipe_situation(
             situation.program = recipes::identify_program(launched, &situation);
         }
     }
-    let table = rewrites && loaded.options.dispatch_table == DispatchTable::On;
-    Ok((situation, table.then(|| origin("dispatch_table"))))
+    let program = &mut situation.program;
+    let lookups = Lookups::new(loaded.options.dispatch_table, program.rocm);
+    let framework = program.framework.map(|(framework, _)| framework);
+    program.notes.extend(framework.and_then(|framework| lookups.warning(framework)));
+    Ok((situation, lookups))
 }
 
 impl Preparation {

@@ -2,6 +2,7 @@
 
 mod environment;
 mod facts;
+mod past;
 mod preload_state;
 mod problems;
 mod survey;

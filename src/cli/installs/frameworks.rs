@@ -26,6 +26,17 @@ pub struct Framework {
     pub code: Vec<PathBuf>,
 }
 
+impl Framework {
+    /// The release of ROCm that it computes with: what it says, else that of its runtime.
+    pub fn rocm_release(&self) -> Option<Release> {
+        let said = match self.backend {
+            Backend::Rocm(release) => release,
+            Backend::Other(_) => None,
+        };
+        said.or_else(|| self.runtime.as_ref()?.release)
+    }
+}
+
 /// What a framework was built for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Backend {

@@ -89,24 +89,16 @@ fn unapplied_reason(launched: &ResolvedCommand, program: &Program, situation: &S
 
 /// The first framework that is installed there; which of several a script imports is not known.
 fn python_program(python: &Python, situation: &Situation, machine: &Machine) -> Program {
-    let known = |name: &str| match name {
-        "torch" => Some(Framework::Pytorch),
-        "tensorflow" => Some(Framework::Tensorflow),
-        "onnxruntime" => Some(Framework::Onnxruntime),
-        name => name.starts_with("jax").then_some(Framework::Jax),
-    };
     let frameworks = python.frameworks(machine);
-    let Some((framework, found)) = frameworks.iter().find_map(|found| Some((known(&found.name)?, found))) else {
+    let Some((framework, found)) =
+        frameworks.iter().find_map(|found| Some((Framework::of_package(&found.name)?, found)))
+    else {
         return library_package(python, situation, machine).unwrap_or_default();
-    };
-    let release_of_backend = match found.backend {
-        Backend::Rocm(release) => release,
-        Backend::Other(_) => None,
     };
     let sites = || python.folders.iter().filter_map(|site| site.canonicalize().ok());
     Program {
         framework: Some((framework, found.version.as_ref().and_then(|version| version.parse().ok()))),
-        rocm: release_of_backend.or(found.runtime.as_ref().and_then(|runtime| runtime.release)),
+        rocm: found.rocm_release(),
         without_rocm: matches!(found.backend, Backend::Other(_)),
         bundled: found.runtime.as_ref().is_some_and(|runtime| sites().any(|site| runtime.hip.starts_with(site))),
         libraries: code_libraries(&found.code, situation),

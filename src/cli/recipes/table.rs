@@ -112,6 +112,23 @@ pub enum Framework {
     Ctranslate2,
 }
 
+impl Framework {
+    /// That of a Python package.
+    pub fn of_package(name: &str) -> Option<Self> {
+        match name {
+            "torch" => Some(Self::Pytorch),
+            "tensorflow" => Some(Self::Tensorflow),
+            "onnxruntime" => Some(Self::Onnxruntime),
+            name => name.starts_with("jax").then_some(Self::Jax),
+        }
+    }
+
+    /// Whether it looks up the functions of HIP that it calls, by dlsym: JAX 0.5.0 and TensorFlow 2.14 were seen to.
+    pub fn looks_functions_up(self) -> bool {
+        matches!(self, Self::Tensorflow | Self::Jax)
+    }
+}
+
 /// What the GPU code in a program's libraries means to one GPU.
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
 #[serde(rename_all = "kebab-case")]

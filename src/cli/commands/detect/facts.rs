@@ -208,6 +208,8 @@ pub struct Rmcp {
     pub only: Option<OptionValue>,
     /// Whose memory it changes, and why.
     pub memory: String,
+    /// What goes past it here, and why.
+    pub past: Vec<String>,
     /// Whether LD_PRELOAD names it here.
     pub preloaded_here: bool,
     /// The options that are not at their default.
@@ -251,6 +253,7 @@ impl MachineReport {
                 system_wide: survey.preload.system_wide.clone(),
                 only: survey.preload.only.clone(),
                 memory: rewritten_memory(loaded),
+                past: survey.past_rmcp(),
                 preloaded_here: survey.preload.in_environment,
                 options: options.collect(),
                 complaints: loaded.complaints.iter().map(ToString::to_string).collect(),

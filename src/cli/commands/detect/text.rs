@@ -177,6 +177,7 @@ impl Rmcp {
         facts.push(("loaded", loaded));
         facts.extend(self.only.as_ref().map(|only| ("active there", only.restriction())));
         facts.push(("memory", self.memory.clone()));
+        facts.extend(self.past.iter().map(|past| ("past it", past.clone())));
         facts.extend(self.options.iter().map(|option| {
             ("option", format!("{} = {} {}", option.name, option.value, styled(FAINT, format!("({})", option.origin))))
         }));

@@ -109,7 +109,7 @@ impl PolicyQuery<'_> {
             }
             Policy::vram | Policy::mem_info => vec![self.unchanged("vram_fraction=1.0 sets no limit")],
             Policy::device_properties => vec![self.unchanged("capabilities=real")],
-            Policy::forward => vec![self.unchanged("no option changes it")],
+            Policy::forward | Policy::malloc_host => vec![self.unchanged("no option changes it")],
             policy => vec![self.unchanged(policy.text())],
         }
     }

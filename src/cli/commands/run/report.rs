@@ -99,7 +99,7 @@ impl DryRun {
                 value: change.value.as_ref().map(|value| value.to_string_lossy().into_owned()),
                 before: std::env::var_os(&change.variable).map(|value| value.to_string_lossy().into_owned()),
                 gpus: recipe.map(|(_, gpus)| gpus.clone()).unwrap_or_default(),
-                why: recipe.map_or_else(|| rmcp_reason(&variable).into(), |(recipe, _)| recipe.sentence()),
+                why: recipe.map_or_else(|| rmcp_reason(&variable, prepared), |(recipe, _)| recipe.sentence()),
                 recipe: recipe.map(|(recipe, _)| RecipeOrigin::new(recipe)),
                 variable,
             }
@@ -190,11 +190,15 @@ impl Report for DryRun {
 }
 
 /// Why RMCP itself changes a variable.
-fn rmcp_reason(variable: &str) -> &'static str {
+fn rmcp_reason(variable: &str, prepared: &Preparation) -> String {
+    let framework = prepared.situation.program.framework.map(|(framework, _)| framework);
     match variable {
-        "LD_PRELOAD" => "RMCP goes between the program and the HIP runtime.",
-        _ if variable.starts_with("RMCP_") => "You asked with --set.",
-        _ => "The option dispatch_table is on.",
+        "LD_PRELOAD" if prepared.obstacle.is_some() => {
+            "RMCP goes between the programs that it starts and the HIP runtime.".into()
+        }
+        "LD_PRELOAD" if prepared.inactive.is_some() => "RMCP is in the program and does nothing there.".into(),
+        "LD_PRELOAD" => prepared.lookups.preload_reason(framework),
+        _ => "You asked with --set.".into(),
     }
 }
 

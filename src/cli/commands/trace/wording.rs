@@ -18,7 +18,7 @@ pub const NO_CALLS: &str = "Nothing was allocated through HIP or HSA. If the pro
 
 /// What is missing where a copy of the HIP runtime has no table that leads to RMCP, and what to do.
 pub const INCOMPLETE: &str = "calls of functions of HIP that it looked up itself (dlsym, ctypes), and those of libraries loaded \
-    with RTLD_DEEPBIND, are not here. RMCP meets them in the runtime's own table, from ROCm 6 on and unless dispatch_table is \
+    with RTLD_DEEPBIND, are not here if there were any. RMCP meets them in the runtime's own table, from ROCm 6 on and unless dispatch_table is \
     off; with RMCP_LOG=debug the program says why the table was not taken.";
 
 /// What keeps RMCP out of a program, and what its user can do.

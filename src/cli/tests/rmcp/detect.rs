@@ -204,6 +204,38 @@ fn frameworks_without_rocm_say_so_and_what_to_do() {
 }
 
 #[test]
+fn what_goes_past_rmcp_is_told_with_the_runtime_and_the_framework_that_it_is_about() {
+    let jax = |runtime: &str| {
+        let package = "usr/lib/python3/dist-packages/jax_rocm60_plugin";
+        let machine = sound().file("usr/bin/python3", "").file("usr/lib/python3.13/os.py", "");
+        machine.file(&format!("{package}/__init__.py"), "").runtime(package, runtime)
+    };
+    let past = |command: &mut Command| {
+        let found = json(command);
+        let lines = found["rmcp"]["past"].as_array().unwrap().iter();
+        lines.map(|line| line.as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    let always = "programs that are statically linked, linked with musl, or 32-bit";
+    let machine = jax("6.4.60403");
+    assert_eq!(past(&mut machine.detect()), [always]);
+    assert_eq!(problems(&mut machine.detect()), ["several-runtimes"]);
+
+    let lines = past(machine.detect().env("RMCP_DISPATCH_TABLE", "off"));
+    assert!(lines.len() == 3 && lines[..2].iter().all(|line| line.ends_with("dispatch_table is off")), "{lines:?}");
+    let found = problems(machine.detect().env("RMCP_DISPATCH_TABLE", "off"));
+    assert_eq!(found, ["framework-past-rmcp", "several-runtimes"]);
+
+    let machine = jax("5.7.50701");
+    let lines = past(&mut machine.detect());
+    let runtime = "with /usr/lib/python3/dist-packages/jax_rocm60_plugin/libamdhip64.so.5.7.50701: before ROCm 6";
+    assert!(lines.len() == 2 && lines[0].contains("dlsym") && lines[0].contains(runtime), "{lines:?}");
+    assert_eq!(problems(&mut machine.detect()), ["framework-past-rmcp", "several-runtimes"]);
+    let fix = fix(&mut machine.detect(), "framework-past-rmcp");
+    assert!(fix.contains("ROCm 6 or later"), "{fix}");
+    assert!(text(&mut machine.detect()).contains("past it"));
+}
+
+#[test]
 fn libraries_of_another_release_in_front_of_a_frameworks_own_are_told() {
     let machine = Machine::with_cards(&[&NAVI10])
         .with_torch(Some("6.2.41133"))

@@ -89,6 +89,52 @@ fn explain_says_why_and_from_where() {
 }
 
 #[test]
+fn a_framework_that_looks_functions_up_is_told_whether_rmcp_meets_them() {
+    let installed = Installed::new();
+    let venv = installed.root().join("venv");
+    let package = venv.join("lib/python3.11/site-packages/jax_rocm60_plugin");
+    let python = venv.join("bin/python3");
+    for folder in [&package, python.parent().unwrap()] {
+        fs::create_dir_all(folder).unwrap();
+    }
+    fs::write(venv.join("pyvenv.cfg"), "version = 3.11.2\n").unwrap();
+    std::os::unix::fs::symlink("/bin/sh", &python).unwrap();
+    let between = "    RMCP goes between the program and the HIP runtime";
+    for (runtime, option, why, warning) in [
+        ("6.4.43484", "dispatch_table=on", format!("{between}: JAX looks up its functions itself"), None),
+        (
+            "6.4.43484",
+            "dispatch_table=off",
+            "    RMCP is in the program, but JAX".into(),
+            Some("; set dispatch_table=on"),
+        ),
+        (
+            "5.7.50701",
+            "dispatch_table=on",
+            "    RMCP is in the program, but JAX".into(),
+            Some("; use a build for ROCm 6"),
+        ),
+    ] {
+        let library = package.join(format!("libamdhip64.so.{runtime}"));
+        fs::write(&library, "").unwrap();
+        let run = |explain: &[&str]| {
+            let command = [&["-n", "--set", option], explain, &[python.to_str().unwrap()]].concat();
+            installed.on(&[100_100], command).output().unwrap()
+        };
+        let text = stdout(&run(&["-v"]));
+        assert!(text.contains(&why), "{runtime} {option}: {text}");
+        let said = stderr(&run(&[]));
+        match warning {
+            Some(fix) => {
+                assert!(said.starts_with("rmcp-run: JAX's allocations go past RMCP") && said.contains(fix), "{said}")
+            }
+            None => assert_eq!(said, ""),
+        }
+        fs::remove_file(library).unwrap();
+    }
+}
+
+#[test]
 fn json_has_every_change_with_its_recipe() {
     let installed = Installed::new();
     let mut command = installed.on(&[100_300], ["-n", "--json", "--profile", "miopen-gemm-fault", "sh"]);

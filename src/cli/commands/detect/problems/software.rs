@@ -3,6 +3,7 @@
 use super::{Problem, Severity, problem};
 use crate::commands::detect::survey::Survey;
 use crate::installs::{Backend, Framework, Runtime};
+use crate::recipes;
 use std::env;
 use std::path::PathBuf;
 
@@ -52,8 +53,18 @@ pub fn frameworks(survey: &Survey) -> Vec<Problem> {
             )),
             Backend::Rocm(_) => {}
         }
+        let lookups = survey.lookups(framework.rocm_release());
+        if let Some((why, fix)) = lookups.miss().filter(|_| looks_functions_up(framework)) {
+            let what = format!("{place} looks up the functions of HIP itself, and its allocations go past RMCP: {why}");
+            problems.push(problem("framework-past-rmcp", Severity::Warning, what, fix));
+        }
     }
     problems
+}
+
+fn looks_functions_up(framework: &Framework) -> bool {
+    built_for_rocm(framework)
+        && recipes::Framework::of_package(&framework.name).is_some_and(|it| it.looks_functions_up())
 }
 
 /// More than one copy of the runtime.
