@@ -3,13 +3,14 @@
 #include "ways.h"
 
 static Functions linked() {
-    return {hipHostMalloc, hipHostFree, hipMalloc, hipMallocManaged, hipFree, hsa_amd_memory_pool_allocate,
-            hsa_amd_memory_pool_free};
+    return {hipGetDeviceCount, hipHostMalloc, hipHostFree, hipMalloc, hipMallocManaged, hipFree,
+            hsa_amd_memory_pool_allocate, hsa_amd_memory_pool_free};
 }
 
 template <class Lookup>
 static Functions looked_up(Lookup lookup) {
     Functions f = {};
+    lookup("hipGetDeviceCount", (void**)&f.device_count);
     lookup("hipHostMalloc", (void**)&f.host_malloc);
     lookup("hipHostFree", (void**)&f.host_free);
     lookup("hipMalloc", (void**)&f.device_malloc);
@@ -54,6 +55,9 @@ extern "C" void* ways_pinned() {
     void* memory = nullptr;
     return hipHostMalloc(&memory, kSize, 0) == hipSuccess ? memory : nullptr;
 }
+
+// The same by a jump, where it is compiled so: the runtime returns to whoever called this.
+extern "C" hipError_t ways_pinned_by_jump(void** memory) { return hipHostMalloc(memory, kSize, 0); }
 
 // A call without a hook, by which the runtime starts.
 extern "C" int ways_device_count() {

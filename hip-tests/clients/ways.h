@@ -14,6 +14,7 @@ static const size_t kSize = 0xa00000;
 
 // The functions as one way gives them; null: this way does not lead to it.
 struct Functions {
+    hipError_t (*device_count)(int*);
     hipError_t (*host_malloc)(void**, size_t, unsigned int);
     hipError_t (*host_free)(void*);
     hipError_t (*device_malloc)(void**, size_t);
@@ -75,18 +76,26 @@ static inline hsa_amd_memory_pool_t fine_pool() {
     return found;
 }
 
-static void make_calls(const char* prefix, const Functions& f) {
+static inline void make_pinned_call(const char* prefix, const Functions& f) {
     static void* memory;
-    // The runtime sets itself up inside its first call and allocates for itself there.
+    make_call(prefix, "hipHostMalloc", "(0)", [&] { return f.host_malloc(&memory, kSize, 0); },
+        [&] { (void)f.host_free(memory); });
+}
+
+static inline void make_calls(const char* prefix, const Functions& f) {
+    static void* memory;
+    // The runtime starts inside its first call, and sets itself up for each kind of memory inside the first that asks for it;
+    // it allocates for itself there.
     mark("first");
+    int count = 0;
+    if (f.device_count(&count) != hipSuccess || count == 0) fprintf(stderr, "no device\n"), exit(1);
     if (f.host_malloc(&memory, kSize, 0) == hipSuccess) (void)f.host_free(memory);
     if (f.managed_malloc(&memory, kSize, hipMemAttachGlobal) == hipSuccess) (void)f.device_free(memory);
 
-    auto host_free = [&] { (void)f.host_free(memory); };
     auto device_free = [&] { (void)f.device_free(memory); };
-    make_call(prefix, "hipHostMalloc", "(0)", [&] { return f.host_malloc(&memory, kSize, 0); }, host_free);
+    make_pinned_call(prefix, f);
     make_call(prefix, "hipHostMalloc", "(Coherent)",
-        [&] { return f.host_malloc(&memory, kSize, hipHostMallocCoherent); }, host_free);
+        [&] { return f.host_malloc(&memory, kSize, hipHostMallocCoherent); }, [&] { (void)f.host_free(memory); });
     make_call(prefix, "hipMallocManaged", "(Global)",
         [&] { return f.managed_malloc(&memory, kSize, hipMemAttachGlobal); }, device_free);
     make_call(prefix, "hipMalloc", "", [&] { return f.device_malloc(&memory, kSize); }, device_free);

@@ -3,6 +3,7 @@
 use crate::build::Build;
 use crate::compiler::Compiler;
 use crate::native::{client_dir, compile, program};
+use crate::table::{self, TableProgram};
 use crate::ways::{self, LoadMode};
 use anyhow::{Context, Result};
 use rmcp_stacks::Stack;
@@ -33,12 +34,19 @@ pub enum Client {
     GgmlCompute,
     /// `ways*`: the same few calls on one of the ways to the runtime.
     Ways(LoadMode),
+    /// `table*`: calls that RMCP meets in the runtime's own table.
+    Table(TableProgram),
     /// `compare.cpp`: hundreds of calls, everything that they return as text.
     Compare,
     /// `compare_options.cpp`: what one of the options is about.
     Options {
         /// `register`, `vram`, `threads` or `capabilities`.
         option: &'static str,
+    },
+    /// `compare_reuse.cpp`: memory where other memory lay.
+    Reuse {
+        /// `answers`, `words`, or `many` and a number.
+        args: Vec<&'static str>,
     },
     /// `atomics.cpp`, as `cargo xtask build` installs it for `rmcp demo --atomics`.
     Atomics,
@@ -58,6 +66,16 @@ pub enum Client {
         program: &'static str,
         /// Its arguments.
         args: Vec<&'static str>,
+    },
+    /// `loader_lock.cpp`: calls while the loader is at work for another thread, or has a word for this one.
+    LoaderLock {
+        /// `constructor` or `dlerror`.
+        mode: &'static str,
+    },
+    /// `unwinding.cpp`: a real function that is left by an exception, or by the end of its thread.
+    Unwinding {
+        /// `throw`, `exit`, `cancel` or `jump`; the function; how often.
+        args: [&'static str; 3],
     },
     /// `rccl.cpp`: RCCL between the GPUs of one process.
     Rccl,
@@ -110,10 +128,16 @@ impl Client {
             Client::Ggml => ggml(stack, "ggml"),
             Client::GgmlCompute => ggml(stack, "ggml_compute"),
             Client::Ways(mode) => ways::command(stack, *mode),
+            Client::Table(what) => table::command(stack, *what),
             Client::Compare => native("compare"),
             Client::Options { option } => {
                 let mut command = native("compare_options")?;
                 command.arg(option);
+                Ok(command)
+            }
+            Client::Reuse { args } => {
+                let mut command = native("compare_reuse")?;
+                command.args(args);
                 Ok(command)
             }
             Client::Atomics => {
@@ -134,6 +158,22 @@ impl Client {
             }
             Client::Threads { program, args } => {
                 let mut command = native(&format!("threads_{program}"))?;
+                command.args(args);
+                Ok(command)
+            }
+            Client::LoaderLock { mode } => {
+                let mut command = stack.command(program(stack, "loader_lock.cpp", &["-Wl,--export-dynamic"])?)?;
+                command.arg(mode);
+                for part in ["PLUGIN", "WAITER"] {
+                    let library = client_dir(stack)?.join(format!("loader_lock_{part}.so"));
+                    compile(stack, "loader_lock.cpp", &library, &["-shared", "-fPIC", &format!("-D{part}")])?;
+                    command.arg(library);
+                }
+                Ok(command)
+            }
+            Client::Unwinding { args } => {
+                let linker = ["-Wl,--export-dynamic", "-l:libstdc++.so.6", "-l:libgcc_s.so.1"];
+                let mut command = stack.command(program(stack, "unwinding.cpp", &linker)?)?;
                 command.args(args);
                 Ok(command)
             }

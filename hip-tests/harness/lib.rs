@@ -27,6 +27,7 @@ mod native;
 mod prerequisite;
 mod scene;
 mod stub;
+mod table;
 mod ways;
 mod wheel;
 
@@ -38,6 +39,7 @@ pub use native::{compile_only, self_contained};
 pub use prerequisite::require;
 pub use rmcp_kfd_log::{Event, Log};
 pub use rmcp_stacks::{Release, Stack};
-pub use scene::{Call, Run, Scene};
+pub use scene::{Call, Run, Scene, on_every_release};
 pub use stub::{COPIES, Stubs};
-pub use ways::{Bypass, LoadMode};
+pub use table::TableProgram;
+pub use ways::LoadMode;

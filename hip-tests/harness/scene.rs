@@ -10,12 +10,24 @@ use rmcp_machine::Emulation;
 use rmcp_stacks::{Release, Stack};
 use serde::Deserialize;
 use std::collections::{BTreeMap, HashMap};
+use std::ffi::OsString;
 use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::ExitStatusExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::{Arc, LazyLock, Mutex, OnceLock};
+
+/// `promise` on every release, several at a time.
+pub fn on_every_release(promise: impl Fn(Release) + Sync) {
+    let promise = &promise;
+    std::thread::scope(|scope| {
+        for release in Release::ALL {
+            let thread = std::thread::Builder::new().name(format!("ROCm {release}"));
+            thread.spawn_scoped(scope, move || promise(release)).expect("a thread");
+        }
+    });
+}
 
 /// How RMCP gets into the program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -205,10 +217,17 @@ impl Scene {
             .env_clear()
             .env("PATH", format!("{}:/usr/local/bin:/usr/bin:/bin", scratch.display()))
             .env("HOME", scratch);
-        let gate = if self.interposition == Interposition::Preloaded { build.gate() } else { PathBuf::new() };
+        let environment = || client.get_envs().filter_map(|(name, value)| Some((name, value?)));
+        // What the client preloads comes before RMCP.
+        let mut preload: OsString =
+            environment().filter(|(name, _)| *name == "LD_PRELOAD").map(|(_, value)| value).collect();
+        if self.interposition == Interposition::Preloaded {
+            preload.push(":");
+            preload.push(build.gate());
+        }
         let emulation = Emulation::new(build.kfd(), &self.machine).map_err(anyhow::Error::msg)?;
-        emulation.log(log_file).apply(&mut command, gate.as_os_str());
-        command.envs(client.get_envs().filter_map(|(name, value)| Some((name, value?)))).envs(&self.environment);
+        emulation.log(log_file).apply(&mut command, &preload);
+        command.envs(environment().filter(|(name, _)| *name != "LD_PRELOAD")).envs(&self.environment);
         Ok(command)
     }
 }

@@ -23,8 +23,8 @@ const BUNDLED: [&str; 2] = ["libamdhip64-1a2b3c4d.so", "libhsa-runtime64-5e6f7a8
 /// How many copies of the driver there are beside those, each under a name of its own.
 pub const COPIES: usize = 5;
 
-fn copy_name(number: usize) -> String {
-    format!("libamdhip64-{number}.so")
+fn copy_names(number: usize) -> [String; 2] {
+    ["libamdhip64", "libhsa-runtime64"].map(|library| format!("{library}-{number}.so"))
 }
 
 /// What [`Stubs::old_program`]'s runtime lacks.
@@ -197,10 +197,10 @@ impl Stubs {
         let name = ["table", &flags.concat()].concat().replace(|letter: char| !letter.is_ascii_alphanumeric(), "_");
         let folder = self.root.join("tables").join(&name);
         let make = || {
-            let bytes = build_driver(&self.root, &name, &[flags, &["-DTABLE"]].concat())?;
-            let copies: Vec<_> = (1..=COPIES).map(copy_name).collect();
-            let names = SYSTEM.into_iter().chain(BUNDLED).chain(copies.iter().map(String::as_str));
-            names.into_iter().try_for_each(|name| install(&folder.join(name), |new| Ok(fs::write(new, &bytes)?)))
+            let drivers = Drivers::compile(&self.root, &name, &[flags, &["-DTABLE"]].concat())?;
+            let copies: Vec<_> = (1..=COPIES).map(copy_names).collect();
+            let copies = copies.iter().map(|names| names.each_ref().map(String::as_str));
+            [SYSTEM, BUNDLED].into_iter().chain(copies).try_for_each(|names| drivers.install(&folder, names))
         };
         if made.insert(name.clone()) {
             make().unwrap_or_else(|error: anyhow::Error| panic!("drivers with a table: {error:#}"));
@@ -235,17 +235,16 @@ impl Stubs {
     fn make() -> Result<Stubs> {
         let stubs = Stubs { root: target_dir()?.join("stubs") };
         let root = &stubs.root;
-        let bytes = build_driver(root, "driver", &[])?;
-        let old = MISSING_FROM_OLD.iter().try_fold(bytes.clone(), |bytes, name| remove_symbol(bytes, name))?;
-        for (names, folder, bytes) in [
-            (SYSTEM, root.join("system"), &bytes),
-            (SYSTEM, root.join("old"), &old),
-            (BUNDLED, root.join("wheel/example.libs"), &bytes),
-        ] {
-            for name in names {
-                install(&folder.join(name), |new| Ok(fs::write(new, bytes)?))?;
-            }
+        install(&root.join("functions.h"), |new| Ok(fs::write(new, driver::functions())?))?;
+        let drivers = Drivers::compile(root, "driver", &[])?;
+        for folder in [stubs.drivers(), root.join("old")] {
+            drivers.install(&folder, SYSTEM)?;
         }
+        drivers.install(&stubs.wheel_drivers(), BUNDLED)?;
+        let old = root.join("old").join(SYSTEM[0]);
+        let bytes = fs::read(&old).with_context(|| format!("read {}", old.display()))?;
+        let bytes = MISSING_FROM_OLD.iter().try_fold(bytes, |bytes, name| remove_symbol(bytes, name))?;
+        install(&old, |new| Ok(fs::write(new, bytes)?))?;
 
         let system = Linked { names: &SYSTEM, folder: &stubs.drivers(), rpath: Some(&stubs.drivers()) };
         // Linked where the function exists, as programs are that meet an older runtime.
@@ -257,9 +256,10 @@ impl Stubs {
         };
         let own = Linked { names: &["libown.so"], folder: root, rpath: Some(root) };
         for number in 1..=COPIES {
-            let (name, folder) = (copy_name(number), root.join("copies"));
-            install(&folder.join(&name), |new| Ok(fs::write(new, &bytes)?))?;
-            let copy = Linked { names: &[&name], folder: &folder, rpath: Some(&folder) };
+            let (names, folder) = (copy_names(number), root.join("copies"));
+            let names = names.each_ref().map(String::as_str);
+            drivers.install(&folder, names)?;
+            let copy = Linked { names: &names, folder: &folder, rpath: Some(&folder) };
             compile(&stubs.client_of_copy(number), &["client.c"], Some(copy))?;
         }
         let client = Linked { names: &["libclient.so"], ..system };
@@ -304,13 +304,30 @@ struct Linked<'a> {
     rpath: Option<&'a Path>,
 }
 
-/// The driver's file, under this name until it is installed.
-fn build_driver(root: &Path, name: &str, flags: &[&str]) -> Result<Vec<u8>> {
-    install(&root.join("functions.h"), |new| Ok(fs::write(new, driver::functions())?))?;
-    let file = root.join(name).with_extension("so");
-    let include = format!("-I{}", root.display());
-    compile(&file, &[flags, &[&include, "-fexceptions", "../driver.c"]].concat(), None)?;
-    fs::read(&file).with_context(|| format!("read {}", file.display()))
+/// The drivers before they have names: object files.
+struct Drivers {
+    hip: String,
+    hsa: String,
+}
+
+impl Drivers {
+    /// Compiles them, into files whose names begin with `name`.
+    fn compile(root: &Path, name: &str, flags: &[&str]) -> Result<Drivers> {
+        let include = format!("-I{}", root.display());
+        let object = |library: &str, more: &[&str]| -> Result<String> {
+            let path = root.join(format!("{name}-{library}.o"));
+            compile_program(&path, &[flags, more, &["-c", &include, "-fexceptions", "../driver.c"]].concat(), None)?;
+            Ok(path.display().to_string())
+        };
+        Ok(Drivers { hip: object("hip", &[])?, hsa: object("hsa", &["-DHSA_DRIVER"])? })
+    }
+
+    /// Links them under these names. The HIP driver needs the HSA driver, as the real one does.
+    fn install(&self, folder: &Path, [hip, hsa]: [&str; 2]) -> Result<()> {
+        compile_library(&folder.join(hsa), &[&self.hsa], None)?;
+        let beside = Linked { names: &[hsa], folder, rpath: Some(Path::new("$ORIGIN")) };
+        compile_library(&folder.join(hip), &[&self.hip], Some(beside))
+    }
 }
 
 /// A copy of the driver that lacks a function: under another name no lookup finds it.
@@ -328,6 +345,17 @@ fn remove_symbol(mut driver: Vec<u8>, name: &str) -> Result<Vec<u8>> {
 /// Compiles sources of `loading/clients`, among which flags of the compiler may stand: a library when `output` is called one,
 /// else a program.
 fn compile(output: &Path, sources: &[&str], libraries: Option<Linked>) -> Result<()> {
+    match output.extension() == Some(OsStr::new("so")) {
+        true => compile_library(output, sources, libraries),
+        false => compile_program(output, sources, libraries),
+    }
+}
+
+fn compile_library(output: &Path, sources: &[&str], libraries: Option<Linked>) -> Result<()> {
+    compile_program(output, &[&["-shared"], sources].concat(), libraries)
+}
+
+fn compile_program(output: &Path, sources: &[&str], libraries: Option<Linked>) -> Result<()> {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
     let is_cpp = sources.iter().any(|source| source.ends_with(".cpp"));
     let (variable, compiler, standard) =
@@ -338,9 +366,6 @@ fn compile(output: &Path, sources: &[&str], libraries: Option<Linked>) -> Result
     command.arg("-Wl,--enable-new-dtags").arg("-I").arg(here.join("../include"));
     let (flags, sources): (Vec<&str>, Vec<_>) = sources.iter().partition(|source| source.starts_with('-'));
     command.args(flags).args(sources.into_iter().map(|source| here.join("loading/clients").join(source)));
-    if output.extension() == Some(OsStr::new("so")) {
-        command.arg("-shared");
-    }
     if let Some(Linked { names, folder, rpath }) = libraries {
         // All references are weak, and so count for nothing under --as-needed.
         command.arg("-Wl,--no-as-needed").arg("-L").arg(folder).args(names.iter().map(|name| format!("-l:{name}")));

@@ -3,7 +3,7 @@
 use crate::native::{client_dir, compile, program};
 use crate::wheel;
 use anyhow::{Context, Result};
-use rmcp_stacks::{Release, Stack};
+use rmcp_stacks::Stack;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -26,6 +26,11 @@ pub enum LoadMode {
     TwoCopies,
     /// The same, but the second is loaded after the first has made its calls.
     LateCopy,
+    /// It loads two libraries that are linked against two copies, the second first if `second_first`; their calls are jumps.
+    Jumps {
+        /// Whether the library of the second copy is loaded first.
+        second_first: bool,
+    },
     /// It is Python, and loads an extension that is linked against a runtime in its own folder.
     Wheel,
     /// It asks hipGetProcAddress, ROCm 6.1 and later.
@@ -34,20 +39,12 @@ pub enum LoadMode {
     EntryPoint,
     /// It looks them up in the runtime by dlsym.
     Dlsym,
-    /// The same, or as [`LoadMode::DeepBind`], or it looks up hipGetProcAddress so and asks that; and the runtime has handed its
-    /// table to rocprofiler-register. ROCm 6.0 and later.
-    Table(Bypass),
-}
-
-/// How a program gets past every preloaded library.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Bypass {
-    /// See [`LoadMode::DeepBind`].
-    DeepBind,
-    /// See [`LoadMode::Dlsym`].
-    Dlsym,
-    /// It looks up hipGetProcAddress by dlsym.
-    ProcAddress,
+    /// The same, and its first HIP call allocates pinned memory; then it does so once more.
+    DlsymAtOnce,
+    /// It looks up hipGetProcAddress by dlsym, and asks that. ROCm 6.1 and later.
+    DlsymProcAddress,
+    /// It is Python, and makes its calls by ctypes.
+    Ctypes,
 }
 
 const LIBRARY: [&str; 2] = ["-shared", "-fPIC"];
@@ -72,26 +69,34 @@ pub(crate) fn command(stack: &Stack, mode: LoadMode) -> Result<Command> {
         LoadMode::Global => loader("global", &[&library(stack)?]),
         LoadMode::DeepBind => loader("deepbind", &[&library(stack)?, soname(stack)?.as_ref()]),
         LoadMode::Dlsym => loader("dlsym", &[soname(stack)?.as_ref()]),
-        LoadMode::Table(bypass) => {
-            let program = program(stack, "ways_loader.cpp", &[])?;
-            let (library, soname) = (library(stack)?, soname(stack)?);
-            let mut command = stack.command_with(program, &rocprofiler_register()?)?;
-            command.args(["table", &soname]);
-            match bypass {
-                Bypass::DeepBind => command.arg("deepbind").arg(library).arg(soname),
-                Bypass::Dlsym => command.args(["dlsym", &soname]),
-                Bypass::ProcAddress => command.args(["proc", &soname]),
-            };
+        LoadMode::DlsymAtOnce => loader("first", &[soname(stack)?.as_ref()]),
+        LoadMode::DlsymProcAddress => loader("proc", &[soname(stack)?.as_ref()]),
+        LoadMode::Ctypes => {
+            let mut command = wheel::python(stack, "ways_ctypes.py")?;
+            command.arg(soname(stack)?);
             Ok(command)
         }
         LoadMode::TwoCopies | LoadMode::LateCopy => {
-            let (second, copy) = second_library(stack)?;
+            let (second, copy) = second_library(stack, "ways_second.so", &[])?;
             let way = if mode == LoadMode::LateCopy { "late copy" } else { "copies" };
             loader(way, &[&library(stack)?, &second, soname(stack)?.as_ref(), &copy])
         }
+        LoadMode::Jumps { second_first } => {
+            const JUMPS: [&str; 1] = ["-foptimize-sibling-calls"];
+            let first = client_dir(stack)?.join("ways_jumps.so");
+            compile(stack, "ways.cpp", &first, &[LIBRARY[0], LIBRARY[1], JUMPS[0]])?;
+            let (second, copy) = second_library(stack, "ways_second_jumps.so", &JUMPS)?;
+            let (mut libraries, mut runtimes) = ([first, second], [soname(stack)?.into(), copy]);
+            if second_first {
+                libraries.reverse();
+                runtimes.reverse();
+            }
+            loader("jumps", &[&libraries[0], &libraries[1], &runtimes[0], &runtimes[1]])
+        }
         LoadMode::Wheel => {
             let site = client_dir(stack)?.join("site");
-            let mut command = wheel::python(stack, &site, "ways_wheel.py")?;
+            wheel::install(stack, &site)?;
+            let mut command = wheel::python(stack, "ways_wheel.py")?;
             let extension = site.join("pkg/_ways.so");
             compile(stack, "ways.cpp", &extension, &[LIBRARY[0], LIBRARY[1], wheel::RPATH])?;
             command.arg(extension);
@@ -106,16 +111,8 @@ fn library(stack: &Stack) -> Result<PathBuf> {
     Ok(library)
 }
 
-/// The folders of the one rocprofiler-register that Debian has, built for 7.2.4. It knows nothing of a release.
-fn rocprofiler_register() -> Result<Vec<PathBuf>> {
-    let stack = Stack::fetch(Release::Rocm724)?;
-    let known = stack.library_dirs();
-    let more = stack.with_packages(&["librocprofiler-register-0"])?.library_dirs();
-    Ok(more.into_iter().filter(|folder| !known.contains(folder)).collect())
-}
-
 /// What the runtime of `stack` is loaded as: `libamdhip64.so.6`.
-fn soname(stack: &Stack) -> Result<String> {
+pub(crate) fn soname(stack: &Stack) -> Result<String> {
     wheel::soname(&stack.find_library("libamdhip64")?)
 }
 
@@ -138,25 +135,28 @@ fn unversioned(stack: &Stack) -> Result<PathBuf> {
     Ok(program)
 }
 
-/// A library that is linked against a second copy of libamdhip64, and that copy. The loader takes two files for one
-/// library if they have the same SONAME, so the copy's is another one.
-fn second_library(stack: &Stack) -> Result<(PathBuf, PathBuf)> {
+/// A second copy of libamdhip64. The loader takes two files for one library if they have the same SONAME, so the copy's is
+/// another one.
+pub(crate) fn copy_of_runtime(stack: &Stack) -> Result<PathBuf> {
     const NAME: &str = "libamdhip64-b.so";
     static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
-    let folder = client_dir(stack)?;
-    let copy = folder.join(NAME);
-    {
-        let _guard = ONE_AT_A_TIME.lock().unwrap_or_else(|broken| broken.into_inner());
-        let original = stack.find_library("libamdhip64")?;
-        let mut bytes = fs::read(&original).with_context(|| format!("read {}", original.display()))?;
-        if fs::metadata(&copy).map(|file| file.len()).ok() != Some(bytes.len() as u64) {
-            replace(&mut bytes, soname(stack)?.as_bytes(), NAME.as_bytes());
-            fs::write(&copy, bytes).with_context(|| format!("write {}", copy.display()))?;
-        }
+    let _guard = ONE_AT_A_TIME.lock().unwrap_or_else(|broken| broken.into_inner());
+    let copy = client_dir(stack)?.join(NAME);
+    let original = stack.find_library("libamdhip64")?;
+    let mut bytes = fs::read(&original).with_context(|| format!("read {}", original.display()))?;
+    if fs::metadata(&copy).map(|file| file.len()).ok() != Some(bytes.len() as u64) {
+        replace(&mut bytes, soname(stack)?.as_bytes(), NAME.as_bytes());
+        fs::write(&copy, bytes).with_context(|| format!("write {}", copy.display()))?;
     }
-    let library = folder.join("ways_second.so");
+    Ok(copy)
+}
+
+/// A library that is linked against a second copy of libamdhip64, and that copy.
+fn second_library(stack: &Stack, name: &str, flags: &[&str]) -> Result<(PathBuf, PathBuf)> {
+    let copy = copy_of_runtime(stack)?;
+    let library = client_dir(stack)?.join(name);
     let runtime = copy.display().to_string();
-    compile(stack, "ways.cpp", &library, &[LIBRARY[0], LIBRARY[1], &runtime, "-Wl,-rpath,$ORIGIN"])?;
+    compile(stack, "ways.cpp", &library, &[&LIBRARY, flags, &[&runtime, "-Wl,-rpath,$ORIGIN"]].concat())?;
     Ok((library, copy))
 }
 

@@ -15,15 +15,15 @@ pub(crate) const RPATH: &str = "-Wl,-rpath,$ORIGIN/lib,--disable-new-dtags";
 /// The command that runs `wheel/client.py`.
 pub(crate) fn command(stack: &Stack) -> Result<Command> {
     let site = client_dir(stack)?.join("site");
-    let mut command = python(stack, &site, "wheel/client.py")?;
+    install(stack, &site)?;
+    let mut command = python(stack, "wheel/client.py")?;
     command.arg(site);
     Ok(command)
 }
 
-/// A command that runs `clients/<script>` by the suite's own Python, with the wheel laid out in `site`. The host's Python
-/// would need a libc as old as the stack's.
-pub(crate) fn python(stack: &Stack, site: &Path, script: &str) -> Result<Command> {
-    install_wheel(stack, site)?;
+/// A command that runs `clients/<script>` by the suite's own Python. The host's Python would need a libc as old as the
+/// stack's.
+pub(crate) fn python(stack: &Stack, script: &str) -> Result<Command> {
     let stack = stack.clone().with_packages(&["python3"])?;
     let python = stack.find_program("python3".as_ref())?;
     let home = python.ancestors().nth(2).context("Python outside a prefix")?;
@@ -33,8 +33,8 @@ pub(crate) fn python(stack: &Stack, site: &Path, script: &str) -> Result<Command
     Ok(command)
 }
 
-/// `pkg/__init__.py`, `pkg/_C.so` with RPATH `$ORIGIN/lib`, and copies of the runtime in `pkg/lib`.
-fn install_wheel(stack: &Stack, site: &Path) -> Result<()> {
+/// Lays the wheel out in `site`: `pkg/__init__.py`, `pkg/_C.so` with RPATH `$ORIGIN/lib`, and copies of the runtime in `pkg/lib`.
+pub(crate) fn install(stack: &Stack, site: &Path) -> Result<()> {
     static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
     let _guard = ONE_AT_A_TIME.lock().unwrap_or_else(|broken| broken.into_inner());
 

@@ -1,13 +1,13 @@
-/* A stub HIP and HSA driver: under the names of a real runtime it answers at once, and tells what arrived.
+/* Stub HIP and HSA drivers: under the names of a real runtime they answer at once, and tell what arrived.
  *
- * It stands in for the runtime where only the way of a call matters: in the tests of this crate (`load_modes`: which function
- * a call reaches, on every way to it; `gate_is_inert`: what the gate does to a process without one) and in benchmarks. It
- * proves nothing about the effect of a flag: that is what the real runtimes of `rmcp-stacks` are for.
+ * They stand in for the runtime where only the way of a call matters: in the tests of this crate (`load_modes`: which function
+ * a call reaches, on every way to it; `gate_is_inert`: what the gate does to a process without one) and in benchmarks. They
+ * prove nothing about the effect of a flag: that is what the real runtimes of `rmcp-stacks` are for.
  *
- * One build serves as libamdhip64 and as libhsa-runtime64. It has every hooked function, from `functions.h`, which
- * `harness/driver.rs` writes after the hook table, and others that RMCP itself calls. `clients/stub.h` declares what a test
- * asks of it. Nothing here allocates, so that it answers without memory too. With -DTABLE its HIP functions are reached as
- * those of ROCm 6 are: `table.h`. */
+ * This makes libamdhip64, and libhsa-runtime64 with -DHSA_DRIVER. Each has the hooked functions of its library, from
+ * `functions.h`, which `harness/driver.rs` writes after the hook table, and others that RMCP itself calls. `clients/stub.h`
+ * declares what a test asks of them. Nothing here allocates, so that they answer without memory too. With -DTABLE the HIP
+ * functions are reached as those of ROCm 6 are: `table.h`. */
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -26,15 +26,11 @@ static pthread_mutex_t calls_lock = PTHREAD_MUTEX_INITIALIZER;
 static char calls[1 << 16];
 static size_t calls_length;
 
-/* Whether calls are noted. Benchmarks switch it off. */
-static atomic_bool recording = true;
-/* Who is given them in place of that. */
-static void (*_Atomic on_call)(const char *);
+/* Whether calls are noted, and who is given them in place of that: for both drivers. Benchmarks switch it off. */
+atomic_bool rmcp_stub_recording = true;
+void (*_Atomic rmcp_stub_listener)(const char *);
 /* What hipGetLastError returns next: the last failure, of whichever thread. */
 static _Atomic int last_error;
-static _Atomic int device;
-/* HIP_VERSION: 10,000,000 * major + 100,000 * minor + patch. */
-static _Atomic int version = 60443000;
 
 struct function {
     const char *name;
@@ -43,7 +39,7 @@ struct function {
 };
 
 __attribute__((cold, noinline)) static void note(struct function *function, const uint64_t *numbers, size_t count) {
-    void (*listener)(const char *) = on_call;
+    void (*listener)(const char *) = rmcp_stub_listener;
     if (listener) {
         listener(function->name);
         return;
@@ -80,7 +76,8 @@ static void *memory;
 #define WRITE(type, value) if (out) *out = (value)
 static inline void write_address(void **out) { WRITE(void *, &memory); }
 static inline void write_u32(uint32_t *out) { WRITE(uint32_t, 0); }
-static inline void write_size(size_t *out) { WRITE(size_t, 0); }
+/* Of memory: more than anybody asks for. */
+static inline void write_size(size_t *out) { WRITE(size_t, (size_t)1 << 40); }
 /* A device attribute: the device can do it. */
 static inline void write_i32(int *out) { WRITE(int, 1); }
 #define WRITE_NAME(out, device) do { (out)->name[0] = 0; find_arch(device, (out)->name, sizeof (out)->name); } while (0)
@@ -98,7 +95,7 @@ uint32_t hsa_init(void);
     static struct function f_##name = { #name, 0 };                                                                    \
     storage result defined parameters {                                                                                \
         before;                                                                                                        \
-        if (atomic_load_explicit(&recording, memory_order_relaxed))                                                    \
+        if (atomic_load_explicit(&rmcp_stub_recording, memory_order_relaxed))                                                    \
             note(&f_##name, NUMBERS numbers + 1, sizeof(NUMBERS numbers) / sizeof(uint64_t) - 1);                      \
         int answer = atomic_load_explicit(&f_##name.answer, memory_order_relaxed);                                     \
         if (answer == 0) {                                                                                             \
@@ -107,31 +104,14 @@ uint32_t hsa_init(void);
         return answer;                                                                                                 \
     }
 
-#ifdef TABLE
-#include "table.h"
-#else
-#define START()
-#define HIP(name, result, parameters, arguments, numbers, writes) DEFINE(, name, name, result, parameters, , numbers, writes)
-#define HSA HIP
-#include "functions.h"
-#endif
+#define PLAIN(name, result, parameters, arguments, numbers, writes)                                                    \
+    DEFINE(, name, name, result, parameters, , numbers, writes)
+#define SKIP(...)
 
-/* Every hooked function. */
-#undef HIP
-#undef HSA
-#define HIP(name, ...) &f_##name,
-#define HSA HIP
-static struct function *const functions[] = {
+#ifdef HSA_DRIVER
+#define HIP SKIP
+#define HSA PLAIN
 #include "functions.h"
-};
-
-/* Functions without a hook that RMCP calls for itself. */
-int hipSetDevice(int ordinal) { START(); device = ordinal; return 0; }
-int hipGetDevice(int *out) { START(); *out = device; return 0; }
-int hipGetLastError(void) { START(); return atomic_exchange(&last_error, 0); }
-int hipPeekAtLastError(void) { START(); return last_error; }
-int hipRuntimeGetVersion(int *out) { START(); *out = version; return 0; }
-int hipGetDeviceCount(int *count) { START(); *count = find_arch(-1, NULL, 0); return 0; }
 
 /* hsa_amd_memory_pool_global_flag_t of each pool of the one agent: kernarg and fine, fine, coarse. */
 static const struct { uint64_t handle; uint32_t flags; } pools[] = { { 0x11, 1 | 2 }, { 0x12, 2 }, { 0x13, 4 } };
@@ -160,6 +140,60 @@ uint32_t hsa_amd_memory_pool_get_info(uint64_t pool, int what, uint32_t *out) {
     return INVALID_ARGUMENT;
 }
 
+#else
+#define HSA SKIP
+#ifdef TABLE
+#include "table.h"
+#else
+#define HIP PLAIN
+#define START()
+#include "functions.h"
+#endif
+
+static _Atomic int device;
+/* HIP_VERSION: 10,000,000 * major + 100,000 * minor + patch. */
+static _Atomic int version = 60443000;
+
+/* Functions without a hook that RMCP calls for itself. */
+int hipSetDevice(int ordinal) { START(); device = ordinal; return 0; }
+int hipGetDevice(int *out) { START(); *out = device; return 0; }
+int hipGetLastError(void) { START(); return atomic_exchange(&last_error, 0); }
+int hipPeekAtLastError(void) { START(); return last_error; }
+int hipRuntimeGetVersion(int *out) { START(); *out = version; return 0; }
+int hipGetDeviceCount(int *count) { START(); *count = find_arch(-1, NULL, 0); return 0; }
+
+void rmcp_stub_version(int number) { version = number; }
+
+/* Calls that the runtime makes itself: through its PLT, so that they can be interposed, and returning into this copy. */
+uint32_t hsa_amd_memory_pool_allocate(uint64_t, size_t, uint32_t, void **);
+
+int rmcp_stub_inside_hipHostMalloc(void **out, size_t size, unsigned flags) {
+    volatile int status = hipHostMalloc(out, size, flags);
+    return status;
+}
+uint32_t rmcp_stub_inside_hsa_init(void) {
+    volatile uint32_t status = hsa_init();
+    return status;
+}
+uint32_t rmcp_stub_inside_hsa_amd_memory_pool_allocate(uint64_t pool, size_t size, uint32_t flags, void **out) {
+    volatile uint32_t status = hsa_amd_memory_pool_allocate(pool, size, flags, out);
+    return status;
+}
+#endif
+
+/* Every hooked function. */
+#define ADDRESS(name, ...) &f_##name,
+#ifdef HSA_DRIVER
+#undef HSA
+#define HSA ADDRESS
+#else
+#undef HIP
+#define HIP ADDRESS
+#endif
+static struct function *const functions[] = {
+#include "functions.h"
+};
+
 void rmcp_stub_take(char *out, size_t size) {
     pthread_mutex_lock(&calls_lock);
     size_t length = calls_length && calls_length <= size ? calls_length - 1 : 0;
@@ -175,20 +209,5 @@ void rmcp_stub_fail(const char *name, int status) {
             functions[i]->answer = status;
 }
 
-void rmcp_stub_version(int number) { version = number; }
-void rmcp_stub_quiet(void) { recording = false; }
-void rmcp_stub_on_call(void (*listener)(const char *)) { on_call = listener; }
-
-/* Calls that the runtime makes itself: through its PLT, so that they can be interposed, and returning into this copy. */
-int rmcp_stub_inside_hipHostMalloc(void **out, size_t size, unsigned flags) {
-    volatile int status = hipHostMalloc(out, size, flags);
-    return status;
-}
-uint32_t rmcp_stub_inside_hsa_init(void) {
-    volatile uint32_t status = hsa_init();
-    return status;
-}
-uint32_t rmcp_stub_inside_hsa_amd_memory_pool_allocate(uint64_t pool, size_t size, uint32_t flags, void **out) {
-    volatile uint32_t status = hsa_amd_memory_pool_allocate(pool, size, flags, out);
-    return status;
-}
+void rmcp_stub_quiet(void) { rmcp_stub_recording = false; }
+void rmcp_stub_on_call(void (*listener)(const char *)) { rmcp_stub_listener = listener; }

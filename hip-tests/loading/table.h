@@ -9,17 +9,15 @@ struct table {
     /* Functions that nobody asks for. The real ones stand as far from the start, and their offsets take four bytes. */
     void *others[31];
 #define HIP(name, result, parameters, ...) result (*name) parameters;
-#define HSA(...)
 #include "functions.h"
 #undef HIP
-#undef HSA
 };
 
 static void start(void) {
     /* What the start itself calls is not noted. */
-    bool was_recording = atomic_exchange(&recording, false);
+    bool was_recording = atomic_exchange(&rmcp_stub_recording, false);
     hsa_init();
-    recording = was_recording;
+    rmcp_stub_recording = was_recording;
 }
 
 static pthread_once_t started = PTHREAD_ONCE_INIT;
@@ -27,11 +25,8 @@ static pthread_once_t started = PTHREAD_ONCE_INIT;
 
 #define HIP(name, result, parameters, arguments, numbers, writes)                                                      \
     DEFINE(static, run_##name, name, result, parameters, START(), numbers, writes)
-#define HSA(name, result, parameters, arguments, numbers, writes)                                                      \
-    DEFINE(, name, name, result, parameters, , numbers, writes)
 #include "functions.h"
 #undef HIP
-#undef HSA
 
 static struct table table;
 #ifdef TWO_TABLES
@@ -40,7 +35,6 @@ struct table rmcp_stub_second_table;
 
 static void fill(void) {
 #define HIP(name, ...) table.name = run_##name;
-#define HSA(...)
 #include "functions.h"
 #undef HIP
 #ifdef NO_CODE
@@ -69,15 +63,12 @@ __attribute__((noinline)) static struct table *get_table(void) {
     }
 #include "functions.h"
 #undef HIP
-#undef HSA
 
 /* The place of a function, for a profiler that puts its own there. */
 void **rmcp_stub_place(const char *wanted) {
     get_table();
 #define HIP(name, ...) if (!strcmp(wanted, #name)) return (void **)&table.name;
-#define HSA(...)
 #include "functions.h"
 #undef HIP
-#undef HSA
     return NULL;
 }

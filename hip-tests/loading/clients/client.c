@@ -20,7 +20,7 @@
 #pragma weak rmcp_counters
 #pragma weak rmcp_disable
 
-enum { SIZE = 0x1000, MOST_COPIES = 8, MOST_THREADS = 64, ERRNO = 77 };
+enum { SIZE = 0x1000, MOST_COPIES = 16, MOST_THREADS = 64, ERRNO = 77 };
 
 struct copies {
     size_t count;
@@ -196,10 +196,12 @@ static void tell_descriptors(FILE *report) {
 static void instruct(const char *name, unsigned long argument) {
     struct copies copies = loaded_copies();
     for (size_t i = 0; i < copies.count; i++) {
+        void *fail = dlsym(copies.all[i].handle, "rmcp_stub_fail");
+        void *version = dlsym(copies.all[i].handle, "rmcp_stub_version");
         if (!strncmp(name, "fail:", 5))
-            ((void (*)(const char *, int))dlsym(copies.all[i].handle, "rmcp_stub_fail"))(name + 5, argument);
-        else
-            ((void (*)(int))dlsym(copies.all[i].handle, "rmcp_stub_version"))(argument);
+            ((void (*)(const char *, int))fail)(name + 5, argument);
+        else if (version)
+            ((void (*)(int))version)(argument);
     }
     close_copies(&copies);
 }

@@ -3,7 +3,7 @@
  *     loader_lock WARM OTHER PLUGIN caller | function | plugin | dlerror
  *
  * These are libraries of allocator.c. WARM has called before; then the constructor of PLUGIN waits for OTHER's first call, for
- * WARM's first call of another function, or for its own first call. `dlerror`: each of these must leave the program's pending
+ * WARM's first call of another function after OTHER's first call, or for its own first call. `dlerror`: each of these must leave the program's pending
  * error alone. A process that hangs ends by SIGALRM. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -14,7 +14,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { SECONDS = 20 };
+enum { SECONDS = 10 };
 
 typedef void *(*call_t)(void);
 
@@ -84,6 +84,8 @@ int main(int argc, char **argv) {
         return 1;
     /* The thread has made a call too. */
     in_worker(first);
+    if (!strcmp(way, "function"))
+        in_worker(others);
     job = !strcmp(way, "function") ? function : others;
     load(argv[3]);
     printf("%s\t%s\n", way, result ? "memory" : "none");

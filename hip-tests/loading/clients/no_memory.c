@@ -3,8 +3,8 @@
  *     no_memory none|limit|heap|both cold|warm FUNCTION=WORDS...
  *
  * `words.h` says what words are. `limit`: the address space may not grow; `heap`: malloc fails. `warm`: one call was made
- * before. Each function is called by the first thread and by one that was there before: what they returned, and what arrived
- * first. Then once more, with memory. */
+ * before. Each function is called by the first thread and by one that was there before: what they returned, and what arrived.
+ * Then once more, with memory. */
 #define _GNU_SOURCE
 #include "stub.h"
 #include "words.h"
@@ -42,16 +42,17 @@ int posix_memalign(void **out, size_t alignment, size_t size) {
     return *out ? 0 : ENOMEM;
 }
 
-static const char **arrival;
+static const char **arrival, *called;
 
+/* The function that was called, else the first: RMCP may ask the runtime something before. */
 static void on_call(const char *name) {
-    if (!*arrival)
+    if (!*arrival || !strcmp(name, called))
         *arrival = name;
 }
 
 static void call_all(int round) {
     for (struct call *call = calls; call < calls + count; call++) {
-        arrival = &call->arrived[round];
+        arrival = &call->arrived[round], called = call->name;
         call->results[round] = call_words(call->function, &call->words);
     }
 }

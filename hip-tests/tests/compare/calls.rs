@@ -1,7 +1,6 @@
 //! `clients/compare.cpp`, line by line.
 
-use crate::on_every_release;
-use rmcp_hip_tests::{Client, Release, Run, Scene};
+use rmcp_hip_tests::{Client, Release, Run, Scene, on_every_release};
 
 /// A difference that the default policy makes on purpose.
 struct Difference {

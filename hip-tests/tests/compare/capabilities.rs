@@ -1,8 +1,7 @@
 //! `capabilities = "no-managed"`.
 
-use crate::on_every_release;
 use rmcp_abi::flags::MANAGED_CAPABILITIES;
-use rmcp_hip_tests::{Client, Release, Run, Scene};
+use rmcp_hip_tests::{Client, Release, Run, Scene, on_every_release};
 
 #[test]
 fn no_managed_hides_managed_memory_from_the_attribute_and_from_both_layouts_of_the_properties() {

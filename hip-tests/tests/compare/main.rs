@@ -5,19 +5,5 @@
 mod calls;
 mod capabilities;
 mod registered;
+mod reuse;
 mod vram;
-
-use rmcp_hip_tests::Release;
-
-/// `promise` on every release, several at a time.
-fn on_every_release(promise: impl Fn(Release) + Sync) {
-    let promise = &promise;
-    std::thread::scope(|scope| {
-        for release in Release::ALL {
-            std::thread::Builder::new()
-                .name(format!("ROCm {release}"))
-                .spawn_scoped(scope, move || promise(release))
-                .unwrap();
-        }
-    });
-}

@@ -1,7 +1,6 @@
 //! `register = "coarse"`.
 
-use crate::on_every_release;
-use rmcp_hip_tests::{Client, Run, Scene};
+use rmcp_hip_tests::{Client, Run, Scene, on_every_release};
 
 /// What every client asks for at once, in bytes.
 const SIZE: u64 = 0xa0_0000;

@@ -1,7 +1,6 @@
 //! `vram_fraction`.
 
-use crate::on_every_release;
-use rmcp_hip_tests::{Client, Log, Release, Run, Scene};
+use rmcp_hip_tests::{Client, Log, Release, Run, Scene, on_every_release};
 use std::collections::HashMap;
 
 const MIB: i64 = 1 << 20;

@@ -3,11 +3,21 @@
 use crate::program::Program;
 use rmcp_hip_tests::{Client, Release, Scene};
 
-const THREADS: &str = "64";
+/// What is counted, and with what set: each call where each is logged, else those of the functions that have a hook.
+const COUNTED: [(&str, &[(&str, &str)]); 2] =
+    [("all", &[("RMCP_LOG", "trace"), ("RMCP_LOG_FILE", "/dev/null")]), ("rules", &[])];
 
 #[test]
-fn a_million_calls_of_64_threads_are_all_counted_and_answered_as_if_each_thread_were_alone() {
-    let report = Program::new("hammer", &["gfx1010"]).run(&[THREADS, "15625"]);
+fn a_million_calls_of_64_threads_are_counted_where_they_are_hooked_and_answered_as_if_each_thread_were_alone() {
+    for (counted, environment) in COUNTED {
+        let program = Program::new("hammer", &["gfx1010"]);
+        let program = environment.iter().fold(program, |program, (name, value)| program.env(name, *value));
+        assert_answered(&program.run(&["64", "15625", counted]));
+    }
+}
+
+#[track_caller]
+fn assert_answered(report: &str) {
     for (call, flags) in [
         ("hipHostMalloc(0)", "0"),
         ("hipHostMalloc(0x2)", "0x2"),
@@ -29,11 +39,15 @@ fn differs_without_rmcp(release: Release, line: &str) -> bool {
 }
 
 #[test]
-fn every_call_of_16_threads_is_counted_and_answered_as_without_rmcp_on_the_real_runtime() {
-    for release in [Release::Rocm523, Release::Rocm643] {
-        let client = Client::Threads { program: "hammer", args: vec!["16", "500"] };
+fn the_calls_of_16_threads_are_counted_where_they_are_hooked_and_answered_as_without_rmcp_on_the_real_runtime() {
+    let releases = [Release::Rocm523, Release::Rocm643];
+    for (release, (counted, environment)) in releases.into_iter().flat_map(|release| COUNTED.map(|how| (release, how)))
+    {
+        let client = || Client::Threads { program: "hammer", args: vec!["16", "500", counted] };
         let scene = Scene::new(release, "gfx1010");
-        let Some((without, with)) = scene.run_both(client) else { return };
+        let Some(without) = scene.run(client()) else { return };
+        let scene = environment.iter().fold(scene.with_rmcp(), |scene, (name, value)| scene.env(name, value));
+        let Some(with) = scene.run(client()) else { return };
         let mut compared = 0;
         for (with, without) in
             with.stdout.lines().zip(without.stdout.lines()).filter(|(_, line)| !differs_without_rmcp(release, line))

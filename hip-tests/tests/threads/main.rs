@@ -10,5 +10,7 @@ mod fork;
 mod gpus;
 mod hammer;
 mod life;
+mod loader_lock;
 mod log;
 mod program;
+mod unwinding;

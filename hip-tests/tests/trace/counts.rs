@@ -12,7 +12,7 @@ fn rewritten(traced: &Traced, function: &str) -> u64 {
 #[test]
 fn the_calls_of_64_threads_are_recorded_as_librmcp_counts_them() {
     for release in [Release::Rocm523, Release::Rocm724] {
-        let hammer = Client::Threads { program: "hammer", args: vec!["64", "250"] };
+        let hammer = Client::Threads { program: "hammer", args: vec!["64", "250", "all"] };
         let Some(mut trace) = Trace::new("gfx1010", &[]).client(release, &hammer) else { return };
         let traced = trace.run();
         assert!(traced.output.status.success(), "{}", traced.stderr());

@@ -3,5 +3,6 @@
 
 mod counts;
 mod endings;
+mod incomplete;
 mod refusals;
 mod traced;

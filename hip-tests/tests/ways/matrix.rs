@@ -1,7 +1,7 @@
 //! What becomes of each call, by way and release.
 
 use crate::exports;
-use rmcp_hip_tests::{Build, Bypass, Client, LoadMode, Release, Run, Scene, require};
+use rmcp_hip_tests::{Client, LoadMode, Release, Run, Scene, require};
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -29,11 +29,12 @@ pub enum Way {
     EntryPoint,
     DeepBind,
     Dlsym,
-    Table(Bypass),
+    Ctypes,
+    DlsymProcAddress,
 }
 
 impl Way {
-    pub const ALL: [Way; 14] = [
+    pub const ALL: [Way; 13] = [
         Way::Linked,
         Way::Unversioned,
         Way::RmcpRun,
@@ -45,9 +46,8 @@ impl Way {
         Way::EntryPoint,
         Way::DeepBind,
         Way::Dlsym,
-        Way::Table(Bypass::DeepBind),
-        Way::Table(Bypass::Dlsym),
-        Way::Table(Bypass::ProcAddress),
+        Way::Ctypes,
+        Way::DlsymProcAddress,
     ];
 
     /// As the page has it.
@@ -64,11 +64,8 @@ impl Way {
             Way::EntryPoint => "`hipGetDriverEntryPoint`",
             Way::DeepBind => "library loaded with RTLD_DEEPBIND",
             Way::Dlsym => "`dlsym` on the runtime",
-            Way::Table(Bypass::DeepBind) => "library loaded with RTLD_DEEPBIND, with `dispatch_table = \"on\"`",
-            Way::Table(Bypass::Dlsym) => "`dlsym` with `dispatch_table = \"on\"`",
-            Way::Table(Bypass::ProcAddress) => {
-                "`hipGetProcAddress`, itself looked up by `dlsym`, with `dispatch_table = \"on\"`"
-            }
+            Way::Ctypes => "Python's `ctypes` on the runtime",
+            Way::DlsymProcAddress => "`hipGetProcAddress`, itself looked up by `dlsym`",
         }
     }
 
@@ -85,25 +82,23 @@ impl Way {
             Way::EntryPoint => LoadMode::EntryPoint,
             Way::DeepBind => LoadMode::DeepBind,
             Way::Dlsym => LoadMode::Dlsym,
-            Way::Table(bypass) => LoadMode::Table(bypass),
+            Way::Ctypes => LoadMode::Ctypes,
+            Way::DlsymProcAddress => LoadMode::DlsymProcAddress,
         }
     }
 
     /// The function that it needs of the runtime, and by which a release can be told that has it.
     fn required_function(self) -> Option<&'static str> {
         match self {
-            Way::ProcAddress | Way::Table(Bypass::ProcAddress) => Some("hipGetProcAddress"),
+            Way::ProcAddress | Way::DlsymProcAddress => Some("hipGetProcAddress"),
             Way::EntryPoint => Some("hipGetDriverEntryPoint"),
-            // The table came with the second layout of the properties.
-            Way::Table(_) => Some("hipGetDevicePropertiesR0600"),
             _ => None,
         }
     }
 
     /// Whether it leads to `call`: only HIP hands out its functions by name.
     fn has_call(self, call: &str) -> bool {
-        let hip_alone = [LoadMode::ProcAddress, LoadMode::EntryPoint, LoadMode::Table(Bypass::ProcAddress)];
-        !hip_alone.contains(&self.load_mode()) || !call.starts_with("hsa_")
+        ![Way::ProcAddress, Way::EntryPoint, Way::DlsymProcAddress].contains(&self) || !call.starts_with("hsa_")
     }
 
     /// What the client puts before its labels, once for each time that it makes the calls.
@@ -112,12 +107,27 @@ impl Way {
     }
 
     fn scene(self, release: Release) -> Scene {
-        let scene = scene(release);
         match self {
-            Way::RmcpRun => scene.by_rmcp_run(),
-            Way::Table(_) => with_table(scene, "on"),
-            _ => scene.with_rmcp(),
+            Way::RmcpRun => scene(release).by_rmcp_run(),
+            _ => scene(release).with_rmcp(),
         }
+    }
+
+    /// The client on this way, with each function hooked, so that all its calls are counted; and with those alone that RMCP
+    /// has something to do with.
+    fn runs(self, release: Release) -> Option<[Arc<Run>; 2]> {
+        let scene = self.scene(release);
+        let run = |scene: Scene| scene.run(Client::Ways(self.load_mode()));
+        Some([run(count_all(scene.clone()))?, run(scene)?])
+    }
+
+    /// Whether a call of the client asks the kernel for coherent memory where no other functions are hooked than need be.
+    pub fn uncounted_is_coherent(self, release: Release, call: &str) -> Option<bool> {
+        let [_, run] = self.runs(release)?;
+        let coherent = self.prefixes().iter().map(|prefix| is_coherent(&format!("{prefix}{call}"), &run));
+        let coherent: Vec<bool> = coherent.collect();
+        assert!(coherent.iter().all(|one| *one == coherent[0]), "{call} by {}: {coherent:?}", self.name());
+        Some(coherent[0])
     }
 }
 
@@ -143,11 +153,9 @@ pub fn scene(release: Release) -> Scene {
     Scene::new(release, "gfx1010").env("RMCP_HSA_POOL", "coarse")
 }
 
-/// With RMCP as the tool that the runtime's table goes to, and this value of the option.
-pub fn with_table(scene: Scene, option: &str) -> Scene {
-    let core = Build::find().unwrap_or_else(|error| panic!("{error:#}")).core();
-    let scene = scene.with_rmcp().env("ROCPROFILER_REGISTER_LIBRARY", &core.to_string_lossy());
-    scene.env("RMCP_DISPATCH_TABLE", option)
+/// A call is counted by its hook, and for a log of each call every function has one.
+pub fn count_all(scene: Scene) -> Scene {
+    scene.env("RMCP_LOG", "trace").env("RMCP_LOG_FILE", "/dev/null")
 }
 
 /// Every cell, observed once a process; `None` where this machine cannot have a stack.
@@ -172,14 +180,14 @@ fn observe() -> Option<Matrix> {
         let without = scene(release).run(Client::Ways(LoadMode::Linked))?;
         for way in Way::ALL {
             let with = match exists(way, release) {
-                true => Some(way.scene(release).run(Client::Ways(way.load_mode()))?),
+                true => Some(way.runs(release)?),
                 false => None,
             };
             for call in CALLS {
                 let cell = match &with {
                     _ if !way.has_call(call) => Cell::NoSuchWay,
                     None => Cell::NotInRelease,
-                    Some(with) => cell(way, call, &without, with),
+                    Some([with, _]) => cell(way, call, &without, with),
                 };
                 matrix.insert((way, release, call), cell);
             }
@@ -193,7 +201,7 @@ fn run_all(pairs: &[(Way, Release)]) {
     let next = AtomicUsize::new(0);
     let work = || {
         while let Some((way, release)) = pairs.get(next.fetch_add(1, Ordering::Relaxed)) {
-            let _: Option<Arc<Run>> = way.scene(*release).run(Client::Ways(way.load_mode()));
+            let _: Option<[Arc<Run>; 2]> = way.runs(*release);
         }
     };
     let cores = std::thread::available_parallelism().map_or(1, usize::from);

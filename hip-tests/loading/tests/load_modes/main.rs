@@ -8,9 +8,17 @@ mod chroot;
 mod copies;
 mod foreign_functions;
 mod gate_links;
+mod loader_lock;
 mod machine;
+mod many_libraries;
+mod no_memory;
+mod own_table;
 mod process;
+mod requests;
+mod small_stack;
+mod tail_calls;
 mod transparency;
+mod unwinding;
 mod ways;
 
 use process::Process;
