@@ -130,12 +130,6 @@ impl Stubs {
         self.root.join("libempty.so")
     }
 
-    /// A program linked with the drivers' names, which measures calls. It finds them through LD_LIBRARY_PATH, so that it
-    /// runs on a real runtime too. `bench.c` says what it takes.
-    pub fn bench(&self) -> PathBuf {
-        self.root.join("bench")
-    }
-
     /// A client library linked with the system's drivers, which has the functions of `allocator.c` as well.
     pub fn allocator(&self) -> PathBuf {
         self.root.join("system/liballocator.so")
@@ -266,7 +260,6 @@ impl Stubs {
         let wrapper = Linked { names: &["libwrapper.so"], ..system };
         compile(&stubs.program(), &["main.c", "client.c"], Some(system))?;
         compile(&stubs.old_program(), &["main.c", "client.c"], Some(old))?;
-        compile(&stubs.bench(), &["bench.c"], Some(Linked { rpath: None, ..system }))?;
         compile(&stubs.loader(), &["main.c"], None)?;
         compile(&stubs.client(), &["client.c"], Some(system))?;
         compile(&stubs.wheel_client(), &["client.c"], Some(wheel))?;
