@@ -10,12 +10,13 @@ use std::path::{Path, PathBuf};
 type Program = (&'static str, &'static str);
 
 /// Those that [`check`] calls.
-const CHECK: [Program; 7] = [
+const CHECK: [Program; 8] = [
     ("c++", "g++"),
     ("python3", "python3"),
     ("git", "git"),
     ("gpg", "gnupg"),
     ("strace", "strace"),
+    ("valgrind", "valgrind"),
     ("zsh", "zsh"),
     ("fish", "fish"),
 ];
@@ -61,7 +62,9 @@ impl Lane {
         let dist = build::everything(Build::Portable)?;
         let tests = match self {
             Lane::Check => unreachable!("it has returned"),
-            Lane::Real => return cargo("test --package rmcp-hip-tests").env("RMCP_DIST", dist).run(),
+            Lane::Real => {
+                return cargo("test --package rmcp-hip-tests --package rmcp-benches").env("RMCP_DIST", dist).run();
+            }
             Lane::Packages => cargo("test --package xtask package::tests"),
             Lane::Machines => cargo("test --package rmcp-machines"),
         };
@@ -80,7 +83,7 @@ pub fn check() -> Result<()> {
     texts_and_lints()?;
     let dist = build::everything(Build::Native)?;
     cargo("test --workspace --exclude rmcp-gate --exclude rmcp-hip-tests --exclude rmcp-machines")
-        .args(["--", "--skip", "package::tests"])
+        .args(["--", "--skip", "package::tests", "--skip", "on_a_real_runtime"])
         .env("RMCP_DIST", dist)
         .run()
 }

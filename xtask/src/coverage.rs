@@ -21,11 +21,12 @@ use std::process::Command;
 const LOW: f64 = 60.0;
 
 /// The tests that nothing passes which counts: its runtime runs when it is loaded, opens a file, and sets a variable of the
-/// environment.
-const SKIPPED: [&str; 3] = [
+/// environment; and what counts runs more instructions.
+const SKIPPED: [&str; 4] = [
     "loading_the_gate_runs_no_code_of_it",
     "loading_the_gate_makes_the_system_calls_of_an_empty_library",
     "every_recipe_gives_its_program_exactly_its_environment",
+    "comes_to_run_more_instructions",
 ];
 
 /// Builds all anew in `<target>/coverage`, runs the tests and prints the tables: with `quick` those of `cargo xtask check`,

@@ -12,6 +12,7 @@ pub fn write(observed: bool) -> Result<()> {
         let dist = build::everything(Build::Native)?;
         test("--package gfx10 mutation").run()?;
         test("--package rmcp-hip-tests --test ways").env("RMCP_DIST", &dist).run()?;
+        test("--package rmcp-benches").env("RMCP_DIST", &dist).run()?;
     }
     Ok(())
 }

@@ -60,7 +60,7 @@ enum Xtask {
     Docs,
     /// Write the generated files anew: include/rmcp.h, docs/reference, config/rmcp.toml, ...
     Generate {
-        /// Also those that tests write of what they see: docs/reference/coverage.md, emulator/gfx10/MUTATION.md
+        /// Also those that tests write of what they see: docs/reference/coverage.md, benches/counts.toml, ...
         #[arg(long)]
         observed: bool,
     },
