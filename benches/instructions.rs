@@ -50,7 +50,7 @@ fn no_call_on_the_stub_comes_to_run_more_instructions() {
         ("hipMallocManaged, rewritten", &linked, "gfx1010", "hipMallocManaged"),
         ("hipMalloc, dlopen, inactive", &loaded, "gfx1100", "hipMalloc"),
         ("hipMalloc, dlopen", &loaded, "gfx1010", "hipMalloc"),
-        ("hipHostMalloc, dlopen, rewritten", &loaded, "gfx1010", "hipHostMalloc"),
+        // Not a rewritten one: a library that can be unloaded is told by its path, so the count depends on where this lies.
     ] {
         let without = per_call(|calls| count(&program.command(), WITHOUT, function, calls, all));
         let with = per_call(|calls| count(&with(program, gpu), WITH, function, calls, all));
