@@ -79,6 +79,10 @@ impl Subject for Worker {
         let nanoseconds = self.ask(self.function, times);
         if self.elapsed { start.elapsed().as_secs_f64() * 1e9 } else { nanoseconds }
     }
+
+    fn least(&self) -> u64 {
+        1000
+    }
 }
 
 impl Drop for Worker {
