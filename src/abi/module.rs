@@ -56,6 +56,11 @@ impl Module {
         self.has_file_prefix("librmcp.") || self.has_file_prefix("librmcp_core.")
     }
 
+    /// Whether it is the program or a library of its: neither RMCP's nor a runtime's.
+    pub fn is_program(&self) -> bool {
+        !self.is_rmcp() && !self.is_runtime()
+    }
+
     /// A handle on the loaded object, which `dlclose` gives back; null for the program itself.
     fn open(&self, mode: c_int) -> *mut c_void {
         // SAFETY: the name is NUL-terminated. RTLD_NOLOAD only finds what is loaded.

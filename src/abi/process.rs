@@ -1,5 +1,6 @@
 //! Which process this is. A pid does not tell: in a PID namespace of its own a forked child can have its parent's.
 
+use core::ffi::c_void;
 use core::ptr::null_mut;
 use core::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
 
@@ -67,17 +68,21 @@ fn wiped_on_fork() -> Option<&'static AtomicU64> {
 const PAGE_BYTES: usize = 4096;
 
 fn map_wiped_on_fork() -> Option<*mut AtomicU64> {
-    let (access, kind) = (libc::PROT_READ | libc::PROT_WRITE, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS);
-    // SAFETY: any address will do; what was mapped is given back where it cannot be wiped.
+    let page = map_zeros(PAGE_BYTES)?;
+    // SAFETY: the new mapping, which is given back where it cannot be wiped.
     unsafe {
-        let page = libc::mmap(null_mut(), PAGE_BYTES, access, kind, -1, 0);
-        if page == libc::MAP_FAILED {
-            return None;
-        }
         if libc::madvise(page, PAGE_BYTES, libc::MADV_WIPEONFORK) != 0 {
             libc::munmap(page, PAGE_BYTES);
             return None;
         }
         Some(page.cast())
     }
+}
+
+/// New memory of zeros. None where there is none.
+pub fn map_zeros(size: usize) -> Option<*mut c_void> {
+    let (access, kind) = (libc::PROT_READ | libc::PROT_WRITE, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS);
+    // SAFETY: any address will do.
+    let new = unsafe { libc::mmap(null_mut(), size, access, kind, -1, 0) };
+    (new != libc::MAP_FAILED).then_some(new)
 }

@@ -1,7 +1,8 @@
 //! Finding the function that a call goes to, without ever loading a library: in the objects' own tables of symbols.
 //!
 //! The rule is that of `docs/understand/how-it-works.md`: the function that the caller would be bound
-//! to without the gate, and never one of our own. The loader itself is asked only which of several objects is in the global scope, and that once.
+//! to without the gate, and never one of our own. The loader itself is asked only which of several objects is in the global
+//! scope, and that once.
 
 use crate::Symbol;
 use crate::call_instruction::called_function;
@@ -114,7 +115,8 @@ fn search(symbol: Symbol, frame: &CallFrame, gate: &Gate, global: Option<usize>)
         let list = LinkMap::first()?;
         let gate = gate.and_then(|gate| LinkMap::of_module(&gate, list));
         let behind = gate.unwrap_or(list).iter_forward().skip(usize::from(gate.is_some()));
-        let definers = behind.filter(|map| !map.module().is_rmcp() && map.function(name).is_some());
+        let defines = |map: &LinkMap| !map.module().is_rmcp() && map.function(name).is_some();
+        let definers = behind.filter(|map| defines(map));
         let first = definers.clone().next()?;
         let found = |map: &'static LinkMap, scope, told_apart| {
             Some(Search::Found(Found { address: map.function(name)?, map, scope, told_apart }))
@@ -138,8 +140,7 @@ fn search(symbol: Symbol, frame: &CallFrame, gate: &Gate, global: Option<usize>)
         let own = || {
             let root = origin.as_ref()?.root;
             let before = global().filter(|global| global.precedes(root));
-            let is_definer = |map: &LinkMap| !map.module().is_rmcp() && map.function(name).is_some();
-            before.or_else(|| find_in_scope(root, list, is_definer))
+            before.or_else(|| find_in_scope(root, list, defines))
         };
         let of_library = |map: &&'static LinkMap| map.module().has_file_prefix(library.file_prefix());
         let chosen = own().or_else(global).or_else(|| definers.clone().find(of_library))?;
@@ -155,10 +156,7 @@ fn calling_object(symbol: &CStr, frame: &CallFrame, list: &'static LinkMap) -> O
     let own = holder(frame.return_address);
     let called = called_function(frame).and_then(holder);
     let is_own = |map: &LinkMap| own.is_some_and(|own| ptr::eq(own, map));
-    let names = |map: &&'static LinkMap| {
-        let module = map.module();
-        !module.is_rmcp() && !module.is_runtime() && map.names(symbol)
-    };
+    let names = |map: &&'static LinkMap| map.module().is_program() && map.names(symbol);
     if let Some(called) = called.filter(|called| !is_own(called) && names(called)) {
         return Some((called, false));
     }

@@ -245,21 +245,13 @@ fn routes() -> Option<&'static Routes> {
 /// Maps the table. None without memory.
 #[cold]
 fn map_routes() -> Option<&'static Routes> {
-    let new = map(size_of::<Routes>())?;
+    let new = process::map_zeros(size_of::<Routes>())?;
     // Its zeros are an empty table.
     if ROUTES.compare_exchange(null_mut(), new.cast(), Ordering::AcqRel, Ordering::Acquire).is_err() {
         // SAFETY: another thread's is in its place, and nobody has seen this one.
         unsafe { libc::munmap(new, size_of::<Routes>()) };
     }
     routes()
-}
-
-/// New memory of zeros.
-fn map(size: usize) -> Option<*mut c_void> {
-    let (access, kind) = (libc::PROT_READ | libc::PROT_WRITE, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS);
-    // SAFETY: any address will do.
-    let new = unsafe { libc::mmap(null_mut(), size, access, kind, -1, 0) };
-    (new != libc::MAP_FAILED).then_some(new)
 }
 
 // Before glibc 2.34 these are in libdl.so.2. Asked for weakly, they make no process load that file which would not: one

@@ -1,12 +1,12 @@
 //! Loading the core: the file beside the gate, and no other that has come to bear its name since.
 
-use crate::map;
 use core::ffi::{CStr, c_char, c_int, c_void};
 use core::mem::MaybeUninit;
 use core::ptr::null_mut;
 use rmcp_abi::find_object::module_of;
 use rmcp_abi::gate::{CORE_BIND, CORE_FILE};
 use rmcp_abi::module::{self, Module};
+use rmcp_abi::process::map_zeros;
 
 /// [`CORE_BIND`] of the core, loaded; null where there is none to be had, and for every gate but the first: a process has
 /// two that has one by LD_PRELOAD and one through /etc/ld.so.preload, and a call that the first has met must not be hooked
@@ -38,7 +38,7 @@ fn core_of(gate: &Module) -> Option<*mut c_void> {
     const PREFIX: &CStr = c"/./";
     const SIZE: usize = PREFIX.count_bytes() + libc::PATH_MAX as usize + CORE_FILE.count_bytes();
     // A thread's stack may have no room for it.
-    let prefixed: *mut c_char = map(SIZE)?.cast();
+    let prefixed: *mut c_char = map_zeros(SIZE)?.cast();
     // SAFETY: realpath writes at most PATH_MAX bytes, its result has a slash, and what replaces the file's name from there on
     // fits behind those.
     unsafe {
