@@ -75,7 +75,7 @@ pub fn is_hooked(hook: Hook, machine: Option<&Machine>) -> bool {
 
 /// Whether it is one of the calls that hand out functions. What they find must be what the program was linked with, also
 /// where nothing is changed: a program may compare.
-fn hands_out_functions(hook: Hook) -> bool {
+pub fn hands_out_functions(hook: Hook) -> bool {
     matches!(hook.policy(), Policy::proc_address | Policy::entry_point)
 }
 

@@ -11,9 +11,10 @@ use crate::bind;
 use crate::copies::{self, Copy};
 use crate::{machine, trace, watch};
 use code::{Segments, table_access};
+use rmcp_abi::find_object::module_of;
 use rmcp_abi::link_map::LinkMap;
 use rmcp_abi::module::{Module, with_loader_lock};
-use rmcp_abi::{Hook, Library, Policy};
+use rmcp_abi::{Hook, Library};
 use std::ffi::c_void;
 use std::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
 use tracing::debug;
@@ -21,7 +22,8 @@ use tracing::debug;
 /// The copies that have started while nobody knew the machine: a bit for each.
 static WAITING: AtomicUsize = AtomicUsize::new(0);
 
-/// Somebody calls hsa_init: a copy of libamdhip64, or what stands between it and the gate, such as a profiler's library.
+/// Somebody calls hsa_init: a copy of libamdhip64, or what stands between it and the gate, such as a profiler's library. Its
+/// table waits for [`take_waiting`].
 pub fn on_runtime_start(caller: Option<&Module>) {
     let own = caller.filter(|caller| caller.has_file_prefix(Library::Hip.file_prefix()));
     let mut seen = 0;
@@ -30,15 +32,11 @@ pub fn on_runtime_start(caller: Option<&Module>) {
         seen += 1;
         match rmcp_abi::copies::register(Library::Hip, map) {
             Some(number) => _ = WAITING.fetch_or(1 << number, Ordering::AcqRel),
-            None => {
-                let path = map.module().path().to_string_lossy().into_owned();
-                debug!("the table of {path} is not taken: there are too many copies");
-            }
+            None => debug!("the table of {} is not taken: there are too many copies", path(map)),
         }
     }
     // Its programs may lie in the place of others that were unloaded.
     bind::release();
-    take_waiting();
 }
 
 /// The copy that this module is, or, where it is none, the one of this number among those that are loaded.
@@ -50,15 +48,19 @@ fn nth_copy(own: Option<&Module>, nth: usize) -> Option<&'static LinkMap> {
     }
 }
 
+fn path(map: &LinkMap) -> String {
+    map.module().path().to_string_lossy().into_owned()
+}
+
 /// Takes the tables of the copies that have started, once the machine is known.
 pub fn take_waiting() {
     let Some(machine) = machine::detected() else { return };
     let waiting = WAITING.swap(0, Ordering::AcqRel);
     for copy in copies::all(Library::Hip).filter(|copy| waiting & 1 << copy.number() != 0) {
-        let path = copy.map().map_or_else(String::new, |map| map.module().path().to_string_lossy().into_owned());
+        let path = || copy.map().map_or_else(String::new, path);
         let wanted = |hook: Hook| {
-            let is_found_in_table = matches!(hook.policy(), Policy::proc_address | Policy::entry_point);
-            bind::is_hooked(hook, Some(machine)) && (!is_found_in_table || watch::is_watched(hook))
+            // What those find comes through the table itself.
+            bind::is_hooked(hook, Some(machine)) && (!bind::hands_out_functions(hook) || watch::is_watched(hook))
         };
         if copy.has_table() || !Hook::ALL.iter().any(|&hook| wanted(hook) && hook.library() == Library::Hip) {
             continue;
@@ -67,12 +69,12 @@ pub fn take_waiting() {
         match table {
             Ok(table) => {
                 let taken = table.take(copy, wanted);
-                debug!("{taken} functions of the table of {path} lead to RMCP");
+                debug!("{taken} functions of the table of {} lead to RMCP", path());
                 bind::release();
             }
             Err(why) => {
                 trace::note_incomplete();
-                debug!("the table of {path} is not taken: {why}");
+                debug!("the table of {} is not taken: {why}", path());
             }
         }
     }
@@ -103,7 +105,8 @@ impl Table {
 /// The table of a copy, or why it is not certain.
 fn find(copy: &Copy) -> Result<Table, &'static str> {
     let map = copy.map().ok_or("the library is gone")?;
-    let segments = Segments::of(&map.module()).ok_or("it has no program headers")?;
+    let module = module_of(map.dynamic.addr()).ok_or("the library is gone")?;
+    let segments = Segments::of(&module).ok_or("it has no program headers")?;
     let mut offsets = [None; Hook::ALL.len()];
     let mut getter = None;
     for &hook in Hook::ALL.iter().filter(|hook| hook.library() == Library::Hip) {

@@ -67,6 +67,7 @@ extern "C" fn OnUnload() {}
 unsafe fn install_hooks(table: *mut Version) {
     // ROCr holds locks of its own here, so nothing is asked of the runtime.
     let Some(machine) = machine::detect(false) else { return };
+    let mut taken = false;
     for (hook, offset, smallest) in PLACES {
         // SAFETY: the table begins with its version, and is as large as that says.
         let place = unsafe {
@@ -78,7 +79,10 @@ unsafe fn install_hooks(table: *mut Version) {
         let map = || LinkMap::of_module(&module_of(place.load(Ordering::Acquire).addr())?, LinkMap::first()?);
         if let Some(number) = with_loader_lock(map).and_then(|map| rmcp_abi::copies::register(Library::Hsa, map)) {
             copies::copy(Library::Hsa, number).take_place(hook, place);
+            taken = true;
         }
     }
-    bind::release();
+    if taken {
+        bind::release();
+    }
 }

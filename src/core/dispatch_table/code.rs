@@ -1,5 +1,6 @@
 //! What a loaded library's segments and code say of the table.
 
+use rmcp_abi::call_instruction::displacement;
 use rmcp_abi::find_object::module_of;
 use rmcp_abi::module::Module;
 use std::ops::Range;
@@ -19,13 +20,13 @@ pub fn table_access(code: Code) -> Option<TableAccess> {
     let bytes = code.bytes;
     let call = bytes.iter().position(|&byte| byte == 0xe8)?;
     let behind = call + 5;
-    let getter = (code.address + behind).checked_add_signed(signed(bytes.get(call + 1..behind)?)?)?;
+    let getter = (code.address + behind).checked_add_signed(displacement(bytes, call + 1)?)?;
     let load = (behind..bytes.len()).find_map(|at| {
         let rest = bytes.get(at..)?;
         let (length, offset) = match rest {
-            [0x48, 0x8b, 0x80, offset @ ..] => (7, signed(offset.get(..4)?)?),
+            [0x48, 0x8b, 0x80, ..] => (7, displacement(rest, 3)?),
             [0x48, 0x8b, 0x40, offset, ..] => (4, isize::from(*offset as i8)),
-            [0xff, 0xa0 | 0x90, offset @ ..] => return Some((None, signed(offset.get(..4)?)?)),
+            [0xff, 0xa0 | 0x90, ..] => return Some((None, displacement(rest, 2)?)),
             [0xff, 0x60 | 0x50, offset, ..] => return Some((None, isize::from(*offset as i8))),
             _ => return None,
         };
@@ -35,10 +36,6 @@ pub fn table_access(code: Code) -> Option<TableAccess> {
     let jumps = |rest: &[u8]| rest.windows(2).any(|pair| pair[0] == 0xff && (pair[1] == 0xe0 || pair[1] == 0xd0));
     let complete = jump_after.is_none_or(|after| bytes.get(after..).is_some_and(jumps));
     Some(TableAccess { getter, offset: usize::try_from(offset).ok().filter(|_| complete)? })
-}
-
-fn signed(bytes: &[u8]) -> Option<isize> {
-    isize::try_from(i32::from_le_bytes(*bytes.first_chunk()?)).ok()
 }
 
 /// The code of a function.
@@ -55,9 +52,8 @@ pub struct Segments {
 }
 
 impl Segments {
-    /// Those of a module that stays loaded.
+    /// Those of a module that stays loaded; its addresses are those that it spans.
     pub fn of(module: &Module) -> Option<Self> {
-        let module = module_of(module.dynamic.addr())?;
         let start = module.start as *const libc::Elf64_Ehdr;
         // SAFETY: a loaded object's lowest segment begins with its header, which says where the others' are; that they lie in
         // the object is looked at before they are read.
