@@ -9,6 +9,7 @@ use crate::runtime::Runtime;
 use crate::symbols::Symbols;
 use once_cell::race::OnceBox;
 use rmcp_abi::copies::{self, MOST};
+use rmcp_abi::find_object::module_of;
 use rmcp_abi::link_map::LinkMap;
 use rmcp_abi::{Hook, Library};
 use std::ffi::{CStr, c_void};
@@ -48,7 +49,7 @@ pub fn all(library: Library) -> impl Iterator<Item = &'static Copy> {
 
 /// The copy of HIP that serves the code at `address`: the one that holds it, otherwise the first.
 pub fn hip_of(address: usize) -> Option<&'static Copy> {
-    let holder = rmcp_abi::find_object::module_of(address);
+    let holder = module_of(address);
     let is_it =
         |copy: &&Copy| holder.as_ref().zip(copy.map()).is_some_and(|(holder, map)| holder.contains(map.dynamic.addr()));
     all(Library::Hip).find(is_it).or_else(|| all(Library::Hip).next())
@@ -137,7 +138,8 @@ impl Copy {
         }
     }
 
-    fn symbols(&self) -> Symbols<impl Fn(&CStr) -> *mut c_void> {
+    /// Its functions by name.
+    pub fn symbols(&self) -> Symbols<impl Fn(&CStr) -> *mut c_void> {
         Symbols(|symbol: &CStr| self.lookup(symbol))
     }
 

@@ -5,11 +5,9 @@
 
 use crate::copies;
 use crate::symbols::Symbols;
-use rmcp_abi::link_map::LinkMap;
 use rmcp_abi::{HipError, Library};
 use rmcp_domain::gfx::GfxTarget;
 use std::ffi::{CStr, c_int, c_void};
-use std::ptr::null_mut;
 
 type Count = unsafe extern "C" fn(*mut c_int) -> HipError;
 type Properties = unsafe extern "C" fn(*mut c_void, c_int) -> HipError;
@@ -34,8 +32,7 @@ const NAME_LENGTH: usize = 256;
 
 /// The target of each HIP device; None when no runtime is loaded or it does not answer.
 pub fn targets() -> Option<Vec<GfxTarget>> {
-    let runtime = copies::all(Library::Hip).next()?.map()?;
-    let symbols = Symbols(|symbol: &CStr| lookup(runtime, symbol));
+    let symbols = copies::all(Library::Hip).next()?.symbols();
     // SAFETY: the type is hip_runtime_api.h's.
     let count = unsafe { symbols.function::<Count>(c"hipGetDeviceCount") }?;
     let mut devices = 0;
@@ -44,10 +41,6 @@ pub fn targets() -> Option<Vec<GfxTarget>> {
         return None;
     }
     (0..devices).map(|device| target(&symbols, device)).collect()
-}
-
-fn lookup(runtime: &LinkMap, symbol: &CStr) -> *mut c_void {
-    runtime.function(symbol).unwrap_or(null_mut())
 }
 
 fn target<L: Fn(&CStr) -> *mut c_void>(symbols: &Symbols<L>, device: c_int) -> Option<GfxTarget> {

@@ -18,12 +18,13 @@ const OUT_OF_MEMORY: HipError = 2;
 /// hipPointerAttribute_t; releases differ in what their kinds mean: 0 is host memory up to 5.7. (hip_runtime_api.h)
 #[derive(Default)]
 #[repr(C)]
-struct PointerAttributes {
+pub struct PointerAttributes {
     kind: i32,
     device: i32,
     addresses: [usize; 2],
     managed: i32,
-    flags: u32,
+    /// `allocationFlags`: byte 28 in every release.
+    pub flags: u32,
     /// More than any release writes.
     rest: [u64; 4],
 }
@@ -111,6 +112,16 @@ impl Runtime {
         }
     }
 
+    /// The status of a call of RMCP's own, of which hipGetLastError tells the program nothing.
+    fn unnoticed(&self, call: impl FnOnce() -> HipError) -> HipError {
+        let pending = self.pending_error();
+        let status = call();
+        if status != 0 {
+            self.restore_error(pending);
+        }
+        status
+    }
+
     /// The current device's memory.
     pub fn vram(&self) -> Option<Vram> {
         let (mut free, mut total) = (0, 0);
@@ -130,12 +141,9 @@ impl Runtime {
     /// Whether there is pinned memory at `ptr` that is non-coherent by its flags, as far as they tell.
     pub fn is_noncoherent(&self, ptr: *mut c_void) -> bool {
         let Some(get) = self.host_get_flags else { return false };
-        let (pending, mut flags) = (self.pending_error(), 0);
+        let mut flags = 0;
         // SAFETY: hipHostGetFlags writes one word, and refuses what is no pinned memory.
-        let status = unsafe { get(&mut flags, ptr) };
-        if status != 0 {
-            self.restore_error(pending);
-        }
+        let status = self.unnoticed(|| unsafe { get(&mut flags, ptr) });
         if self.shows_noncoherent() || status != 0 {
             return status == 0 && flags & HOST_NON_COHERENT != 0;
         }
@@ -143,12 +151,9 @@ impl Runtime {
     }
 
     fn attributes(&self, ptr: *const c_void) -> Option<PointerAttributes> {
-        let (pending, mut attributes) = (self.pending_error(), PointerAttributes::default());
+        let (get, mut attributes) = (self.pointer_attributes?, PointerAttributes::default());
         // SAFETY: hipPointerGetAttributes writes this struct, and refuses what is no memory of its own.
-        let status = unsafe { self.pointer_attributes?(&mut attributes, ptr) };
-        if status != 0 {
-            self.restore_error(pending);
-        }
+        let status = self.unnoticed(|| unsafe { get(&mut attributes, ptr) });
         (status == 0).then_some(attributes)
     }
 
@@ -166,12 +171,10 @@ impl Runtime {
             return false;
         }
         let Some(get) = self.range_attribute else { return true };
-        let (pending, mut mode) = (self.pending_error(), 0_u32);
+        let mut mode = 0_u32;
+        let size = size_of_val(&mode);
         // SAFETY: hipMemRangeGetAttribute writes so many bytes, and refuses what is no managed memory.
-        let status = unsafe { get((&raw mut mode).cast(), size_of_val(&mode), COHERENCY_MODE, ptr, 1) };
-        if status != 0 {
-            self.restore_error(pending);
-        }
+        let status = self.unnoticed(|| unsafe { get((&raw mut mode).cast(), size, COHERENCY_MODE, ptr, 1) });
         status == 0 && mode == COARSE
     }
 
@@ -197,14 +200,10 @@ impl Runtime {
     /// Asks for `advice` on a managed range for `device`. A refusal does not show in hipGetLastError.
     pub fn advise(&self, range: *const c_void, size: usize, advice: i32, device: i32) -> Result<(), HipError> {
         let Some(advise) = self.advise else { return Err(Library::Hip.missing_symbol_error()) };
-        let pending = self.pending_error();
         // SAFETY: the range is what hipMallocManaged has just returned.
-        match unsafe { advise(range, size, advice, device) } {
+        match self.unnoticed(|| unsafe { advise(range, size, advice, device) }) {
             0 => Ok(()),
-            refusal => {
-                self.restore_error(pending);
-                Err(refusal)
-            }
+            refusal => Err(refusal),
         }
     }
 }

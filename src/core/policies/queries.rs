@@ -4,10 +4,12 @@ use super::Address;
 use crate::call::{Call, guarded};
 use crate::caller;
 use crate::requested_flags::HOST_FLAGS;
+use crate::runtime::PointerAttributes;
 use rmcp_abi::flags::{HOST_NON_COHERENT, MANAGED_CAPABILITIES};
 use rmcp_abi::{HipError, Hook, PropertiesR0000, PropertiesR0600};
 use rmcp_domain::policy;
 use std::ffi::{CStr, c_char, c_void};
+use std::mem::offset_of;
 
 type HostGetFlags = unsafe extern "C-unwind" fn(*mut u32, *mut c_void) -> HipError;
 type PointerGetAttributes = unsafe extern "C-unwind" fn(*mut c_void, *const c_void) -> HipError;
@@ -15,9 +17,6 @@ type GetAttribute = unsafe extern "C-unwind" fn(*mut i32, i32, i32) -> HipError;
 type GetProperties<P> = unsafe extern "C-unwind" fn(*mut P, i32) -> HipError;
 type GetProcAddress = unsafe extern "C-unwind" fn(*const c_char, Address, i32, u64, *mut i32) -> HipError;
 type GetEntryPoint = unsafe extern "C-unwind" fn(*const c_char, Address, u64, *mut i32) -> HipError;
-
-/// `allocationFlags` of hipPointerAttribute_t, a u32: byte 28 in every release. (hip_runtime_api.h)
-const ALLOCATION_FLAGS: usize = 28;
 
 /// The flags that the program asked for, where RMCP gave the allocation that holds `ptr` others; `shown`: those that the
 /// runtime tells.
@@ -53,7 +52,7 @@ pub fn requested_attributes(
     let status = call.forward(|real| unsafe { real(attributes, ptr) });
     if status == 0 {
         // SAFETY: the runtime returned success, so it wrote the struct, which has the flags there.
-        let flags: &mut u32 = unsafe { &mut *attributes.byte_add(ALLOCATION_FLAGS).cast() };
+        let flags: &mut u32 = unsafe { &mut *attributes.byte_add(offset_of!(PointerAttributes, flags)).cast() };
         *flags = guarded(|| requested(call, ptr, *flags)).flatten().unwrap_or(*flags);
     }
     status
