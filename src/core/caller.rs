@@ -81,13 +81,13 @@ fn find(site: Option<Site>, address: usize) -> Option<&'static Caller> {
 fn identify(hook: Hook, address: usize, copy: &'static Copy) -> &'static Caller {
     let Some(module) = module_of(address) else { return object_caller(None, copy) };
     let names = |module: &Module| LinkMap::detached(module).names(hook.info().symbol);
-    if module.is_rmcp() || module.is_runtime() || names(&module) {
+    if !module.is_program() || names(&module) {
         let caller = object_caller(Some(&module), copy);
         note(Site::new(hook as usize, address), caller, &module);
         return caller;
     }
     let called = called_function(&CallFrame::new(address)).and_then(module_of);
-    let by_jump = called.filter(|called| !called.is_rmcp() && !called.is_runtime() && names(called));
+    let by_jump = called.filter(|called| called.is_program() && names(called));
     object_caller(Some(by_jump.as_ref().unwrap_or(&module)), copy)
 }
 
@@ -98,12 +98,12 @@ fn object_caller(module: Option<&Module>, copy: &'static Copy) -> &'static Calle
     if let Some(caller) = find(site, module.start) {
         return caller;
     }
-    let kind = if module.is_rmcp() {
-        CallerKind::Rmcp
-    } else if module.is_runtime() {
-        CallerKind::Runtime
-    } else {
+    let kind = if module.is_program() {
         CallerKind::Program
+    } else if module.is_rmcp() {
+        CallerKind::Rmcp
+    } else {
+        CallerKind::Runtime
     };
     let path = module.path().to_str().unwrap_or_default();
     let caller = known_caller(kind, path, module.dynamic.addr(), copy);
@@ -124,15 +124,11 @@ fn known_caller(kind: CallerKind, path: &str, address: usize, copy: &'static Cop
     let rules = (kind != CallerKind::Rmcp).then(|| machine.rules_for(path, address, version));
     let mut new = Box::new(Caller { kind, rules });
     for place in &CALLERS {
-        if let Some(known) = place.get() {
-            if *known == *new {
-                return known;
+        if place.get().is_none() {
+            match place.set(new) {
+                Ok(()) => return place.get().unwrap_or(&UNKNOWN),
+                Err(refused) => new = refused,
             }
-            continue;
-        }
-        match place.set(new) {
-            Ok(()) => return place.get().unwrap_or(&UNKNOWN),
-            Err(refused) => new = refused,
         }
         if let Some(known) = place.get().filter(|known| **known == *new) {
             return known;

@@ -90,8 +90,7 @@ impl Machine {
     /// The rules that any call could have, on any GPU.
     fn all_rules(&self) -> Vec<Rules> {
         let options = self.loaded.iter().flat_map(Loaded::all_options);
-        let rules = |options: Options| self.gpus.iter().map(move |gpu| Rules::for_gpu(gpu.target, gpu.apu, &options));
-        options.flat_map(rules).collect()
+        options.flat_map(|options| RuleSet::new(&self.gpus, &options, None).gpus).collect()
     }
 
     /// The rules for the calls of the file at `path`; `address` is one of its addresses, `version` that of its HIP runtime.
