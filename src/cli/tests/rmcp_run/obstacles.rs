@@ -3,22 +3,26 @@
 use crate::installed::{Installed, compiled, script, stderr, stdout};
 use std::ffi::OsStr;
 use std::fs;
+use std::path::Path;
 use std::process::Command;
 
 const PRINT_PRELOAD: &str = "#include <stdio.h>\n#include <stdlib.h>\n\
     int main(void) { puts(getenv(\"LD_PRELOAD\") ? \"preload\" : \"none\"); return 42; }\n";
 
+/// The program runs, is said to be out of reach since it is `what`, and has RMCP's environment.
+#[track_caller]
+fn assert_runs_with_a_word(installed: &Installed, program: &Path, what: &str) {
+    let output = installed.run([program]);
+    assert_eq!((output.status.code(), output.stdout.as_slice()), (Some(42), &b"preload\n"[..]));
+    let reach = "RMCP cannot reach it, only the programs that it starts";
+    assert_eq!(stderr(&output), format!("rmcp-run: {} is {what}: {reach}\n", program.display()));
+}
+
 #[test]
 fn a_static_program_runs_with_a_word_and_passes_the_environment_on() {
     let installed = Installed::new();
     let program = compiled(&installed.root(), "static", PRINT_PRELOAD, &["-static"]);
-    let output = installed.run([&program]);
-    assert_eq!((output.status.code(), output.stdout.as_slice()), (Some(42), &b"preload\n"[..]));
-    let expected = format!(
-        "rmcp-run: {} is statically linked: RMCP cannot reach it, only the programs that it starts\n",
-        program.display()
-    );
-    assert_eq!(stderr(&output), expected);
+    assert_runs_with_a_word(&installed, &program, "statically linked");
 }
 
 #[test]
@@ -28,13 +32,7 @@ fn a_program_for_musl_runs_with_a_word_and_passes_the_environment_on() {
     std::os::unix::fs::symlink("/lib64/ld-linux-x86-64.so.2", &loader).unwrap();
     let option = format!("-Wl,--dynamic-linker={}", loader.display());
     let program = compiled(&installed.root(), "musl", PRINT_PRELOAD, &[&option]);
-    let output = installed.run([&program]);
-    assert_eq!((output.status.code(), output.stdout.as_slice()), (Some(42), &b"preload\n"[..]));
-    let expected = format!(
-        "rmcp-run: {} is linked with musl: RMCP cannot reach it, only the programs that it starts\n",
-        program.display()
-    );
-    assert_eq!(stderr(&output), expected);
+    assert_runs_with_a_word(&installed, &program, "linked with musl");
 }
 
 #[test]

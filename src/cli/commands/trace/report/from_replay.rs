@@ -19,8 +19,8 @@ impl TraceReport {
     pub fn new(ending: Ending, processes: &[Process], replay: Replay) -> TraceReport {
         let (start, end) = ending.clock;
         let since = |at: u64| at.saturating_sub(start);
-        let mut notes = notes(&ending, processes, &replay);
         let lost_calls = processes.iter().map(|process| process.lost).sum();
+        let mut notes = notes(&ending, processes, &replay, lost_calls);
         let past = processes.iter().any(|process| process.incomplete);
         let ended = |nth: usize| ending.ends.iter().find(|(_, process)| *process == nth).map(|(at, _)| since(*at));
         let ran = |(nth, process): (usize, &Process)| TracedProcess {
@@ -80,7 +80,7 @@ impl TraceReport {
 }
 
 /// What is not in numbers.
-fn notes(ending: &Ending, processes: &[Process], replay: &Replay) -> Vec<String> {
+fn notes(ending: &Ending, processes: &[Process], replay: &Replay, lost: u64) -> Vec<String> {
     let mut notes = Vec::new();
     let recorded = replay.functions.keys().any(|(by_runtime, _)| !by_runtime);
     match (recorded, &ending.inactive, ending.obstacle) {
@@ -95,7 +95,6 @@ fn notes(ending: &Ending, processes: &[Process], replay: &Replay) -> Vec<String>
     }
     notes.extend(incomplete_note(processes));
     notes.extend(noncoherent_note(replay));
-    let lost: u64 = processes.iter().map(|process| process.lost).sum();
     if lost > 0 {
         notes.push(format!(
             "{lost} calls are missing: their records could not be written. Amounts are too small or too large by these. \
