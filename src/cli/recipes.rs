@@ -8,6 +8,7 @@ mod situation;
 mod table;
 #[cfg(test)]
 mod tests;
+mod unreadable;
 
 pub use docs::profiles;
 pub use identify::identify_program;

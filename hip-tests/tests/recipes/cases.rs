@@ -130,6 +130,15 @@ const CASES: &[Case] = &[
         named: true,
         ..DEFAULT
     },
+    Case {
+        recipe: "override-unreadable",
+        gpus: &["gfx1030"],
+        user: &[(OVERRIDE, "\"10.3.0\"")],
+        env: &[(OVERRIDE, "10.3.0")],
+        named: true,
+        ..DEFAULT
+    },
+    Case { recipe: "override-unreadable", gpus: &["gfx1030"], user: &[(OVERRIDE, "10.3")], named: true, ..DEFAULT },
     Case { recipe: "override-other-major", gpus: &["gfx1030"], user: &[(OVERRIDE, "11.0.0")], named: true, ..DEFAULT },
     Case {
         recipe: "override-lacks-code",

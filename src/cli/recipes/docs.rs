@@ -106,6 +106,10 @@ impl Condition {
             Self::BesideCard => {
                 "integrated GPUs beside a card, one of them RDNA1 or RDNA2, and no variable that hides GPUs is set"
             }
+            Self::OverrideUnreadable => {
+                "an override that is not three numbers, on a machine with RDNA1 or RDNA2; written as three numbers where its \
+                 meaning is certain"
+            }
             Self::OverrideOtherMajor => "RDNA1 or RDNA2 under the override of another generation",
             Self::OverrideLacksCode => "an override to a target of which the program's libraries have no code",
             Self::PerNode => "an override that one GPU needs and another GPU of the machine must not have",

@@ -65,11 +65,14 @@ fn remove_harmful(maker: &mut Planner<'_>, gpus: &[&Gpu]) -> RemovedOverrides {
     let situation = maker.situation;
     let mut condemned = RemovedOverrides::new();
     let rows = recipes().iter().filter(|recipe| recipe.is_override() && recipe.action != Action::Set);
+    let rows = rows.filter(|recipe| recipe.condition != Some(Condition::OverrideUnreadable));
     for recipe in rows.filter(|recipe| !recipe.targets.is_empty() || maker.any_supported()).collect::<Vec<_>>() {
         let mut found: BTreeMap<(String, String), Vec<&Gpu>> = BTreeMap::new();
         for &gpu in gpus {
-            let Some(Override { variable: name, value, .. }) = situation.user_override(gpu) else { continue };
-            let pattern = recipe.variables.get(OVERRIDE).is_some_and(|pattern| pattern_matches(pattern, &value));
+            let Some(set) = situation.user_override(gpu) else { continue };
+            let version = set.version();
+            let Override { variable: name, value, .. } = set;
+            let pattern = recipe.variables.get(OVERRIDE).is_some_and(|pattern| pattern_matches(pattern, &version));
             let done = condemned.get(&name).is_some_and(|nodes| nodes.contains(&gpu.node));
             if pattern && !done && recipe.matches_program(situation) && recipe.matches_gpu(situation, gpu) {
                 found.entry((name, value)).or_default().push(gpu);

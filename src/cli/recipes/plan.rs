@@ -1,8 +1,8 @@
 //! From a situation to the changes of the environment.
 
-use super::overrides;
 use super::situation::{OVERRIDE, Situation, is_supported};
 use super::table::{Action, Condition, Recipe, pattern_matches, recipes};
+use super::{overrides, unreadable};
 use rmcp_domain::topology::Gpu;
 
 /// What is to be done.
@@ -43,7 +43,9 @@ pub struct Note {
 impl Plan {
     /// Applies the recipes. Of two that set one variable the later counts.
     pub fn new(situation: &Situation) -> Self {
-        let mut maker = Planner { situation, plan: Self::default(), gpus: situation.visible() };
+        let mut plan = Self::default();
+        let situation = &unreadable::repair(situation, &mut plan);
+        let mut maker = Planner { situation, plan, gpus: situation.visible() };
         maker.hide_integrated();
         overrides::plan_overrides(&mut maker);
         for recipe in recipes().iter().filter(|recipe| !recipe.is_override()) {
@@ -217,13 +219,13 @@ impl Planner<'_> {
     ) {
         let gpus_of =
             |word: &str| if gpus.is_empty() { String::new() } else { format!(" {word} {}", gpus.join(" and ")) };
-        let subject = format!("{variable}={value}");
+        let subject = assignment(variable, value);
         let (loud, what) = match recipe.action {
             Action::Remove if self.situation.pinned.contains(variable) => (
                 true,
                 format!("{subject} is harmful{}, and set after rmcp-run, which cannot remove it: ", gpus_of("on")),
             ),
-            Action::Remove if !self.situation.keep_environment => {
+            Action::Remove if self.situation.may_change(variable) => {
                 self.add_change(Change {
                     variable: variable.into(),
                     before: Some(value.into()),
@@ -246,9 +248,10 @@ impl Planner<'_> {
         self.plan.notes.push(Note { is_warning: true, text, recipe: Some(recipe) });
     }
 
-    fn add_change(&mut self, change: Change) {
+    /// Of two changes of one variable the later counts.
+    pub(super) fn add_change(&mut self, change: Change) {
         match self.plan.changes.iter_mut().find(|other| other.variable == change.variable) {
-            Some(other) => *other = change,
+            Some(other) => *other = Change { before: other.before.take(), ..change },
             None => self.plan.changes.push(change),
         }
     }
@@ -283,4 +286,9 @@ pub(super) fn condition_recipe(when: Condition) -> Option<&'static Recipe> {
 /// A GPU for people: "gfx1010 at 0000:03:00.0".
 pub fn gpu_label(gpu: &Gpu) -> String {
     format!("{} at {}", gpu.target, gpu.pci)
+}
+
+/// A variable and its value as one writes them in a shell.
+pub(super) fn assignment(variable: &str, value: &str) -> String {
+    format!("{variable}={}", shlex::try_quote(value).unwrap_or(value.into()))
 }

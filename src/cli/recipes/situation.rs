@@ -112,6 +112,11 @@ impl Situation {
         Overrides(set.map(|(name, value)| (name.clone(), value.clone())).collect()).of(gpu, &self.topology)
     }
 
+    /// Whether what the user has set may be changed.
+    pub fn may_change(&self, variable: &str) -> bool {
+        !self.keep_environment && !self.pinned.contains(variable)
+    }
+
     /// Whether the runtime knows the numbered override; None where its release is not known.
     pub fn supports_numbered_override(&self) -> Option<bool> {
         let release = self.program.rocm?;

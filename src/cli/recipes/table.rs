@@ -149,6 +149,8 @@ pub enum CodeMatch {
 pub enum Condition {
     /// Integrated GPUs and cards are visible, RDNA1 or RDNA2 is among them, and the user has hidden none.
     BesideCard,
+    /// ROCr does not read the user's override.
+    OverrideUnreadable,
     /// The user's override names a target with another major number than an RDNA1 or RDNA2 GPU's.
     OverrideOtherMajor,
     /// The user's override names a target of which the program's libraries have no code.

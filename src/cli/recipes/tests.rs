@@ -1,5 +1,7 @@
 //! The recipes on machines and programs that are made up here. hip-tests/tests/recipes builds them as files.
 
+mod unreadable;
+
 use super::table::{parse_table, pattern_matches};
 use super::*;
 use rmcp_domain::gfx::GfxTarget;

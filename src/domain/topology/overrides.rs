@@ -46,9 +46,30 @@ impl Overrides {
     }
 }
 
-/// "10.3.0"; the first number up to 63, the others up to 255.
+impl Override {
+    /// What a value that ROCr refuses means where that is certain, as ROCr takes it: a version in blanks and quotes, or a
+    /// target's name in them.
+    pub fn mended(&self) -> Option<String> {
+        let bare = self.value.trim_matches(|c: char| c.is_whitespace() || matches!(c, '"' | '\''));
+        let target = target(bare).or_else(|| bare.parse().ok()).filter(|_| self.target.is_none())?;
+        Some(version(target))
+    }
+
+    /// The target that it names as three numbers, else the value itself.
+    pub fn version(&self) -> String {
+        self.target.map_or_else(|| self.value.clone(), version)
+    }
+}
+
+fn version(GfxTarget { major, minor, stepping }: GfxTarget) -> String {
+    format!("{major}.{minor}.{stepping}")
+}
+
+/// "10.3.0"; the first number up to 63, the others up to 255. As sscanf(3) reads it: blanks before a number do not
+/// matter, and nothing may follow the last.
 fn target(value: &str) -> Option<GfxTarget> {
-    let mut numbers = value.split('.').map(str::parse::<u8>);
+    let number = |text: &str| text.trim_start_matches([' ', '\t', '\n', '\x0b', '\x0c', '\r']).parse::<u8>();
+    let mut numbers = value.split('.').map(number);
     let mut next = || numbers.next()?.ok();
     let (major, minor, stepping) = (next()?, next()?, next()?);
     (major <= 63 && numbers.next().is_none()).then(|| GfxTarget::new(major, minor, stepping))
@@ -102,5 +123,21 @@ mod tests {
             assert_eq!(target(value), None, "{value:?}");
         }
         assert_eq!(target("9.0.10"), Some(GfxTarget::new(9, 0, 10)));
+        assert_eq!(target(" 10.\t3.0"), Some(GfxTarget::new(10, 3, 0)), "sscanf passes over blanks before a number");
+    }
+
+    #[test]
+    fn what_is_refused_is_mended_only_where_its_meaning_is_certain() {
+        let mended = |value: &str| overrides(&[(ALL, value)]).of(&gpu(1), &Topology::default()).unwrap().mended();
+        for value in ["\"10.3.0\"", "'10.3.0'", "10.3.0 ", "\" 10.3.0\"\n", "\"10.3.0", "gfx1030", " \"gfx1030\""] {
+            assert_eq!(mended(value).as_deref(), Some("10.3.0"), "{value:?}");
+        }
+        assert_eq!(mended("gfx90a").as_deref(), Some("9.0.10"));
+        for value in ["", " ", "\"\"", "10.3", "10.3.0.1", "1030", "10,3,0", "64.0.0", "10.3.0 # RX 6600", "navi21"] {
+            assert_eq!(mended(value), None, "{value:?}");
+        }
+        for value in ["10.3.0", " 10.3.0", "010.3.0"] {
+            assert_eq!(mended(value), None, "{value:?} is read as it is");
+        }
     }
 }

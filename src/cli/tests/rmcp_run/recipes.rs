@@ -22,6 +22,28 @@ fn the_override_of_another_generation_is_gone_from_the_program_and_the_user_hear
 }
 
 #[test]
+fn the_program_gets_an_unreadable_override_as_rocm_reads_it_and_the_user_hears_so() {
+    let installed = Installed::new();
+    let run = |value: &str| {
+        let mut command = installed.on(&[100_302], ["sh", "-c", "echo ${HSA_OVERRIDE_GFX_VERSION-gone}"]);
+        let output = command.env("HSA_OVERRIDE_GFX_VERSION", value).output().unwrap();
+        (stdout(&output), stderr(&output))
+    };
+    for (value, becomes, word) in [
+        ("\"10.3.0\"", "10.3.0", "HSA_OVERRIDE_GFX_VERSION='\"10.3.0\"' is written as 10.3.0 for gfx1032"),
+        ("10.3.0 ", "10.3.0", "HSA_OVERRIDE_GFX_VERSION='10.3.0 ' is written as 10.3.0 for gfx1032"),
+        ("10.3", "gone", "HSA_OVERRIDE_GFX_VERSION=10.3 is removed for gfx1032"),
+        ("", "gone", "HSA_OVERRIDE_GFX_VERSION='' is removed for gfx1032"),
+    ] {
+        let (program, line) = run(value);
+        assert_eq!(program, format!("{becomes}\n"), "{value:?}");
+        assert!(line.starts_with(&format!("rmcp-run: {word} at 0000:01:00.0")), "{line}");
+        assert!(line.ends_with("(recipe override-unreadable)\n") && line.lines().count() == 1, "{line}");
+    }
+    assert_eq!(run("10.3.0"), ("10.3.0\n".into(), String::new()));
+}
+
+#[test]
 fn keep_env_keeps_it_and_no_recipes_says_nothing() {
     let installed = Installed::new();
     for (option, words) in [("--keep-env", "and kept as you wish"), ("--no-recipes", "")] {
