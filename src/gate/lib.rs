@@ -24,14 +24,28 @@ use rmcp_abi::sites::{ANSWER_BITS, ANSWERS, FUNCTION_SHIFT, HASH, ROUTE_BITS, Ro
 use rmcp_abi::{Hook, Library, Symbol};
 use rmcp_abi::{module, process, resolve};
 
+// What programs call most lies on one page: a second one in each allocation costs 4 ns on ROCm 5.7.1
+// (`cargo bench --bench real_runtime`). Eight exports of 32 bytes.
+global_asm!(".pushsection .text.hot_exports, \"ax\", @progbits", ".p2align 8", ".popsection");
+
 /// A function that jumps through its slot, and the stub that the slot leads to until it is bound.
 macro_rules! trampoline {
-    ($name:ident, $number:expr) => {
+    (hipMalloc, $number:expr) => { trampoline!(".text.hot_exports", hipMalloc, $number); };
+    (hipFree, $number:expr) => { trampoline!(".text.hot_exports", hipFree, $number); };
+    (hipMallocAsync, $number:expr) => { trampoline!(".text.hot_exports", hipMallocAsync, $number); };
+    (hipFreeAsync, $number:expr) => { trampoline!(".text.hot_exports", hipFreeAsync, $number); };
+    (hipHostMalloc, $number:expr) => { trampoline!(".text.hot_exports", hipHostMalloc, $number); };
+    (hipHostFree, $number:expr) => { trampoline!(".text.hot_exports", hipHostFree, $number); };
+    (hsa_amd_memory_pool_allocate, $number:expr) => { trampoline!(".text.hot_exports", hsa_amd_memory_pool_allocate, $number); };
+    (hsa_amd_memory_pool_free, $number:expr) => { trampoline!(".text.hot_exports", hsa_amd_memory_pool_free, $number); };
+    ($name:ident, $number:expr) => { trampoline!(".text.exports", $name, $number); };
+    ($section:literal, $name:ident, $number:expr) => {
         mod $name {
             use super::*;
 
             #[unsafe(no_mangle)]
             #[unsafe(naked)]
+            #[unsafe(link_section = $section)]
             extern "C" fn $name() {
                 // Apart from each other: processors predict few jumps within the same bytes of code.
                 naked_asm!("jmp [rip + {slots} + 8 * {number}]", ".p2align 5", slots = sym SLOTS, number = const $number)

@@ -81,6 +81,17 @@ fn the_gate_exports_the_hook_table_the_c_interface_and_what_other_gates_look_for
 }
 
 #[test]
+fn the_calls_of_an_allocation_pass_one_page_of_the_gate() {
+    let gate = Library::gate();
+    let hot = names(&["hipMalloc", "hipFree", "hsa_amd_memory_pool_allocate", "hsa_amd_memory_pool_free"]);
+    let elf = gate.elf();
+    let exports: Vec<_> = elf.dynamic_symbols().filter(|symbol| hot.contains(symbol.name().unwrap())).collect();
+    assert_eq!(exports.len(), hot.len());
+    let pages: BTreeSet<_> = exports.iter().map(|symbol| symbol.address() / 4096).collect();
+    assert_eq!(pages.len(), 1, "pages: {pages:x?}");
+}
+
+#[test]
 fn the_core_exports_its_one_function_and_what_the_runtimes_look_for_in_a_tool() {
     let expected = ["rmcp_core_bind", "HSA_AMD_TOOL_PRIORITY", "OnLoad", "OnUnload"];
     assert_eq!(Library::core().exports(), names(&expected));
