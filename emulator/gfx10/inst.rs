@@ -27,7 +27,7 @@ impl Inst {
             Self::Scalar(row, i) => (row.run)(w, i),
             Self::Vector(row, i) => (row.run)(w, i),
             Self::Smem(row, i) => smem::run(w, i, row.run, storage)?,
-            Self::Ds(row, i) => ds::run(w, i, row.run, storage)?,
+            Self::Ds(row, i) => ds::run(w, i, row.run, storage),
             Self::Vmem(row, i) => vmem::run(w, i, row.run, storage)?,
         }
         Ok(())

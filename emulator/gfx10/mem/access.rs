@@ -2,7 +2,7 @@
 
 use crate::atomic::Atomic;
 use crate::memory::{Fault, Memory};
-use crate::wave::{PRIVATE_APERTURE, SHARED_APERTURE, Wave};
+use crate::wave::{PRIVATE_APERTURE, Wave};
 
 /// What a wave reaches beyond its registers.
 pub struct Storage<'a> {
@@ -21,7 +21,7 @@ pub fn number(bytes: &[u8]) -> u64 {
 }
 
 /// A part of a private memory; `va` is what a fault says.
-pub fn slice(bytes: &mut [u8], at: u64, len: usize, va: u64) -> Result<&mut [u8], Fault> {
+fn slice(bytes: &mut [u8], at: u64, len: usize, va: u64) -> Result<&mut [u8], Fault> {
     let at = usize::try_from(at).map_err(|_| Fault { va })?;
     at.checked_add(len).and_then(|end| bytes.get_mut(at..end)).ok_or(Fault { va })
 }
@@ -55,6 +55,13 @@ pub fn merge(register: &mut u32, value: u32, part: Part) {
     };
 }
 
+/// LDS at an address, or where any of it is beyond the group's allocation `none`, which holds zeros: reads give 0 and writes
+/// are dropped ("RDNA 2 ISA", "Memory Alignment and Out-of-Range Behavior").
+#[inline]
+pub fn lds<'a>(lds: &'a mut [u8], at: u64, len: usize, none: &'a mut [u8; 16]) -> &'a mut [u8] {
+    lds.get_mut(at as usize..at as usize + len).unwrap_or(&mut none[..len])
+}
+
 /// The lane's scratch at `offset`, and the address that a fault names.
 fn private(w: &mut Wave, lane: usize, offset: u64, len: usize) -> Result<&mut [u8], Fault> {
     let va = PRIVATE_APERTURE + offset;
@@ -68,7 +75,7 @@ fn private(w: &mut Wave, lane: usize, offset: u64, len: usize) -> Result<&mut [u
 pub fn read(w: &mut Wave, lane: usize, at: Location, into: &mut [u8], storage: &mut Storage<'_>) -> Result<(), Fault> {
     match at {
         Location::Memory(va) => return storage.memory.load(va, into),
-        Location::Lds(at) => into.copy_from_slice(slice(storage.lds, at, into.len(), SHARED_APERTURE + at)?),
+        Location::Lds(at) => into.copy_from_slice(lds(storage.lds, at, into.len(), &mut [0; 16])),
         Location::Scratch(at) => into.copy_from_slice(private(w, lane, at, into.len())?),
         Location::OutOfBounds => {}
     }
@@ -78,7 +85,7 @@ pub fn read(w: &mut Wave, lane: usize, at: Location, into: &mut [u8], storage: &
 pub fn write(w: &mut Wave, lane: usize, at: Location, from: &[u8], storage: &mut Storage<'_>) -> Result<(), Fault> {
     match at {
         Location::Memory(va) => return storage.memory.store(va, from),
-        Location::Lds(at) => slice(storage.lds, at, from.len(), SHARED_APERTURE + at)?.copy_from_slice(from),
+        Location::Lds(at) => lds(storage.lds, at, from.len(), &mut [0; 16]).copy_from_slice(from),
         Location::Scratch(at) => private(w, lane, at, from.len())?.copy_from_slice(from),
         Location::OutOfBounds => {}
     }
@@ -99,7 +106,7 @@ pub fn atomic(
     let len = if wide { 8 } else { 4 };
     match at {
         Location::Memory(va) => storage.memory.atomic(va, wide, op, data, compare),
-        Location::Lds(at) => Ok(update(slice(storage.lds, at, len, SHARED_APERTURE + at)?, op, data, compare)),
+        Location::Lds(at) => Ok(update(lds(storage.lds, at, len, &mut [0; 16]), op, data, compare)),
         Location::Scratch(at) => Ok(update(private(w, lane, at, len)?, op, data, compare)),
         Location::OutOfBounds => Ok(0),
     }

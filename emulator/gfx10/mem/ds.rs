@@ -1,13 +1,12 @@
 //! DS: local data share, and moving data between lanes.
 
-use super::access::{Part, Storage, merge, number, slice, update};
+use super::access::{Part, Storage, lds as at, merge, number, update};
 use super::exchange::{Exchange, exchange};
 use super::gws::{self, GwsOp};
 use crate::atomic::Atomic;
-use crate::memory::Fault;
 use crate::operands::Ds;
 use crate::row::{Row, both, rdna1};
-use crate::wave::{SHARED_APERTURE, Wave, bits, reg};
+use crate::wave::{Wave, bits, reg};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DsOp {
@@ -242,17 +241,11 @@ pub static TABLE: &[Row<DsOp>] = &[
     both(0xff, "ds_read_b128", read(16, false, Part::Whole)),
 ];
 
-pub fn run(w: &mut Wave, i: &Ds, op: DsOp, storage: &mut Storage<'_>) -> Result<(), Fault> {
+pub fn run(w: &mut Wave, i: &Ds, op: DsOp, storage: &mut Storage<'_>) {
     match op {
-        DsOp::Nothing => return Ok(()),
-        DsOp::Gws(op) => {
-            gws::run(w, i, op, storage);
-            return Ok(());
-        }
-        DsOp::Exchange(op) => {
-            exchange(w, i, op);
-            return Ok(());
-        }
+        DsOp::Nothing => return,
+        DsOp::Gws(op) => return gws::run(w, i, op, storage),
+        DsOp::Exchange(op) => return exchange(w, i, op),
         DsOp::Append | DsOp::Consume => return count(w, i, op, storage),
         _ => {}
     }
@@ -264,15 +257,16 @@ pub fn run(w: &mut Wave, i: &Ds, op: DsOp, storage: &mut Storage<'_>) -> Result<
         match op {
             // Words are what most kernels read and write.
             DsOp::Read { bytes: 4, .. } => {
-                let data = number(at(storage, whole, 4)?);
+                let data = number(at(storage.lds, whole, 4, &mut [0; 16]));
                 w.v[usize::from(i.dst)][lane] = data as u32;
             }
             DsOp::Write { bytes: 4, .. } => {
                 let data = w.v[usize::from(i.data[0])][lane].to_le_bytes();
-                at(storage, whole, 4)?.copy_from_slice(&data);
+                at(storage.lds, whole, 4, &mut [0; 16]).copy_from_slice(&data);
             }
             DsOp::Read { bytes, signed, part } => {
-                let data = at(storage, whole, bytes)?;
+                let none = &mut [0; 16];
+                let data = at(storage.lds, whole, bytes, none);
                 if bytes < 4 {
                     let value = number(data);
                     let wide =
@@ -284,26 +278,26 @@ pub fn run(w: &mut Wave, i: &Ds, op: DsOp, storage: &mut Storage<'_>) -> Result<
             }
             DsOp::Write { bytes, high } => {
                 let data = get(w, i.data[0], lane, high);
-                at(storage, whole, bytes)?.copy_from_slice(&data[..bytes]);
+                at(storage.lds, whole, bytes, &mut [0; 16]).copy_from_slice(&data[..bytes]);
             }
             DsOp::Read2 { bytes, unit } => {
                 let mut both = [0; 16];
                 for (n, place) in places(unit).into_iter().enumerate() {
-                    both[n * bytes..(n + 1) * bytes].copy_from_slice(at(storage, place, bytes)?);
+                    both[n * bytes..(n + 1) * bytes].copy_from_slice(at(storage.lds, place, bytes, &mut [0; 16]));
                 }
                 set(w, i.dst, lane, &both[..2 * bytes]);
             }
             DsOp::Write2 { bytes, unit } => {
                 for (place, register) in places(unit).into_iter().zip(i.data) {
                     let data = get(w, register, lane, false);
-                    at(storage, place, bytes)?.copy_from_slice(&data[..bytes]);
+                    at(storage.lds, place, bytes, &mut [0; 16]).copy_from_slice(&data[..bytes]);
                 }
             }
             DsOp::Atomic { op, wide, returns } | DsOp::CmpSwap { op, wide, returns } => {
                 let bytes = if wide { 8 } else { 4 };
                 let [first, second] = i.data.map(|r| number(&get(w, r, lane, false)[..bytes]));
                 let (data, compare) = if op.compares() { (second, first) } else { (first, 0) };
-                let old = update(at(storage, whole, bytes)?, op, data, compare);
+                let old = update(at(storage.lds, whole, bytes, &mut [0; 16]), op, data, compare);
                 if returns {
                     set(w, i.dst, lane, &old.to_le_bytes()[..bytes]);
                 }
@@ -312,7 +306,8 @@ pub fn run(w: &mut Wave, i: &Ds, op: DsOp, storage: &mut Storage<'_>) -> Result<
                 let mut old = [0; 16];
                 for (n, (place, register)) in places(unit).into_iter().zip(i.data).enumerate() {
                     let new = get(w, register, lane, false);
-                    let place = at(storage, place, bytes)?;
+                    let none = &mut [0; 16];
+                    let place = at(storage.lds, place, bytes, none);
                     old[n * bytes..(n + 1) * bytes].copy_from_slice(place);
                     place.copy_from_slice(&new[..bytes]);
                 }
@@ -320,7 +315,8 @@ pub fn run(w: &mut Wave, i: &Ds, op: DsOp, storage: &mut Storage<'_>) -> Result<
             }
             DsOp::ExchangeIf => {
                 let new = get(w, i.data[0], lane, false);
-                let place = at(storage, whole, 8)?;
+                let none = &mut [0; 16];
+                let place = at(storage.lds, whole, 8, none);
                 let old: [u8; 8] = std::array::from_fn(|n| place[n]);
                 for (word, new) in place.chunks_exact_mut(4).zip(new.chunks_exact(4)) {
                     let new = number(new) as u32;
@@ -335,21 +331,20 @@ pub fn run(w: &mut Wave, i: &Ds, op: DsOp, storage: &mut Storage<'_>) -> Result<
                 let words =
                     if i.offset >> 15 != 0 { base as i32 >> 17 } else { i32::from((i.offset << 1) as i16 >> 1) };
                 let from = u64::from(base.wrapping_add_signed(4 * words));
-                let data = number(at(storage, from, bytes)?);
-                update(at(storage, base.into(), bytes)?, op, data, 0);
+                let data = number(at(storage.lds, from, bytes, &mut [0; 16]));
+                update(at(storage.lds, base.into(), bytes, &mut [0; 16]), op, data, 0);
             }
             DsOp::ReadAddTid => {
-                let data = number(at(storage, addtid(w, i, lane), 4)?) as u32;
+                let data = number(at(storage.lds, addtid(w, i, lane), 4, &mut [0; 16])) as u32;
                 w.v[usize::from(i.dst)][lane] = data;
             }
             DsOp::WriteAddTid => {
                 let data = get(w, i.data[0], lane, false);
-                at(storage, addtid(w, i, lane), 4)?.copy_from_slice(&data[..4]);
+                at(storage.lds, addtid(w, i, lane), 4, &mut [0; 16]).copy_from_slice(&data[..4]);
             }
             DsOp::Exchange(_) | DsOp::Append | DsOp::Consume | DsOp::Nothing | DsOp::Gws(_) => {}
         }
     }
-    Ok(())
 }
 
 /// Where a lane's word is that no register says.
@@ -358,21 +353,16 @@ fn addtid(w: &Wave, i: &Ds, lane: usize) -> u64 {
 }
 
 /// Appends to or consumes from a buffer: its word of LDS, found as compilers set M0, changes by the number of lanes.
-fn count(w: &mut Wave, i: &Ds, op: DsOp, storage: &mut Storage<'_>) -> Result<(), Fault> {
+fn count(w: &mut Wave, i: &Ds, op: DsOp, storage: &mut Storage<'_>) {
     let exec = w.exec();
     if exec == 0 {
-        return Ok(());
+        return;
     }
     let op = if op == DsOp::Append { Atomic::Add } else { Atomic::Sub };
-    let place = at(storage, addtid(w, i, 0), 4)?;
+    let none = &mut [0; 16];
+    let place = at(storage.lds, addtid(w, i, 0), 4, none);
     let old = update(place, op, exec.count_ones().into(), 0);
     w.set_v(i.dst.into(), &[old as u32; 64], exec);
-    Ok(())
-}
-
-#[inline]
-fn at<'a>(storage: &'a mut Storage<'_>, address: u64, len: usize) -> Result<&'a mut [u8], Fault> {
-    slice(storage.lds, address, len, SHARED_APERTURE + address)
 }
 
 /// Up to four registers as bytes.

@@ -164,7 +164,7 @@ pub fn formatted(
         if loads {
             read(w, lane, at, &mut bytes[..format.bytes()], storage)?;
             let outside = at == Location::OutOfBounds;
-            let all = if outside { [0; 4] } else { selected(format.load(u128::from_le_bytes(bytes))) };
+            let all = selected(if outside { [0; 4] } else { format.load(u128::from_le_bytes(bytes)) });
             for (n, &value) in all[..count].iter().enumerate() {
                 if d16 {
                     let bits =

@@ -1,5 +1,7 @@
 //! FLAT, GLOBAL, SCRATCH and MUBUF: the same opcodes, with four ways to say where.
 
+use std::ops::Range;
+
 use super::access::{Part, Storage, atomic, merge, number, read, write};
 use super::address::{addtid, is_swizzled, location, resource, saddr_is_off};
 use super::format::formatted;
@@ -188,8 +190,10 @@ pub fn run(w: &mut Wave, i: &Vmem, op: VmemOp, storage: &mut Storage<'_>) -> Res
             }
             VmemOp::Load { bytes, signed, part } => {
                 let mut data = [0; 16];
-                let at = location(w, i, lane, bytes as u64);
-                read(w, lane, at, &mut data[..bytes], storage)?;
+                for (i, bytes) in checked(i, bytes) {
+                    let at = location(w, &i, lane, bytes.len() as u64);
+                    read(w, lane, at, &mut data[bytes], storage)?;
+                }
                 if part == Part::Whole && bytes >= 4 {
                     for n in 0..bytes / 4 {
                         w.v[usize::from(i.dst) + n][lane] = number(&data[4 * n..4 * n + 4]) as u32;
@@ -207,8 +211,10 @@ pub fn run(w: &mut Wave, i: &Vmem, op: VmemOp, storage: &mut Storage<'_>) -> Res
                     let value = w.v[usize::from(i.data) + n][lane] >> if high { 16 } else { 0 };
                     data[4 * n..4 * n + 4].copy_from_slice(&value.to_le_bytes());
                 }
-                let at = location(w, i, lane, bytes as u64);
-                write(w, lane, at, &data[..bytes], storage)?;
+                for (i, bytes) in checked(i, bytes) {
+                    let at = location(w, &i, lane, bytes.len() as u64);
+                    write(w, lane, at, &data[bytes], storage)?;
+                }
             }
             VmemOp::Atomic { op, wide } => {
                 let get = |n: usize| {
@@ -228,6 +234,13 @@ pub fn run(w: &mut Wave, i: &Vmem, op: VmemOp, storage: &mut Storage<'_>) -> Res
         }
     }
     Ok(())
+}
+
+/// The parts of an access that are in a buffer or beyond its end each for itself: its words ("RDNA 2 ISA", 8.1.5, "Range
+/// Checking"; atomic and formatted accesses are so as a whole).
+fn checked(i: &Vmem, bytes: usize) -> impl Iterator<Item = (Vmem, Range<usize>)> {
+    let step = if i.segment == Segment::Buffer { bytes.min(4) } else { bytes };
+    (0..bytes).step_by(step).map(move |at| (Vmem { offset: i.offset + at as i32, ..*i }, at..at + step))
 }
 
 /// Words of global memory: what most kernels load and store.

@@ -25,7 +25,7 @@ fn run_ds(row: &Row<DsOp>, w: &mut Wave, i: &Ds, lds: &mut Vec<u8>) {
     let bytes = std::sync::Mutex::new(std::mem::take(lds));
     mutation::loses(w, &bytes, |w| {
         let ram = Ram::new(0, 0);
-        ds::run(w, i, row.run, &mut Storage { memory: &ram, lds: &mut bytes.lock().unwrap() }).unwrap();
+        ds::run(w, i, row.run, &mut Storage { memory: &ram, lds: &mut bytes.lock().unwrap() });
     });
     *lds = bytes.into_inner().unwrap();
 }
@@ -123,6 +123,27 @@ pub fn check_ds(row: &Row<DsOp>) {
             }
         }
     }
+}
+
+#[test]
+fn beyond_the_allocation_lds_reads_zeros_and_drops_writes() {
+    let row = |name: &str| *ds::TABLE.iter().find(|row| row.name == name).unwrap();
+    // 512 words; v2 holds 1.
+    let at = |name: &str, offset: u16| ds_once(&row(name), offset, |_, _| {});
+    assert_eq!(at("ds_read_b128", 2031), (onto(&[508, 509, 510, 511]), lds_with(&[])), "the last that fits");
+    assert_eq!(at("ds_read_b128", 2035), (onto(&[0; 4]), lds_with(&[])), "partly beyond");
+    assert_eq!(at("ds_read_b32", 2047), (onto(&[0]), lds_with(&[])));
+    assert_eq!(at("ds_read_u8_d16_hi", 2047), (onto(&[OLD[0] & 0xffff]), lds_with(&[])));
+    assert_eq!(at("ds_write_b32", 2043), (OLD, lds_with(&[(511, STORED[0])])), "the last that fits");
+    assert_eq!(at("ds_write_b64", 2043), (OLD, lds_with(&[])), "partly beyond");
+    assert_eq!(at("ds_add_rtn_u32", 2047), (onto(&[0]), lds_with(&[])));
+    // One place within and one beyond it, and the same one twice.
+    let pair = |name: &str, offset: u16| ds_once(&row(name), offset, |w, _| w.v[2][0] = 2040);
+    assert_eq!(pair("ds_read2_b32", 0x0201), (onto(&[511, 0]), lds_with(&[])));
+    assert_eq!(pair("ds_write2_b32", 0x0201), (OLD, lds_with(&[(511, STORED[0])])));
+    assert_eq!(pair("ds_wrxchg2_rtn_b32", 0x0202), (onto(&[0, 0]), lds_with(&[])));
+    let (result, lds) = ds_once(&row("ds_read_b32"), 0, |w, _| w.v[2][0] = u32::MAX - 3);
+    assert_eq!((result, lds), (onto(&[0]), lds_with(&[])), "the highest address");
 }
 
 /// What an operation makes of a word that is its data, too.
@@ -229,7 +250,7 @@ fn check_gws(row: &Row<DsOp>) {
         (w.pc, w.v[2][0]) = (108, waves - 1);
         let i = Ds { dst: 0, addr: 2, data: [0, 0], offset: 9 };
         for op in [init, barrier] {
-            ds::run(&mut w, &i, op, &mut Storage { memory: &ram, lds: &mut [] }).unwrap();
+            ds::run(&mut w, &i, op, &mut Storage { memory: &ram, lds: &mut [] });
         }
         (w.pc, w.status)
     };

@@ -1,6 +1,7 @@
 //! Instructions that reach memory, and small kernels from launch to end.
 
 use super::state::DST;
+use crate::atomic::Atomic;
 use crate::dispatch::{Dispatch, Done};
 use crate::mem::SCRATCH_RESOURCE;
 use crate::mem::Storage;
@@ -32,7 +33,7 @@ fn waves_wait_at_the_global_barrier_until_the_last_one_comes() {
     let run = |w: &mut Wave, op: GwsOp| {
         w.pc = 108;
         w.status = Status::Running;
-        ds::run(w, &i, DsOp::Gws(op), &mut Storage { memory: &ram, lds: &mut [] }).unwrap();
+        ds::run(w, &i, DsOp::Gws(op), &mut Storage { memory: &ram, lds: &mut [] });
         (w.pc, w.status.clone())
     };
     let mut waves = [wave(), wave()];
@@ -66,10 +67,54 @@ fn flat_addresses_reach_lds_and_scratch_through_their_apertures() {
     store(&mut w, BASE).unwrap();
     store(&mut w, SHARED_APERTURE + 8).unwrap();
     store(&mut w, PRIVATE_APERTURE + 4).unwrap();
+    store(&mut w, SHARED_APERTURE + 60).expect("beyond LDS a store is dropped");
     let outside = PRIVATE_APERTURE + 12;
     assert_eq!(store(&mut w, outside), Err(Fault { va: outside + 4 }));
     assert_eq!(store(&mut w, 0), Err(Fault { va: 4 }));
     assert_eq!((ram.word(BASE + 4), lds[12], w.scratch[8]), (77, 77, 77));
+}
+
+#[test]
+fn each_word_of_an_access_to_a_buffer_is_in_it_or_beyond_its_end() {
+    let ram = Ram::new(BASE, 64);
+    ram.put(BASE, &[1, 2, 3, 4, 5, 6, 7, 8]);
+    let mut w = wave();
+    w.set_s64(4, BASE);
+    // Bytes are counted; of 6 words.
+    (w.s[6], w.s[7]) = (24, 3 << 28);
+    let i = Vmem { segment: Segment::Buffer, dst: DST, data: 8, saddr: 4, soffset: Src::code(128), ..Vmem::default() };
+    let mut run = |op: VmemOp, offset: i32| {
+        for n in 0..4 {
+            (w.v[usize::from(DST) + n][0], w.v[8 + n][0]) = (99, 50 + n as u32);
+        }
+        vmem::run(&mut w, &Vmem { offset, ..i }, op, &mut Storage { memory: &ram, lds: &mut [] }).unwrap();
+        [0, 1, 2, 3].map(|n| w.v[usize::from(DST) + n][0])
+    };
+    let load = VmemOp::Load { bytes: 16, signed: false, part: Part::Whole };
+    assert_eq!(run(load, 8), [3, 4, 5, 6]);
+    assert_eq!(run(load, 12), [4, 5, 6, 0]);
+    assert_eq!(run(load, 24), [0; 4]);
+    run(VmemOp::Store { bytes: 16, high: false }, 16);
+    assert_eq!([16, 20, 24, 28].map(|at| ram.word(BASE + at)), [50, 51, 7, 8]);
+    // An atomic operation counts as a whole.
+    run(VmemOp::Atomic { op: Atomic::Swap, wide: true }, 20);
+    assert_eq!([20, 24].map(|at| ram.word(BASE + at)), [51, 7]);
+}
+
+#[test]
+fn beyond_a_buffers_end_a_component_that_is_to_be_one_is_one() {
+    let ram = Ram::new(BASE, 64);
+    ram.put(BASE, &[7]);
+    let mut w = wave();
+    w.set_s64(4, BASE);
+    // Words as whole numbers, 4 bytes of them; x and z are the format's first component, y and w are 1.
+    (w.s[6], w.s[7]) = (4, 3 << 28 | 20 << 12 | 4 | 1 << 3 | 4 << 6 | 1 << 9);
+    let i = Vmem { segment: Segment::Buffer, dst: DST, saddr: 4, soffset: Src::code(128), ..Vmem::default() };
+    for (offset, want) in [(0, [7, 1, 7, 1]), (4, [0, 1, 0, 1])] {
+        let load = VmemOp::LoadFormat { count: 4, d16: false };
+        vmem::run(&mut w, &Vmem { offset, ..i }, load, &mut Storage { memory: &ram, lds: &mut [] }).unwrap();
+        assert_eq!([0, 1, 2, 3].map(|n| w.v[usize::from(DST) + n][0]), want, "{offset}");
+    }
 }
 
 #[test]
