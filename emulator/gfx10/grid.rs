@@ -11,8 +11,6 @@ use crate::stop::Stop;
 
 /// Work-groups that run at once on a thread: enough for those of a cooperative launch to wait for each other.
 const RESIDENT: u64 = 64;
-/// Instructions that a wave may do before others get their turn.
-pub const SLICE: u64 = 4096;
 /// Fewer are done before another thread has started.
 const GROUPS_WORTH_A_THREAD: u64 = 8;
 

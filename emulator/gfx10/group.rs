@@ -6,6 +6,12 @@ use crate::memory::Memory;
 use crate::stop::Stop;
 use crate::wave::{Status, Wave, reg};
 
+/// Instructions that a wave may do before the next one of its work-group. The card issues one of each wave in turn, and
+/// kernels that lack a barrier are right there by it: rocSOLVER's potf2 reads in all waves what the first then overwrites.
+pub const SLICE: u64 = 1;
+/// How often it is each wave's turn before another work-group's.
+pub const ROUNDS: u64 = 4096 / SLICE;
+
 /// A work-group that runs.
 pub struct Group {
     /// Its place in the grid, in work-groups.
@@ -15,14 +21,27 @@ pub struct Group {
 }
 
 impl Group {
-    /// Runs each wave for up to `slice` instructions or to its barrier, and says whether all have ended.
-    pub fn turn(&mut self, code: &mut Code<'_>, memory: &dyn Memory, slice: u64) -> Result<bool, Stop> {
-        let mut next = 0;
-        while let Some(wave) = self.ready(next) {
-            self.run(wave, code, memory, slice)?;
-            next = wave + 1;
+    /// Runs its waves in turn until none can go on or other work-groups are to have their turn, and says whether all have
+    /// ended.
+    pub fn turn(&mut self, code: &mut Code<'_>, memory: &dyn Memory) -> Result<bool, Stop> {
+        // The order of a wave that is alone does not depend on slices.
+        let (rounds, slice) = if self.waves.len() == 1 { (1, SLICE * ROUNDS) } else { (ROUNDS, SLICE) };
+        for _ in 0..rounds {
+            let mut next = 0;
+            while let Some(wave) = self.ready(next) {
+                self.run(wave, code, memory, slice)?;
+                next = wave + 1;
+            }
+            if !self.can_go_on() {
+                break;
+            }
         }
         Ok(self.end_turn())
+    }
+
+    /// Whether a wave neither waits nor lets others run first.
+    pub fn can_go_on(&self) -> bool {
+        self.waves.iter().any(Wave::is_running)
     }
 
     /// The first wave from number `from` on that can run.

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::code::Code;
 use crate::dispatch::{Dispatch, Done};
-use crate::grid::{Grid, SLICE};
+use crate::grid::Grid;
 use crate::memory::Memory;
 use crate::stop::Stop;
 
@@ -53,7 +53,7 @@ fn work(grid: &Grid<'_>, memory: &dyn Memory, keep_going: &dyn Fn() -> bool) -> 
         if !keep_going() {
             return Err(Stop::Cancelled);
         }
-        if group.turn(&mut code, memory, SLICE)? {
+        if group.turn(&mut code, memory)? {
             done.instructions += group.instructions();
         } else {
             resident.push_back(group);

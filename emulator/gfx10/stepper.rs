@@ -5,8 +5,8 @@ use std::fmt::{self, Display, Formatter};
 
 use crate::code::Code;
 use crate::dispatch::{Dispatch, Done};
-use crate::grid::{Grid, SLICE};
-use crate::group::Group;
+use crate::grid::Grid;
+use crate::group::{Group, ROUNDS, SLICE};
 use crate::inst::Inst;
 use crate::memory::Memory;
 use crate::stop::Stop;
@@ -50,8 +50,9 @@ pub trait Observer {
     fn after(&mut self, _step: &Step<'_>) {}
 }
 
-/// A dispatch that goes on by one instruction at a time, on the caller's thread and always in the same order: a wave goes on
-/// until it ends, comes to a barrier, sleeps, or has done 4096 instructions; then the next wave of its work-group.
+/// A dispatch that goes on by one instruction at a time, on the caller's thread and always in the same order: the waves of a
+/// work-group take turns of one instruction; after 4096 rounds, or where all have ended, come to a barrier or sleep, the next
+/// work-group's do.
 pub struct Stepper<'a> {
     grid: Grid<'a>,
     memory: &'a dyn Memory,
@@ -61,6 +62,8 @@ pub struct Stepper<'a> {
     /// The wave whose turn it is, and the instructions that are left of it.
     wave: Option<usize>,
     left: u64,
+    /// Rounds of the waves that are left to the work-group.
+    rounds: u64,
 }
 
 impl Dispatch {
@@ -71,7 +74,7 @@ impl Dispatch {
     pub fn steps<'a>(&'a self, memory: &'a dyn Memory) -> Result<Stepper<'a>, Stop> {
         let grid = Grid::new(self, memory, 1)?;
         let code = Code::new(memory, self.target, grid.kernel.vgprs());
-        Ok(Stepper { grid, memory, code, resident: VecDeque::new(), wave: None, left: SLICE })
+        Ok(Stepper { grid, memory, code, resident: VecDeque::new(), wave: None, left: SLICE, rounds: ROUNDS })
     }
 
     /// Runs the kernel to its end as [`Stepper`] does, and shows the observer each instruction. [`Dispatch::run`] is faster.
@@ -142,6 +145,11 @@ impl Stepper<'_> {
             self.wave = group.ready(self.wave.map_or(0, |wave| wave + 1));
             self.left = SLICE;
             if self.wave.is_none() {
+                self.rounds -= 1;
+                if self.rounds > 0 && group.can_go_on() {
+                    continue;
+                }
+                self.rounds = ROUNDS;
                 let ended = group.end_turn();
                 let group = self.resident.pop_front().filter(|_| !ended);
                 self.resident.extend(group);

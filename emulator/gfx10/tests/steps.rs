@@ -48,7 +48,7 @@ fn trace(dispatch: &Dispatch, memory: &dyn Memory) -> (Result<u64, Stop>, Vec<Li
 #[test]
 fn an_observer_is_shown_every_instruction_of_every_wave_in_the_order_of_execution() {
     let ram = ram();
-    // Two waves of 32, which both stop at the barrier.
+    // Two waves of 32, which take turns and both stop at the barrier.
     let dispatch = kernel(&ram, &COUNT, [64, 1, 1], [64, 1, 1], true);
     let (done, lines) = trace(&dispatch, &ram);
     let texts = [
@@ -61,10 +61,8 @@ fn an_observer_is_shown_every_instruction_of_every_wave_in_the_order_of_executio
         (32, "global_atomic_add v0, v1, s[4:5]"),
         (40, "s_endpgm"),
     ];
-    let part = |wave: usize, texts: &[(u64, &str)]| -> Vec<Line> {
-        texts.iter().map(|&(pc, text)| (0, wave, pc, text.to_owned())).collect()
-    };
-    let want = [part(0, &texts[..6]), part(1, &texts[..6]), part(0, &texts[6..]), part(1, &texts[6..])].concat();
+    let want: Vec<Line> =
+        texts.iter().flat_map(|&(pc, text)| [0, 1].map(|wave| (0, wave, pc, text.to_owned()))).collect();
     assert_eq!(lines, want);
     assert_eq!(done, Ok(16));
 }
@@ -80,6 +78,29 @@ fn an_observed_dispatch_does_what_an_unobserved_one_does() {
     });
     assert_eq!(observed, run);
     assert_eq!(run.1, [[1; 40].as_slice(), &[0; 2]].concat());
+}
+
+#[test]
+fn every_wave_reads_what_the_first_overwrites_without_a_barrier() {
+    let ram = ram();
+    ram.put(BASE + 0x900, &[7]);
+    let code = [
+        0xf404_0100,
+        0xfa00_0000, // s_load_dwordx2 s[4:5], s[0:1], 0x0
+        0xbf8c_c07f, // s_waitcnt lgkmcnt(0)
+        0x3406_0082, // v_lshlrev_b32_e32 v3, 2, v0
+        0xdc30_8000,
+        0x0404_0006, // global_load_dword v4, v6, s[4:5]
+        0xbf8c_3f70, // s_waitcnt vmcnt(0)
+        0x4a04_0904, // v_add_nc_u32_e32 v2, v4, v4
+        0xdc70_8000,
+        0x0004_0203, // global_store_dword v3, v2, s[4:5]
+        0xbf81_0000, // s_endpgm
+    ];
+    // Fourteen waves, as rocSOLVER's potf2 has several.
+    let dispatch = kernel(&ram, &code, [448, 1, 1], [448, 1, 1], true);
+    dispatch.run(&ram, &|| true).unwrap();
+    assert_eq!((0..448).map(|n| ram.word(BASE + 0x900 + 4 * n)).collect::<Vec<_>>(), [14; 448]);
 }
 
 #[test]
