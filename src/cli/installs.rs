@@ -4,11 +4,13 @@
 //! |---|---|
 //! | `rocm` | which installations are here, and of which release |
 //! | `python`, `pyenv` | where does a Python interpreter find its packages |
+//! | `distributions` | what is installed among those packages |
 //! | `frameworks` | which of those packages use a GPU, through which runtime |
 //! | `program` | which libraries does a program load |
 //!
 //! Everything is read from files; no program is run, so that `rmcp-run` may ask before each start.
 
+mod distributions;
 mod elf;
 mod frameworks;
 mod program;

@@ -2,7 +2,7 @@
 //! are known to load some: llama.cpp and ollama.
 
 use super::elf::Dynamic;
-use super::{Machine, Release, Runtime, file_name, folder_entries};
+use super::{Machine, Runtime, file_name, folder_entries};
 use crate::inspect::InspectError;
 use rmcp_domain::bounded_read::read_text;
 use std::collections::{BTreeSet, VecDeque};
@@ -98,7 +98,7 @@ impl Program {
         let hip = self.library_path("libamdhip64.so")?;
         let hsa = self.library_path("libhsa-runtime64.so").map(Path::to_owned);
         let hip = hip.canonicalize().unwrap_or_else(|_| hip.into());
-        Some(Runtime { release: Release::from_runtime(&hip), hip, hsa })
+        Some(Runtime::new(hip, hsa))
     }
 
     /// The libraries that are not found.

@@ -25,15 +25,18 @@ impl Release {
     /// libamdhip64.so.6.2.60204 for 6.2.4; Debian's have a number of the build there, as in libamdhip64.so.6.4.43484.
     pub fn from_runtime(file: &Path) -> Option<Self> {
         let (_, numbers) = file.file_name()?.to_str()?.split_once(".so.")?;
-        let release: Self = numbers.parse().ok()?;
+        let release = Self::from_hip(numbers)?;
         let third: Option<u32> = numbers.split('.').nth(2).and_then(|number| number.parse().ok());
         let patch = third.filter(|number| number / 100 == release.major * 100 + release.minor);
         Some(Self { patch: patch.map(|number| number % 100), ..release })
     }
 
-    /// From torch.version.hip and hipconfig's version, whose third number counts builds, as in "6.4.43483-a187df25c".
+    /// From torch.version.hip and hipconfig's version, whose third number counts builds, as in "6.4.43483-a187df25c". None
+    /// for HIP 7.3 and later, whose number is not ROCm's: HIP 7.16 belongs to ROCm 10.1.
+    /// (<https://github.com/Comfy-Org/ComfyUI/issues/15878>)
     pub fn from_hip(text: &str) -> Option<Self> {
-        text.parse::<Self>().ok().map(|release| Self { patch: None, ..release })
+        let release = Self { patch: None, ..text.parse().ok()? };
+        ((release.major, release.minor) <= (7, 2)).then_some(release)
     }
 }
 

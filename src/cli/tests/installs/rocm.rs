@@ -110,3 +110,79 @@ fn what_is_no_version_file_is_passed_over() {
     files.write("/opt/rocm/lib/libamdhip64.so.6.3.60303", "");
     assert_eq!(found(&files)[0].1, "6.3.3");
 }
+
+/// A core as ROCm 7.14 and 10.1 install it: HIP's number is in the name of the file, ROCm's in .info/version.
+fn core(files: &Files, folder: &str, hip: &str, rocm: &str) -> String {
+    files.write(&format!("{folder}/.info/version"), rocm);
+    let file = format!("{folder}/lib/libamdhip64.so.{hip}");
+    files.write(&file, "");
+    files.link(&format!("{folder}/lib/libamdhip64.so.7"), &file);
+    file
+}
+
+#[test]
+fn a_core_without_alternatives_links_is_found() {
+    let files = Files::new();
+    let runtime = core(&files, "/opt/rocm/core-7.14", "7.14.60850", "7.14.0\n");
+    files.write("/opt/rocm/core-dumps/core.1", "");
+    files.write("/opt/rocm-notes/core-9/readme", "");
+    assert_eq!(found(&files), [("/opt/rocm/core-7.14".into(), "7.14.0".into(), Some(runtime))]);
+}
+
+#[test]
+fn every_core_is_listed_once_that_of_the_links_first_by_rocms_own_number() {
+    let files = Files::new();
+    let new = core(&files, "/opt/rocm/core-10.1", "7.16.61010", "10.1.0");
+    let old = core(&files, "/opt/rocm/core-7.14", "7.14.60850", "7.14.0");
+    for (link, target) in
+        [("core", "core-7.14"), ("core-7", "core-7.14"), ("core-10", "core-10.1"), ("lib", "core-7.14/lib")]
+    {
+        files.link(&format!("/etc/alternatives/rocm-{link}"), &format!("/opt/rocm/{target}"));
+        files.link(&format!("/opt/rocm/{link}"), &format!("/etc/alternatives/rocm-{link}"));
+    }
+    assert_eq!(
+        found(&files),
+        [
+            ("/opt/rocm/core-7.14".into(), "7.14.0".into(), Some(old)),
+            ("/opt/rocm/core-10.1".into(), "10.1.0".into(), Some(new)),
+        ]
+    );
+    let all = installations(&files.machine());
+    assert!(all.iter().all(|rocm| rocm.runtime.as_ref().unwrap().release == rocm.release));
+    assert!(all.iter().all(|rocm| rocm.runtime.as_ref().unwrap().abi() == Some(7)), "ROCm 10 has libamdhip64.so.7");
+}
+
+#[test]
+fn a_lib_that_links_elsewhere_leaves_the_prefix_its_name() {
+    let files = Files::new();
+    files.write("/srv/libraries/libamdhip64.so.6.2.60204", "");
+    files.link("/opt/rocm/lib", "/srv/libraries");
+    assert_eq!(found(&files)[0].0, "/opt/rocm");
+}
+
+#[test]
+fn hips_number_is_rocms_up_to_7_2_and_says_nothing_after_that() {
+    for (number, release) in
+        [("7.2.53211", Some("7.2")), ("7.3.1", None), ("7.16.61010", None), ("6.4.43484", Some("6.4"))]
+    {
+        let shown = |release: Option<Release>| release.map(|release| release.to_string());
+        assert_eq!(shown(Release::from_hip(number)).as_deref(), release, "{number}");
+        let file = format!("libamdhip64.so.{number}");
+        assert_eq!(shown(Release::from_runtime(Path::new(&file))).as_deref(), release, "{number}");
+    }
+}
+
+#[test]
+fn a_tarball_in_any_folder_tells_its_release_to_the_program_that_names_it() {
+    let files = Files::new();
+    files.write("/home/me/rocm/.info/version", "10.1.0");
+    files.elf("/home/me/rocm/lib/libamdhip64.so.7", &[], &[]);
+    let folder = files.path("/home/me/rocm/lib");
+    let program = files.elf("/home/me/app", &["libamdhip64.so.7"], &[&format!("-Wl,-rpath,{}", folder.display())]);
+    let runtime = rmcp_cli::installs::Program::read(&program, &files.machine()).unwrap().runtime().unwrap();
+    assert_eq!(runtime.release.unwrap().to_string(), "10.1.0");
+    // The same runtime without the file beside it.
+    std::fs::remove_file(files.path("/home/me/rocm/.info/version")).unwrap();
+    let runtime = rmcp_cli::installs::Program::read(&program, &files.machine()).unwrap().runtime().unwrap();
+    assert_eq!((runtime.release, runtime.abi()), (None, Some(7)));
+}

@@ -100,7 +100,7 @@ pub fn library_path(survey: &Survey) -> Option<Problem> {
     let ahead = folders.iter().find_map(|folder| Runtime::in_folder(folder))?;
     let (_, framework) = survey.frameworks.iter().find(|(_, framework)| {
         let own = framework.runtime.as_ref();
-        own.is_some_and(|own| own.hip != ahead.hip && own.major() != ahead.major())
+        own.is_some_and(|own| own.hip != ahead.hip && own.abi() != ahead.abi())
     })?;
     let what = format!(
         "LD_LIBRARY_PATH leads to {}, which is of another major release than the runtime that {} brings",
