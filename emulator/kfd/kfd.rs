@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde_json::json;
 
+use crate::acquire;
 use crate::clock::nanoseconds;
 use crate::engine::{self, Kind};
 use crate::events::{Outcome, Wait};
@@ -178,16 +179,33 @@ fn buffer_id(handle: u64) -> u64 {
     handle & 0xffff_ffff
 }
 
+/// `KFD_MAX_QUEUE_PERCENTAGE` and `_PRIORITY`; what stands above the percentage's lowest byte means something else.
+const MAX_PERCENTAGE: u32 = 100;
+const MAX_PRIORITY: u32 = 15;
+/// Linux' own number, which no header of libc has.
+const ENOTSUPP: i32 = 524;
+
 fn create_queue(session: &'static Session, a: &mut uapi::CreateQueue) -> Answer {
-    let (gpu, _) = session.gpu(a.gpu_id).ok_or(libc::EINVAL)?;
+    let refuse = |errno: i32, why: String| {
+        log::event("refused", json!({ "call": "CREATE_QUEUE", "errno": errno, "why": why }));
+        errno
+    };
+    if a.percentage & 0xff > MAX_PERCENTAGE || a.priority > MAX_PRIORITY {
+        return Err(refuse(libc::EINVAL, format!("percentage {}, priority {}", a.percentage & 0xff, a.priority)));
+    }
+    let Some((gpu, card)) = session.gpu(a.gpu_id) else {
+        return Err(refuse(libc::EINVAL, format!("there is no card {}", a.gpu_id)));
+    };
     let kind = match a.queue_type {
         2 => Kind::Aql,
         1 | 3 | 4 => Kind::Sdma,
-        _ => return Err(libc::EINVAL),
+        other => return Err(refuse(ENOTSUPP, format!("type {other}"))),
     };
     if !a.ring_size.is_power_of_two() || a.ring_size < 1024 {
-        return Err(libc::EINVAL);
+        return Err(refuse(libc::EINVAL, format!("ring of {} bytes", a.ring_size)));
     }
+    acquire::check(&session.memory(), session.tree.machine.kernel, gpu, card, a)
+        .map_err(|why| refuse(libc::EINVAL, why))?;
     let mut queues = session.queues();
     let used = |slot: &u64| queues.values().any(|q| q.gpu == gpu && q.slot == *slot);
     let slot = (0..DOORBELL_BYTES / 8).find(|slot| !used(slot)).ok_or(libc::ENOMEM)?;

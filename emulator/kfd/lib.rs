@@ -1,7 +1,7 @@
 //! `librmcp_kfd.so`: an emulated AMD KFD and render node, preloaded into the unmodified ROCm user mode.
 //!
 //! - `hooks` interposes libc; `tree` and `topology` are the files that an `rmcp_machine::Machine` shows
-//! - `kfd` and `drm` answer ioctls; `session` is what a process has open
+//! - `kfd` and `drm` answer ioctls, `acquire` holds a new queue against what Linux asks of it; `session` is what a process has open
 //! - `engine` runs a thread for each `queue`, which is a `ring` of packets: `aql` and `sdma`; `transfer` moves bytes
 //! - `dispatch` runs kernels on the memory that `card` shows them, through the cache `gl2`; `pages` tells what memory the
 //!   process has
@@ -9,6 +9,7 @@
 //! - `log` tells what reached the kernel
 #![allow(missing_docs, reason = "one small crate: what a name says is not said twice")]
 
+mod acquire;
 mod aql;
 mod card;
 mod clock;

@@ -232,6 +232,11 @@ impl Memory {
         }
     }
 
+    /// Bytes of the mapping that starts at `va` for card `gpu`.
+    pub fn mapping(&self, gpu: usize, va: u64) -> Option<u64> {
+        self.mappings.get(&va).filter(|mapping| mapping.gpus & (1 << gpu) != 0).map(|mapping| mapping.len)
+    }
+
     /// What card `gpu` finds at `va`; nothing means a page fault.
     pub fn reach(&self, gpu: usize, va: u64) -> Option<Reach> {
         if let Some((&start, mapping)) = self.mappings.range(..=va).next_back()

@@ -18,6 +18,8 @@ pub mod attr {
 const DEFAULT_FLAGS: u32 = 1 | 2;
 /// `KFD_IOCTL_SVM_FLAG_COHERENT` and `_EXT_COHERENT`: either means MTYPE_UC on gfx10.
 const ANY_COHERENT: u32 = 1 << 1 | 1 << 7;
+/// `KFD_IOCTL_SVM_FLAG_GPU_ALWAYS_MAPPED`.
+const ALWAYS_MAPPED: u32 = 1 << 6;
 /// `KFD_IOCTL_SVM_LOCATION_UNDEFINED`.
 const UNDEFINED: u32 = u32::MAX;
 
@@ -126,6 +128,19 @@ impl Svm {
             Some(&attr::ACCESS | &attr::ACCESS_IN_PLACE) => Some((end, attributes.flags & ANY_COHERENT != 0)),
             _ => None,
         }
+    }
+
+    /// Whether all of `[start, start + size)` stays mapped to `gpu`, as a queue's memory must.
+    pub fn is_always_mapped(&self, gpu: u32, start: u64, size: u64) -> bool {
+        let mut at = start;
+        for (from, to, attributes) in self.overlapping(start, start.saturating_add(size)) {
+            let access = matches!(attributes.access.get(&gpu), Some(&attr::ACCESS | &attr::ACCESS_IN_PLACE));
+            if from > at || !access || attributes.flags & ALWAYS_MAPPED == 0 {
+                return false;
+            }
+            at = to;
+        }
+        at >= start.saturating_add(size)
     }
 
     /// Forgets `[start, start + size)`: the CPU has unmapped it.

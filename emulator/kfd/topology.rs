@@ -3,7 +3,8 @@
 //! Formats: Linux drivers/gpu/drm/amd/amdkfd/kfd_topology.c (`node_show`, `mem_show`, `iolink_show`,
 //! `kfd_cache_show`) and kfd_crat.c (which banks and links exist).
 
-use rmcp_machine::{Gpu, Machine};
+use crate::acquire::SaveArea;
+use rmcp_machine::{Gpu, Kernel, Machine};
 
 /// First minor number of DRM render nodes.
 pub const FIRST_RENDER_MINOR: u32 = 128;
@@ -128,6 +129,13 @@ fn gpu_node(machine: &Machine, index: usize, gpu: &Gpu, file: &mut impl FnMut(St
         (0..machine.gpu.len()).filter(|&i| i != index && machine.gpu[i].large_bar && gpu.large_bar).collect();
     let arrays = u64::from(gpu.shader_engines * gpu.arrays_per_engine);
     let caches = caches(gpu);
+    let saves = match machine.kernel {
+        Kernel::Linux6_18 => {
+            let area = SaveArea::of(gpu);
+            lines(&[("cwsr_size", area.cwsr), ("ctl_stack_size", area.ctl_stack)])
+        }
+        _ => String::new(),
+    };
     file(format!("{node}/gpu_id"), format!("{}\n", gpu.gpu_id()));
     file(format!("{node}/name"), format!("{}\n", gpu.name));
     file(
@@ -170,8 +178,8 @@ fn gpu_node(machine: &Machine, index: usize, gpu: &Gpu, file: &mut impl FnMut(St
             ("sdma_fw_version", u64::from(gpu.sdma_firmware)),
             ("unique_id", gpu.unique_id),
             ("num_xcc", 1),
-            ("max_engine_clk_ccompute", 3000),
-        ]),
+        ]) + &saves
+            + &lines(&[("max_engine_clk_ccompute", 3000)]),
     );
     let heap = if gpu.large_bar { 1 } else { 2 };
     file(format!("{node}/mem_banks/0/properties"), bank(heap, gpu.vram_bytes, gpu.memory_bits, gpu.memory_mhz));

@@ -62,7 +62,7 @@ impl Tree {
 
     /// A machine without a card: every path of it leads nowhere.
     pub fn without_card() -> Self {
-        let machine = Machine { cpu: Default::default(), gpu: Vec::new() };
+        let machine = Machine { kernel: Default::default(), cpu: Default::default(), gpu: Vec::new() };
         let mounts = topology::mounts(&machine);
         Self { machine, root: b"/proc/self/no-card".to_vec(), mounts }
     }

@@ -1,5 +1,6 @@
 //! The description of a machine: one CPU node and any number of GPUs, read from TOML.
 
+use crate::Kernel;
 use serde::Deserialize;
 use std::fs::OpenOptions;
 use std::io::{self, Read};
@@ -48,6 +49,9 @@ impl Card {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Machine {
+    /// The release of Linux that runs it.
+    #[serde(default)]
+    pub kernel: Kernel,
     /// The CPU node; this machine's own processor when left out.
     #[serde(default)]
     pub cpu: Cpu,

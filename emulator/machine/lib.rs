@@ -13,6 +13,8 @@
 
 mod description;
 mod emulation;
+mod kernel;
 
 pub use description::{CARDS, Card, Cpu, GfxTarget, Gpu, Machine, PciPlace};
 pub use emulation::{Emulation, LIBRARY};
+pub use kernel::Kernel;

@@ -34,7 +34,7 @@ mod wheel;
 pub use build::{Build, target_dir};
 pub use client::{Client, RCCL};
 pub use compiler::Compiler;
-pub use machine::machine;
+pub use machine::{machine, machine_on};
 pub use native::{compile_only, self_contained};
 pub use prerequisite::require;
 pub use rmcp_kfd_log::{Event, Log};

@@ -27,9 +27,23 @@ fn compose(cards: &[&str], large_bar: bool) -> Result<String> {
             };
         }
     }
+    write(&format!("{}-{large_bar}.toml", cards.join("+")), &text)
+}
+
+/// The path of a description of a machine that this release of Linux runs, with a built-in card.
+///
+/// # Panics
+/// As [`machine`].
+pub fn machine_on(kernel: &str, card: &str) -> String {
+    let description = Card::named(card).unwrap_or_else(|| panic!("{card} is no built-in card")).description;
+    let text = format!("kernel = \"{kernel}\"\n{description}");
+    write(&format!("{card}-on-{kernel}.toml"), &text).unwrap_or_else(|error| panic!("{card} on {kernel}: {error:#}"))
+}
+
+fn write(name: &str, text: &str) -> Result<String> {
     let folder = target_dir()?.join("machines");
     fs::create_dir_all(&folder)?;
-    let path = folder.join(format!("{}-{large_bar}.toml", cards.join("+")));
+    let path = folder.join(name);
     // In one step: other tests may read the same machine.
     let mut new = tempfile::NamedTempFile::new_in(&folder)?;
     std::io::Write::write_all(&mut new, text.as_bytes())?;

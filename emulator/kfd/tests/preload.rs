@@ -139,3 +139,117 @@ print(wait(), wait())
 ";
     assert_eq!(python("gfx1010", scratch.path(), program), "0 1");
 }
+
+/// Asks for a compute queue on a gfx1010, or one of SDMA, on this release of Linux: `change` is what differs
+/// from a right request, in Python. The errno, or 0.
+fn create_queue(kernel: &str, change: &str) -> (String, String) {
+    let scratch = tempfile::tempdir().unwrap();
+    let description = rmcp_machine::Card::named("gfx1010").unwrap().description;
+    let machine = scratch.path().join("machine.toml");
+    std::fs::write(&machine, format!("kernel = \"{kernel}\"\n{description}")).unwrap();
+    let program = format!(
+        "
+import ctypes
+ids = ctypes.c_uint32(gpu_id)
+next_va = 0x1000000
+def buffer(size):
+    global next_va
+    va, next_va = next_va, next_va + size + 0x10000
+    handle = k(0x16, 'QQQQII', va, size, 0, 0, gpu_id, 1 << 31 | 2)[2]
+    k(0x18, 'QQII', handle, ctypes.addressof(ids), 1, 0)
+    return va
+page = lambda size: (size + 4095) & ~4095
+units = 36
+ctl_stack = page(40 + 8 + units * 32 * 12)
+save = ctl_stack + units * 0x55000
+q = dict(ring=buffer(4096), write=buffer(4096), read=buffer(4096), size=4096, kind=2, percent=100, priority=7,
+         eop=buffer(4096), eop_size=4096, waves=32, save=save, ctl_stack=ctl_stack)
+q.update({change})
+area = buffer(page(q['save'] + units * q['waves'] * 32))
+try:
+    k(2, 'QQQQIIIIIIQQQIIII', q['ring'], q['write'], q['read'], 0, q['size'], gpu_id, q['kind'], q['percent'], q['priority'],
+      0, q['eop'], q['eop_size'], area, q['save'], q['ctl_stack'], 0, 0)
+    print(0)
+except OSError as error: print(error.errno)
+"
+    );
+    let errno = python(machine.to_str().unwrap(), scratch.path(), &program);
+    (errno, std::fs::read_to_string(scratch.path().join("log")).unwrap())
+}
+
+#[test]
+fn linux_takes_a_save_area_for_40_waves_a_unit_until_6_12_and_one_for_32_always() {
+    for (kernel, waves, expected) in [
+        ("6.1", 40, 0),
+        ("6.12", 40, libc::EINVAL),
+        ("6.18", 40, libc::EINVAL),
+        ("6.1", 32, 0),
+        ("6.12", 32, 0),
+        ("6.18", 32, 0),
+    ] {
+        let (errno, log) = create_queue(kernel, &format!("waves={waves}"));
+        assert_eq!(errno, expected.to_string(), "{waves} waves on {kernel}:\n{log}");
+        assert_eq!(log.contains("save area at "), expected != 0, "{log}");
+    }
+}
+
+#[test]
+fn linux_holds_each_buffer_of_a_queue_against_what_the_card_needs_from_6_12_on() {
+    for (change, why) in [
+        ("ring=q['ring'] + 0x1000", "ring at "),
+        ("ring=buffer(8192)", "ring at "),
+        ("write=0x10", "write pointer at 0x10 is no mapping"),
+        ("read=buffer(8192)", "read pointer at "),
+        ("kind=1, read=buffer(8192)", "read pointer at "),
+        ("eop_size=8192", "EOP buffer of 0x2000 bytes"),
+        ("eop=buffer(8192)", "EOP buffer at "),
+        ("ctl_stack=ctl_stack + 4096", "control stack of 0x5000 bytes"),
+        ("save=save - 4096", "save area of "),
+    ] {
+        for (kernel, expected) in [("6.1", 0), ("6.12", libc::EINVAL), ("6.18", libc::EINVAL)] {
+            let (errno, log) = create_queue(kernel, change);
+            assert_eq!(errno, expected.to_string(), "{change} on {kernel}:\n{log}");
+            assert_eq!(log.contains(why), expected != 0, "{change} on {kernel}:\n{log}");
+        }
+    }
+    for (change, errnos) in [
+        ("eop=0, eop_size=0", [0, 0, 0]),
+        ("kind=1, eop_size=8192", [0, 0, 0]),
+        ("write=q['write'] + 0x80", [0, 0, 0]),
+        ("save=save + 4096", [0, libc::EINVAL, 0]),
+    ] {
+        for (kernel, expected) in ["6.1", "6.12", "6.18"].into_iter().zip(errnos) {
+            let (errno, log) = create_queue(kernel, change);
+            assert_eq!(errno, expected.to_string(), "{change} on {kernel}:\n{log}");
+        }
+    }
+}
+
+#[test]
+fn every_linux_refuses_a_queue_of_no_such_share_priority_or_type() {
+    for (change, expected) in [
+        ("percent=101", libc::EINVAL),
+        ("percent=100 | 1 << 8", 0),
+        ("priority=16", libc::EINVAL),
+        ("priority=15", 0),
+        ("kind=9", 524),
+        ("size=5000", libc::EINVAL),
+    ] {
+        for kernel in ["6.1", "6.18"] {
+            assert_eq!(create_queue(kernel, change).0, expected.to_string(), "{change} on {kernel}");
+        }
+    }
+}
+
+#[test]
+fn the_sizes_of_a_save_area_are_published_from_6_18_on() {
+    let scratch = tempfile::tempdir().unwrap();
+    let description = rmcp_machine::Card::named("gfx1010").unwrap().description;
+    for (kernel, expected) in [("6.1", ""), ("6.12", ""), ("6.18", "cwsr_size 12550144\nctl_stack_size 16384")] {
+        let machine = scratch.path().join("machine.toml");
+        std::fs::write(&machine, format!("kernel = \"{kernel}\"\n{description}")).unwrap();
+        let program = ["grep", "-E", "cwsr|ctl_stack", "/sys/class/kfd/kfd/topology/nodes/1/properties"];
+        let output = run(machine.to_str(), scratch.path(), &program);
+        assert_eq!(text(&output.stdout), expected, "{kernel}");
+    }
+}

@@ -9,6 +9,7 @@
 
 mod atomics;
 mod compiled;
+mod linux;
 mod programs;
 mod strangers;
 

@@ -1,0 +1,19 @@
+//! The release of Linux whose kernel driver is emulated.
+
+use serde::Deserialize;
+
+/// A release, as `kernel = "6.1"` names it at the head of a description.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+pub enum Kernel {
+    /// Takes any queue.
+    #[serde(rename = "6.1")]
+    Linux6_1,
+    /// The first that holds a queue's buffers against what the card needs (kfd_queue.c).
+    #[default]
+    #[serde(rename = "6.12")]
+    Linux6_12,
+    /// Takes a save area that is larger than needed ("relax checks for over allocation of save area"), and publishes
+    /// `cwsr_size` and `ctl_stack_size`.
+    #[serde(rename = "6.18")]
+    Linux6_18,
+}
