@@ -6,6 +6,7 @@
 //! | offload bundles (`.hsaco`, `.co`), plain and compressed | their tables |
 //! | code objects | the flags in the ELF header |
 //! | archives (`.a`) | their members, as above |
+//! | kpack archives, and libraries whose code is in such | the tables of contents |
 //! | folders of rocBLAS, hipBLASLt and MIOpen | file names |
 //!
 //! Only headers are read, in small pieces, so a library of a gigabyte takes milliseconds. The files may be anything:
@@ -13,10 +14,13 @@
 
 mod archive;
 mod bundle;
+mod closed;
 mod compressed;
+pub mod device_wheel;
 mod elf;
 mod isa;
 mod kernel_files;
+mod kpack;
 pub(crate) mod source;
 mod walk;
 
@@ -83,6 +87,10 @@ pub enum Kind {
     Bundle,
     /// An archive of object files.
     Archive,
+    /// A program or library whose GPU code is in kpack archives.
+    KpackHost,
+    /// A kpack archive, or those of a folder that differ in the target alone.
+    Kpack,
     /// A folder of rocBLAS's kernels, without which it does not start.
     RocBlas,
     /// A folder of hipBLASLt's or hipSPARSELt's kernels. PyTorch does without.
@@ -102,7 +110,9 @@ pub struct Code {
     pub kind: Kind,
     /// What there is code for.
     pub targets: Targets,
-    /// Offload bundles in it.
+    /// Targets under whose names a library folder has the kernels of another target, and of which.
+    pub borrowed: BTreeMap<Isa, Processor>,
+    /// Offload bundles in it, or in the kpack archives that it names.
     pub bundles: u64,
     /// How many of them are compressed. ROCm 5 cannot read these.
     pub compressed: u64,
@@ -167,6 +177,9 @@ pub fn inspect_file(path: &Path) -> Result<Code, InspectError> {
     } else if magic[..there] == *archive::THIN {
         code.kind = Kind::Archive;
         code.add_problem("the members of this archive lie beside it; inspect those".into());
+    } else if magic[..there].starts_with(kpack::MAGIC) {
+        code.kind = Kind::Kpack;
+        kpack::list_archive(span, &mut code);
     } else {
         list_code(span, &mut code);
     }
@@ -195,6 +208,7 @@ impl Code {
             path: path.into(),
             kind,
             targets: Targets::default(),
+            borrowed: BTreeMap::new(),
             bundles: 0,
             compressed: 0,
             foreign: BTreeSet::new(),
@@ -207,7 +221,12 @@ impl Code {
 
     /// Whether there is anything to tell.
     pub fn is_empty(&self) -> bool {
-        self.targets.is_empty() && self.foreign.is_empty() && self.problems.is_empty()
+        !self.needs_targets() && self.foreign.is_empty() && self.problems.is_empty()
+    }
+
+    /// Whether it asks something of cards: it has code for some, or looks for code elsewhere, if in vain.
+    pub fn needs_targets(&self) -> bool {
+        !self.targets.is_empty() || !self.borrowed.is_empty() || self.kind == Kind::KpackHost
     }
 
     /// Whether programs that bring this do without, if slower: MIOpen's databases, hipBLASLt's kernels, and libraries

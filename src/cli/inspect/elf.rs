@@ -1,7 +1,7 @@
 //! ELF files: programs and libraries with GPU code inside, and code objects themselves.
 
 use super::source::Span;
-use super::{Code, Isa, Kind, bundle};
+use super::{Code, Isa, Kind, bundle, kpack};
 use object::elf::{EM_AMDGPU, FileHeader64, SHT_NOBITS, SectionHeader64};
 use object::read::elf::{FileHeader, SectionHeader};
 use object::{LittleEndian, pod};
@@ -36,10 +36,14 @@ pub(super) fn list_elf(span: Span<'_>, code: &mut Code) {
         return code.add_problem("the section headers are broken or cut off".into());
     };
     let mut wrappers = 0_u64;
+    let (mut records, mut reference) = (None, None);
     for (name, section) in sections.iter() {
         let (offset, size) = (section.sh_offset(LE), section.sh_size(LE));
         if name == b".hipFatBinSegment" {
             wrappers = wrappers.saturating_add(size / WRAPPER);
+            records = span.slice(offset, size);
+        } else if name == b".rocm_kpack_ref" {
+            reference = Some(span.slice(offset, size));
         } else if let Some(entry) = name.strip_prefix(BUNDLED) {
             code.count_entry(&String::from_utf8_lossy(entry));
         } else if name == b".hip_fatbin" && section.sh_type(LE) != SHT_NOBITS {
@@ -49,7 +53,10 @@ pub(super) fn list_elf(span: Span<'_>, code: &mut Code) {
             }
         }
     }
-    if code.kind == Kind::Elf && wrappers > code.bundles {
+    if let (Kind::Elf, Some(reference)) = (code.kind, reference) {
+        kpack::list_references(reference, records, code);
+    }
+    if matches!(code.kind, Kind::Elf | Kind::KpackHost) && wrappers > code.bundles {
         code.add_problem(format!("{wrappers} bundles are announced, {} were found", code.bundles));
     }
 }

@@ -1,8 +1,15 @@
 //! Libraries that keep their kernels in one file a target, and name the file after it.
 
-use super::{Isa, Kind};
+use super::{Isa, Kind, Processor};
 use rmcp_domain::gfx::GfxTarget;
-use std::path::Path;
+use std::collections::BTreeMap;
+use std::fs;
+use std::io;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+/// The largest files that are compared, in bytes: indices of kernels are smaller.
+const COMPARED: u64 = 4 << 20;
 
 /// What the name of a file in a library folder says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,4 +55,48 @@ fn library_kind(path: &Path) -> Kind {
         }
     }
     Kind::Tensile
+}
+
+/// The folder of a library whose kernels for one target lie in `folder`. (ROCm/rocm-libraries#5976)
+pub(super) fn library_folder(folder: &Path) -> Option<&Path> {
+    folder.file_name()?.to_str()?.parse::<Isa>().ok()?;
+    folder.parent()
+}
+
+/// Under which targets' names the files of a folder are those of another target, and of which: links, and indices that
+/// are copies. The files are right for the other alone, and a library that finds them by name knows no better.
+pub(super) fn borrowed_names(files: &[(PathBuf, KernelFile)]) -> BTreeMap<Processor, Processor> {
+    let linked = files.iter().filter(|(_, file)| file.kind != Kind::MiOpen).filter_map(|(path, file)| {
+        let real = path.is_symlink().then(|| path.canonicalize())?.ok()?;
+        let of = kernel_file(&real)?.isa.processor;
+        (of != file.isa.processor).then_some((file.isa.processor, of))
+    });
+    linked.chain(copied_indices(files)).collect()
+}
+
+/// Indices that are, byte for byte, those of another target: they name the other's files.
+fn copied_indices(files: &[(PathBuf, KernelFile)]) -> Vec<(Processor, Processor)> {
+    let mut by_size: BTreeMap<u64, Vec<&(PathBuf, KernelFile)>> = BTreeMap::new();
+    for index in files.iter().filter(|(_, file)| file.index) {
+        let size = fs::symlink_metadata(&index.0).ok().filter(|data| data.is_file()).map(|data| data.size());
+        if let Some(size @ 1..=COMPARED) = size {
+            by_size.entry(size).or_default().push(index);
+        }
+    }
+    let mut copies = Vec::new();
+    for group in by_size.into_values().filter(|group| group.len() > 1) {
+        let contents: Vec<io::Result<Vec<u8>>> = group.iter().map(|(path, _)| fs::read(path)).collect();
+        for (at, bytes) in contents.iter().enumerate() {
+            let Ok(bytes) = bytes else { continue };
+            let names = |processor: Processor| {
+                let name = Isa { processor, sramecc: None, xnack: None }.to_string();
+                bytes.windows(name.len()).any(|window| window == name.as_bytes())
+            };
+            let own = group[at].1.isa.processor;
+            let equal = group.iter().zip(&contents).filter(|(_, other)| other.as_ref().is_ok_and(|it| it == bytes));
+            let of = equal.map(|((_, file), _)| file.isa.processor).find(|other| *other != own && names(*other));
+            copies.extend(of.filter(|_| !names(own)).map(|of| (own, of)));
+        }
+    }
+    copies
 }

@@ -1,7 +1,7 @@
 //! Files and folders, as a user or a recipe names them.
 
 use super::kernel_files::{self, KernelFile};
-use super::{Code, Kind, Targets, inspect_file};
+use super::{Code, Kind, Targets, closed, inspect_file, kpack};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io;
@@ -56,7 +56,7 @@ fn identity(path: &Path) -> io::Result<(u64, u64)> {
 impl CodeInventory {
     /// What there is code for in each file or folder that a card cannot do without.
     pub fn required(&self) -> impl Iterator<Item = &Code> {
-        self.code.iter().filter(|code| !code.optional && !code.targets.is_empty())
+        self.code.iter().filter(|code| !code.optional && code.needs_targets())
     }
 
     /// Everything there is code for.
@@ -71,7 +71,7 @@ impl CodeInventory {
 #[derive(Default)]
 struct Walk {
     found: CodeInventory,
-    libraries: BTreeMap<PathBuf, Vec<KernelFile>>,
+    libraries: BTreeMap<PathBuf, Vec<(PathBuf, KernelFile)>>,
     /// Device and inode of the folders and files that were seen: links may make loops.
     seen: BTreeSet<(u64, u64)>,
     /// Those of them that were asked about by name.
@@ -90,6 +90,13 @@ impl Walk {
             Err(error) if error.kind() == io::ErrorKind::NotFound && depth > 0 => return,
             Err(error) => return self.add_problem(path, error.to_string()),
         };
+        // Of a kernel file each name counts: a library finds it by its name.
+        let named = kernel_files::kernel_file(path).filter(|_| depth > 0 && metadata.is_file());
+        if let Some(named) = named {
+            let folder = path.parent().unwrap_or(path);
+            self.libraries.entry(folder.into()).or_default().push((path.into(), named));
+            return;
+        }
         if !self.seen.insert((metadata.dev(), metadata.ino())) {
             return;
         }
@@ -98,7 +105,7 @@ impl Walk {
         } else if metadata.is_dir() {
             self.visit_folder(path, depth);
         } else if metadata.is_file() {
-            self.visit_file(path, depth > 0);
+            self.visit_file(path, depth);
         } else if depth == 0 {
             self.add_problem(path, "it is neither a file nor a folder".into());
         }
@@ -128,14 +135,12 @@ impl Walk {
         }
     }
 
-    fn visit_file(&mut self, path: &Path, in_folder: bool) {
-        if let Some(named) = kernel_files::kernel_file(path).filter(|_| in_folder) {
-            let folder = path.parent().unwrap_or(path);
-            self.libraries.entry(folder.into()).or_default().push(named);
-            return;
-        }
+    fn visit_file(&mut self, path: &Path, depth: usize) {
         match inspect_file(path) {
-            Ok(code) if code.is_empty() => self.found.without_code += 1,
+            Ok(code) if code.is_empty() => match closed::closed_kind(path).filter(|_| depth == 0) {
+                Some(reason) => self.add_problem(path, reason.into()),
+                None => self.found.without_code += 1,
+            },
             Ok(code) => self.found.code.push(code),
             Err(error) => self.add_problem(path, error.reason()),
         }
@@ -146,22 +151,36 @@ impl Walk {
     }
 
     fn finish(mut self) -> CodeInventory {
-        for (visit_folder, files) in self.libraries {
-            let kinds: BTreeSet<Kind> = files.iter().map(|file| file.kind).collect();
+        let is_requested = |path: &Path| identity(path).is_ok_and(|identity| self.requested.contains(&identity));
+        let mut libraries: BTreeMap<(PathBuf, Kind), Code> = BTreeMap::new();
+        for (folder, files) in &self.libraries {
+            // The kernels of a library may lie in a folder for each target, beside files of other targets.
+            let library = kernel_files::library_folder(folder).filter(|_| !is_requested(folder)).unwrap_or(folder);
+            let borrowed = kernel_files::borrowed_names(files);
+            let kinds: BTreeSet<Kind> = files.iter().map(|(_, file)| file.kind).collect();
             for kind in kinds {
-                let mut code = Code::new(&visit_folder, kind);
-                let files = files.iter().filter(|file| file.kind == kind);
+                let code =
+                    libraries.entry((library.into(), kind)).or_insert_with_key(|(path, kind)| Code::new(path, *kind));
+                let files = files.iter().map(|(_, file)| file).filter(|file| file.kind == kind);
                 // Where kernels are loaded one by one, those without their index are never found.
                 let indexed: BTreeSet<_> =
                     files.clone().filter(|file| file.index).map(|file| file.isa.processor).collect();
                 let usable = files.filter(|file| indexed.is_empty() || indexed.contains(&file.isa.processor));
-                code.targets = usable.map(|file| file.isa).collect();
-                self.found.code.push(code);
+                for file in usable {
+                    match borrowed.get(&file.isa.processor) {
+                        Some(of) => code.borrowed.extend([(file.isa, *of)]),
+                        None => code.targets.add(file.isa),
+                    }
+                }
             }
         }
-        let is_requested = |path: &Path| identity(path).is_ok_and(|identity| self.requested.contains(&identity));
+        self.found.code.extend(libraries.into_values());
+        merge_archives(&mut self.found.code, is_requested);
+        // The libraries that have code in archives tell what of it they find.
+        let hosts = self.found.code.iter().any(|code| code.kind == Kind::KpackHost);
         for code in &mut self.found.code {
-            code.optional = code.is_optional_library() && !is_requested(&code.path);
+            let optional = code.is_optional_library() || (code.kind == Kind::Kpack && hosts);
+            code.optional = optional && !is_requested(&code.path);
         }
         // Where there is nothing else, that is what it is about.
         if self.found.required().next().is_none() {
@@ -170,4 +189,20 @@ impl Walk {
         self.found.code.sort_by(|a, b| a.path.cmp(&b.path));
         self.found
     }
+}
+
+/// Makes one of the kpack archives of a folder that differ in the target alone, but for those that were asked about.
+fn merge_archives(all: &mut Vec<Code>, is_requested: impl Fn(&Path) -> bool) {
+    let mut groups: BTreeMap<PathBuf, Code> = BTreeMap::new();
+    all.retain(|code| {
+        let group = kpack::group_path(&code.path).filter(|_| code.kind == Kind::Kpack && !is_requested(&code.path));
+        let Some(group) = group else { return true };
+        let merged = groups.entry(group.clone()).or_insert_with(|| Code::new(&group, Kind::Kpack));
+        merged.targets.extend(&code.targets);
+        code.foreign.iter().for_each(|name| merged.add_foreign(name.clone()));
+        code.problems.iter().for_each(|text| merged.add_problem(format!("{}: {text}", code.path.display())));
+        merged.bytes_read += code.bytes_read;
+        false
+    });
+    all.extend(groups.into_values());
 }

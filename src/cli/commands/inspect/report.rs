@@ -2,7 +2,7 @@
 
 use super::verdict::{self, Coverage};
 use crate::effective_policy::{self, EffectivePolicy};
-use crate::inspect::{Code, CodeInventory, Kind};
+use crate::inspect::{Code, CodeInventory, Isa, Kind, device_wheel};
 use crate::output::{self, BAD, FAINT, GOOD, Report, STRONG, WARN, styled};
 use crate::recipes::Confidence;
 use rmcp_domain::gfx::GfxTarget;
@@ -52,14 +52,19 @@ struct File {
     kind: &'static str,
     /// Each target id, and how many code objects or files there are for it.
     targets: Vec<Target>,
+    /// Targets under whose names a library folder has the kernels of another target; no card is served by these.
+    borrowed: Vec<Borrowed>,
     /// Entries that are not for an AMD GPU known here.
     foreign: Vec<String>,
-    /// Offload bundles in it.
+    /// Offload bundles in it, or in the kpack archives that it names.
     bundles: u64,
     /// How many of these are compressed.
     compressed: u64,
     /// Whether a card that this has no code for does without it.
     optional: bool,
+    /// Whether it asks something of cards: it has code for some, or looks for code elsewhere, if in vain.
+    #[serde(skip)]
+    needs_targets: bool,
     /// What is broken in it.
     problems: Vec<String>,
     /// How many of its bytes were read to find out; 0 for a library folder.
@@ -75,6 +80,15 @@ struct Target {
     name: String,
     /// Code objects, or files of a library folder.
     count: u64,
+}
+
+/// A target under whose name another target's kernels lie.
+#[derive(Serialize, JsonSchema)]
+struct Borrowed {
+    /// Whose name it is.
+    name: String,
+    /// Whose kernels they are.
+    of: String,
 }
 
 /// A file or folder that was not looked at.
@@ -111,8 +125,21 @@ struct Card {
     coverage: CoverageKind,
     /// The value of HSA_OVERRIDE_GFX_VERSION that it takes; null where it takes none.
     override_version: Option<String>,
+    /// The wheels with code for it that are not installed beside a library that looks for such.
+    device_wheels: Vec<DeviceWheel>,
     /// What to do.
     advice: Vec<Advice>,
+}
+
+/// A wheel with the code for one target.
+#[derive(Serialize, JsonSchema)]
+struct DeviceWheel {
+    /// Its name.
+    name: String,
+    /// The version that fits.
+    version: String,
+    /// The version that is installed, and does not fit; null where none is.
+    installed: Option<String>,
 }
 
 /// What to do about a card.
@@ -163,14 +190,20 @@ impl Inspection {
 impl File {
     fn new(code: &Code, cards: &[GfxTarget]) -> Self {
         let targets = code.targets.counts().map(|(isa, count)| Target { name: isa.to_string(), count });
+        let borrowed = code.borrowed.iter().map(|(isa, of)| {
+            let of = Isa { processor: *of, sramecc: None, xnack: None };
+            Borrowed { name: isa.to_string(), of: of.to_string() }
+        });
         Self {
             path: code.path.clone(),
             kind: kind_name(code.kind),
             targets: targets.collect(),
+            borrowed: borrowed.collect(),
             foreign: code.foreign.iter().cloned().collect(),
             bundles: code.bundles,
             compressed: code.compressed,
             optional: code.optional,
+            needs_targets: code.needs_targets(),
             problems: code.problems.clone(),
             bytes_read: code.bytes_read,
             coverage: cards.iter().map(|&card| coverage_kind(Coverage::of_sets(card, [&code.targets]))).collect(),
@@ -186,12 +219,18 @@ impl Card {
             confidence: advice.confidence,
             sources: advice.sources,
         });
+        let wheels = device_wheel::missing_device_wheels(found, target).into_iter().map(|wheel| DeviceWheel {
+            name: wheel.name,
+            version: wheel.version,
+            installed: wheel.installed,
+        });
         Self {
             ordinal,
             target: target.to_string(),
             pci,
             coverage: coverage_kind(coverage),
             override_version: coverage.override_version(),
+            device_wheels: wheels.collect(),
             advice: advice.collect(),
         }
     }
@@ -218,6 +257,8 @@ fn kind_name(kind: Kind) -> &'static str {
         Kind::CodeObject => "code object",
         Kind::Bundle => "offload bundle",
         Kind::Archive => "archive",
+        Kind::KpackHost => "ELF with kpack archives",
+        Kind::Kpack => "kpack archive",
         Kind::RocBlas => "rocBLAS kernels",
         Kind::BlasLt => "hipBLASLt kernels",
         Kind::Tensile => "Tensile kernels",
@@ -262,6 +303,13 @@ impl Report for Inspection {
                 writeln!(out, "{} {file}: {problem}", styled(WARN, "broken:"))?;
             }
         }
+        for file in &self.files {
+            for Borrowed { name, of } in &file.borrowed {
+                let path = output::escape_line(file.path.display());
+                let warning = styled(WARN, "another card's code:");
+                writeln!(out, "{warning} {path}: what is named {name} are links to {of}'s files, or copies of them")?;
+            }
+        }
         for problem in &self.problems {
             let path = output::escape_line(problem.path.display());
             writeln!(out, "{} {path}: {}", styled(WARN, "not read:"), problem.reason)?;
@@ -269,7 +317,7 @@ impl Report for Inspection {
         if let Some(why) = &self.no_cards {
             writeln!(out, "\nNo card to compare with ({why}). --card gfx1010 names one.")?;
         }
-        let needed: Vec<&File> = self.files.iter().filter(|file| !file.optional && !file.targets.is_empty()).collect();
+        let needed: Vec<&File> = self.files.iter().filter(|file| !file.optional && file.needs_targets).collect();
         self.cards.iter().enumerate().try_for_each(|(index, card)| {
             let without = needed.iter().filter(|file| file.coverage[index] == CoverageKind::None).count();
             card.text(without, needed.len(), out)
@@ -298,13 +346,14 @@ impl File {
         self.targets
             .iter()
             .map(target)
+            .chain(self.borrowed.iter().map(|borrowed| format!("{} ({}'s)", borrowed.name, borrowed.of)))
             .chain(self.foreign.iter().map(output::escape_line))
             .collect::<Vec<_>>()
             .join(" ")
     }
 
     fn coverage_cell(&self, served: CoverageKind) -> String {
-        if self.targets.is_empty() {
+        if !self.needs_targets {
             return styled(FAINT, "-");
         }
         match served {

@@ -1,5 +1,6 @@
 //! Whether code that exists serves a card that exists, and what helps where it does not: as config/recipes.toml says.
 
+use crate::inspect::device_wheel::{DeviceWheel, missing_device_wheels};
 use crate::inspect::{CodeInventory, Targets};
 use crate::recipes::{Action, CodeMatch, Confidence, Range, Recipe, recipes};
 use rmcp_domain::gfx::{Family, GfxTarget};
@@ -59,6 +60,32 @@ impl Coverage {
 
 /// What helps a card with what was found; nothing where it is served natively.
 pub fn advice(card: GfxTarget, found: &CodeInventory) -> Vec<Advice> {
+    let mut advice: Vec<Advice> = missing_device_wheels(found, card).iter().map(wheel_advice).collect();
+    advice.extend(code_advice(card, found));
+    advice
+}
+
+/// The code for the card comes in a wheel of its own.
+fn wheel_advice(wheel: &DeviceWheel) -> Advice {
+    let DeviceWheel { name, version, host, installed } = wheel;
+    let installed = match installed {
+        Some(installed) => format!("only {installed} is installed"),
+        None => "it is not installed".into(),
+    };
+    Advice {
+        text: format!(
+            "The code for this card of {host} {version} is in the wheel {name}=={version}; {installed}. Install it from \
+             the index that {host} came from: what PyPI has of that name is empty."
+        ),
+        sources: vec![
+            "https://github.com/ROCm/TheRock/issues/5446".into(),
+            "https://github.com/ROCm/TheRock/issues/8151".into(),
+        ],
+        confidence: Confidence::A,
+    }
+}
+
+fn code_advice(card: GfxTarget, found: &CodeInventory) -> Vec<Advice> {
     let coverage = Coverage::of_inventory(card, found);
     match coverage {
         Coverage::Native => Vec::new(),

@@ -260,6 +260,61 @@ fn a_broken_file_is_told_beside_what_could_be_read() {
     assert!(out.contains("| gfx1010 "), "{out}");
 }
 
+#[test]
+fn what_is_not_looked_into_is_not_said_to_have_no_code() {
+    for (name, bytes, says) in [
+        ("torch.whl", &b"PK\x03\x04"[..], "wheels and other zip archives are not looked into"),
+        ("torch.tar.gz", b"\x1f\x8b\x08", "compressed files are not looked into"),
+        ("hip.dll", b"MZ\x90", "Windows programs and libraries are not looked into"),
+        ("kernel.aks2", b"AKS2", "AOTriton's archives are not looked into"),
+        ("letter.txt", b"PKMZ", "there is no GPU code in letter.txt"),
+    ] {
+        let mut case = Case::new(&[name]);
+        case.write(name, bytes);
+        let output = case.run();
+        assert!(output.error().contains(says), "{}", output.error());
+        assert_eq!(output.status(), 1);
+    }
+    // Python's packages bring programs for Windows, and nobody asked about these.
+    let mut case = Case::new(&["lib"]);
+    case.write("lib/one.so", &bundle(&["gfx1010"]));
+    case.write("lib/launcher.exe", b"MZ\x90");
+    assert!(!case.run().out().contains("not read"));
+}
+
+#[test]
+fn the_device_wheel_that_a_card_needs_is_said_and_counted_as_missing_code() {
+    let mut case = Case::new(&["site/torch", "--card", "gfx1010", "--card", "gfx1030"]);
+    let host = make::kpack_host("lib/libtorch_hip.so", &["../.kpack/torch_@GFXARCH@.kpack"], 1);
+    case.write("site/torch/lib/libtorch_hip.so", &host);
+    case.write("site/torch-2.9.1.dist-info/METADATA", b"");
+    case.write("site/torch/.kpack/torch_gfx1030.kpack", &make::kpack(&[("lib/libtorch_hip.so#0", &["gfx1030"])]));
+    let output = case.run();
+    let out = output.out();
+    assert!(out.contains("gfx1030 has code of its own") && out.contains("gfx1010 has no code\n"), "{out}");
+    assert!(out.contains("in the wheel amd-torch-device-gfx1010==2.9.1; it is not installed"), "{out}");
+    assert!(!out.contains("amd-torch-device-gfx1030"), "{out}");
+    assert_eq!(output.status(), 4);
+    case.command.arg("--json");
+    let report: serde_json::Value = serde_json::from_str(&case.run().out()).unwrap();
+    let wheel = serde_json::json!([{"name": "amd-torch-device-gfx1010", "version": "2.9.1", "installed": null}]);
+    assert_eq!(report["cards"][0]["device_wheels"], wheel);
+    assert_eq!(report["cards"][1]["device_wheels"], serde_json::json!([]));
+}
+
+#[test]
+fn kernels_under_the_name_of_another_card_are_warned_of() {
+    let mut case = Case::new(&["rocblas", "--card", "gfx1010"]);
+    case.write("rocblas/library/TensileLibrary_lazy_gfx1030.dat", b"gfx1030");
+    let link = case.folder.path().join("rocblas/library/TensileLibrary_lazy_gfx1010.dat");
+    std::os::unix::fs::symlink("TensileLibrary_lazy_gfx1030.dat", link).unwrap();
+    let output = case.run();
+    let out = output.out();
+    assert!(out.contains("gfx1030 gfx1010 (gfx1030's)"), "{out}");
+    assert!(out.contains("another card's code: rocblas/library: what is named gfx1010"), "{out}");
+    assert_eq!(output.status(), 4);
+}
+
 /// A virtual environment with a PyTorch that says this of itself.
 fn torch(case: &Case, version: &str) {
     case.write("venv/bin/python", b"");

@@ -226,6 +226,8 @@ fn seeds() -> Vec<Vec<u8>> {
         elf(&[plain.clone(), small.clone()]),
         code_object(0x233, 3),
         archive(&[elf(std::slice::from_ref(&small)), code_object(0x36, 3), small.clone()]),
+        make::kpack(&[("lib/a.so#0", &["gfx1010", "gfx90a:xnack+"]), ("lib/a.so#1", &["gfx1030"])]),
+        make::kpack_host("lib/a.so", &["file", "../.kpack/a_@GFXARCH@.kpack"], 2),
     ];
     for version in 1..=3 {
         for method in [Method::Zlib, Method::Zstd] {

@@ -5,4 +5,6 @@ mod command;
 mod files;
 mod folders;
 mod hostile;
+mod kernel_names;
+mod kpack;
 mod make;

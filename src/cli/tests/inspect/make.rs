@@ -94,6 +94,59 @@ pub fn elf_aligned(bundles: &[Vec<u8>], align: usize) -> Vec<u8> {
     object.write().unwrap()
 }
 
+/// A library whose code for `records` bundles lies in kpack archives, under this name and where the paths say.
+pub fn kpack_host(kernel_name: &str, search_paths: &[&str], records: u32) -> Vec<u8> {
+    let reference = serde_json::json!({"kpack_search_paths": search_paths, "kernel_name": kernel_name});
+    kpack_host_of(&rmp_serde::to_vec_named(&reference).unwrap(), records)
+}
+
+/// The same with any bytes as its reference.
+pub fn kpack_host_of(reference: &[u8], records: u32) -> Vec<u8> {
+    let mut object = Object::new(BinaryFormat::Elf, Architecture::X86_64, Endianness::Little);
+    let segment = object.segment_name(StandardSegment::Data).to_vec();
+    let fatbin = object.add_section(segment.clone(), b".hip_fatbin".to_vec(), SectionKind::UninitializedData);
+    object.append_section_bss(fatbin, 1 << 20, 4096);
+    let wrappers = object.add_section(segment.clone(), b".hipFatBinSegment".to_vec(), SectionKind::Data);
+    for index in 0..records {
+        let numbers = [0x4b50_4948, 1, 0, 0, index, 0].map(u32::to_le_bytes);
+        object.append_section_data(wrappers, &numbers.concat(), 8);
+    }
+    let section = object.add_section(segment, b".rocm_kpack_ref".to_vec(), SectionKind::ReadOnlyData);
+    object.append_section_data(section, reference, 1);
+    object.write().unwrap()
+}
+
+/// A kpack archive with code under these names for these targets.
+pub fn kpack(code: &[(&str, &[&str])]) -> Vec<u8> {
+    let targets: std::collections::BTreeSet<&str> =
+        code.iter().flat_map(|(_, targets)| targets.iter().copied()).collect();
+    let kernel = serde_json::json!({"type": "hsaco", "ordinal": 0, "original_size": 64});
+    let of_targets = |targets: &[&str]| -> serde_json::Map<String, serde_json::Value> {
+        targets.iter().map(|target| ((*target).into(), kernel.clone())).collect()
+    };
+    let toc: serde_json::Map<String, serde_json::Value> =
+        code.iter().map(|(name, targets)| ((*name).into(), of_targets(targets).into())).collect();
+    kpack_of(&serde_json::json!({
+        "format_version": 1,
+        "group_name": "torch",
+        "gfx_arch_family": "gfx101X",
+        "gfx_arches": targets,
+        "compression_scheme": "none",
+        "blobs": [{"offset": 64, "size": 64}],
+        "toc": toc,
+    }))
+}
+
+/// A kpack archive with this table of contents.
+pub fn kpack_of(contents: &serde_json::Value) -> Vec<u8> {
+    let mut bytes = b"KPAK".to_vec();
+    bytes.extend(1_u32.to_le_bytes());
+    bytes.extend(128_u64.to_le_bytes());
+    bytes.resize(128, 0xc0);
+    bytes.extend(rmp_serde::to_vec_named(contents).unwrap());
+    bytes
+}
+
 /// A code object with these flags in its header.
 pub fn code_object(flags: u32, abi: u8) -> Vec<u8> {
     let mut bytes = Object::new(BinaryFormat::Elf, Architecture::X86_64, Endianness::Little).write().unwrap();
