@@ -6,6 +6,7 @@
 //! | `python`, `pyenv` | where does a Python interpreter find its packages |
 //! | `distributions` | what is installed among those packages |
 //! | `frameworks` | which of those packages use a GPU, through which runtime |
+//! | `known` | the table of them |
 //! | `program` | which libraries does a program load |
 //!
 //! Everything is read from files; no program is run, so that `rmcp-run` may ask before each start.
@@ -13,13 +14,16 @@
 mod distributions;
 mod elf;
 mod frameworks;
+mod known;
 mod program;
 mod pyenv;
 mod python;
 mod release;
 mod rocm;
 
+pub use distributions::Distribution;
 pub use frameworks::{Backend, Framework};
+pub use known::{HAZARDS, Hazard, KNOWN, Known, Refusal};
 pub use program::{Library, Program, ProgramError};
 pub use python::{PackageNotFound, Python};
 pub use release::{InvalidRelease, Release};

@@ -104,11 +104,14 @@ fn read_package(name: &Path, interpreter: Option<&Path>, machine: &Machine) -> R
         );
     }
     let backend = framework.as_ref().map(|framework| framework.backend.to_string());
+    let alternatives = framework.as_ref().and_then(Framework::known).is_some_and(|row| row.alternatives);
     let (version, runtime, mut code) = match framework {
         Some(Framework { version, runtime, code, .. }) => (version, runtime, code),
         None => (None, None, Vec::new()),
     };
-    code.push(folder.clone());
+    if !alternatives || code.is_empty() {
+        code.push(folder.clone());
+    }
     let runtime = runtime.map(|runtime| runtime.hip);
     Ok((Package { name: name.into(), folder, version, backend, runtime }, code))
 }

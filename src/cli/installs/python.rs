@@ -1,6 +1,8 @@
 //! Where a Python interpreter finds its packages, without running it. (docs.python.org: site, sys.path initialization)
 
-use super::{Framework, Machine, file_name, folder_entries, frameworks, pyenv};
+use super::distributions::distributions;
+use super::known::{HAZARDS, Hazard, name_matches};
+use super::{Distribution, Framework, Machine, file_name, folder_entries, frameworks, pyenv};
 use rmcp_domain::bounded_read::read_text;
 use rmcp_domain::options::did_you_mean;
 use std::collections::BTreeSet;
@@ -149,6 +151,18 @@ impl Python {
     /// The packages that use a GPU, or could.
     pub fn frameworks(&self, machine: &Machine) -> Vec<Framework> {
         frameworks::find_frameworks(self, machine)
+    }
+
+    /// What is installed that does not do what its name promises, or harms.
+    pub fn hazards(&self) -> Vec<(&'static Hazard, Distribution)> {
+        let all = self.folders.iter().flat_map(|folder| distributions(folder));
+        let hazard = |distribution: Distribution| {
+            let row = HAZARDS.iter().find(|row| {
+                name_matches(row.distribution, &distribution.name) && name_matches(row.version, &distribution.version)
+            })?;
+            Some((row, distribution))
+        };
+        all.filter_map(hazard).collect()
     }
 }
 

@@ -4,6 +4,7 @@
 //! behind them.
 
 mod device;
+mod packages;
 mod software;
 mod variables;
 
@@ -47,6 +48,9 @@ pub fn all(survey: &Survey) -> Vec<Problem> {
     problems.extend(device::integrated(survey));
     problems.extend(software::rocm(survey));
     problems.extend(software::frameworks(survey));
+    problems.extend(packages::hazards(survey));
+    problems.extend(packages::refusals(survey));
+    problems.extend(packages::notes(survey));
     problems.extend(software::runtime_copies(survey));
     problems.extend(software::library_path(survey));
     problems.extend(software::rmcp(survey));

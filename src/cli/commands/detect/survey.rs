@@ -3,7 +3,7 @@
 use super::preload_state::{self, PreloadState};
 use crate::effective_policy::{self, EffectivePolicy};
 use crate::host::{self, Account, DeviceFile, Host};
-use crate::installs::{self, Framework, Python, Rocm};
+use crate::installs::{self, Distribution, Framework, Hazard, Python, Rocm};
 use rmcp_domain::topology::{Gpu, Overrides};
 use std::path::{Path, PathBuf};
 
@@ -25,6 +25,8 @@ pub struct Survey {
     pub rocm: Vec<Rocm>,
     /// The packages of the interpreters in PATH.
     pub frameworks: Vec<(Python, Framework)>,
+    /// Packages of these interpreters that do not do what their names promise, or harm.
+    pub hazards: Vec<(&'static Hazard, Distribution)>,
     /// librmcp.so.
     pub preload: PreloadState,
 }
@@ -41,6 +43,7 @@ impl Survey {
             overrides: Overrides::from_process(),
             rocm: installs::installations(&place),
             frameworks: frameworks(&place),
+            hazards: hazards(&place),
             preload: preload_state::read(&root),
             machine: place,
         }
@@ -62,17 +65,29 @@ impl Survey {
     }
 }
 
-/// The packages of the active virtual environment and of the interpreters in PATH, each once.
-fn frameworks(place: &installs::Machine) -> Vec<(Python, Framework)> {
+/// The interpreters of the active virtual environment and in PATH.
+fn interpreters(place: &installs::Machine) -> impl Iterator<Item = Python> {
     let environment = place.variable("VIRTUAL_ENV").map(|folder| Path::new(folder).join("bin/python"));
     let names = environment.into_iter().chain(["python3", "python"].map(PathBuf::from));
+    names.filter_map(|name| Python::find(&name, place))
+}
+
+/// Their packages, each once.
+fn frameworks(place: &installs::Machine) -> Vec<(Python, Framework)> {
     let mut found: Vec<(Python, Framework)> = Vec::new();
-    for python in names.filter_map(|name| Python::find(&name, place)) {
+    for python in interpreters(place) {
         for framework in python.frameworks(place) {
             if !found.iter().any(|(_, known)| known.folder == framework.folder) {
                 found.push((python.clone(), framework));
             }
         }
     }
+    found
+}
+
+fn hazards(place: &installs::Machine) -> Vec<(&'static Hazard, Distribution)> {
+    let mut found: Vec<(&Hazard, Distribution)> = interpreters(place).flat_map(|python| python.hazards()).collect();
+    found.sort_by(|(_, one), (_, other)| one.cmp(other));
+    found.dedup_by(|(_, one), (_, other)| one == other);
     found
 }

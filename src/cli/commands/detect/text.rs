@@ -157,7 +157,9 @@ impl MachineReport {
             let name = [&package.name, version].join(" ");
             ("Python", format!("{} for {}, {runtime} ({})", name.trim(), package.built_for, package.python))
         });
-        let all: Facts = installed.chain(frameworks).collect();
+        let none = || ("Python", "no framework recognised: recipes by code objects only".to_owned());
+        let none = (self.frameworks.is_empty() && !self.rocm.is_empty()).then(none);
+        let all: Facts = installed.chain(frameworks).chain(none).collect();
         if all.is_empty() { vec![("installed", styled(BAD, "nothing"))] } else { all }
     }
 }

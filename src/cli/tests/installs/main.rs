@@ -1,5 +1,7 @@
 //! What is found of ROCm, frameworks and libraries on machines made of files.
 
+mod known;
+mod layouts;
 mod machine;
 mod programs;
 mod python;

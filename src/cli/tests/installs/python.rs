@@ -8,12 +8,12 @@ fn folders(files: &Files, python: &Python) -> Vec<String> {
     python.folders.iter().map(|folder| files.shown(folder)).collect()
 }
 
-fn python(files: &Files, program: &str) -> Python {
+pub fn python(files: &Files, program: &str) -> Python {
     Python::find(Path::new(program), &files.machine()).unwrap_or_else(|| panic!("{program}"))
 }
 
 /// A virtual environment on the distribution's Python 3.12.
-fn environment(files: &Files) {
+pub fn environment(files: &Files) {
     files.write("/usr/bin/python3.12", "");
     files.link("/venv/bin/python", "/usr/bin/python3.12");
     files.write("/venv/pyvenv.cfg", "home = /usr/bin\ninclude-system-site-packages = false\nversion = 3.12.3\n");
@@ -139,17 +139,17 @@ fn a_missing_package_is_answered_with_the_nearest() {
 }
 
 /// The only framework of the virtual environment.
-fn framework(files: &Files) -> Framework {
+pub fn framework(files: &Files) -> Framework {
     let mut found = python(files, "/venv/bin/python").frameworks(&files.machine());
     assert_eq!(found.len(), 1, "{found:?}");
     found.remove(0)
 }
 
-fn code(files: &Files, framework: &Framework) -> Vec<String> {
+pub fn code(files: &Files, framework: &Framework) -> Vec<String> {
     framework.code.iter().map(|path| files.shown(path)).collect()
 }
 
-const SITE: &str = "/venv/lib/python3.12/site-packages";
+pub const SITE: &str = "/venv/lib/python3.12/site-packages";
 
 fn torch(files: &Files, version: &str) {
     environment(files);
@@ -202,7 +202,7 @@ fn therocks_wheels_keep_the_runtime_and_the_kernels_in_packages_of_their_own() {
         &format!("{SITE}/_rocm_sdk_libraries_gfx103X_dgpu/lib/rocblas/library/TensileLibrary_lazy_gfx1031.dat"),
         "",
     );
-    let found = framework(&files);
+    let found = python(&files, "/venv/bin/python").frameworks(&files.machine()).remove(0);
     assert_eq!(found.backend, Backend::Rocm(Some("7.10.0".parse().unwrap())));
     assert_eq!(
         files.shown(&found.runtime.as_ref().unwrap().hip),

@@ -51,7 +51,7 @@ pub fn frameworks(survey: &Survey) -> Vec<Problem> {
                 format!("{place} is built for ROCm, and there is no runtime that it could load"),
                 INSTALL,
             )),
-            Backend::Rocm(_) => {}
+            Backend::Rocm(_) | Backend::Direct => {}
         }
         let lookups = survey.lookups(framework.rocm_release());
         if let Some((why, fix)) = lookups.miss().filter(|_| looks_functions_up(framework)) {
