@@ -87,5 +87,6 @@ fn registers(inst: &Inst) -> Vec<usize> {
         }
         Inst::Ds(_, i) => vec![wide(i.dst), wide(i.addr), wide(i.data[0]), wide(i.data[1])],
         Inst::Vmem(_, i) => vec![wide(i.dst), wide(i.addr), wide(i.data)],
+        Inst::Mimg(_, i) => vec![wide(i.data), wide(i.addr[0])],
     }
 }

@@ -1,8 +1,8 @@
 //! From words to instructions ("RDNA 2 ISA", chapter 13, "Microcode Formats").
 
 use crate::inst::Inst;
-use crate::mem::{ds, smem, vmem, vmem::VmemOp};
-use crate::operands::{Ds, Lanes, Scalar, Segment, Smem, Src, Vector, Vmem};
+use crate::mem::{ds, image, smem, vmem, vmem::VmemOp};
+use crate::operands::{Ds, Lanes, Mimg, Scalar, Segment, Smem, Src, Vector, Vmem};
 use crate::row::{Row, Target, find};
 use crate::salu::{sop1, sop2, sopc, sopk, sopp};
 use crate::valu::{vop1, vop2, vop3, vop3p, vopc};
@@ -24,7 +24,7 @@ pub fn decode(words: [u32; 3], target: Target) -> Result<(Inst, u32), String> {
         0b11_1000 => d.mubuf(),
         0b11_1010 => d.mtbuf(),
         0b11_0010 => Err("VINTRP, interpolation".into()),
-        0b11_1100 => Err(format!("MIMG, an image, opcode {:#x}", d.bits(24, 18) | d.bits(0, 0) << 7)),
+        0b11_1100 => d.mimg(),
         0b11_1110 => Err("EXP, an export".into()),
         top if top < 0x20 => d.vop(),
         top if top < 0x30 => d.sop(),
@@ -318,6 +318,41 @@ impl Decoder {
         let row = self.row("MTBUF", vmem::TABLE, op)?;
         let format = self.bits(25, 19) as u8;
         self.buffer(row, Some(format))
+    }
+
+    fn mimg(&mut self) -> Result<Inst, String> {
+        let row = self.row("MIMG", image::TABLE, self.bits(24, 18) | self.bits(0, 0) << 7)?;
+        let further = self.bits(2, 1);
+        self.used = 2 + further;
+        let dimension = self.bits(5, 3) as u8;
+        let (name, ..) = image::DIMENSIONS[usize::from(dimension)];
+        let unknown = [
+            (self.bits(62, 62) != 0, "16-bit addresses"),
+            (self.bits(17, 16) != 0, "a status of missing pages"),
+            (self.bits(15, 15) != 0, "a resource of 128 bits"),
+            (further > 1, "more than five addresses"),
+            (matches!(dimension, 3 | 6 | 7), name),
+        ];
+        if let Some((_, what)) = unknown.iter().find(|(is_so, _)| *is_so) {
+            return Err(format!("{} with {what}", row.name));
+        }
+        let first = self.bits(39, 32) as u8;
+        let [_, a, b, c, d] = [0_u32, 0, 8, 16, 24].map(|shift| (self.words[2] >> shift) as u8);
+        let addr =
+            if further == 1 { [first, a, b, c, d] } else { std::array::from_fn(|n| first.wrapping_add(n as u8)) };
+        let i = Mimg {
+            data: self.bits(47, 40) as u8,
+            addr,
+            apart: further == 1,
+            resource: (self.bits(52, 48) * 4) as u8,
+            sampler: (self.bits(57, 53) * 4) as u8,
+            mask: self.bits(11, 8) as u8,
+            dimension,
+            unnormalized: self.bits(12, 12) != 0,
+            d16: self.bits(63, 63) != 0,
+            glc: self.bits(13, 13) != 0,
+        };
+        Ok(Inst::Mimg(row, i))
     }
 
     fn buffer(&mut self, row: &'static Row<VmemOp>, format: Option<u8>) -> Result<Inst, String> {

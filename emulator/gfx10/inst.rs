@@ -1,9 +1,9 @@
 //! A decoded instruction: a row of a table with its operands, and what it does.
 
 use crate::mem::Storage;
-use crate::mem::{ds, ds::DsOp, smem, smem::SmemOp, vmem, vmem::VmemOp};
+use crate::mem::{ds, ds::DsOp, image, image::ImageOp, smem, smem::SmemOp, vmem, vmem::VmemOp};
 use crate::memory::Fault;
-use crate::operands::{Ds, Scalar, Smem, Vector, Vmem};
+use crate::operands::{Ds, Mimg, Scalar, Smem, Vector, Vmem};
 use crate::row::Row;
 use crate::salu::ScalarFn;
 use crate::valu::VectorFn;
@@ -17,6 +17,7 @@ pub enum Inst {
     Smem(&'static Row<SmemOp>, Smem),
     Ds(&'static Row<DsOp>, Ds),
     Vmem(&'static Row<VmemOp>, Vmem),
+    Mimg(&'static Row<ImageOp>, Mimg),
 }
 
 impl Inst {
@@ -29,6 +30,7 @@ impl Inst {
             Self::Smem(row, i) => smem::run(w, i, row.run, storage)?,
             Self::Ds(row, i) => ds::run(w, i, row.run, storage),
             Self::Vmem(row, i) => vmem::run(w, i, row.run, storage)?,
+            Self::Mimg(row, i) => image::run(w, i, row.run, storage)?,
         }
         Ok(())
     }

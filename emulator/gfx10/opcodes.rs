@@ -35,5 +35,6 @@ pub fn opcodes(target: Target) -> Vec<Opcode> {
     add(&mut all, target, "vop3p", valu::vop3p::TABLE);
     add(&mut all, target, "ds", mem::ds::TABLE);
     add(&mut all, target, "vmem", mem::vmem::TABLE);
+    add(&mut all, target, "mimg", mem::image::TABLE);
     all
 }

@@ -131,3 +131,21 @@ pub struct Vmem {
     /// The format's number, where the instruction and not the resource has it.
     pub format: Option<u8>,
 }
+
+/// Operands of an instruction on an image.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Mimg {
+    pub data: u8,
+    /// Registers of the coordinates and what follows them.
+    pub addr: [u8; 5],
+    /// Whether each of them was named.
+    pub apart: bool,
+    pub resource: u8,
+    pub sampler: u8,
+    /// Components.
+    pub mask: u8,
+    pub dimension: u8,
+    pub unnormalized: bool,
+    pub d16: bool,
+    pub glc: bool,
+}

@@ -46,14 +46,14 @@ const GROUPS: &[(u8, &[u32], &[Kind])] = &[
 ];
 
 #[derive(Debug, Clone, Copy)]
-struct Format {
+pub struct Format {
     widths: &'static [u32],
     kind: Kind,
 }
 
 impl Format {
     /// The format of a number; none for those that are not known here: floats of 10 and 11 bits, and block compression.
-    fn of(number: u8) -> Option<Self> {
+    pub fn of(number: u8) -> Option<Self> {
         let &(first, widths, kinds) = GROUPS.iter().rev().find(|(first, ..)| *first <= number)?;
         kinds.get(usize::from(number - first)).map(|&kind| Self { widths, kind })
     }
@@ -62,12 +62,12 @@ impl Format {
         self.widths.len()
     }
 
-    fn bytes(self) -> usize {
+    pub fn bytes(self) -> usize {
         self.widths.iter().sum::<u32>() as usize / 8
     }
 
     /// The components of an element, as 32 bits each; those that the format does not have are 0, 0, 0, 1.
-    fn load(self, element: u128) -> [u32; 4] {
+    pub fn load(self, element: u128) -> [u32; 4] {
         let one = if matches!(self.kind, Uint | Sint) { 1 } else { 1.0_f32.to_bits() };
         let mut all = [0, 0, 0, one];
         let mut at = 0;
@@ -79,7 +79,7 @@ impl Format {
     }
 
     /// An element with these components.
-    fn store(self, components: [u32; 4]) -> u128 {
+    pub fn store(self, components: [u32; 4]) -> u128 {
         let mut at = 0;
         let parts = components.iter().zip(self.widths).map(|(&value, &width)| {
             let bits = u128::from(self.encode(value, width) & mask(width)) << at;
@@ -95,8 +95,31 @@ impl Format {
     }
 
     /// Whether components are floats in registers, which 16 bits hold as halves.
-    fn is_float(self) -> bool {
+    pub fn is_float(self) -> bool {
         !matches!(self.kind, Uint | Sint)
+    }
+
+    /// Where a resource has each component from: 0, 1, or one of the format.
+    pub fn selected(self, word: u32, all: [u32; 4]) -> [u32; 4] {
+        std::array::from_fn(|n| match word >> (3 * n) & 7 {
+            select @ 4..=7 => all[select as usize - 4],
+            1 if self.is_float() => 1.0_f32.to_bits(),
+            select => select & 1,
+        })
+    }
+
+    /// A component as 16 bits.
+    pub fn narrow(value: u32, floats: bool) -> u32 {
+        if floats { f16::from_f32(f32::from_bits(value)).to_bits().into() } else { value & 0xffff }
+    }
+
+    /// A component of 16 bits as 32.
+    pub fn widen(self, bits: u32) -> u32 {
+        match self.is_float() {
+            true => f16::from_bits(bits as u16).to_f32().to_bits(),
+            false if self.is_signed() => bits as i16 as u32,
+            false => bits,
+        }
     }
 
     fn decode(self, bits: u32, width: u32) -> u32 {
@@ -150,27 +173,17 @@ pub fn formatted(
         w.trap(format!("buffer format {number} is not modelled for {count} components"));
         return Ok(());
     };
-    // Where the resource has each component from: 0, 1, or one of the format.
-    let selected = |all: [u32; 4]| -> [u32; 4] {
-        std::array::from_fn(|n| match word >> (3 * n) & 7 {
-            select @ 4..=7 => all[select as usize - 4],
-            1 if format.is_float() => 1.0_f32.to_bits(),
-            select => select & 1,
-        })
-    };
     for lane in bits(w.exec()) {
         let at = location(w, i, lane, format.bytes() as u64);
         let mut bytes = [0; 16];
         if loads {
             read(w, lane, at, &mut bytes[..format.bytes()], storage)?;
             let outside = at == Location::OutOfBounds;
-            let all = selected(if outside { [0; 4] } else { format.load(u128::from_le_bytes(bytes)) });
+            let all = format.selected(word, if outside { [0; 4] } else { format.load(u128::from_le_bytes(bytes)) });
             for (n, &value) in all[..count].iter().enumerate() {
                 if d16 {
-                    let bits =
-                        if format.is_float() { f16::from_f32(f32::from_bits(value)).to_bits().into() } else { value };
                     let part = if n % 2 == 0 { Part::Whole } else { Part::High };
-                    merge(&mut w.v[usize::from(i.dst) + n / 2][lane], bits & 0xffff, part);
+                    merge(&mut w.v[usize::from(i.dst) + n / 2][lane], Format::narrow(value, format.is_float()), part);
                 } else {
                     w.v[usize::from(i.dst) + n][lane] = value;
                 }
@@ -179,12 +192,7 @@ pub fn formatted(
             let component = |n: usize| {
                 let r = usize::from(i.data) + if d16 { n / 2 } else { n };
                 let value = w.v.get(r).map_or(0, |v| v[lane]);
-                let bits = if d16 { value >> (16 * (n % 2)) & 0xffff } else { value };
-                match d16 {
-                    true if format.is_float() => f16::from_bits(bits as u16).to_f32().to_bits(),
-                    true if format.is_signed() => bits as i16 as u32,
-                    _ => bits,
-                }
+                if d16 { format.widen(value >> (16 * (n % 2)) & 0xffff) } else { value }
             };
             let element = format.store(std::array::from_fn(component)).to_le_bytes();
             write(w, lane, at, &element[..format.bytes()], storage)?;

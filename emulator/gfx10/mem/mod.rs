@@ -6,6 +6,8 @@ pub mod ds;
 pub mod exchange;
 mod format;
 pub mod gws;
+pub mod image;
+mod sampler;
 pub mod smem;
 pub mod vmem;
 

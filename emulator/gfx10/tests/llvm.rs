@@ -35,6 +35,7 @@ fn name(inst: &Inst) -> &'static str {
         Inst::Smem(row, _) => row.name,
         Inst::Ds(row, _) => row.name,
         Inst::Vmem(row, _) => row.name,
+        Inst::Mimg(row, _) => row.name,
     }
 }
 

@@ -203,10 +203,10 @@ fn a_grid_runs_each_work_item_once_with_its_ids_in_either_wave_size() {
 #[test]
 fn an_instruction_that_is_not_known_stops_the_kernel_by_address_and_words() {
     let ram = Ram::new(BASE, 0x1000);
-    // image_load
-    let stopped = launch(&ram, &[0xbf80_0000, 0xf000_0f08, 0x0002_0000], [32, 1, 1], [32, 1, 1], true);
+    // image_atomic_swap
+    let stopped = launch(&ram, &[0xbf80_0000, 0xf03c_0f08, 0x0002_0000], [32, 1, 1], [32, 1, 1], true);
     let Err(Stop::Unknown { pc, words, .. }) = &stopped else { panic!("{stopped:?}") };
-    assert_eq!((*pc, *words), (BASE + 0x104, [0xf000_0f08, 0x0002_0000]));
+    assert_eq!((*pc, *words), (BASE + 0x104, [0xf03c_0f08, 0x0002_0000]));
     assert!(stopped.unwrap_err().to_string().contains("MIMG"));
 }
 

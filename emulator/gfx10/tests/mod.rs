@@ -7,6 +7,7 @@ mod code_object;
 mod compares;
 mod control;
 mod coverage;
+mod image;
 mod lanes;
 mod lds;
 mod llvm;

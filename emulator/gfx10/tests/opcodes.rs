@@ -26,7 +26,7 @@ fn page() -> String {
     }
     page += "\n## Implemented\n\n| encoding | opcode | gfx10.1 | gfx10.3 |\n|---|---|---|---|\n";
     let encodings =
-        ["sop1", "sop2", "sopc", "sopk", "sopp", "smem", "vop1", "vop2", "vopc", "vop3", "vop3p", "ds", "vmem"];
+        ["sop1", "sop2", "sopc", "sopk", "sopp", "smem", "vop1", "vop2", "vopc", "vop3", "vop3p", "ds", "vmem", "mimg"];
     for encoding in encodings {
         let mut rows: Vec<_> = both.iter().filter(|opcode| opcode.encoding == encoding).collect();
         rows.sort_by_key(|opcode| opcode.number);

@@ -4,9 +4,10 @@ use super::{Operands, sgprs, source, vgprs};
 use crate::mem::address::saddr_is_off;
 use crate::mem::ds::DsOp;
 use crate::mem::exchange::Exchange;
+use crate::mem::image::{DIMENSIONS, ImageOp};
 use crate::mem::smem::SmemOp;
 use crate::mem::vmem::VmemOp;
-use crate::operands::{Ds, Segment, Smem, Vmem};
+use crate::operands::{Ds, Mimg, Segment, Smem, Vmem};
 use crate::row::Row;
 use crate::wave::reg;
 
@@ -127,6 +128,27 @@ pub fn vmem(row: &Row<VmemOp>, i: &Vmem) -> (String, Operands) {
     of.flag(i.offset != 0, &format!("offset:{}", i.offset));
     of.flag(i.returns, "glc");
     (name, of)
+}
+
+pub fn mimg(row: &Row<ImageOp>, i: &Mimg) -> (String, Operands) {
+    let (dimension, coordinates, _) = DIMENSIONS[usize::from(i.dimension)];
+    let addresses = if row.run == ImageOp::Size { 1 } else { coordinates + usize::from(row.run.has_level()) };
+    let addr = if i.apart {
+        format!("[{}]", i.addr[..addresses].iter().map(|&r| vgprs(r, 1)).collect::<Vec<_>>().join(", "))
+    } else {
+        vgprs(i.addr[0], addresses)
+    };
+    let components = i.mask.count_ones() as usize;
+    let data = vgprs(i.data, if i.d16 { components.div_ceil(2) } else { components });
+    let mut of = Operands::of([data, addr, sgprs(i.resource, 8)]);
+    if matches!(row.run, ImageOp::Sample { .. }) {
+        of.list.push(sgprs(i.sampler, 4));
+    }
+    of.flag(true, &format!("dmask:{:#x} dim:SQ_RSRC_IMG_{dimension}", i.mask));
+    of.flag(i.unnormalized, "unorm");
+    of.flag(i.glc, "glc");
+    of.flag(i.d16, "d16");
+    (row.name.to_owned(), of)
 }
 
 /// Registers that are loaded or stored, or that an atomic operation takes.

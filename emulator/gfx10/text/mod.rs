@@ -18,6 +18,7 @@ impl Display for Inst {
             Self::Smem(row, i) => memory::smem(row, i),
             Self::Ds(row, i) => memory::ds(row, i),
             Self::Vmem(row, i) => memory::vmem(row, i),
+            Self::Mimg(row, i) => memory::mimg(row, i),
         };
         f.write_str(&name)?;
         if !operands.list.is_empty() {
