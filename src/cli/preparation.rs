@@ -1,6 +1,7 @@
 //! From the command line and the machine to the changes of the environment.
 
 mod obstacle;
+mod platform;
 
 pub use obstacle::{Obstacle, exec_failure, obstacle, resolve_program};
 
@@ -154,6 +155,12 @@ fn recipe_situation(
         let relevant = !situation.profiles.is_empty() || situation.visible().into_iter().any(recipes::is_supported);
         if relevant {
             situation.program = recipes::identify_program(launched, &situation);
+            situation.kernel = platform::kernel();
+            situation.waves = platform::waves(&loaded.options.topology, &situation.topology);
+            // A look into the C library takes a millisecond.
+            if situation.program.executable_stack.is_some() {
+                situation.glibc = launched.file.as_deref().and_then(|file| platform::glibc(file, &launched.machine));
+            }
         }
     }
     let program = &mut situation.program;

@@ -18,7 +18,11 @@ pub fn topology(root: &Path, gpus: &[&str]) -> PathBuf {
     for (index, target) in gpus.iter().enumerate() {
         let number = index + 1;
         let unique_id = if number % 2 == 1 { 0xabc0 + number } else { 0 };
+        // Each SIMD of RDNA1 has 20 waves, of RDNA2 16. (amdgpu gfx_v10_0.c)
+        let waves = if target.starts_with("gfx101") { 20 } else { 16 };
         let lines = [
+            ("simd_per_cu", 2),
+            ("max_waves_per_simd", waves),
             ("simd_count", 72),
             ("gfx_target_version", version(target)),
             ("location_id", number << 8),

@@ -23,6 +23,13 @@ pub enum Program {
         /// The targets of rocBLAS's kernels.
         kernels: &'static [&'static str],
     },
+    /// A Python whose environment has these files below its folder of packages, and these packages with their versions.
+    Python {
+        /// Paths and contents.
+        files: &'static [(&'static str, &'static [u8])],
+        /// Names as in `.dist-info`, and versions.
+        packages: &'static [(&'static str, &'static str)],
+    },
     /// A program that is linked to the HIP runtime of that release, which lies in its own tree.
     Native {
         /// As in libamdhip64.so.6.4.43484.
@@ -40,9 +47,27 @@ impl Program {
             Self::Torch { version, hip, code, kernels } => {
                 require("hipcc from Debian", torch(root, version, hip, code, kernels))
             }
+            Self::Python { files, packages } => Some(python(root, files, packages).expect("a folder of this test")),
             Self::Native { release, code } => require("hipcc from Debian", native(root, release, code)),
         }
     }
+}
+
+fn python(root: &Path, files: &[(&str, &[u8])], packages: &[(&str, &str)]) -> Result<PathBuf> {
+    let site = root.join("venv/lib/python3.11/site-packages");
+    fs::create_dir_all(root.join("venv/bin"))?;
+    fs::write(root.join("venv/pyvenv.cfg"), "home = /usr/bin\nversion = 3.11.2\n")?;
+    for (name, version) in packages {
+        fs::create_dir_all(site.join(format!("{name}-{version}.dist-info")))?;
+    }
+    for (path, content) in files {
+        let file = site.join(path);
+        fs::create_dir_all(file.parent().unwrap_or(&site))?;
+        fs::write(file, content)?;
+    }
+    let python = root.join("venv/bin/python");
+    symlink("/usr/bin/env", &python)?;
+    Ok(python)
 }
 
 /// An environment as `python -m venv` makes it, with `torch` laid out as its wheels are. Its Python prints its environment.

@@ -1,6 +1,6 @@
 //! The table in words, and the list of profiles.
 
-use super::table::{Action, CodeMatch, Condition, Confidence, Framework, Recipe, recipes};
+use super::table::{Action, CodeMatch, Condition, Confidence, Framework, Range, Recipe, recipes};
 
 /// The profiles, each with its first recipe.
 pub fn profiles() -> Vec<(&'static str, &'static Recipe)> {
@@ -57,6 +57,11 @@ impl Recipe {
         if let Some(range) = &self.rocm {
             conditions.push(format!("ROCm {range}"));
         }
+        if !self.packages.is_empty() {
+            let package = |(name, range): (&String, &Range)| format!("`{}` {range}", name.replace('*', "..."));
+            conditions.push(format!("one of {}", list(self.packages.iter().map(package).collect())));
+        }
+        conditions.extend(self.lacks.iter().map(|name| format!("no `{name}`")));
         let substitute = self.substitute.map_or_else(|| "another target".into(), |target| target.to_string());
         conditions.extend(self.code.map(|code| match code {
             CodeMatch::Native => "the program's libraries have code for the GPU".into(),
@@ -118,6 +123,9 @@ impl Condition {
             }
             Self::WithoutRocm => "a framework that was built without ROCm, on RDNA1 or RDNA2",
             Self::BundledRuntime => "a program that brings its own ROCm, as a wheel does, on RDNA1 or RDNA2",
+            Self::SaveArea => "Linux 6.12 or later, and a card whose topology has not 32 waves for each compute unit",
+            Self::ExecutableStack => "a library of its runtime wants an executable stack, and glibc is 2.41 or later",
+            Self::TorchWithoutCode => "PyTorch's own library has no code for the GPU",
             Self::RegisterCoarse => "the option register is coarse",
         }
     }

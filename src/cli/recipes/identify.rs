@@ -3,10 +3,14 @@
 use super::situation::{Library, Program, Situation};
 use super::table::{Framework, recipes};
 use crate::inspect;
-use crate::installs::{self, Backend, Machine, Python};
+use crate::installs::{self, Backend, Machine, Python, Runtime};
 use crate::launchers::{self, ResolvedCommand, Unresolved};
+use object::LittleEndian;
+use object::elf::{FileHeader64, PF_X, PT_GNU_STACK};
+use object::read::elf::{FileHeader, ProgramHeader};
+use rmcp_domain::bounded_read::read_start;
 use rmcp_domain::gfx::GfxTarget;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -37,7 +41,7 @@ fn identify(launched: &ResolvedCommand, situation: &Situation) -> Program {
     let Some(file) = &launched.file else { return Program::default() };
     let python = Python::find(file, machine).or_else(|| script_python(launched.script.as_deref()?, machine));
     match python {
-        Some(python) => python_program(&python, situation, machine),
+        Some(python) => Program { packages: packages(&python), ..python_program(&python, situation, machine) },
         None => native_program(file, situation, machine),
     }
 }
@@ -101,9 +105,37 @@ fn python_program(python: &Python, situation: &Situation, machine: &Machine) -> 
         rocm: found.rocm_release(),
         without_rocm: matches!(found.backend, Backend::Other(_)),
         bundled: found.runtime.as_ref().is_some_and(|runtime| sites().any(|site| runtime.hip.starts_with(site))),
+        executable_stack: found.runtime.as_ref().and_then(executable_stack),
         libraries: code_libraries(&found.code, situation),
-        notes: Vec::new(),
+        ..Program::default()
     }
+}
+
+/// The packages of a Python with their versions, as the names of their `.dist-info` folders say.
+fn packages(python: &Python) -> BTreeMap<String, String> {
+    let entries = python.folders.iter().rev().filter_map(|folder| fs::read_dir(folder).ok()).flatten().flatten();
+    let package = |entry: fs::DirEntry| {
+        let entry = entry.file_name().into_string().ok()?;
+        let (name, version) = entry.strip_suffix(".dist-info")?.split_once('-')?;
+        Some((name.to_ascii_lowercase().replace(['-', '.'], "_"), version.to_owned()))
+    };
+    entries.filter_map(package).collect()
+}
+
+/// The runtime's library, or the RCCL beside it, that wants an executable stack.
+fn executable_stack(runtime: &Runtime) -> Option<PathBuf> {
+    let beside = fs::read_dir(runtime.hip.parent()?).ok()?.flatten().map(|entry| entry.path());
+    let rccl = beside.filter(|path| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("librccl")));
+    std::iter::once(runtime.hip.clone()).chain(rccl).find(|file| wants_executable_stack(file).unwrap_or(false))
+}
+
+/// Whether an ELF file says that it wants one. (elf(5), PT_GNU_STACK)
+fn wants_executable_stack(file: &Path) -> Option<bool> {
+    let start = read_start(file, 4096).ok()?;
+    let header = FileHeader64::<LittleEndian>::parse(&*start).ok()?;
+    let segments = header.program_headers(header.endian().ok()?, &*start).ok()?;
+    let stack = segments.iter().find(|segment| segment.p_type(LittleEndian) == PT_GNU_STACK)?;
+    Some(stack.p_flags(LittleEndian) & PF_X != 0)
 }
 
 /// Packages that are a library with a thin cover.
@@ -118,6 +150,7 @@ fn library_package(python: &Python, situation: &Situation, machine: &Machine) ->
             let one = native_program(&library, situation, machine);
             program.rocm = program.rocm.or(one.rocm);
             program.bundled |= one.bundled;
+            program.executable_stack = program.executable_stack.or(one.executable_stack);
             program.libraries.extend(one.libraries);
         }
         program.framework = Some((framework, None));
@@ -134,13 +167,14 @@ fn native_program(file: &Path, situation: &Situation, machine: &Machine) -> Prog
         let tree = program.path.parent().and_then(Path::parent);
         tree.is_some_and(|tree| tree.components().count() > 2 && runtime.hip.starts_with(tree))
     });
+    let executable_stack = runtime.as_ref().and_then(executable_stack);
     Program {
         framework: (llama || !program.plugins.is_empty()).then_some((Framework::LlamaCpp, None)),
         rocm: runtime.and_then(|runtime| runtime.release),
-        without_rocm: false,
         bundled,
+        executable_stack,
         libraries: code_libraries(&program.code_files(machine), situation),
-        notes: Vec::new(),
+        ..Program::default()
     }
 }
 

@@ -1,8 +1,9 @@
 //! From a situation to the changes of the environment.
 
 use super::situation::{OVERRIDE, Situation, is_supported};
-use super::table::{Action, Condition, Recipe, pattern_matches, recipes};
+use super::table::{Action, Condition, Range, Recipe, pattern_matches, recipes};
 use super::{overrides, unreadable};
+use crate::installs::Release;
 use rmcp_domain::topology::Gpu;
 
 /// What is to be done.
@@ -85,11 +86,22 @@ impl Recipe {
         let code = || situation.code_match(gpu.target, self.substitute);
         let value = || situation.user_override(gpu)?.target;
         (self.targets.is_empty() || self.targets.contains(&gpu.target))
+            && (self.packages.is_empty() || self.package(situation, gpu).is_some())
+            && !self.lacks.iter().any(|name| installed(situation, gpu, name).next().is_some())
             && self.code.is_none_or(|wanted| code() == Some(wanted))
             && match self.condition {
                 Some(Condition::OverrideOtherMajor) => {
                     is_supported(gpu) && value().is_some_and(|target| target.major != gpu.target.major)
                 }
+                Some(Condition::SaveArea) => {
+                    situation.kernel >= Some(Release { major: 6, minor: 12, patch: None })
+                        && situation.waves.get(&gpu.node).is_some_and(|&waves| waves != 32)
+                }
+                Some(Condition::TorchWithoutCode) => !situation.program.libraries.iter().any(|library| {
+                    let file =
+                        library.path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("libtorch"));
+                    file && library.targets.contains(&gpu.target)
+                }),
                 Some(Condition::OverrideLacksCode) => value().is_some_and(|target| {
                     let libraries = &situation.program.libraries;
                     target != gpu.target
@@ -99,6 +111,38 @@ impl Recipe {
                 _ => true,
             }
     }
+
+    /// The package of the program that it is about, with its version.
+    fn package(&self, situation: &Situation, gpu: &Gpu) -> Option<String> {
+        let found = |(name, range): (&String, &Range)| {
+            installed(situation, gpu, name)
+                .find(|(_, version)| range.contains(version.parse().ok()))
+                .map(|(name, version)| format!("{name} {version}"))
+        };
+        self.packages.iter().find_map(found)
+    }
+
+    /// Its reason on this machine.
+    fn reason(&self, situation: &Situation, gpu: Option<&Gpu>) -> String {
+        let release = |release: Option<Release>| release.map_or_else(|| "unknown".into(), |it| it.to_string());
+        let mut why = self.why.replace("{kernel}", &release(situation.kernel));
+        why = why.replace("{rocm}", &release(situation.program.rocm)).replace("{glibc}", &release(situation.glibc));
+        if let Some(library) = &situation.program.executable_stack {
+            why = why.replace("{library}", &library.display().to_string());
+        }
+        match gpu {
+            Some(gpu) => why
+                .replace("{package}", &self.package(situation, gpu).unwrap_or_default())
+                .replace("{target}", &gpu.target.to_string()),
+            None => why,
+        }
+    }
+}
+
+/// The packages of the program whose names match, with their versions.
+fn installed<'a>(situation: &'a Situation, gpu: &Gpu, name: &str) -> impl Iterator<Item = (&'a String, &'a String)> {
+    let pattern = name.replace("{target}", &gpu.target.to_string());
+    situation.program.packages.iter().filter(move |(name, _)| pattern_matches(&pattern, name))
 }
 
 pub(super) struct Planner<'a> {
@@ -156,26 +200,40 @@ impl Planner<'_> {
             Some(Condition::RegisterCoarse) => self.situation.register_coarse,
             Some(Condition::WithoutRocm) => self.situation.program.without_rocm && self.any_supported(),
             Some(Condition::BundledRuntime) => self.situation.program.bundled && self.any_supported(),
+            Some(Condition::ExecutableStack) => {
+                self.situation.program.executable_stack.is_some()
+                    && self.situation.glibc >= Some(Release { major: 2, minor: 41, patch: None })
+                    && self.any_supported()
+            }
             _ => recipe.profile.is_some() || !recipe.targets.is_empty() || self.any_supported(),
         };
         if !applies || !recipe.matches_program(self.situation) {
             return;
         }
-        let whole = recipe.targets.is_empty() && recipe.code.is_none();
+        let whole = recipe.targets.is_empty() && recipe.code.is_none() && recipe.packages.is_empty();
         let suited: Vec<_> = self.gpus.iter().filter(|gpu| recipe.matches_gpu(self.situation, gpu)).collect();
         if !whole && suited.is_empty() {
             return;
         }
+        // What another recipe has set serves as well.
+        if recipe.unless.iter().any(|name| self.plan.change(name).is_some_and(|change| change.after.is_some())) {
+            return;
+        }
+        let why = recipe.reason(self.situation, suited.first().map(|gpu| **gpu));
         let gpus: Vec<_> = if whole { Vec::new() } else { suited.into_iter().copied().map(gpu_label).collect() };
         if let Some(name) = recipe.unless.iter().find(|name| self.situation.environment.contains_key(*name)) {
             let text = format!("{} is left to {name}, which you have set", recipe.id);
             self.plan.notes.push(Note { is_warning: recipe.profile.is_some(), text, recipe: Some(recipe) });
         } else if recipe.action == Action::Set {
             for (name, value) in &recipe.variables {
-                self.set(name.clone(), value.clone(), recipe, gpus.clone());
+                // Without a home there is no cache of the user's.
+                let cache = self.situation.cache().or_else(|| (!value.contains("{cache}")).then(String::new));
+                if let Some(cache) = cache {
+                    self.set(name.clone(), value.replace("{cache}", &cache), recipe, gpus.clone());
+                }
             }
         } else if recipe.variables.is_empty() {
-            self.warn(&gpus, recipe, recipe.why.clone());
+            self.warn(&gpus, recipe, why);
         } else {
             let user = |(name, pattern): (&String, &String)| {
                 let value = self.situation.environment.get(name).filter(|value| pattern_matches(pattern, value))?;

@@ -18,6 +18,12 @@ pub struct Situation {
     pub program: Program,
     /// The profiles that were asked for.
     pub profiles: Vec<String>,
+    /// The release of the kernel.
+    pub kernel: Option<Release>,
+    /// The release of the C library.
+    pub glibc: Option<Release>,
+    /// The waves that a compute unit holds, by the GPU's node, as the topology says.
+    pub waves: BTreeMap<u32, u32>,
     /// Whether the option register is coarse for this program.
     pub register_coarse: bool,
     /// Whether nothing may be removed that the user has set.
@@ -37,6 +43,10 @@ pub struct Program {
     pub without_rocm: bool,
     /// Whether it brings ROCm itself, as a wheel does.
     pub bundled: bool,
+    /// The packages of its Python with their versions, by the names that pip compares: in small letters, with underscores.
+    pub packages: BTreeMap<String, String>,
+    /// A library of its runtime that wants an executable stack.
+    pub executable_stack: Option<PathBuf>,
     /// Its libraries with GPU code; empty: not known, or none.
     pub libraries: Vec<Library>,
     /// What its user must know, in sentences.
@@ -110,6 +120,12 @@ impl Situation {
         let numbered = self.supports_numbered_override() != Some(false);
         let set = self.environment.iter().filter(|(name, _)| *name == OVERRIDE || numbered);
         Overrides(set.map(|(name, value)| (name.clone(), value.clone())).collect()).of(gpu, &self.topology)
+    }
+
+    /// Where caches of this user lie.
+    pub fn cache(&self) -> Option<String> {
+        let set = |name: &str| self.environment.get(name).filter(|value| value.starts_with('/'));
+        set("XDG_CACHE_HOME").cloned().or_else(|| Some(format!("{}/.cache", set("HOME")?)))
     }
 
     /// Whether what the user has set may be changed.

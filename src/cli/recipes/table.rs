@@ -43,6 +43,13 @@ pub struct Recipe {
     pub version: Option<Range>,
     /// The ROCm releases that the program may run with.
     pub rocm: Option<Range>,
+    /// Packages of the program's Python and their versions, one of which must be there. In their names, `*` stands for any
+    /// text and `{target}` for the GPU's.
+    #[serde(default)]
+    pub packages: BTreeMap<String, Range>,
+    /// Packages that must not be there, in the same way.
+    #[serde(default)]
+    pub lacks: Vec<String>,
     /// What the program's libraries hold for the GPU.
     pub code: Option<CodeMatch>,
     /// The target whose code may stand in; required by [`CodeMatch::Substitute`].
@@ -163,6 +170,12 @@ pub enum Condition {
     WithoutRocm,
     /// The program brings its own ROCm runtime.
     BundledRuntime,
+    /// The kernel checks a queue's save area, and the card's waves are not those by which it does.
+    SaveArea,
+    /// A library of the runtime wants an executable stack, and the C library refuses that.
+    ExecutableStack,
+    /// PyTorch's own library has no code for the GPU.
+    TorchWithoutCode,
     /// The option register is coarse, for a program in which RMCP is active.
     RegisterCoarse,
 }

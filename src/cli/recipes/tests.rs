@@ -1,5 +1,6 @@
 //! The recipes on machines and programs that are made up here. hip-tests/tests/recipes builds them as files.
 
+mod starting;
 mod unreadable;
 
 use super::table::{parse_table, pattern_matches};
@@ -369,11 +370,17 @@ fn implicit_gemm_alone_is_left_by_the_profile_for_hanging_convolutions() {
 
 #[test]
 fn every_recipe_has_a_name_of_its_own_a_source_and_a_reason() {
+    // An address, or a package as its registry names it.
+    let schemes = ["https://", "pkg:"];
     let mut ids = BTreeSet::new();
     for recipe in recipes() {
         let id = &recipe.id;
         assert!(ids.insert(id), "{id} is there twice");
-        assert!(!recipe.sources.is_empty() && recipe.sources.iter().all(|url| url.starts_with("https://")), "{id}");
+        assert!(
+            !recipe.sources.is_empty()
+                && recipe.sources.iter().all(|source| schemes.iter().any(|scheme| source.starts_with(scheme))),
+            "{id}"
+        );
         assert!(!recipe.variables.is_empty() || recipe.action == Action::Warn, "{id}");
         assert_eq!(recipe.why.ends_with('.'), recipe.action == Action::Set, "{id}: the others go on after a colon");
         assert!(recipe.code != Some(CodeMatch::Substitute) || recipe.substitute.is_some(), "{id}");
