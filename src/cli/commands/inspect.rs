@@ -104,6 +104,7 @@ fn read_package(name: &Path, interpreter: Option<&Path>, machine: &Machine) -> R
         );
     }
     let backend = framework.as_ref().map(|framework| framework.backend.to_string());
+    let rocm = framework.as_ref().and_then(Framework::rocm_release);
     let alternatives = framework.as_ref().and_then(Framework::known).is_some_and(|row| row.alternatives);
     let (version, runtime, mut code) = match framework {
         Some(Framework { version, runtime, code, .. }) => (version, runtime, code),
@@ -113,5 +114,5 @@ fn read_package(name: &Path, interpreter: Option<&Path>, machine: &Machine) -> R
         code.push(folder.clone());
     }
     let runtime = runtime.map(|runtime| runtime.hip);
-    Ok((Package { name: name.into(), folder, version, backend, runtime }, code))
+    Ok((Package { name: name.into(), folder, version, backend, runtime, rocm }, code))
 }

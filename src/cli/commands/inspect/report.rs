@@ -3,6 +3,7 @@
 use super::verdict::{self, Coverage};
 use crate::effective_policy::{self, EffectivePolicy};
 use crate::inspect::{Code, CodeInventory, Isa, Kind, device_wheel};
+use crate::installs::Release;
 use crate::output::{self, BAD, FAINT, GOOD, Report, STRONG, WARN, styled};
 use crate::recipes::Confidence;
 use rmcp_domain::gfx::GfxTarget;
@@ -41,6 +42,9 @@ pub struct Package {
     pub backend: Option<String>,
     /// The HIP runtime that it loads; null where it loads none, or none is found.
     pub runtime: Option<PathBuf>,
+    /// The release of ROCm that it computes with.
+    #[serde(skip)]
+    pub rocm: Option<Release>,
 }
 
 /// The GPU code of a file or of a library folder.
@@ -171,11 +175,12 @@ impl Inspection {
             named.iter().map(|&target| (None, target, None)).collect()
         };
         let targets: Vec<GfxTarget> = cards.iter().map(|card| card.1).collect();
+        let rocm = packages.iter().find_map(|package| package.rocm);
         Self {
             packages,
             files: found.code.iter().map(|code| File::new(code, &targets)).collect(),
             without_code: found.without_code,
-            cards: cards.into_iter().map(|card| Card::new(card, &found)).collect(),
+            cards: cards.into_iter().map(|card| Card::new(card, &found, rocm)).collect(),
             problems: found.problems.into_iter().map(|p| Problem { path: p.path, reason: p.reason }).collect(),
             no_cards,
         }
@@ -212,9 +217,13 @@ impl File {
 }
 
 impl Card {
-    fn new((ordinal, target, pci): (Option<usize>, GfxTarget, Option<String>), found: &CodeInventory) -> Self {
+    fn new(
+        (ordinal, target, pci): (Option<usize>, GfxTarget, Option<String>),
+        found: &CodeInventory,
+        rocm: Option<Release>,
+    ) -> Self {
         let coverage = Coverage::of_inventory(target, found);
-        let advice = verdict::advice(target, found).into_iter().map(|advice| Advice {
+        let advice = verdict::advice(target, found, rocm).into_iter().map(|advice| Advice {
             text: advice.text,
             confidence: advice.confidence,
             sources: advice.sources,

@@ -2,7 +2,8 @@
 
 use crate::inspect::device_wheel::{DeviceWheel, missing_device_wheels};
 use crate::inspect::{CodeInventory, Targets};
-use crate::recipes::{Action, CodeMatch, Confidence, Range, Recipe, recipes};
+use crate::installs::Release;
+use crate::recipes::{Action, CodeMatch, Confidence, Recipe, recipes};
 use rmcp_domain::gfx::{Family, GfxTarget};
 
 /// How a card is served by code.
@@ -40,7 +41,7 @@ impl Coverage {
             return Self::Native;
         }
         let mut substitutes =
-            code_recipes(card, CodeMatch::Substitute, Action::Set).filter_map(|recipe| recipe.substitute);
+            code_recipes(card, CodeMatch::Substitute, Action::Set, None).filter_map(|recipe| recipe.substitute);
         substitutes.find(|&via| all_run_on(via)).map_or(Self::None, |via| Self::Override { via })
     }
 
@@ -58,10 +59,10 @@ impl Coverage {
     }
 }
 
-/// What helps a card with what was found; nothing where it is served natively.
-pub fn advice(card: GfxTarget, found: &CodeInventory) -> Vec<Advice> {
+/// What helps a card with what was found, under the release of ROCm that it is for, where that is known; nothing where it is served natively.
+pub fn advice(card: GfxTarget, found: &CodeInventory, rocm: Option<Release>) -> Vec<Advice> {
     let mut advice: Vec<Advice> = missing_device_wheels(found, card).iter().map(wheel_advice).collect();
-    advice.extend(code_advice(card, found));
+    advice.extend(code_advice(card, found, rocm));
     advice
 }
 
@@ -85,14 +86,14 @@ fn wheel_advice(wheel: &DeviceWheel) -> Advice {
     }
 }
 
-fn code_advice(card: GfxTarget, found: &CodeInventory) -> Vec<Advice> {
+fn code_advice(card: GfxTarget, found: &CodeInventory, rocm: Option<Release>) -> Vec<Advice> {
     let coverage = Coverage::of_inventory(card, found);
     match coverage {
         Coverage::Native => Vec::new(),
         Coverage::Override { via } => {
             let version = coverage.override_version().unwrap_or_default();
-            let chosen =
-                code_recipes(card, CodeMatch::Substitute, Action::Set).filter(|recipe| recipe.substitute == Some(via));
+            let chosen = code_recipes(card, CodeMatch::Substitute, Action::Set, None)
+                .filter(|recipe| recipe.substitute == Some(via));
             let text = |why: &str| {
                 format!("rmcp-run sets HSA_OVERRIDE_GFX_VERSION={version} for a program with this code. {why}")
             };
@@ -100,9 +101,9 @@ fn code_advice(card: GfxTarget, found: &CodeInventory) -> Vec<Advice> {
         }
         Coverage::None => {
             let in_all = |target| required_targets(found).all(|set: &Targets| set.runs_on(target));
-            let unsure = code_recipes(card, CodeMatch::Substitute, Action::Warn)
+            let unsure = code_recipes(card, CodeMatch::Substitute, Action::Warn, rocm)
                 .filter(|recipe| recipe.substitute.is_some_and(in_all));
-            let missing = || code_recipes(card, CodeMatch::Missing, Action::Warn);
+            let missing = || code_recipes(card, CodeMatch::Missing, Action::Warn, rocm);
             let mut advice: Vec<Advice> =
                 unsure.map(|recipe| recipe_advice(recipe, capitalized_reason(&recipe.why))).collect();
             if advice.is_empty() {
@@ -137,16 +138,22 @@ fn required_targets(found: &CodeInventory) -> impl Iterator<Item = &Targets> {
     found.required().map(|code| &code.targets)
 }
 
-/// The recipes about the code for a card that hold for any program, of whatever ROCm release.
-fn code_recipes(card: GfxTarget, code: CodeMatch, action: Action) -> impl Iterator<Item = &'static Recipe> {
+/// The recipes about the code for a card that hold for any program of this ROCm release; where that is not known, those that
+/// hold for whatever release.
+fn code_recipes(
+    card: GfxTarget,
+    code: CodeMatch,
+    action: Action,
+    rocm: Option<Release>,
+) -> impl Iterator<Item = &'static Recipe> {
     recipes().iter().filter(move |recipe| {
         let any_program = recipe.frameworks.is_empty() && recipe.profile.is_none() && recipe.condition.is_none();
-        let any_release = matches!(recipe.rocm, None | Some(Range::Unknown));
+        let of_release = recipe.rocm.as_ref().is_none_or(|range| range.contains(rocm));
         recipe.targets.contains(&card)
             && recipe.code == Some(code)
             && recipe.action == action
             && any_program
-            && any_release
+            && of_release
     })
 }
 

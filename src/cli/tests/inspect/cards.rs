@@ -105,7 +105,7 @@ fn every_gfx10_card_that_is_not_served_natively_is_told_what_helps_and_who_says_
             make::write(folder.path(), "kernel.hsaco", &bundle(targets));
             let found = inspect_paths(&[folder.path().into()], &[]);
             let coverage = Coverage::of_inventory(card, &found);
-            let advice = advice(card, &found);
+            let advice = advice(card, &found, None);
             let says = |text: &str| advice.iter().any(|advice| advice.text.contains(text));
             assert_eq!(advice.is_empty(), coverage == Coverage::Native, "{card} {targets:?}");
             assert!(advice.iter().all(|advice| !advice.sources.is_empty()), "{card} {targets:?}");
@@ -120,4 +120,17 @@ fn every_gfx10_card_that_is_not_served_natively_is_told_what_helps_and_who_says_
             }
         }
     }
+}
+
+#[test]
+fn advice_is_that_for_the_release_of_rocm_that_is_known() {
+    let folder = tempfile::tempdir().unwrap();
+    make::write(folder.path(), "kernel.hsaco", &bundle(&["gfx900"]));
+    let found = inspect_paths(&[folder.path().into()], &[]);
+    let speaks_of_5_2 = |rocm: Option<&str>| {
+        let advice = advice(card("gfx1010"), &found, rocm.map(|release| release.parse().unwrap()));
+        advice.iter().any(|advice| advice.text.contains("builds for ROCm 5.2"))
+    };
+    assert!(!speaks_of_5_2(Some("10.1.0")) && !speaks_of_5_2(Some("6.4")));
+    assert!(speaks_of_5_2(None), "it may be such a build");
 }

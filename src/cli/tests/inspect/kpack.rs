@@ -123,8 +123,8 @@ fn the_device_wheel_that_is_missing_is_named_with_the_version_of_its_host() {
     let folder = torch(&["gfx1010"]);
     let found = found(folder.path());
     assert_eq!(coverage("gfx1010", &found), Coverage::Native);
-    assert_eq!(advice("gfx1010".parse().unwrap(), &found), []);
-    let texts: Vec<String> = advice("gfx1030".parse().unwrap(), &found).into_iter().map(|it| it.text).collect();
+    assert_eq!(advice("gfx1010".parse().unwrap(), &found, None), []);
+    let texts: Vec<String> = advice("gfx1030".parse().unwrap(), &found, None).into_iter().map(|it| it.text).collect();
     assert!(texts[0].contains("amd-torch-device-gfx1030==2.9.1+rocm7.14.0; it is not installed"), "{texts:?}");
 }
 
