@@ -18,9 +18,24 @@ pub struct Card {
 }
 
 /// The built-in ones.
-pub const CARDS: [Card; 5] = [
+pub const CARDS: [Card; 12] = [
     Card { name: "gfx1010", product: "Radeon RX 5600 XT (RDNA1)", description: include_str!("cards/gfx1010.toml") },
+    Card { name: "gfx1011", product: "Radeon Pro V520 (RDNA1)", description: include_str!("cards/gfx1011.toml") },
+    Card { name: "gfx1012", product: "Radeon RX 5500 XT (RDNA1)", description: include_str!("cards/gfx1012.toml") },
+    Card {
+        name: "gfx1013",
+        product: "BC-250 (RDNA1 with ray tracing)",
+        description: include_str!("cards/gfx1013.toml"),
+    },
     Card { name: "gfx1030", product: "Radeon RX 6800 XT (RDNA2)", description: include_str!("cards/gfx1030.toml") },
+    Card { name: "gfx1031", product: "Radeon RX 6700 XT (RDNA2)", description: include_str!("cards/gfx1031.toml") },
+    Card { name: "gfx1032", product: "Radeon RX 6600 XT (RDNA2)", description: include_str!("cards/gfx1032.toml") },
+    Card { name: "gfx1034", product: "Radeon RX 6500 XT (RDNA2)", description: include_str!("cards/gfx1034.toml") },
+    Card {
+        name: "gfx1035",
+        product: "graphics of Ryzen 6000 mobile processors, Radeon 680M (RDNA2)",
+        description: include_str!("cards/gfx1035.toml"),
+    },
     Card {
         name: "gfx1036",
         product: "graphics of Ryzen 7000 desktop processors (RDNA2)",
@@ -376,7 +391,7 @@ mod tests {
 
     #[test]
     fn a_machine_may_hold_cards_of_several_families() {
-        let second = CARDS[1].description.replace("0000:03:", "0000:0a:");
+        let second = Card::named("gfx1030").unwrap().description.replace("0000:03:", "0000:0a:");
         let machine = Machine::parse("my.toml", &format!("{}{second}", CARDS[0].description)).unwrap();
         assert_eq!(machine.gpu.iter().map(|g| g.gfx.version()).collect::<Vec<_>>(), [100_100, 100_300]);
     }

@@ -130,6 +130,6 @@ mod tests {
         let error = Emulation::observer("/nowhere/librmcp_kfd.so".into()).unwrap_err();
         assert!(error.starts_with("/nowhere/librmcp_kfd.so is missing"), "{error}");
         let error = Emulation::new(LIBRARY.into(), "navi10").unwrap_err();
-        assert!(error.starts_with("navi10: ") && error.contains("gfx1010, gfx1030"), "{error}");
+        assert!(error.starts_with("navi10: ") && error.contains("gfx1010, gfx1011"), "{error}");
     }
 }

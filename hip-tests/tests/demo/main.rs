@@ -167,7 +167,7 @@ fn an_unknown_card_is_refused_with_those_there_are() {
         let Some(mut command) = demo(Release::Rocm643) else { return };
         let said = failure_message(command.args(kind).args(["--machine", "navi10"]), 1);
         assert!(said.starts_with("rmcp: ") && said.contains("navi10"), "{said}");
-        assert!(said.contains("gfx1010, gfx1030, gfx1036, gfx1100, gfx90a or the path"), "{said}");
+        assert!(said.contains("gfx1010, gfx1011, gfx1012, gfx1013, gfx1030, gfx1031, gfx1032, gfx1034, gfx1035, gfx1036, gfx1100, gfx90a or the path"), "{said}");
     }
 }
 

@@ -19,7 +19,7 @@ fn failure(command: &mut Command, status: i32) -> String {
 fn an_unknown_card_release_or_description_is_named_with_those_there_are() {
     let said = failure(&mut emulate(["--card", "navi10", "true"]), 125);
     assert!(said.starts_with("rmcp emulate: navi10: "), "{said}");
-    assert!(said.contains("gfx1010, gfx1030, gfx1036, gfx1100, gfx90a or the path of a"), "{said}");
+    assert!(said.contains("gfx1010, gfx1011, gfx1012, gfx1013, gfx1030, gfx1031, gfx1032, gfx1034, gfx1035, gfx1036, gfx1100, gfx90a or the path of a"), "{said}");
     let said = failure(&mut emulate(["--rocm", "9.9", "true"]), 2);
     assert!(said.contains("no ROCm release `9.9` here; known are 5.2.3, 5.7.1, 6.4.3, 7.2.4"), "{said}");
     let (folder, _) = scratch();

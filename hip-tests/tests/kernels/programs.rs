@@ -1,7 +1,7 @@
 //! What programs compute is right, with RMCP and without.
 
-use crate::scenes;
-use rmcp_hip_tests::{Client, Scene};
+use crate::{scene, scenes};
+use rmcp_hip_tests::{Client, Release, Scene};
 
 const PROGRAMS: Client = Client::Kernels { program: "programs" };
 
@@ -17,6 +17,14 @@ fn assert_right(scenes: impl IntoIterator<Item = Scene>, client: Client, calls: 
 #[test]
 fn programs_compute_what_the_processor_does() {
     assert_right(scenes(), PROGRAMS, 15);
+}
+
+/// RDNA1 and RDNA2 beyond the two cards of the other tests.
+const MORE_CARDS: [&str; 8] = ["gfx1011", "gfx1012", "gfx1013", "gfx1031", "gfx1032", "gfx1034", "gfx1035", "gfx1036"];
+
+#[test]
+fn programs_compute_the_same_on_every_card_of_rdna1_and_rdna2() {
+    assert_right(MORE_CARDS.map(|card| scene(Release::Rocm643, card)), PROGRAMS, 15);
 }
 
 #[test]
