@@ -13,7 +13,15 @@ pub fn text() -> String {
 }
 
 fn section(recipe: &Recipe) -> String {
-    let sources = recipe.sources.iter().map(|source| format!("<{source}>")).collect::<Vec<_>>().join(", ");
+    let sources = recipe
+        .sources
+        .iter()
+        .map(|source| match source.starts_with("https://") {
+            true => format!("<{source}>"),
+            false => format!("`{source}`"),
+        })
+        .collect::<Vec<_>>()
+        .join(", ");
     format!(
         "\n## {}\n\n{}\n\n- For: {}\n- Why: {}\n- Sources: {sources}\n- Confidence: {:?}, {}\n",
         recipe.id,
