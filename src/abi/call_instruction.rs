@@ -89,7 +89,7 @@ impl Code {
 }
 
 /// The signed displacement of 32 bits at `at`.
-pub fn displacement(bytes: &[u8], at: usize) -> Option<isize> {
+pub(crate) fn displacement(bytes: &[u8], at: usize) -> Option<isize> {
     let bytes = bytes.get(at..)?.first_chunk()?;
     isize::try_from(i32::from_le_bytes(*bytes)).ok()
 }

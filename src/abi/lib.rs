@@ -7,8 +7,10 @@
 //! | [`flags`], [`effect`] | the flags of HIP and HSA; what a hook's call does with memory |
 //! | [`mod@gate`] | what gate and core say to each other |
 //! | [`sites`] | what is known of calls by the places that they return to |
+//! | [`releases`] | when calls are asked for anew |
 //! | [`resolve`] | the function that a caller means, from [`link_map`], the loader's list, [`find_object`] and [`mod@module`] |
 //! | [`call_instruction`] | which function a call called, where a jump hides who did |
+//! | [`table_access`] | how a runtime's exports come to its own table of functions |
 //! | [`copies`] | the copies of the runtimes that calls have come to |
 //! | [`process`] | which process this is, across forks |
 //!
@@ -38,9 +40,11 @@ pub mod gate;
 pub mod link_map;
 pub mod module;
 pub mod process;
+pub mod releases;
 pub mod resolve;
 pub mod sites;
 mod table;
+pub mod table_access;
 
 use core::ffi::CStr;
 

@@ -5,15 +5,13 @@
 //! by its form (hip/amd_detail/hip_api_trace.hpp: its size in bytes, then functions). It is filled by the time
 //! libamdhip64 calls hsa_init, which the gate sees. Where anything does not fit, nothing is taken, and the gate's hooks serve.
 
-mod code;
-
 use crate::bind;
 use crate::copies::{self, Copy};
 use crate::{machine, trace, watch};
-use code::{Segments, table_access};
 use rmcp_abi::find_object::module_of;
 use rmcp_abi::link_map::LinkMap;
 use rmcp_abi::module::{Module, with_loader_lock};
+use rmcp_abi::table_access::{Segments, table_access};
 use rmcp_abi::{Hook, Library};
 use std::ffi::c_void;
 use std::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};

@@ -16,10 +16,11 @@ mod load;
 use core::arch::{asm, global_asm, naked_asm};
 use core::ffi::{CStr, c_char, c_int, c_void};
 use core::ptr::null_mut;
-use core::sync::atomic::{AtomicPtr, AtomicU64, AtomicUsize, Ordering};
+use core::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
 use rmcp_abi::find_object::module_of;
 use rmcp_abi::gate::{BindingScope, CallFrame, CoreBind, Gate, NEXT_DEFINITION};
 use rmcp_abi::link_map::LinkMap;
+use rmcp_abi::releases::Releases;
 use rmcp_abi::sites::{ANSWER_BITS, ANSWERS, FUNCTION_SHIFT, HASH, ROUTE_BITS, Routes, Site};
 use rmcp_abi::{Hook, Library, Symbol};
 use rmcp_abi::{module, process, resolve};
@@ -127,9 +128,8 @@ static SLOTS: [AtomicPtr<c_void>; COUNT] = {
 #[unsafe(link_section = ".data")]
 static ROUTES: AtomicPtr<Routes> = AtomicPtr::new(null_mut());
 
-/// How often everything was asked for anew.
 #[unsafe(link_section = ".data")]
-static RELEASES: AtomicUsize = AtomicUsize::new(0);
+static RELEASES: Releases = Releases::new();
 
 /// Where a slot leads until it is bound, with the export's number in r11: jumps to what is known of the calls that return to
 /// the same place, as [`Routes`] describes. What a call carries stays as it is: rax is kept below the stack's end, where a
@@ -203,14 +203,20 @@ extern "C" fn bind(number: usize, frame: &CallFrame) -> *mut c_void {
     let errno = unsafe { libc::__errno_location() };
     // SAFETY: as above.
     let saved = unsafe { *errno };
-    // Before the look: what is released during it was asked for under what held before.
-    let releases = RELEASES.load(Ordering::SeqCst);
+    let (target, _) = RELEASES.ask(|| look(export, number, frame), |answer| note(*answer, number, frame), unbind);
+    // SAFETY: as above.
+    unsafe { *errno = saved };
+    target
+}
+
+/// Where this call goes, and which later ones go there too.
+fn look(export: &Export, number: usize, frame: &CallFrame) -> (*mut c_void, BindingScope) {
     let found = if has_loader() {
         ask_core(export, frame).or_else(|| without_core(export, number, frame))
     } else {
         without_loader(export)
     };
-    let (target, scope) = found.unwrap_or_else(|| {
+    found.unwrap_or_else(|| {
         let answer: extern "C" fn() -> c_int = match export.library {
             Some(Library::Hip) => missing_hip,
             Some(Library::Hsa) => missing_hsa,
@@ -218,9 +224,12 @@ extern "C" fn bind(number: usize, frame: &CallFrame) -> *mut c_void {
         };
         // The library may be loaded later.
         (answer as *mut c_void, BindingScope::Call)
-    });
+    })
+}
+
+fn note((target, scope): (*mut c_void, BindingScope), number: usize, frame: &CallFrame) {
     match (scope, SLOTS.get(number), Site::new(number, frame.return_address)) {
-        (BindingScope::AllCallers, Some(slot), _) => slot.store(target, Ordering::SeqCst),
+        (BindingScope::AllCallers, Some(slot), _) => slot.store(target, Ordering::Release),
         (BindingScope::Site, _, Some(site)) => {
             if let Some(routes) = routes().or_else(map_routes) {
                 routes.insert(site, target);
@@ -228,23 +237,16 @@ extern "C" fn bind(number: usize, frame: &CallFrame) -> *mut c_void {
         }
         _ => {}
     }
-    if RELEASES.load(Ordering::SeqCst) != releases {
-        unbind();
-    }
-    // SAFETY: as above.
-    unsafe { *errno = saved };
-    target
 }
 
 /// See [`Gate::release`].
 extern "C" fn release() {
-    RELEASES.fetch_add(1, Ordering::SeqCst);
-    unbind();
+    RELEASES.release(unbind);
 }
 
 fn unbind() {
     for (slot, export) in SLOTS.iter().zip(&EXPORTS) {
-        slot.store(export.unbound as *mut c_void, Ordering::SeqCst);
+        slot.store(export.unbound as *mut c_void, Ordering::Release);
     }
     if let Some(routes) = routes() {
         routes.clear();

@@ -1,9 +1,9 @@
-//! What a loaded library's segments and code say of the table.
+//! What a loaded library's segments and code say of the table of functions that its exports go through.
 
-use rmcp_abi::call_instruction::displacement;
-use rmcp_abi::find_object::module_of;
-use rmcp_abi::module::Module;
-use std::ops::Range;
+use crate::call_instruction::displacement;
+use crate::find_object::module_of;
+use crate::module::Module;
+use core::ops::Range;
 
 /// How an export comes to its function.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,7 +41,9 @@ pub fn table_access(code: Code) -> Option<TableAccess> {
 /// The code of a function.
 #[derive(Clone, Copy)]
 pub struct Code<'a> {
+    /// Where it lies.
     pub address: usize,
+    /// Its bytes.
     pub bytes: &'a [u8],
 }
 
@@ -66,7 +68,7 @@ impl Segments {
                 return None;
             }
             let first = start.byte_add(header.e_phoff as usize).cast();
-            Some(Self { headers: std::slice::from_raw_parts(first, header.e_phnum.into()), bias: module.start })
+            Some(Self { headers: core::slice::from_raw_parts(first, header.e_phnum.into()), bias: module.start })
         }
     }
 
@@ -96,7 +98,7 @@ impl Segments {
             return None;
         }
         // SAFETY: code of a library that stays loaded.
-        let bytes = unsafe { std::slice::from_raw_parts(address as *const u8, size) };
+        let bytes = unsafe { core::slice::from_raw_parts(address as *const u8, size) };
         Some(Code { address, bytes })
     }
 
@@ -104,7 +106,7 @@ impl Segments {
     pub fn word(&self, address: usize) -> Option<usize> {
         let writable = self.has_flags(address, libc::PF_W) && self.has_flags(address + 7, libc::PF_W);
         // SAFETY: memory of a library that stays loaded, at a multiple of a word's size.
-        writable.then(|| unsafe { std::ptr::read_volatile(address as *const usize) })
+        writable.then(|| unsafe { core::ptr::read_volatile(address as *const usize) })
     }
 
     /// The addresses of the words that are zero in the file: a table that is filled while the library runs is one of these. The
