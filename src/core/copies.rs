@@ -3,6 +3,10 @@
 //! Two can live in one process, a wheel's and the system's, and each program must reach the one it links against. A hook has
 //! an entry for each copy, so it knows its own.
 
+#[cfg(test)]
+mod model;
+mod target;
+
 use crate::hooks;
 use crate::pools::{self, Pool};
 use crate::runtime::Runtime;
@@ -14,16 +18,15 @@ use rmcp_abi::link_map::LinkMap;
 use rmcp_abi::{Hook, Library};
 use std::ffi::{CStr, c_void};
 use std::ptr::null_mut;
-use std::sync::atomic::{AtomicPtr, Ordering};
+use std::sync::atomic::AtomicPtr;
+use target::Target;
 
 /// One loaded runtime library.
 pub struct Copy {
     library: Library,
     number: usize,
-    /// Where calls go from the hooks; null while that is not known.
-    functions: [AtomicPtr<c_void>; Hook::ALL.len()],
-    /// Where the runtime's own table of functions leads to the hooks; null: nowhere.
-    places: [AtomicPtr<AtomicPtr<c_void>>; Hook::ALL.len()],
+    /// Where the hooks' calls go.
+    targets: [Target; Hook::ALL.len()],
     runtime: OnceBox<Runtime>,
     pools: OnceBox<Vec<Pool>>,
 }
@@ -55,13 +58,18 @@ pub fn hip_of(address: usize) -> Option<&'static Copy> {
     all(Library::Hip).find(is_it).or_else(|| all(Library::Hip).next())
 }
 
+impl Target {
+    const fn new() -> Self {
+        Self { function: AtomicPtr::new(null_mut()), place: AtomicPtr::new(null_mut()) }
+    }
+}
+
 impl Copy {
     const fn new(library: Library, number: usize) -> Self {
         Self {
             library,
             number,
-            functions: [const { AtomicPtr::new(null_mut()) }; Hook::ALL.len()],
-            places: [const { AtomicPtr::new(null_mut()) }; Hook::ALL.len()],
+            targets: [const { Target::new() }; Hook::ALL.len()],
             runtime: OnceBox::new(),
             pools: OnceBox::new(),
         }
@@ -80,16 +88,13 @@ impl Copy {
     /// Where a call goes from the hook; null: there is no such function.
     #[inline]
     pub fn function(&self, hook: Hook) -> *mut c_void {
-        let known = self.functions[hook as usize].load(Ordering::Acquire);
+        let known = self.targets[hook as usize].function();
         if known.is_null() { self.find_function(hook) } else { known }
     }
 
     #[cold]
     fn find_function(&self, hook: Hook) -> *mut c_void {
-        let found = self.lookup(hook.info().symbol);
-        let place = &self.functions[hook as usize];
-        // What stood in the runtime's table may have come to be known meanwhile.
-        place.compare_exchange(null_mut(), found, Ordering::AcqRel, Ordering::Acquire).map_or_else(|now| now, |_| found)
+        self.targets[hook as usize].note_export(self.lookup(hook.info().symbol))
     }
 
     fn lookup(&self, symbol: &CStr) -> *mut c_void {
@@ -106,36 +111,24 @@ impl Copy {
         self.library
     }
 
-    /// Whether the runtime's own table leads to the hook: then whatever calls its export comes there.
+    /// See [`Target::is_in_table`].
     pub fn is_in_table(&self, hook: Hook) -> bool {
-        !self.places[hook as usize].load(Ordering::Acquire).is_null()
+        self.targets[hook as usize].is_in_table()
     }
 
     /// Whether any place of its table leads to a hook.
     pub fn has_table(&self) -> bool {
-        self.places.iter().any(|place| !place.load(Ordering::Acquire).is_null())
+        self.targets.iter().any(Target::is_in_table)
     }
 
-    /// Has a place of the runtime's table lead to the hook; what stood there is where calls go from it.
+    /// See [`Target::take`].
     pub fn take_place(&self, hook: Hook, place: &'static AtomicPtr<c_void>) {
-        let (entry, original) = (hooks::entry(hook, self.number), place.load(Ordering::Acquire));
-        if original.is_null() || original == entry {
-            return;
-        }
-        self.functions[hook as usize].store(original, Ordering::Release);
-        if place.compare_exchange(original, entry, Ordering::AcqRel, Ordering::Acquire).is_ok() {
-            self.places[hook as usize].store(std::ptr::from_ref(place).cast_mut(), Ordering::Release);
-        }
+        self.targets[hook as usize].take(place, hooks::entry(hook, self.number), self.lookup(hook.info().symbol));
     }
 
-    /// Has its table lead past the hook again, if nobody has put something else there.
+    /// See [`Target::give_back`].
     pub fn give_place_back(&self, hook: Hook) {
-        // SAFETY: what is stored came from a reference for the life of the process.
-        let place = unsafe { self.places[hook as usize].swap(null_mut(), Ordering::AcqRel).as_ref() };
-        if let Some(place) = place {
-            let (entry, original) = (hooks::entry(hook, self.number), self.function(hook));
-            let _ = place.compare_exchange(entry, original, Ordering::AcqRel, Ordering::Acquire);
-        }
+        self.targets[hook as usize].give_back(hooks::entry(hook, self.number));
     }
 
     /// Its functions by name.

@@ -1,5 +1,6 @@
 //! The count on loom's atomics, in every order of the steps of threads that ask and release at once.
 
+#[allow(clippy::duplicate_mod)] // the second time on purpose: the atomics are those of this module
 #[path = "count.rs"]
 mod count;
 
