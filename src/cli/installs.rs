@@ -23,7 +23,7 @@ mod rocm;
 
 pub use distributions::Distribution;
 pub use frameworks::{Backend, Framework};
-pub use known::{HAZARDS, Hazard, KNOWN, Known, Refusal};
+pub use known::{KNOWN, Known};
 pub use program::{Library, Program, ProgramError};
 pub use python::{PackageNotFound, Python};
 pub use release::{InvalidRelease, Release};

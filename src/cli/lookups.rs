@@ -3,8 +3,7 @@
 //! Functions that a program is linked with are met in the gate. Those that it looks up, with dlsym or ctypes, and those that
 //! libraries loaded with RTLD_DEEPBIND call, are met in the runtime's own table alone, which there is from ROCm 6 on.
 
-use crate::installs::Release;
-use crate::recipes::Framework;
+use crate::installs::{Known, Release};
 use rmcp_domain::options::DispatchTable;
 
 /// What becomes of them.
@@ -45,9 +44,9 @@ impl Lookups {
     }
 
     /// What RMCP in LD_PRELOAD does for a program that computes with this; a sentence.
-    pub fn preload_reason(self, framework: Option<Framework>) -> String {
+    pub fn preload_reason(self, framework: Option<&'static Known>) -> String {
         const BETWEEN: &str = "RMCP goes between the program and the HIP runtime";
-        let looking = framework.filter(|framework| framework.looks_functions_up()).map(Framework::name);
+        let looking = framework.filter(|framework| framework.looks_functions_up).map(|framework| framework.title);
         match (looking, self, self.miss()) {
             (Some(name), _, Some((why, _))) => {
                 format!(
@@ -71,9 +70,9 @@ impl Lookups {
     }
 
     /// That a framework's calls go past RMCP, and what to do; a clause. None where they do not.
-    pub fn warning(self, framework: Framework) -> Option<String> {
-        let (why, fix) = self.miss().filter(|_| framework.looks_functions_up())?;
-        let name = framework.name();
+    pub fn warning(self, framework: &Known) -> Option<String> {
+        let (why, fix) = self.miss().filter(|_| framework.looks_functions_up)?;
+        let name = framework.title;
         Some(format!("{name}'s allocations go past RMCP: it looks up the functions of HIP itself, and {why}; {fix}"))
     }
 }
@@ -81,6 +80,10 @@ impl Lookups {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn framework(id: &str) -> &'static Known {
+        Known::of_id(id).unwrap()
+    }
 
     const CASES: [(DispatchTable, Option<&str>, Lookups); 6] = [
         (DispatchTable::On, Some("6.0"), Lookups::Met),
@@ -103,7 +106,7 @@ mod tests {
     fn rmcp_is_said_to_go_between_only_where_it_does() {
         use Lookups::{Met, NoTable, TableOff, Unknown};
         let between = "RMCP goes between the program and the HIP runtime";
-        for (framework, lookups, begins, has) in [
+        for (named, lookups, begins, has) in [
             (None, Met, between, "also for functions that it looks up itself"),
             (None, NoTable, between, "but for functions that it looks up itself (dlsym, ctypes): before ROCm 6"),
             (
@@ -113,39 +116,44 @@ mod tests {
                 "but for functions that it looks up itself (dlsym, ctypes): the option dispatch_table",
             ),
             (None, Unknown, between, "from ROCm 6 on"),
-            (Some(Framework::Pytorch), NoTable, between, "but for functions"),
+            (Some(framework("pytorch")), NoTable, between, "but for functions"),
             (
-                Some(Framework::Jax),
+                Some(framework("jax")),
                 Met,
                 between,
                 "JAX looks up its functions itself, and the runtime's own table leads to",
             ),
             (
-                Some(Framework::Jax),
+                Some(framework("jax")),
                 NoTable,
                 "RMCP is in the program, but JAX looks up",
                 "they go past it: before ROCm 6",
             ),
-            (Some(Framework::Tensorflow), TableOff, "RMCP is in the program, but TensorFlow", "dispatch_table is off"),
-            (Some(Framework::Tensorflow), Unknown, between, "from ROCm 6 on: TensorFlow looks up"),
+            (
+                Some(framework("tensorflow")),
+                TableOff,
+                "RMCP is in the program, but TensorFlow",
+                "dispatch_table is off",
+            ),
+            (Some(framework("tensorflow")), Unknown, between, "from ROCm 6 on: TensorFlow looks up"),
         ] {
-            let reason = lookups.preload_reason(framework);
+            let reason = lookups.preload_reason(named);
             assert!(reason.starts_with(begins) && reason.contains(has) && reason.ends_with('.'), "{reason}");
         }
     }
 
     #[test]
     fn a_framework_whose_calls_go_past_rmcp_is_warned_of_with_what_to_do() {
-        let warning = |lookups: Lookups, framework| lookups.warning(framework).unwrap_or_default();
-        assert!(warning(Lookups::NoTable, Framework::Tensorflow).ends_with("; use a build for ROCm 6 or later"));
-        assert!(warning(Lookups::TableOff, Framework::Jax).starts_with("JAX's allocations go past RMCP"));
-        for (lookups, framework) in [
-            (Lookups::NoTable, Framework::Pytorch),
-            (Lookups::TableOff, Framework::LlamaCpp),
-            (Lookups::Met, Framework::Jax),
-            (Lookups::Unknown, Framework::Jax),
+        let warning = |lookups: Lookups, named| lookups.warning(named).unwrap_or_default();
+        assert!(warning(Lookups::NoTable, framework("tensorflow")).ends_with("; use a build for ROCm 6 or later"));
+        assert!(warning(Lookups::TableOff, framework("jax")).starts_with("JAX's allocations go past RMCP"));
+        for (lookups, named) in [
+            (Lookups::NoTable, framework("pytorch")),
+            (Lookups::TableOff, framework("llama-cpp")),
+            (Lookups::Met, framework("jax")),
+            (Lookups::Unknown, framework("jax")),
         ] {
-            assert_eq!(warning(lookups, framework), "");
+            assert_eq!(warning(lookups, named), "");
         }
     }
 }

@@ -188,8 +188,8 @@ impl Preparation {
     /// What the recipes have to say to somebody who did not ask.
     pub fn warnings(&self) -> impl Iterator<Item = String> + '_ {
         self.plan.notes.iter().filter(|note| note.is_warning).map(|note| match note.recipe {
-            Some(recipe) => format!("{} (recipe {})", note.text, recipe.id),
-            None => note.text.clone(),
+            Some(recipe) => format!("{} (recipe {})", note.sentence(), recipe.id),
+            None => note.sentence(),
         })
     }
 }

@@ -3,6 +3,7 @@
 mod docs;
 mod identify;
 mod overrides;
+mod packages;
 mod plan;
 mod situation;
 mod table;
@@ -12,6 +13,7 @@ mod unreadable;
 
 pub use docs::profiles;
 pub use identify::identify_program;
+pub use packages::{PackageWarning, package_warnings};
 pub use plan::{Change, Note, Plan, gpu_label};
 pub use situation::{Library, Program, Situation, is_supported};
-pub use table::{Action, CodeMatch, Condition, Confidence, Framework, Range, Recipe, recipes};
+pub use table::{Action, CodeMatch, Condition, Confidence, Range, Recipe, recipes};

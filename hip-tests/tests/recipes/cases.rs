@@ -371,6 +371,13 @@ const CASES: &[Case] = &[
     Case { recipe: "jax-refuses-rdna1", gpus: &["gfx1010"], program: JAX, named: true, ..DEFAULT },
     Case { recipe: "jax-refuses-rdna2", gpus: &["gfx1032"], program: JAX, named: true, ..DEFAULT },
     Case {
+        recipe: "tinygrad",
+        gpus: &["gfx1030"],
+        program: Python { files: &[("tinygrad/__init__.py", b"")], packages: &[("tinygrad", "0.11.0")] },
+        named: true,
+        ..DEFAULT
+    },
+    Case {
         recipe: "rdna1-save-area",
         gpus: &["gfx1010"],
         program: Python { files: TORCH_715, packages: &[] },

@@ -1,11 +1,10 @@
 //! Python packages that use a GPU, known by their files.
 
 use super::distributions::{Distribution, distributions};
-use super::known::{KNOWN, Known, Refusal, name_matches};
+use super::known::{KNOWN, Known, name_matches};
 use super::program::{Program, rocblas_kernels};
 use super::{Machine, Python, Release, Runtime, file_name, folder_entries};
 use rmcp_domain::bounded_read::read_text;
-use rmcp_domain::gfx::GfxTarget;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
@@ -32,14 +31,6 @@ impl Framework {
     /// Its row of the table.
     pub fn known(&self) -> Option<&'static Known> {
         KNOWN.iter().find(|row| name_matches(row.package, &self.name))
-    }
-
-    /// Why it takes no card of this target, whatever code it has, where that is known of its release.
-    pub fn refusal(&self, target: GfxTarget) -> Option<&'static Refusal> {
-        let release: Release = self.version.as_ref()?.parse().ok()?;
-        let lists = self.known()?.refuses.iter();
-        let is_target = |name: &&str| name.parse() == Ok(target);
-        lists.into_iter().find(|list| list.release == release && list.targets.iter().any(is_target))
     }
 
     /// The release of ROCm that it computes with: what it says, else that of its runtime.

@@ -1,7 +1,6 @@
 //! Where a Python interpreter finds its packages, without running it. (docs.python.org: site, sys.path initialization)
 
 use super::distributions::distributions;
-use super::known::{HAZARDS, Hazard, name_matches};
 use super::{Distribution, Framework, Machine, file_name, folder_entries, frameworks, pyenv};
 use rmcp_domain::bounded_read::read_text;
 use rmcp_domain::options::did_you_mean;
@@ -153,16 +152,11 @@ impl Python {
         frameworks::find_frameworks(self, machine)
     }
 
-    /// What is installed that does not do what its name promises, or harms.
-    pub fn hazards(&self) -> Vec<(&'static Hazard, Distribution)> {
+    /// What is installed, each name once: the first folder wins.
+    pub fn distributions(&self) -> Vec<Distribution> {
+        let mut seen = BTreeSet::new();
         let all = self.folders.iter().flat_map(|folder| distributions(folder));
-        let hazard = |distribution: Distribution| {
-            let row = HAZARDS.iter().find(|row| {
-                name_matches(row.distribution, &distribution.name) && name_matches(row.version, &distribution.version)
-            })?;
-            Some((row, distribution))
-        };
-        all.filter_map(hazard).collect()
+        all.filter(|distribution| seen.insert(distribution.name.clone())).collect()
     }
 }
 

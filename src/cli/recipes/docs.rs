@@ -1,6 +1,6 @@
 //! The table in words, and the list of profiles.
 
-use super::table::{Action, CodeMatch, Condition, Confidence, Framework, Range, Recipe, recipes};
+use super::table::{Action, CodeMatch, Condition, Confidence, Range, Recipe, recipes};
 
 /// The profiles, each with its first recipe.
 pub fn profiles() -> Vec<(&'static str, &'static Recipe)> {
@@ -34,6 +34,7 @@ impl Recipe {
     /// Its reason, standing alone.
     pub fn sentence(&self) -> String {
         let mut text = self.why[..1].to_ascii_uppercase() + &self.why[1..];
+        text.extend(self.fix.iter().flat_map(|fix| ["; ", fix]));
         if !text.ends_with('.') {
             text.push('.');
         }
@@ -52,7 +53,7 @@ impl Recipe {
         }
         if !self.frameworks.is_empty() {
             let version = self.version.as_ref().map_or(String::new(), |range| format!(" {range}"));
-            conditions.push(list(self.frameworks.iter().map(|it| it.name().into()).collect()) + &version);
+            conditions.push(list(self.frameworks.iter().map(|it| it.title.into()).collect()) + &version);
         }
         if let Some(range) = &self.rocm {
             conditions.push(format!("ROCm {range}"));
@@ -87,20 +88,6 @@ impl Confidence {
             Self::A => "confirmed by maintainers, source code or at least two users",
             Self::B => "one report, or disputed",
             Self::C => "an inference",
-        }
-    }
-}
-
-impl Framework {
-    /// Its own name.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Pytorch => "PyTorch",
-            Self::Tensorflow => "TensorFlow",
-            Self::Jax => "JAX",
-            Self::Onnxruntime => "ONNX Runtime",
-            Self::LlamaCpp => "llama.cpp",
-            Self::Ctranslate2 => "CTranslate2",
         }
     }
 }

@@ -1,9 +1,9 @@
 //! What a program is, from its files alone.
 
 use super::situation::{Library, Program, Situation};
-use super::table::{Framework, recipes};
+use super::table::recipes;
 use crate::inspect;
-use crate::installs::{self, Backend, Machine, Python, Runtime};
+use crate::installs::{self, Backend, Framework, Known, Machine, Python, Runtime};
 use crate::launchers::{self, ResolvedCommand, Unresolved};
 use object::LittleEndian;
 use object::elf::{FileHeader64, PF_X, PT_GNU_STACK};
@@ -41,7 +41,7 @@ fn identify(launched: &ResolvedCommand, situation: &Situation) -> Program {
     let Some(file) = &launched.file else { return Program::default() };
     let python = Python::find(file, machine).or_else(|| script_python(launched.script.as_deref()?, machine));
     match python {
-        Some(python) => Program { packages: packages(&python), ..python_program(&python, situation, machine) },
+        Some(python) => python_program(&python, situation, machine),
         None => native_program(file, situation, machine),
     }
 }
@@ -91,17 +91,36 @@ fn unapplied_reason(launched: &ResolvedCommand, program: &Program, situation: &S
     })
 }
 
-/// The first framework that is installed there; which of several a script imports is not known.
+/// What a Python's process computes with: the first framework of the table that is installed there. Which of several a script
+/// imports is not known.
 fn python_program(python: &Python, situation: &Situation, machine: &Machine) -> Program {
-    let frameworks = python.frameworks(machine);
-    let Some((framework, found)) =
-        frameworks.iter().find_map(|found| Some((Framework::of_package(&found.name)?, found)))
-    else {
-        return library_package(python, situation, machine).unwrap_or_default();
-    };
+    python_programs(python, situation, machine).next().unwrap_or_default()
+}
+
+/// The same with each framework that is installed there, else without.
+pub(super) fn python_programs<'a>(
+    python: &'a Python,
+    situation: &'a Situation,
+    machine: &Machine,
+) -> impl Iterator<Item = Program> + 'a {
+    let packages: BTreeMap<String, String> =
+        python.distributions().into_iter().map(|package| (package.name, package.version)).collect();
+    let frameworks = python.frameworks(machine).into_iter().map(Some);
+    let mut frameworks: Vec<_> = frameworks.collect();
+    if frameworks.is_empty() {
+        frameworks.push(None);
+    }
+    frameworks.into_iter().map(move |found| {
+        let program = found.map(|found| framework_program(&found, python, situation)).unwrap_or_default();
+        Program { packages: packages.clone(), ..program }
+    })
+}
+
+fn framework_program(found: &Framework, python: &Python, situation: &Situation) -> Program {
     let sites = || python.folders.iter().filter_map(|site| site.canonicalize().ok());
+    let release = || found.version.as_ref().and_then(|version| version.parse().ok());
     Program {
-        framework: Some((framework, found.version.as_ref().and_then(|version| version.parse().ok()))),
+        framework: found.known().map(|known| (known, release())),
         rocm: found.rocm_release(),
         without_rocm: matches!(found.backend, Backend::Other(_)),
         bundled: found.runtime.as_ref().is_some_and(|runtime| sites().any(|site| runtime.hip.starts_with(site))),
@@ -109,17 +128,6 @@ fn python_program(python: &Python, situation: &Situation, machine: &Machine) -> 
         libraries: code_libraries(&found.code, situation),
         ..Program::default()
     }
-}
-
-/// The packages of a Python with their versions, as the names of their `.dist-info` folders say.
-fn packages(python: &Python) -> BTreeMap<String, String> {
-    let entries = python.folders.iter().rev().filter_map(|folder| fs::read_dir(folder).ok()).flatten().flatten();
-    let package = |entry: fs::DirEntry| {
-        let entry = entry.file_name().into_string().ok()?;
-        let (name, version) = entry.strip_suffix(".dist-info")?.split_once('-')?;
-        Some((name.to_ascii_lowercase().replace(['-', '.'], "_"), version.to_owned()))
-    };
-    entries.filter_map(package).collect()
 }
 
 /// The runtime's library, or the RCCL beside it, that wants an executable stack.
@@ -138,26 +146,6 @@ fn wants_executable_stack(file: &Path) -> Option<bool> {
     Some(stack.p_flags(LittleEndian) & PF_X != 0)
 }
 
-/// Packages that are a library with a thin cover.
-fn library_package(python: &Python, situation: &Situation, machine: &Machine) -> Option<Program> {
-    let packages = [("llama_cpp", "lib", Framework::LlamaCpp), ("ctranslate2", "", Framework::Ctranslate2)];
-    packages.into_iter().find_map(|(name, libraries, framework)| {
-        let folder = python.find_package(name).ok()?.join(libraries);
-        let files = fs::read_dir(&folder).ok()?.flatten().map(|entry| entry.path());
-        let libraries = files.filter(|file| file.extension().is_some_and(|extension| extension == "so"));
-        let mut program = Program::default();
-        for library in libraries {
-            let one = native_program(&library, situation, machine);
-            program.rocm = program.rocm.or(one.rocm);
-            program.bundled |= one.bundled;
-            program.executable_stack = program.executable_stack.or(one.executable_stack);
-            program.libraries.extend(one.libraries);
-        }
-        program.framework = Some((framework, None));
-        Some(program)
-    })
-}
-
 fn native_program(file: &Path, situation: &Situation, machine: &Machine) -> Program {
     let Ok(program) = installs::Program::read(file, machine) else { return Program::default() };
     let runtime = program.runtime();
@@ -169,7 +157,9 @@ fn native_program(file: &Path, situation: &Situation, machine: &Machine) -> Prog
     });
     let executable_stack = runtime.as_ref().and_then(executable_stack);
     Program {
-        framework: (llama || !program.plugins.is_empty()).then_some((Framework::LlamaCpp, None)),
+        framework: Known::of_id("llama-cpp")
+            .filter(|_| llama || !program.plugins.is_empty())
+            .map(|known| (known, None)),
         rocm: runtime.and_then(|runtime| runtime.release),
         bundled,
         executable_stack,

@@ -119,7 +119,8 @@ fn assign_overrides(maker: &mut Planner<'_>, requests: &[OverrideRequest<'_>]) {
     }
     if let (Some(false), Some(recipe)) = (per_node, condition_recipe(Condition::NoPerNode)) {
         for request in requests {
-            maker.warn(&[gpu_label(request.gpu)], recipe, recipe.why.replace("{value}", &request.value));
+            let why = recipe.why.replace("{value}", &request.value);
+            maker.warn(&[gpu_label(request.gpu)], recipe, why, recipe.fix.clone());
         }
         return;
     }
@@ -136,7 +137,7 @@ fn assign_overrides(maker: &mut Planner<'_>, requests: &[OverrideRequest<'_>]) {
     if let (None, Some(range)) = (per_node, &recipe.rocm) {
         text += &format!(" The ROCm release of this program is not known; the number needs {range}.");
     }
-    maker.plan.notes.push(Note { is_warning: per_node.is_none(), text, recipe: Some(recipe) });
+    maker.plan.notes.push(Note::new(per_node.is_none(), text, Some(recipe)));
 }
 
 fn has_numbered_override(situation: &Situation, gpu: &Gpu) -> bool {

@@ -1,7 +1,7 @@
 //! From a situation to the changes of the environment.
 
 use super::situation::{OVERRIDE, Situation, is_supported};
-use super::table::{Action, Condition, Range, Recipe, pattern_matches, recipes};
+use super::table::{Action, Condition, Recipe, pattern_matches, recipes};
 use super::{overrides, unreadable};
 use crate::installs::Release;
 use rmcp_domain::topology::Gpu;
@@ -35,8 +35,10 @@ pub struct Change {
 pub struct Note {
     /// Whether it is worth a line when nobody asked.
     pub is_warning: bool,
-    /// A sentence.
+    /// What is to be known.
     pub text: String,
+    /// What to do about it, a clause.
+    pub fix: Option<String>,
     /// The recipe that says so; None: no recipe applied.
     pub recipe: Option<&'static Recipe>,
 }
@@ -54,13 +56,24 @@ impl Plan {
         }
         maker.note_unused_profiles();
         let notes = situation.program.notes.iter();
-        maker.plan.notes.extend(notes.map(|text| Note { is_warning: true, text: text.clone(), recipe: None }));
+        maker.plan.notes.extend(notes.map(|text| Note::new(true, text, None)));
         maker.plan
     }
 
     /// The change of that variable.
     pub fn change(&self, variable: &str) -> Option<&Change> {
         self.changes.iter().find(|change| change.variable == variable)
+    }
+}
+
+impl Note {
+    pub(super) fn new(is_warning: bool, text: impl Into<String>, recipe: Option<&'static Recipe>) -> Self {
+        Self { is_warning, text: text.into(), fix: None, recipe }
+    }
+
+    /// All of it.
+    pub fn sentence(&self) -> String {
+        self.fix.as_ref().map_or_else(|| self.text.clone(), |fix| format!("{}; {fix}", self.text))
     }
 }
 
@@ -75,7 +88,8 @@ impl Recipe {
         let program = &situation.program;
         let framework = program.framework.as_ref();
         let release = framework.and_then(|(_, release)| *release);
-        (self.frameworks.is_empty() || framework.is_some_and(|(framework, _)| self.frameworks.contains(framework)))
+        (self.frameworks.is_empty()
+            || framework.is_some_and(|(framework, _)| self.frameworks.iter().any(|row| row.id == framework.id)))
             && self.version.as_ref().is_none_or(|range| range.contains(release))
             && self.rocm.as_ref().is_none_or(|range| range.contains(program.rocm))
             && self.profile.as_ref().is_none_or(|profile| situation.profiles.contains(profile))
@@ -112,20 +126,20 @@ impl Recipe {
             }
     }
 
-    /// The package of the program that it is about, with its version.
+    /// The packages of the program that it is about, with their versions.
     fn package(&self, situation: &Situation, gpu: &Gpu) -> Option<String> {
-        let found = |(name, range): (&String, &Range)| {
-            installed(situation, gpu, name)
-                .find(|(_, version)| range.contains(version.parse().ok()))
-                .map(|(name, version)| format!("{name} {version}"))
-        };
-        self.packages.iter().find_map(found)
+        let found = self.packages.iter().flat_map(|(name, range)| {
+            let of_name = installed(situation, gpu, name);
+            of_name.filter(|(_, version)| range.contains(version.parse().ok()))
+        });
+        let found: Vec<String> = found.map(|(name, version)| format!("{name} {version}")).collect();
+        (!found.is_empty()).then(|| found.join(" and "))
     }
 
-    /// Its reason on this machine.
-    fn reason(&self, situation: &Situation, gpu: Option<&Gpu>) -> String {
+    /// Its reason, or its fix, on this machine.
+    fn fill(&self, text: &str, situation: &Situation, gpu: Option<&Gpu>) -> String {
         let release = |release: Option<Release>| release.map_or_else(|| "unknown".into(), |it| it.to_string());
-        let mut why = self.why.replace("{kernel}", &release(situation.kernel));
+        let mut why = text.replace("{kernel}", &release(situation.kernel));
         why = why.replace("{rocm}", &release(situation.program.rocm)).replace("{glibc}", &release(situation.glibc));
         if let Some(library) = &situation.program.executable_stack {
             why = why.replace("{library}", &library.display().to_string());
@@ -184,7 +198,7 @@ impl Planner<'_> {
                  or moved",
                 by_number.join(" and ")
             );
-            self.plan.notes.push(Note { is_warning: false, text, recipe: Some(recipe) });
+            self.plan.notes.push(Note::new(false, text, Some(recipe)));
         }
         self.gpus = cards;
     }
@@ -219,11 +233,11 @@ impl Planner<'_> {
         if recipe.unless.iter().any(|name| self.plan.change(name).is_some_and(|change| change.after.is_some())) {
             return;
         }
-        let why = recipe.reason(self.situation, suited.first().map(|gpu| **gpu));
+        let first = suited.first().map(|gpu| **gpu);
         let gpus: Vec<_> = if whole { Vec::new() } else { suited.into_iter().copied().map(gpu_label).collect() };
         if let Some(name) = recipe.unless.iter().find(|name| self.situation.environment.contains_key(*name)) {
             let text = format!("{} is left to {name}, which you have set", recipe.id);
-            self.plan.notes.push(Note { is_warning: recipe.profile.is_some(), text, recipe: Some(recipe) });
+            self.plan.notes.push(Note::new(recipe.profile.is_some(), text, Some(recipe)));
         } else if recipe.action == Action::Set {
             for (name, value) in &recipe.variables {
                 // Without a home there is no cache of the user's.
@@ -233,7 +247,8 @@ impl Planner<'_> {
                 }
             }
         } else if recipe.variables.is_empty() {
-            self.warn(&gpus, recipe, why);
+            let filled = |text: &String| recipe.fill(text, self.situation, first);
+            self.warn(&gpus, recipe, filled(&recipe.why), recipe.fix.as_ref().map(filled));
         } else {
             let user = |(name, pattern): (&String, &String)| {
                 let value = self.situation.environment.get(name).filter(|value| pattern_matches(pattern, value))?;
@@ -252,7 +267,7 @@ impl Planner<'_> {
         let before = self.situation.environment.get(&variable).cloned();
         if self.situation.pinned.contains(&variable) && before.is_none() {
             let text = format!("{variable} stays unset, as your command has it; {} would make it {value:?}", recipe.id);
-            self.plan.notes.push(Note { is_warning: recipe.profile.is_some(), text, recipe: Some(recipe) });
+            self.plan.notes.push(Note::new(recipe.profile.is_some(), text, Some(recipe)));
             return;
         }
         if !removed && let Some(user) = &before {
@@ -260,7 +275,7 @@ impl Planner<'_> {
                 let text =
                     format!("{variable} stays {user:?}, which you have set; {} would make it {value:?}", recipe.id);
                 let loud = recipe.profile.is_some() || recipe.condition == Some(Condition::RegisterCoarse);
-                self.plan.notes.push(Note { is_warning: loud, text, recipe: Some(recipe) });
+                self.plan.notes.push(Note::new(loud, text, Some(recipe)));
             }
             return;
         }
@@ -297,13 +312,13 @@ impl Planner<'_> {
             Action::Leave => (false, format!("{subject} is left{}: ", gpus_of("for"))),
             _ => (true, format!("{subject} is harmful{}: ", gpus_of("on"))),
         };
-        self.plan.notes.push(Note { is_warning: loud, text: what + &recipe.why, recipe: Some(recipe) });
+        self.plan.notes.push(Note { fix: recipe.fix.clone(), ..Note::new(loud, what + &recipe.why, Some(recipe)) });
     }
 
     /// Says what no variable can change.
-    pub(super) fn warn(&mut self, gpus: &[String], recipe: &'static Recipe, why: String) {
+    pub(super) fn warn(&mut self, gpus: &[String], recipe: &'static Recipe, why: String, fix: Option<String>) {
         let text = if gpus.is_empty() { why } else { format!("{}: {why}", gpus.join(" and ")) };
-        self.plan.notes.push(Note { is_warning: true, text, recipe: Some(recipe) });
+        self.plan.notes.push(Note { fix, ..Note::new(true, text, Some(recipe)) });
     }
 
     /// Of two changes of one variable the later counts.
@@ -331,7 +346,7 @@ impl Planner<'_> {
             }
             let conditions = rows.iter().map(|recipe| recipe.conditions()).collect::<Vec<_>>().join("; or ");
             let text = format!("the profile {profile} changes nothing here; it is for: {conditions}");
-            self.plan.notes.push(Note { is_warning: true, text, recipe: rows.first().copied() });
+            self.plan.notes.push(Note::new(true, text, rows.first().copied()));
         }
     }
 }

@@ -1,7 +1,7 @@
 //! What the recipes look at.
 
-use super::table::{CodeMatch, Condition, Framework, recipes};
-use crate::installs::Release;
+use super::table::{CodeMatch, Condition, recipes};
+use crate::installs::{Known, Release};
 use rmcp_domain::gfx::{Family, GfxTarget};
 use rmcp_domain::topology::{Gpu, Masks, Override, Overrides, Topology};
 use std::collections::{BTreeMap, BTreeSet};
@@ -36,7 +36,7 @@ pub struct Situation {
 #[derive(Clone, Debug, Default)]
 pub struct Program {
     /// What it computes with, and the release of that.
-    pub framework: Option<(Framework, Option<Release>)>,
+    pub framework: Option<(&'static Known, Option<Release>)>,
     /// The ROCm release that it runs with.
     pub rocm: Option<Release>,
     /// Whether the framework says that it was built without ROCm.
@@ -57,6 +57,12 @@ impl Program {
     /// Whether it is known to compute on a GPU.
     pub fn is_gpu_program(&self) -> bool {
         self.framework.is_some() || self.rocm.is_some() || !self.libraries.is_empty()
+    }
+
+    /// What it computes with, as in "PyTorch 2.4".
+    pub fn framework_label(&self) -> Option<String> {
+        let (framework, release) = self.framework?;
+        Some(release.map_or_else(|| framework.title.into(), |release| format!("{} {release}", framework.title)))
     }
 }
 

@@ -1,11 +1,11 @@
 //! The rows of config/recipes.toml.
 
-use crate::installs::{InvalidRelease, Release};
+use crate::installs::{InvalidRelease, KNOWN, Known, Release};
 use rmcp_domain::gfx::GfxTarget;
 use schemars::JsonSchema;
 use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::str::FromStr;
 use std::sync::LazyLock;
@@ -37,8 +37,8 @@ pub struct Recipe {
     #[serde(default, deserialize_with = "targets")]
     pub targets: Vec<GfxTarget>,
     /// The frameworks for which it is; empty: any program.
-    #[serde(default)]
-    pub frameworks: Vec<Framework>,
+    #[serde(default, deserialize_with = "frameworks")]
+    pub frameworks: Vec<&'static Known>,
     /// The releases of the framework.
     pub version: Option<Range>,
     /// The ROCm releases that the program may run with.
@@ -70,6 +70,8 @@ pub struct Recipe {
     pub variables: BTreeMap<String, String>,
     /// Why, a sentence; for anything but set one that goes on after "because".
     pub why: String,
+    /// What to do, as a clause that goes on after it; a warning that needs the user has one.
+    pub fix: Option<String>,
     /// Where that is known from.
     pub sources: Vec<String>,
     /// How sure it is.
@@ -99,41 +101,6 @@ pub enum Confidence {
     B,
     /// An inference.
     C,
-}
-
-/// What a program computes with.
-#[derive(Clone, Copy, Debug, Deserialize, Serialize, PartialEq, Eq)]
-#[serde(rename_all = "kebab-case")]
-pub enum Framework {
-    /// PyTorch.
-    Pytorch,
-    /// TensorFlow.
-    Tensorflow,
-    /// JAX with its ROCm plugin.
-    Jax,
-    /// ONNX Runtime.
-    Onnxruntime,
-    /// llama.cpp, by itself, in ollama or as llama-cpp-python.
-    LlamaCpp,
-    /// CTranslate2, which faster-whisper uses.
-    Ctranslate2,
-}
-
-impl Framework {
-    /// That of a Python package.
-    pub fn of_package(name: &str) -> Option<Self> {
-        match name {
-            "torch" => Some(Self::Pytorch),
-            "tensorflow" => Some(Self::Tensorflow),
-            "onnxruntime" => Some(Self::Onnxruntime),
-            name => name.starts_with("jax").then_some(Self::Jax),
-        }
-    }
-
-    /// Whether it looks up the functions of HIP that it calls, by dlsym: JAX 0.5.0 and TensorFlow 2.14 were seen to.
-    pub fn looks_functions_up(self) -> bool {
-        matches!(self, Self::Tensorflow | Self::Jax)
-    }
 }
 
 /// What the GPU code in a program's libraries means to one GPU.
@@ -242,6 +209,16 @@ impl fmt::Display for Range {
 fn targets<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<GfxTarget>, D::Error> {
     let names = Vec::<String>::deserialize(deserializer)?;
     names.iter().map(|name| name.parse().map_err(D::Error::custom)).collect()
+}
+
+fn frameworks<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<&'static Known>, D::Error> {
+    let known = |id: &String| {
+        Known::of_id(id).ok_or_else(|| {
+            let ids: BTreeSet<&str> = KNOWN.iter().map(|row| row.id).collect();
+            D::Error::custom(format!("{id:?} is no framework; known are {}", Vec::from_iter(ids).join(", ")))
+        })
+    };
+    Vec::<String>::deserialize(deserializer)?.iter().map(known).collect()
 }
 
 fn target<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<GfxTarget>, D::Error> {

@@ -5,6 +5,7 @@ mod unreadable;
 
 use super::table::{parse_table, pattern_matches};
 use super::*;
+use crate::installs::Known;
 use rmcp_domain::gfx::GfxTarget;
 use rmcp_domain::options::SYSTEM_FENCES;
 use rmcp_domain::topology::{Gpu, PciAddress, Skipped};
@@ -39,8 +40,8 @@ impl Situation {
         self
     }
 
-    fn framework(mut self, framework: Framework, release: &str) -> Self {
-        self.program.framework = Some((framework, release.parse().ok()));
+    fn framework(mut self, id: &str, release: &str) -> Self {
+        self.program.framework = Some((Known::of_id(id).unwrap(), release.parse().ok()));
         self
     }
 
@@ -289,7 +290,7 @@ fn the_numbered_override_of_the_user_goes_before_the_plain_one() {
 #[test]
 fn the_allocators_string_is_a_matter_of_the_profile_the_release_and_pytorchs_version() {
     let short = "garbage_collection_threshold:0.6,max_split_size_mb:128";
-    let torch = |release| machine(&["gfx1032"]).framework(Framework::Pytorch, release);
+    let torch = |release| machine(&["gfx1032"]).framework("pytorch", release);
     assert_eq!(torch("2.4").rocm("6.1").changes(), [""; 0]);
     let low = |release, rocm| torch(release).rocm(rocm).profile("low-vram").changes();
     assert_eq!(low("2.4", "6.1"), [format!("PYTORCH_HIP_ALLOC_CONF={short},expandable_segments:False")]);
@@ -305,7 +306,7 @@ fn the_allocators_string_is_a_matter_of_the_profile_the_release_and_pytorchs_ver
 #[test]
 fn expandable_segments_are_told_where_they_do_not_work_or_do_harm() {
     let torch = |rocm, value| {
-        let torch = machine(&["gfx1032"]).framework(Framework::Pytorch, "2.9").rocm(rocm);
+        let torch = machine(&["gfx1032"]).framework("pytorch", "2.9").rocm(rocm);
         torch.set("PYTORCH_CUDA_ALLOC_CONF", value).warned_recipes()
     };
     assert_eq!(torch("6.4", "expandable_segments:True"), ["expandable-segments-rocm6"]);
@@ -326,7 +327,7 @@ fn a_library_path_into_another_rocm_is_told_where_the_program_brings_its_own() {
 
 #[test]
 fn a_framework_without_rocm_is_told() {
-    let mut program = machine(&["gfx1030"]).framework(Framework::Pytorch, "2.9");
+    let mut program = machine(&["gfx1030"]).framework("pytorch", "2.9");
     assert_eq!(program.warned_recipes(), [""; 0]);
     program.program.without_rocm = true;
     assert_eq!((program.changes().len(), program.warned_recipes()), (0, vec!["without-rocm"]));
@@ -384,6 +385,7 @@ fn every_recipe_has_a_name_of_its_own_a_source_and_a_reason() {
         assert!(!recipe.variables.is_empty() || recipe.action == Action::Warn, "{id}");
         assert_eq!(recipe.why.ends_with('.'), recipe.action == Action::Set, "{id}: the others go on after a colon");
         assert!(recipe.code != Some(CodeMatch::Substitute) || recipe.substitute.is_some(), "{id}");
+        assert!(recipe.fix.is_some() || !recipe.is_about_packages(), "{id}: what is to be done?");
         assert!(recipe.version.is_none() || !recipe.frameworks.is_empty(), "{id}");
         if let (Action::Set, Some(value), Some(substitute)) =
             (recipe.action, recipe.variables.get(OVERRIDE), recipe.substitute)
@@ -404,6 +406,7 @@ fn what_is_no_recipe_is_refused_with_its_line() {
         ("rocm = '>=x'", "is no ROCm release"),
         ("when = 'never'", "unknown variant"),
         ("color = 'red'", "unknown field"),
+        ("frameworks = ['torch']", "\"torch\" is no framework; known are bitsandbytes, "),
     ] {
         let error = parse_table(&(row.to_owned() + line)).unwrap_err().to_string();
         assert!(error.contains(complaint) && error.contains("line 7"), "{error}");

@@ -21,7 +21,7 @@ pub(super) fn repair(situation: &Situation, plan: &mut Plan) -> Situation {
                         gpus.join(" and "),
                         recipe.why
                     );
-                    maker.plan.notes.push(Note { is_warning: true, text, recipe: Some(recipe) });
+                    maker.plan.notes.push(Note::new(true, text, Some(recipe)));
                     let (before, after) = (Some(set.value), Some(mended.clone()));
                     maker.add_change(Change { variable: variable.clone(), before, after, recipe, gpus });
                 }

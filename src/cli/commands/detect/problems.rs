@@ -24,7 +24,7 @@ pub struct Problem {
     /// What to do.
     pub fix: String,
     /// Where it is reported or documented.
-    pub sources: &'static [&'static str],
+    pub sources: Vec<&'static str>,
 }
 
 /// How bad a problem is; the worst first.
@@ -48,9 +48,7 @@ pub fn all(survey: &Survey) -> Vec<Problem> {
     problems.extend(device::integrated(survey));
     problems.extend(software::rocm(survey));
     problems.extend(software::frameworks(survey));
-    problems.extend(packages::hazards(survey));
-    problems.extend(packages::refusals(survey));
-    problems.extend(packages::notes(survey));
+    problems.extend(packages::warnings(survey));
     problems.extend(software::runtime_copies(survey));
     problems.extend(software::library_path(survey));
     problems.extend(software::rmcp(survey));
@@ -63,11 +61,11 @@ pub fn all(survey: &Survey) -> Vec<Problem> {
 
 /// A problem without sources.
 fn problem(id: &'static str, severity: Severity, what: impl Into<String>, fix: impl Into<String>) -> Problem {
-    Problem { id, severity, what: what.into(), fix: fix.into(), sources: &[] }
+    Problem { id, severity, what: what.into(), fix: fix.into(), sources: Vec::new() }
 }
 
 impl Problem {
     fn with_sources(self, sources: &'static [&'static str]) -> Self {
-        Self { sources, ..self }
+        Self { sources: sources.to_vec(), ..self }
     }
 }

@@ -3,7 +3,7 @@
 use super::preload_state::{self, PreloadState};
 use crate::effective_policy::{self, EffectivePolicy};
 use crate::host::{self, Account, DeviceFile, Host};
-use crate::installs::{self, Distribution, Framework, Hazard, Python, Rocm};
+use crate::installs::{self, Framework, Python, Rocm};
 use rmcp_domain::topology::{Gpu, Overrides};
 use std::path::{Path, PathBuf};
 
@@ -23,10 +23,10 @@ pub struct Survey {
     pub overrides: Overrides,
     /// The installations.
     pub rocm: Vec<Rocm>,
-    /// The packages of the interpreters in PATH.
+    /// The interpreters of the active virtual environment and in PATH, each once.
+    pub pythons: Vec<Python>,
+    /// Their packages, each once.
     pub frameworks: Vec<(Python, Framework)>,
-    /// Packages of these interpreters that do not do what their names promise, or harm.
-    pub hazards: Vec<(&'static Hazard, Distribution)>,
     /// librmcp.so.
     pub preload: PreloadState,
 }
@@ -35,6 +35,7 @@ impl Survey {
     /// Looks.
     pub fn read(place: installs::Machine) -> Self {
         let root = place.root.clone();
+        let pythons = interpreters(&place);
         Self {
             policy: EffectivePolicy::read(&effective_policy::policy_sources(&root), &root),
             host: Host::read(&root),
@@ -42,8 +43,8 @@ impl Survey {
             kfd: DeviceFile::kfd(&root),
             overrides: Overrides::from_process(),
             rocm: installs::installations(&place),
-            frameworks: frameworks(&place),
-            hazards: hazards(&place),
+            frameworks: frameworks(&pythons, &place),
+            pythons,
             preload: preload_state::read(&root),
             machine: place,
         }
@@ -65,29 +66,28 @@ impl Survey {
     }
 }
 
-/// The interpreters of the active virtual environment and in PATH.
-fn interpreters(place: &installs::Machine) -> impl Iterator<Item = Python> {
+/// The interpreters of the active virtual environment and in PATH, each once.
+fn interpreters(place: &installs::Machine) -> Vec<Python> {
     let environment = place.variable("VIRTUAL_ENV").map(|folder| Path::new(folder).join("bin/python"));
     let names = environment.into_iter().chain(["python3", "python"].map(PathBuf::from));
-    names.filter_map(|name| Python::find(&name, place))
+    let mut found: Vec<Python> = Vec::new();
+    for python in names.filter_map(|name| Python::find(&name, place)) {
+        if !found.iter().any(|known| known.folders == python.folders) {
+            found.push(python);
+        }
+    }
+    found
 }
 
 /// Their packages, each once.
-fn frameworks(place: &installs::Machine) -> Vec<(Python, Framework)> {
+fn frameworks(pythons: &[Python], place: &installs::Machine) -> Vec<(Python, Framework)> {
     let mut found: Vec<(Python, Framework)> = Vec::new();
-    for python in interpreters(place) {
+    for python in pythons {
         for framework in python.frameworks(place) {
             if !found.iter().any(|(_, known)| known.folder == framework.folder) {
                 found.push((python.clone(), framework));
             }
         }
     }
-    found
-}
-
-fn hazards(place: &installs::Machine) -> Vec<(&'static Hazard, Distribution)> {
-    let mut found: Vec<(&Hazard, Distribution)> = interpreters(place).flat_map(|python| python.hazards()).collect();
-    found.sort_by(|(_, one), (_, other)| one.cmp(other));
-    found.dedup_by(|(_, one), (_, other)| one == other);
     found
 }

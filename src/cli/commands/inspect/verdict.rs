@@ -105,9 +105,9 @@ fn code_advice(card: GfxTarget, found: &CodeInventory, rocm: Option<Release>) ->
                 .filter(|recipe| recipe.substitute.is_some_and(in_all));
             let missing = || code_recipes(card, CodeMatch::Missing, Action::Warn, rocm);
             let mut advice: Vec<Advice> =
-                unsure.map(|recipe| recipe_advice(recipe, capitalized_reason(&recipe.why))).collect();
+                unsure.map(|recipe| recipe_advice(recipe, capitalized_reason(recipe))).collect();
             if advice.is_empty() {
-                advice.extend(missing().map(|recipe| recipe_advice(recipe, capitalized_reason(&recipe.why))));
+                advice.extend(missing().map(|recipe| recipe_advice(recipe, capitalized_reason(recipe))));
             }
             advice.push(build_advice(card));
             advice
@@ -162,9 +162,6 @@ fn recipe_advice(recipe: &Recipe, text: String) -> Advice {
 }
 
 /// The reason of a warning, which begins small and points to this command.
-fn capitalized_reason(why: &str) -> String {
-    let why = why.replace(" (rmcp inspect shows what is there)", "");
-    let mut letters = why.chars();
-    let first = letters.next().map(|first| first.to_uppercase().to_string()).unwrap_or_default();
-    format!("{first}{}.", letters.as_str())
+fn capitalized_reason(recipe: &Recipe) -> String {
+    recipe.sentence().replace(" (rmcp inspect shows what is there)", "")
 }

@@ -88,10 +88,6 @@ impl DryRun {
     /// What is about to be done. `explain`: whether the text says why.
     pub fn new(prepared: &Preparation, explain: bool) -> Self {
         let program = &prepared.situation.program;
-        let framework = program.framework.map(|(framework, release)| match release {
-            Some(release) => format!("{} {release}", framework.name()),
-            None => framework.name().into(),
-        });
         let changes = prepared.changes.iter().map(|change| {
             let recipe = change.recipe.as_ref();
             let variable = change.variable.to_string_lossy().into_owned();
@@ -106,7 +102,7 @@ impl DryRun {
         });
         let notes = prepared.plan.notes.iter().map(|note| RecipeNote {
             warning: note.is_warning,
-            text: note.text.clone(),
+            text: note.sentence(),
             recipe: note.recipe.map(RecipeOrigin::new),
         });
         Self {
@@ -114,7 +110,7 @@ impl DryRun {
             runs: prepared.final_program.as_ref().map(|file| file.display().to_string()),
             obstacle: prepared.obstacle_message(),
             inactive: prepared.inactive.clone(),
-            framework,
+            framework: program.framework_label(),
             rocm: program.rocm.map(|release| release.to_string()),
             libraries: program.libraries.len(),
             gpus: prepared.situation.visible().into_iter().map(recipes::gpu_label).collect(),

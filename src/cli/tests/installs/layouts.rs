@@ -53,9 +53,27 @@ impl Files {
         rocm.chain(frameworks).collect()
     }
 
-    fn problems(&self) -> Vec<String> {
+    /// "ID: WHAT" of each problem that a recipe of this kind tells.
+    fn problems(&self, ids: &[&str]) -> Vec<String> {
         let found = self.detect();
-        found["problems"].as_array().unwrap().iter().map(|each| each["id"].as_str().unwrap().to_owned()).collect()
+        let text = |value: &Value| value.as_str().unwrap().to_owned();
+        let problems = found["problems"].as_array().unwrap().iter().filter(|each| ids.contains(&&*text(&each["id"])));
+        problems.map(|each| format!("{}: {}", text(&each["id"]), text(&each["what"]))).collect()
+    }
+
+    /// A card whose gfx_target_version that is: 100100 is gfx1010.
+    fn card(&self, version: u32) -> &Self {
+        let node = |number: u32, gpu_id: u32, properties: &str| {
+            let folder = format!("/sys/class/kfd/kfd/topology/nodes/{number}");
+            self.write(&format!("{folder}/gpu_id"), &format!("{gpu_id}\n"));
+            self.write(&format!("{folder}/properties"), properties);
+        };
+        self.write("/dev/kfd", "");
+        self.write("/dev/dri/renderD128", "");
+        node(0, 0, "cpu_cores_count 12\nsimd_count 0\n");
+        let card = format!("simd_count 72\ngfx_target_version {version}\nlocation_id 768\ndrm_render_minor 128\n");
+        node(1, 1000, &card);
+        self
     }
 }
 
@@ -114,14 +132,46 @@ fn on_ten_layouts_every_rocm_and_framework_is_named_with_its_version() {
 
 #[test]
 fn placeholders_and_gpu_doctor_are_named_and_real_wheels_are_not() {
-    let placeholders = |files: &Files| {
-        let ids = files.problems().into_iter();
-        ids.filter(|id| id == "placeholder-wheel" || id == "override-by-gpu-doctor").count()
+    let told = |files: &Files| files.problems(&["placeholder-packages", "gpu-doctor"]);
+    let with_card = |version| {
+        let files = venv();
+        files.card(version).wheel("gpu_doctor", "1.0.0");
+        files.wheel("amd_torch_device_gfx1010", "2.11.0").wheel("rocm_sdk_libraries_gfx103X_all", "7.10.0");
+        files
     };
-    let files = venv();
-    files.wheel("amd_torch_device_gfx1010", "2.11.0").wheel("rocm_sdk_libraries_gfx103X_all", "7.10.0");
-    files.wheel("gpu_doctor", "1.0.0");
-    assert_eq!(placeholders(&files), 0, "gpu_doctor harms RDNA1 cards alone, and there is none");
-    files.wheel("amd_torch_device_gfx1012", "0.0.1.dev0").wheel("rocm_sdk_libraries_gfx1151", "0.0.1");
-    assert_eq!(placeholders(&files), 2);
+    let rdna2 = with_card(100_300);
+    assert_eq!(told(&rdna2), [""; 0], "gpu_doctor harms RDNA1 cards alone");
+    rdna2.wheel("amd_torch_device_gfx1012", "0.0.1.dev0").wheel("rocm_sdk_libraries_gfx1151", "0.0.1");
+    let names = "amd_torch_device_gfx1012 0.0.1.dev0 and rocm_sdk_libraries_gfx1151 0.0.1 keeps the name";
+    let both = told(&rdna2);
+    assert!(both.len() == 1 && both[0].starts_with("placeholder-packages: ") && both[0].contains(names), "{both:?}");
+    let rdna1 = told(&with_card(100_100));
+    assert!(
+        rdna1.len() == 1 && rdna1[0].starts_with("gpu-doctor: gfx1010 at 0000:03:00.0: gpu_doctor 1.0.0"),
+        "{rdna1:?}"
+    );
+}
+
+#[test]
+fn each_framework_that_refuses_a_card_by_a_list_of_its_own_is_named_whichever_a_program_would_use() {
+    let refused = |version, jax: &str, tensorflow: &str| {
+        let files = venv();
+        files.card(version).torch("2.11.0", "hip = '7.2.1'");
+        files.write(&format!("{SITE}/jax_rocm60_plugin/__init__.py"), "");
+        files.write(&format!("{SITE}/tensorflow/python/platform/build_info.py"), "is_rocm_build=True");
+        files.wheel("jax_rocm60_plugin", jax).wheel("tensorflow_rocm", tensorflow);
+        let told = files.problems(&["tensorflow-refuses", "jax-refuses-rdna1", "jax-refuses-rdna2"]);
+        told.into_iter().map(|text| text.split(',').next().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    let tensorflow = "tensorflow-refuses: TensorFlow 2.14.0 of /venv/bin/python";
+    let jax = |family| format!("jax-refuses-{family}: JAX 0.5.0 of /venv/bin/python");
+    for (version, expected) in [
+        (100_100, vec![tensorflow.to_owned(), jax("rdna1")]),
+        (100_300, vec![tensorflow.to_owned()]),
+        (100_302, vec![tensorflow.to_owned(), jax("rdna2")]),
+        (110_000, vec![]),
+    ] {
+        assert_eq!(refused(version, "0.5.0", "2.14.0.600"), expected, "{version}");
+        assert_eq!(refused(version, "0.4.30", "2.16.1"), [""; 0], "{version}: other releases");
+    }
 }

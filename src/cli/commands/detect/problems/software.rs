@@ -3,7 +3,6 @@
 use super::{Problem, Severity, problem};
 use crate::commands::detect::survey::Survey;
 use crate::installs::{Backend, Framework, Runtime};
-use crate::recipes;
 use std::env;
 use std::path::PathBuf;
 
@@ -63,8 +62,7 @@ pub fn frameworks(survey: &Survey) -> Vec<Problem> {
 }
 
 fn looks_functions_up(framework: &Framework) -> bool {
-    built_for_rocm(framework)
-        && recipes::Framework::of_package(&framework.name).is_some_and(|it| it.looks_functions_up())
+    built_for_rocm(framework) && framework.known().is_some_and(|row| row.looks_functions_up)
 }
 
 /// More than one copy of the runtime.
