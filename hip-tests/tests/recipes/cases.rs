@@ -1,7 +1,7 @@
 //! One case or more for each row of config/recipes.toml.
 
 use crate::machine::{run, topology};
-use crate::program::Program::{self, Native, Plain, Python, Torch};
+use crate::program::Program::{self, Cupy, Native, Plain, Python, PythonCode, Torch};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A recipe, the machine and program for which it is, and what becomes of the environment.
@@ -41,6 +41,22 @@ const TORCH_715: &[(&str, &[u8])] =
 const JAX: Program = Python {
     files: &[("jax_rocm60_plugin/libamdhip64.so.6.4.43484", b"")],
     packages: &[("jax_rocm60_plugin", "0.5.0")],
+};
+
+/// JAX's wheels as they are: of six libraries rocBLAS alone has code for RDNA1.
+const JAX_WHEELS: Program = PythonCode {
+    files: &[
+        ("jax_rocm60_plugin/libamdhip64.so.6.0.60000", &[]),
+        ("jax_rocm60_plugin/_linalg.so", &["gfx900", "gfx1030", "gfx1100"]),
+        ("jax_rocm60_plugin/_prng.so", &["gfx900", "gfx1030", "gfx1100"]),
+        ("jax_rocm60_plugin/_rnn.so", &["gfx900", "gfx1030", "gfx1100"]),
+        ("jax_rocm60_plugin/_solver.so", &["gfx900", "gfx1030", "gfx1100"]),
+        ("jax_rocm60_plugin/_sparse.so", &["gfx900", "gfx1030", "gfx1100"]),
+        ("jax_rocm60_plugin/rocblas/library/TensileLibrary_lazy_gfx1010.dat", &[]),
+        ("jax_rocm60_plugin/rocblas/library/TensileLibrary_lazy_gfx1012.dat", &[]),
+        ("jax_rocm60_plugin/rocblas/library/TensileLibrary_lazy_gfx1030.dat", &[]),
+    ],
+    packages: &[("jax_rocm60_plugin", "0.4.35")],
 };
 
 /// An ELF file that has nothing but a PT_GNU_STACK segment with PF_X.
@@ -224,6 +240,43 @@ const CASES: &[Case] = &[
         named: true,
         ..DEFAULT
     },
+    Case { recipe: "gfx1010-partial-code", gpus: &["gfx1010"], program: JAX_WHEELS, named: true, ..DEFAULT },
+    Case { recipe: "rdna1-partial-code", gpus: &["gfx1012"], program: JAX_WHEELS, named: true, ..DEFAULT },
+    // One name serves them all.
+    Case {
+        recipe: "rdna2-partial-code",
+        gpus: &["gfx1031"],
+        program: JAX_WHEELS,
+        env: &[(OVERRIDE, "10.3.0")],
+        ..DEFAULT
+    },
+    Case {
+        recipe: "rdna2-partial-code",
+        gpus: &["gfx1030"],
+        program: Torch { version: "2.4.1", hip: Some("6.1.40091"), code: &["gfx1030"], kernels: &["gfx1100"] },
+        named: true,
+        ..DEFAULT
+    },
+    Case {
+        recipe: "gfx1010-partial-code-rocm52",
+        gpus: &["gfx1010"],
+        program: Torch { version: "1.13.1", hip: Some("5.2.21151"), code: &["gfx1010"], kernels: &["gfx900"] },
+        named: true,
+        ..DEFAULT
+    },
+    Case {
+        recipe: "gfx1010-partial-code-unknown",
+        gpus: &["gfx1010"],
+        program: PythonCode {
+            files: &[
+                ("jax_rocm60_plugin/_linalg.so", &["gfx1030"]),
+                ("jax_rocm60_plugin/rocblas/library/TensileLibrary_lazy_gfx1010.dat", &[]),
+            ],
+            packages: &[("jax_rocm60_plugin", "0.4.35")],
+        },
+        named: true,
+        ..DEFAULT
+    },
     Case {
         recipe: "rdna2-torn-code",
         gpus: &["gfx1031"],
@@ -370,6 +423,26 @@ const CASES: &[Case] = &[
     },
     Case { recipe: "jax-refuses-rdna1", gpus: &["gfx1010"], program: JAX, named: true, ..DEFAULT },
     Case { recipe: "jax-refuses-rdna2", gpus: &["gfx1032"], program: JAX, named: true, ..DEFAULT },
+    Case {
+        recipe: "cupy-without-code",
+        gpus: &["gfx1012"],
+        program: Cupy { code: &["gfx1030", "gfx1100"], kernels: &["gfx1012", "gfx1030"] },
+        named: true,
+        ..DEFAULT
+    },
+    Case {
+        recipe: "cupy-without-code",
+        gpus: &["gfx1010"],
+        program: Cupy { code: &["gfx1010", "gfx1030"], kernels: &["gfx1010", "gfx1030"] },
+        ..DEFAULT
+    },
+    Case {
+        recipe: "rdna2-as-gfx1030",
+        gpus: &["gfx1031"],
+        program: Cupy { code: &["gfx1030", "gfx1031"], kernels: &["gfx1030"] },
+        env: &[(OVERRIDE, "10.3.0")],
+        ..DEFAULT
+    },
     Case {
         recipe: "tinygrad",
         gpus: &["gfx1030"],

@@ -30,6 +30,20 @@ pub enum Program {
         /// Names as in `.dist-info`, and versions.
         packages: &'static [(&'static str, &'static str)],
     },
+    /// The same with bundles of code objects for these targets in place of files; a name without targets is an empty file.
+    PythonCode {
+        /// Paths and targets.
+        files: &'static [(&'static str, &'static [&'static str])],
+        /// As above.
+        packages: &'static [(&'static str, &'static str)],
+    },
+    /// A Python whose environment has CuPy, beside an installed ROCm 7.0.
+    Cupy {
+        /// The targets of CuPy's own file.
+        code: &'static [&'static str],
+        /// The targets of rocBLAS's kernels.
+        kernels: &'static [&'static str],
+    },
     /// A program that is linked to the HIP runtime of that release, which lies in its own tree.
     Native {
         /// As in libamdhip64.so.6.4.43484.
@@ -48,9 +62,31 @@ impl Program {
                 require("hipcc from Debian", torch(root, version, hip, code, kernels))
             }
             Self::Python { files, packages } => Some(python(root, files, packages).expect("a folder of this test")),
+            Self::PythonCode { files, packages } => {
+                let files: Vec<_> = files.iter().map(|(path, targets)| (*path, bundle(targets))).collect();
+                let files: Vec<_> = files.iter().map(|(path, bytes)| (*path, bytes.as_slice())).collect();
+                Some(python(root, &files, packages).expect("a folder of this test"))
+            }
+            Self::Cupy { code, kernels } => require("hipcc from Debian", cupy(root, code, kernels)),
             Self::Native { release, code } => require("hipcc from Debian", native(root, release, code)),
         }
     }
+}
+
+/// A bundle as clang writes it, with a code object of some bytes for each target.
+fn bundle(targets: &[&str]) -> Vec<u8> {
+    const SIZE: u64 = 64;
+    let mut bytes = b"__CLANG_OFFLOAD_BUNDLE__".to_vec();
+    bytes.extend((targets.len() as u64).to_le_bytes());
+    for (number, target) in targets.iter().enumerate() {
+        let name = format!("hipv4-amdgcn-amd-amdhsa--{target}");
+        for word in [4096 + number as u64 * SIZE, SIZE, name.len() as u64] {
+            bytes.extend(word.to_le_bytes());
+        }
+        bytes.extend(name.as_bytes());
+    }
+    bytes.resize(4096 + targets.len() * SIZE as usize, 0xc0);
+    if targets.is_empty() { Vec::new() } else { bytes }
 }
 
 fn python(root: &Path, files: &[(&str, &[u8])], packages: &[(&str, &str)]) -> Result<PathBuf> {
@@ -91,6 +127,25 @@ fn torch(root: &Path, version: &str, hip: Option<&str>, code: &[&str], kernels: 
     link(&library.join("libtorch_hip.so"), &[&object, &runtime], &["-shared", "-Wl,-rpath,$ORIGIN"])?;
     for target in kernels {
         fs::write(library.join(format!("rocblas/library/TensileLibrary_lazy_{target}.dat")), "")?;
+    }
+    Ok(python)
+}
+
+fn cupy(root: &Path, code: &[&str], kernels: &[&str]) -> Result<PathBuf> {
+    let python = python(root, &[("cupy/__init__.py", b"")], &[("cupy_rocm_7_0", "14.2.0")])?;
+    let site = root.join("venv/lib/python3.11/site-packages");
+    let (own, covers) = (site.join("cupy/cuda"), site.join("cupy_backends/cuda/libs"));
+    let rocm = root.join("rocm/lib");
+    [&own, &covers, &rocm.join("rocblas/library")].into_iter().try_for_each(fs::create_dir_all)?;
+    runtime(&rocm, "7.0.51831")?;
+    let (hip, blas) = (rocm.join("libamdhip64.so.7"), rocm.join("librocblas.so.5"));
+    let runpath = format!("-Wl,--no-as-needed,-rpath,{}", rocm.display());
+    link(&blas, &[&hip], &["-shared", "-Wl,-soname,librocblas.so.5", &runpath])?;
+    let object = Compiler::fetch()?.object("targets.cpp", code, &FLAGS)?;
+    link(&own.join("thrust.cpython-311-x86_64-linux-gnu.so"), &[&object, &hip], &["-shared", &runpath])?;
+    link(&covers.join("cublas.cpython-311-x86_64-linux-gnu.so"), &[&hip, &blas], &["-shared", &runpath])?;
+    for target in kernels {
+        fs::write(rocm.join(format!("rocblas/library/TensileLibrary_lazy_{target}.dat")), "")?;
     }
     Ok(python)
 }

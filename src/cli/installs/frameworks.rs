@@ -97,10 +97,12 @@ pub(super) fn find_frameworks(python: &Python, machine: &Machine) -> Vec<Framewo
         } else {
             python.package_folder(row.package).into_iter().collect()
         };
-        if row.package.starts_with("_rocm_sdk_core") && folders.is_empty() {
+        if row.package.starts_with(SDK) && folders.is_empty() {
+            // A build may have added a mark of its own to the folder's name.
+            let marked = format!("{}_", row.package);
             folders.extend(sdk_folders(python).into_iter().filter_map(|folder| {
                 let package = folder.parent()?;
-                file_name(package).starts_with("_rocm_sdk_core_").then(|| package.to_owned())
+                file_name(package).starts_with(&marked).then(|| package.to_owned())
             }));
         }
         folders.into_iter().filter_map(|path| {
@@ -125,15 +127,21 @@ fn read_framework(package: &PackageFolder<'_>) -> Option<Framework> {
     if backend == Backend::Rocm(None) {
         backend = Backend::Rocm(own.and_then(rocm_of_distribution));
     }
-    // The interpreter loads the library of the package that links to HIP; Debian has it in the system's folder.
-    let programs: Vec<Program> = code.iter().filter_map(|file| Program::read(file, machine).ok()).collect();
+    // The interpreter loads the library of the package that links to HIP; Debian has it in the system's folder. Packages for
+    // TheRock's wheels load what they need from those before.
+    let sdk = sdk_folders(python);
+    let read = |file: &PathBuf| Program::read_with(file, machine, &sdk).ok();
+    let programs: Vec<Program> = code.iter().filter_map(read).collect();
     if !programs.iter().any(|program| program.calls_hip) {
         let reached: Vec<PathBuf> = programs.iter().flat_map(|program| program.code_files(machine)).collect();
         if !reached.is_empty() {
             code = reached;
         }
     }
-    let folders: Vec<PathBuf> = [libraries].into_iter().chain(sdk_folders(python)).collect();
+    let wheels: Vec<PathBuf> = sdk.iter().filter_map(|folder| folder.canonicalize().ok()).collect();
+    let needed = programs.iter().flat_map(|program| program.code_files(machine));
+    code.extend(needed.filter(|file| wheels.iter().any(|folder| file.starts_with(folder))));
+    let folders: Vec<PathBuf> = [libraries].into_iter().chain(sdk).collect();
     let bundled = folders.iter().find_map(|folder| Runtime::in_folder(folder));
     let runtime = bundled.or_else(|| programs.iter().find_map(Program::runtime));
     let kernels = folders.iter().find_map(|folder| rocblas_kernels(&folder.join("librocblas.so"), machine));
@@ -253,11 +261,14 @@ pub(super) fn sdk(package: &PackageFolder<'_>) -> Option<PackageFiles> {
     Some(PackageFiles { backend: Backend::Rocm(release), libraries, code: Vec::new() })
 }
 
+/// How the folders of TheRock's wheels begin.
+const SDK: &str = "_rocm_sdk_";
+
 /// The folders of libraries of TheRock's wheels: `_rocm_sdk_core`, and `_rocm_sdk_libraries_*` with the kernels for one
 /// family.
 fn sdk_folders(python: &Python) -> Vec<PathBuf> {
     let folders = python.folders.iter().flat_map(|folder| folder_entries(folder));
-    folders.filter(|path| file_name(path).starts_with("_rocm_sdk_")).map(|path| path.join("lib")).collect()
+    folders.filter(|path| file_name(path).starts_with(SDK)).map(|path| path.join("lib")).collect()
 }
 
 /// PyTorch writes what it was built for into version.py.

@@ -71,6 +71,7 @@ pub const KNOWN: &[Known] = &[
     row("tinygrad", "tinygrad", "tinygrad", direct, &[]),
     Known { distributions: &["pytorch_triton_rocm"], ..row("triton", "Triton", "triton", triton, &[]) },
     Known { distributions: &["rocm_sdk_core"], ..row("rocm", "ROCm's wheels", "_rocm_sdk_core", sdk, &[]) },
+    Known { distributions: &["rocm_sdk_devel"], ..row("rocm", "ROCm's wheels", "_rocm_sdk_devel", sdk, &[]) },
 ];
 
 /// Whether a name is what a pattern says: # stands for digits, * for any text.

@@ -65,6 +65,11 @@ impl Program {
     /// # Errors
     /// When the program itself cannot be read. A library that cannot is left without path.
     pub fn read(path: &Path, machine: &Machine) -> Result<Self, ProgramError> {
+        Self::read_with(path, machine, &[])
+    }
+
+    /// The same where libraries may also lie in these folders, from which they are loaded before the program's own.
+    pub(super) fn read_with(path: &Path, machine: &Machine, preloaded: &[PathBuf]) -> Result<Self, ProgramError> {
         let path = path.canonicalize().unwrap_or_else(|_| path.into());
         let own = Dynamic::read(&path)?;
         let mut program = Self {
@@ -75,7 +80,7 @@ impl Program {
             libraries: Vec::new(),
             path: path.clone(),
         };
-        let mut loader = Loader::new(machine);
+        let mut loader = Loader::new(machine, preloaded);
         loader.queue.push_back((path.clone(), own, Vec::new()));
         program.libraries = loader.resolve_all();
         // A backend that lies beside one of its libraries, as in Debian's /usr/lib/x86_64-linux-gnu/ggml/backends0.
@@ -156,7 +161,7 @@ struct Loader<'a> {
     machine: &'a Machine,
     /// LD_LIBRARY_PATH.
     path: Vec<PathBuf>,
-    /// /etc/ld.so.conf, then the default folders.
+    /// What is preloaded, /etc/ld.so.conf, then the default folders.
     system: Vec<PathBuf>,
     /// Files whose libraries are still to be found, with the RPATH that they inherit.
     queue: VecDeque<(PathBuf, Dynamic, Vec<PathBuf>)>,
@@ -164,8 +169,8 @@ struct Loader<'a> {
 }
 
 impl<'a> Loader<'a> {
-    fn new(machine: &'a Machine) -> Self {
-        let mut system = Vec::new();
+    fn new(machine: &'a Machine, preloaded: &[PathBuf]) -> Self {
+        let mut system = preloaded.to_vec();
         read_ld_so_conf(machine, &machine.resolve("/etc/ld.so.conf"), 0, &mut system);
         system.extend(DEFAULT.map(|folder| machine.resolve(folder)));
         let path = machine.variable_folders("LD_LIBRARY_PATH");

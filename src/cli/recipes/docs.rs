@@ -68,6 +68,12 @@ impl Recipe {
             CodeMatch::Native => "the program's libraries have code for the GPU".into(),
             CodeMatch::Substitute => format!("a library of the program has code for {substitute} and not for the GPU"),
             CodeMatch::Torn => format!("some libraries have code for the GPU only, others for {substitute} only"),
+            CodeMatch::Partial if self.substitute.is_none_or(|target| self.targets == [target]) => {
+                "some of the program's libraries have no code for the GPU".into()
+            }
+            CodeMatch::Partial => {
+                format!("some of the program's libraries have code neither for the GPU nor for {substitute}")
+            }
             CodeMatch::Missing if self.substitute.is_none() => {
                 "the program's libraries have no code for the GPU".into()
             }
@@ -113,6 +119,9 @@ impl Condition {
             Self::SaveArea => "Linux 6.12 or later, and a card whose topology has not 32 waves for each compute unit",
             Self::ExecutableStack => "a library of its runtime wants an executable stack, and glibc is 2.41 or later",
             Self::TorchWithoutCode => "PyTorch's own library has no code for the GPU",
+            Self::LibraryWithoutCode => {
+                "a library of the program has code neither for the GPU nor for one that it may pass for"
+            }
             Self::RegisterCoarse => "the option register is coarse",
         }
     }

@@ -1,10 +1,12 @@
 //! From a situation to the changes of the environment.
 
-use super::situation::{OVERRIDE, Situation, is_supported};
-use super::table::{Action, Condition, Recipe, pattern_matches, recipes};
+use super::situation::{Library, OVERRIDE, Situation, is_supported};
+use super::table::{Action, CodeMatch, Condition, Recipe, pattern_matches, recipes};
 use super::{overrides, unreadable};
 use crate::installs::Release;
+use rmcp_domain::gfx::GfxTarget;
 use rmcp_domain::topology::Gpu;
+use std::path::PathBuf;
 
 /// What is to be done.
 #[derive(Debug, Default)]
@@ -97,12 +99,16 @@ impl Recipe {
 
     /// Whether the conditions hold that are about one GPU.
     pub(super) fn matches_gpu(&self, situation: &Situation, gpu: &Gpu) -> bool {
-        let code = || situation.code_match(gpu.target, self.substitute);
+        let without = || situation.libraries_without(gpu.target, self.substitute);
+        let code = |wanted| match wanted {
+            CodeMatch::Partial => (1..situation.program.libraries.len()).contains(&without().len()),
+            _ => situation.code_match(gpu.target, self.substitute) == Some(wanted),
+        };
         let value = || situation.user_override(gpu)?.target;
         (self.targets.is_empty() || self.targets.contains(&gpu.target))
             && (self.packages.is_empty() || self.package(situation, gpu).is_some())
             && !self.lacks.iter().any(|name| installed(situation, gpu, name).next().is_some())
-            && self.code.is_none_or(|wanted| code() == Some(wanted))
+            && self.code.is_none_or(code)
             && match self.condition {
                 Some(Condition::OverrideOtherMajor) => {
                     is_supported(gpu) && value().is_some_and(|target| target.major != gpu.target.major)
@@ -111,6 +117,7 @@ impl Recipe {
                     situation.kernel >= Some(Release { major: 6, minor: 12, patch: None })
                         && situation.waves.get(&gpu.node).is_some_and(|&waves| waves != 32)
                 }
+                Some(Condition::LibraryWithoutCode) => !without().is_empty(),
                 Some(Condition::TorchWithoutCode) => !situation.program.libraries.iter().any(|library| {
                     let file =
                         library.path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("libtorch"));
@@ -146,11 +153,30 @@ impl Recipe {
         }
         match gpu {
             Some(gpu) => why
+                .replace("{without}", &libraries_text(situation, gpu, self.substitute))
                 .replace("{package}", &self.package(situation, gpu).unwrap_or_default())
                 .replace("{target}", &gpu.target.to_string()),
             None => why,
         }
     }
+}
+
+/// The libraries without code for a GPU, in words: "5 of 6 libraries (_linalg.so, _prng.so, ...)".
+fn libraries_text(situation: &Situation, gpu: &Gpu, substitute: Option<GfxTarget>) -> String {
+    const NAMED: usize = 8;
+    let all = situation.program.libraries.len();
+    let without = situation.libraries_without(gpu.target, substitute);
+    let name = |library: &&Library| {
+        // The folder of rocBLAS's kernels is no name by itself.
+        let parts: Vec<_> = library.path.iter().rev().take(if library.path.is_dir() { 2 } else { 1 }).collect();
+        parts.into_iter().rev().collect::<PathBuf>().display().to_string()
+    };
+    let mut names: Vec<String> = without.iter().take(NAMED).map(name).collect();
+    if without.len() > NAMED {
+        names.push(format!("and {} more", without.len() - NAMED));
+    }
+    let noun = if all == 1 { "library" } else { "libraries" };
+    format!("{} of {all} {noun} ({})", without.len(), names.join(", "))
 }
 
 /// The packages of the program whose names match, with their versions.

@@ -97,7 +97,7 @@ impl Situation {
             .any(|name| self.environment.contains_key(*name))
     }
 
-    /// What the program's libraries hold for a target; None where that is not known.
+    /// What those of the program's libraries that have code for a target or its substitute hold for it; None where that is not known.
     pub fn code_match(&self, target: GfxTarget, substitute: Option<GfxTarget>) -> Option<CodeMatch> {
         let own = |library: &&Library| library.targets.contains(&target);
         let other = |library: &&Library| substitute.is_some_and(|target| library.targets.contains(&target));
@@ -114,6 +114,14 @@ impl Situation {
         } else {
             CodeMatch::Torn
         })
+    }
+
+    /// The libraries that have code neither for a target nor for its substitute.
+    pub fn libraries_without(&self, target: GfxTarget, substitute: Option<GfxTarget>) -> Vec<&Library> {
+        let serves = |library: &Library| {
+            library.targets.contains(&target) || substitute.is_some_and(|other| library.targets.contains(&other))
+        };
+        self.program.libraries.iter().filter(|library| !serves(library)).collect()
     }
 
     /// The variable that overrides one GPU's target.

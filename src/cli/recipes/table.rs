@@ -115,6 +115,8 @@ pub enum CodeMatch {
     Torn,
     /// None has code for either.
     Missing,
+    /// Some have code for neither, whatever the others hold.
+    Partial,
 }
 
 /// Conditions on the machine, the user's environment and options.
@@ -143,6 +145,8 @@ pub enum Condition {
     ExecutableStack,
     /// PyTorch's own library has no code for the GPU.
     TorchWithoutCode,
+    /// A library of the program has code neither for the GPU nor for the substitute.
+    LibraryWithoutCode,
     /// The option register is coarse, for a program in which RMCP is active.
     RegisterCoarse,
 }

@@ -1,5 +1,6 @@
 //! The recipes on machines and programs that are made up here. hip-tests/tests/recipes builds them as files.
 
+mod partial;
 mod starting;
 mod unreadable;
 

@@ -28,7 +28,9 @@ fn every_row_is_found_by_its_package_and_no_package_of_a_like_name_is() {
         files.write(&format!("{SITE}/{package}_extras/__init__.py"), "");
     }
     files.write(&format!("{SITE}/tensorflow/python/platform/build_info.py"), "is_rocm_build=True");
-    files.write(&format!("{SITE}/_rocm_sdk_core/lib/libamdhip64.so.7"), "");
+    for wheel in ["core", "devel"] {
+        files.write(&format!("{SITE}/_rocm_sdk_{wheel}/lib/libamdhip64.so.7"), "");
+    }
     let found: Vec<String> = frameworks(&files).into_iter().map(|found| found.name).collect();
     let expected: Vec<String> = rows().map(|row| row.package.replace('#', "7")).collect();
     assert_eq!(found, expected);
@@ -91,4 +93,20 @@ fn bitsandbytes_and_triton_beside_a_pytorch_without_rocm_are_not_for_rocm() {
     assert!(
         frameworks(&files).iter().all(|found| !matches!(found.backend, Backend::Rocm(_)) && found.name != "triton")
     );
+}
+
+#[test]
+fn of_therocks_wheels_the_libraries_that_a_package_needs_are_handed_over_and_no_others() {
+    let files = Files::new();
+    torch(&files, "'7.14.1'");
+    let library = |name: &str| format!("{SITE}/_rocm_sdk_libraries_ab12/lib/{name}");
+    files.elf(&library("librocblas.so.5"), &["libamdhip64.so.7", "librocsolver.so.0"], &[]);
+    files.elf(&library("librocsolver.so.0"), &["libamdhip64.so.7"], &[]);
+    files.elf(&library("librocfft.so.0"), &["libamdhip64.so.7"], &[]);
+    files.elf(&library("libroctx64.so.4"), &[], &[]);
+    let needs = ["libamdhip64.so.7", "librocblas.so.5", "libroctx64.so.4"];
+    let own = format!("{SITE}/torch/lib/libtorch_hip.so");
+    files.elf(&own, &needs, &[]);
+    let expected = [library("librocblas.so.5"), library("librocsolver.so.0"), own];
+    assert_eq!(code(&files, &named(&files, "torch")), expected);
 }
