@@ -2,7 +2,7 @@
 
 use crate::build::Build;
 use crate::compiler::Compiler;
-use crate::native::{client_dir, compile, program};
+use crate::native::{client_dir, compile, program, sources};
 use crate::table::{self, TableProgram};
 use crate::ways::{self, LoadMode};
 use anyhow::{Context, Result};
@@ -77,6 +77,12 @@ pub enum Client {
         /// `throw`, `exit`, `cancel` or `jump`; the function; how often.
         args: [&'static str; 3],
     },
+    /// `queue_sizes*`: a program on a stand-in for libhsa-runtime64 that asks for a queue a card, by sizes that its
+    /// environment chooses.
+    QueueSizes {
+        /// Whether it reads the topology by open, and not by fopen.
+        by_open: bool,
+    },
     /// `rccl.cpp`: RCCL between the GPUs of one process.
     Rccl,
     /// A program of the stack, or of Debian packages laid over it.
@@ -105,6 +111,23 @@ fn ggml(stack: &Stack, name: &str) -> Result<Command> {
     let mut command = stack.command_with(&program, &[folder])?;
     command.arg(stack.file("usr/lib/x86_64-linux-gnu/ggml/backends0/libggml-hip.so")?);
     Ok(command)
+}
+
+/// The stand-in has the name, the SONAME, the symbol versions and the protection of the real library.
+fn queue_sizes(stack: &Stack, by_open: bool) -> Result<Command> {
+    const RUNTIME: &str = "libhsa-runtime64.so.1";
+    let folder = client_dir(stack)?.join(if by_open { "queue_sizes_open" } else { "queue_sizes_fopen" });
+    fs::create_dir_all(&folder).with_context(|| format!("create {}", folder.display()))?;
+    let (runtime, program) = (folder.join(RUNTIME), folder.join("queue_sizes"));
+    let soname = format!("-Wl,-soname,{RUNTIME}");
+    let versions = format!("-Wl,--version-script={}", sources().join("queue_sizes_runtime.map").display());
+    let library = ["-shared", "-fPIC", "-Wl,-z,relro,-z,now", &soname, &versions];
+    let by_open = by_open.then_some("-DREAD_BY_OPEN");
+    let flags: Vec<&str> = library.into_iter().chain(by_open).collect();
+    compile(stack, "queue_sizes_runtime.cpp", &runtime, &flags)?;
+    let runtime = runtime.to_str().context("a path in UTF-8")?;
+    compile(stack, "queue_sizes.cpp", &program, &[runtime, "-Wl,-rpath,$ORIGIN,--disable-new-dtags"])?;
+    stack.command(program)
 }
 
 impl Client {
@@ -177,6 +200,7 @@ impl Client {
                 command.args(args);
                 Ok(command)
             }
+            Client::QueueSizes { by_open } => queue_sizes(stack, *by_open),
             Client::Rccl => {
                 let stack = stack.clone().with_packages(&RCCL)?;
                 stack.command(program(&stack, "rccl.cpp", &["-lrccl"])?)

@@ -11,6 +11,7 @@ mod atomics;
 mod compiled;
 mod linux;
 mod programs;
+mod queue_sizes;
 mod strangers;
 
 use rmcp_hip_tests::{Release, Scene};
