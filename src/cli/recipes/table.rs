@@ -216,9 +216,10 @@ fn targets<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<GfxTarget>,
 }
 
 fn frameworks<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<&'static Known>, D::Error> {
+    let rows = || KNOWN.iter().filter(|row| row.application.is_none());
     let known = |id: &String| {
-        Known::of_id(id).ok_or_else(|| {
-            let ids: BTreeSet<&str> = KNOWN.iter().map(|row| row.id).collect();
+        rows().find(|row| row.id == id).ok_or_else(|| {
+            let ids: BTreeSet<&str> = rows().map(|row| row.id).collect();
             D::Error::custom(format!("{id:?} is no framework; known are {}", Vec::from_iter(ids).join(", ")))
         })
     };
