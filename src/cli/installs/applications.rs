@@ -54,7 +54,7 @@ impl Application {
 impl ApplicationFolder {
     fn is_at(&self, folder: &Path, program: &str) -> bool {
         let all = |marks: &&[&str]| marks.iter().all(|mark| !files_matching(folder, mark).is_empty());
-        self.program == program && self.marks.iter().any(|marks| all(&marks))
+        self.program == program && self.marks.iter().any(all)
     }
 }
 

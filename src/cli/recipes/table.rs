@@ -248,3 +248,26 @@ fn glob_matches(pattern: &str, text: &str) -> bool {
     }
     text.ends_with(tail)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::pattern_matches;
+
+    #[test]
+    fn a_star_stands_for_any_text_and_an_ampersand_for_both() {
+        for (pattern, text, expected) in [
+            ("10.3.0", "10.3.0", true),
+            ("10.3.0", "110.3.0", false),
+            ("*", "", true),
+            ("*a*", "xax", true),
+            ("*a*", "xx", false),
+            ("a*b", "ab", true),
+            ("a*b", "a", false),
+            ("*ab*b", "ab", false),
+            ("*a*&*b*", "ba", true),
+            ("*a*&*b*", "b", false),
+        ] {
+            assert_eq!(pattern_matches(pattern, text), expected, "{pattern} {text}");
+        }
+    }
+}
