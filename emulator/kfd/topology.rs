@@ -35,6 +35,7 @@ pub fn mounts(machine: &Machine) -> Vec<String> {
         "/sys/module/amdgpu",
         "/sys/bus/pci/drivers/amdgpu",
         "/proc/modules",
+        "/proc/sys/kernel/osrelease",
     ];
     let mut mounts: Vec<String> = fixed.map(String::from).to_vec();
     mounts.push(format!("/sys/dev/char/{KFD_MAJOR}:0"));
@@ -54,6 +55,7 @@ pub fn entries(machine: &Machine) -> Vec<Entry> {
 
     file("/dev/kfd".into(), String::new());
     file("/proc/modules".into(), "amdgpu 1 0 - Live 0x0000000000000000\n".into());
+    file("/proc/sys/kernel/osrelease".into(), format!("{}\n", machine.kernel.release()));
     file("/sys/module/amdgpu/initstate".into(), "live\n".into());
     file(format!("{KFD}/dev"), format!("{KFD_MAJOR}:0\n"));
     file(format!("{KFD}/topology/generation_id"), "2\n".into());

@@ -116,7 +116,8 @@ impl Tree {
 /// Whether `path` could belong to an emulated machine at all: a cheap test for hot calls.
 pub fn may_be_emulated(path: &CStr) -> bool {
     let path = path.to_bytes();
-    [&b"/dev/"[..], b"/sys/", b"/proc/m"].iter().any(|prefix| path.starts_with(prefix)) || path.starts_with(b"//")
+    [&b"/dev/"[..], b"/sys/", b"/proc/m", b"/proc/sys/"].iter().any(|prefix| path.starts_with(prefix))
+        || path.starts_with(b"//")
 }
 
 /// An absolute path without doubled slashes, `.` components and a trailing slash.
@@ -238,6 +239,8 @@ mod tests {
         assert_eq!(rewritten(c"//sys/./class//kfd/").as_deref(), Some("/fake/sys/class/kfd"));
         assert_eq!(rewritten(c"/sys/class/kfdx"), None);
         assert_eq!(rewritten(c"/proc/modules").as_deref(), Some("/fake/proc/modules"));
+        assert_eq!(rewritten(c"/proc/sys/kernel/osrelease").as_deref(), Some("/fake/proc/sys/kernel/osrelease"));
+        assert_eq!(rewritten(c"/proc/sys/kernel/hostname").as_deref(), None);
         assert_eq!(rewritten(c"/etc/passwd"), None);
         assert_eq!(rewritten(c"sys/class/kfd"), None);
     }

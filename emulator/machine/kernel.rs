@@ -17,3 +17,14 @@ pub enum Kernel {
     #[serde(rename = "6.18")]
     Linux6_18,
 }
+
+impl Kernel {
+    /// What `uname -r` would say.
+    pub const fn release(self) -> &'static str {
+        match self {
+            Self::Linux6_1 => "6.1.0",
+            Self::Linux6_12 => "6.12.0",
+            Self::Linux6_18 => "6.18.0",
+        }
+    }
+}
