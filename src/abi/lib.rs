@@ -204,6 +204,8 @@ pub enum Policy {
     pool_allocate,
     /// The pool of hsa_amd_memory_lock_to_pool, when libamdhip64 calls it.
     lock_to_pool,
+    /// hsa_init: what the runtime reads of the topology meanwhile.
+    runtime_start,
 }
 
 impl Policy {
@@ -231,6 +233,7 @@ impl Policy {
                 "`hsa_pool`: the coarse-grained pool of the same agent; never for calls of libamdhip64"
             }
             Policy::lock_to_pool => "`register`: the coarse-grained pool of the CPU, for calls of libamdhip64 alone",
+            Policy::runtime_start => "forwarded; `save_area`: the runtime may read other waves of a gfx101x meanwhile",
         }
     }
 }

@@ -1,5 +1,7 @@
 //! The loader's list of objects, which debuggers read too: in which order they came, and which brought which.
 
+mod imports;
+
 use crate::module::Module;
 use core::arch::{asm, global_asm};
 use core::ffi::{CStr, c_char, c_int, c_void};

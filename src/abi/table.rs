@@ -64,7 +64,7 @@ macro_rules! hooks {
             Hip fn hipGraphAddBatchMemOpNode(node: *mut *mut c_void, graph: *mut c_void, dependencies: *const c_void, count: usize, parameters: *const c_void) -> HipError => graph_batch[parameters];
             Hip fn hipGraphBatchMemOpNodeSetParams(node: *mut c_void, parameters: *const c_void) -> HipError => graph_batch[parameters];
             Hip fn hipGraphExecBatchMemOpNodeSetParams(graph: *mut c_void, node: *mut c_void, parameters: *const c_void) -> HipError => graph_batch[parameters];
-            Hsa fn hsa_init() -> HsaStatus => forward;
+            Hsa fn hsa_init() -> HsaStatus => runtime_start;
             Hsa fn hsa_memory_allocate(region: u64, size: usize, ptr: *mut *mut c_void) -> HsaStatus => forward;
             Hsa fn hsa_amd_memory_pool_allocate(pool: HsaPool, size: usize, flags: u32, ptr: *mut *mut c_void) -> HsaStatus => pool_allocate;
             Hsa fn hsa_amd_memory_lock(host: *mut c_void, size: usize, agents: *mut u64, count: i32, agent: *mut *mut c_void) -> HsaStatus => forward;

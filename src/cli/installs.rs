@@ -6,13 +6,11 @@
 //! | `python`, `pyenv` | where does a Python interpreter find its packages |
 //! | `distributions` | what is installed among those packages |
 //! | `frameworks` | which of those packages use a GPU, through which runtime |
-//! | `applications` | which applications are here, known by their folders |
-//! | `known` | the table of frameworks and applications |
+//! | `known` | the table of them |
 //! | `program` | which libraries does a program load |
 //!
 //! Everything is read from files; no program is run, so that `rmcp-run` may ask before each start.
 
-mod applications;
 mod distributions;
 mod elf;
 mod frameworks;
@@ -20,16 +18,14 @@ mod known;
 mod program;
 mod pyenv;
 mod python;
-mod release;
 mod rocm;
 
-pub use applications::{Application, ApplicationFolder, applications};
 pub use distributions::Distribution;
 pub use frameworks::{Backend, Framework};
 pub use known::{KNOWN, Known};
 pub use program::{Library, Program, ProgramError};
 pub use python::{PackageNotFound, Python};
-pub use release::{InvalidRelease, Release};
+pub use rmcp_domain::release::{InvalidRelease, Release};
 pub use rocm::{Rocm, Runtime, installations};
 
 use std::collections::BTreeMap;

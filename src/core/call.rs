@@ -83,13 +83,13 @@ impl<F: std::marker::Copy> Call<F> {
     }
 
     /// The real function, where RMCP has no say: the call is its own, or the runtime's, but for those that
-    /// `policies::lock_to_pool` explains.
+    /// `policies::lock_to_pool` explains, and for the start of a runtime.
     #[inline]
     pub fn unasked(&self) -> Option<F> {
         match self.caller.kind {
             // Decided and counted before it came to the runtime's table.
             CallerKind::Rmcp => Some(self.real),
-            CallerKind::Runtime if self.hook.policy() != Policy::lock_to_pool => {
+            CallerKind::Runtime if !matches!(self.hook.policy(), Policy::lock_to_pool | Policy::runtime_start) => {
                 count(self.hook, Outcome::Runtime);
                 Some(self.real)
             }

@@ -11,6 +11,7 @@
 //! | `policies` | asks `rmcp_domain::policy`, forwards, and remembers in `requested_flags` |
 //! | `runtime`, `pools`, `probe` | what RMCP itself asks of the real runtime |
 //! | `machine` | options and GPUs, read once |
+//! | `save_area` | what a runtime reads of the topology while it starts |
 //! | `memory` | what RMCP allocates where the process has no memory left |
 //! | `counters`, `log`, `watch`, `trace`, `api` | what is told: to `include/rmcp.h`, the log, `rmcp trace` |
 //! | `isolation` | keeps errno, panics and cancellation of RMCP's own work from the program's thread |
@@ -41,6 +42,7 @@ mod pools;
 mod probe;
 mod requested_flags;
 mod runtime;
+mod save_area;
 mod substitution;
 mod symbols;
 mod trace;

@@ -8,10 +8,12 @@ use once_cell::race::OnceBox;
 use rmcp_abi::find_object::first_gate;
 use rmcp_abi::gate::is_system_wide;
 use rmcp_abi::{Hook, Policy};
-use rmcp_domain::gfx::GfxTarget;
-use rmcp_domain::options::{self, DispatchTable, Exception, Level, Loaded, Options, Sources};
+use rmcp_domain::gfx::{Family, GfxTarget};
+use rmcp_domain::options::{self, DispatchTable, Exception, Level, Loaded, Options, SaveArea, Sources};
 use rmcp_domain::policy::{self, Rules};
-use rmcp_domain::topology::{DEFAULT_ROOT, Masks, Topology};
+use rmcp_domain::release::Release;
+use rmcp_domain::save_area::{self, Card};
+use rmcp_domain::topology::{self, DEFAULT_ROOT, Masks, Topology};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use tracing::{info, warn};
@@ -30,6 +32,8 @@ pub struct Machine {
     pub logs_calls: bool,
     /// Whether libamdhip64's own table is taken; see [`crate::dispatch_table`].
     pub dispatch_table: bool,
+    /// The option where some runtime could be shown other waves; see [`crate::save_area`].
+    pub save_area: Option<SaveArea>,
     /// The policies whose calls could be changed: a bit for each.
     changing: u32,
     /// The options; None where they were not read.
@@ -43,6 +47,8 @@ pub struct Gpu {
     pub target: GfxTarget,
     /// Whether it shares the CPU's memory.
     pub apu: bool,
+    /// What the topology says of its waves, where that matters.
+    waves: Option<Card>,
 }
 
 /// The rules for the calls of one caller.
@@ -113,6 +119,7 @@ impl Machine {
             trace: None,
             logs_calls: false,
             dispatch_table: false,
+            save_area: None,
             changing: 0,
             loaded: None,
         }
@@ -217,6 +224,7 @@ fn from_options(may_probe: bool) -> Option<Machine> {
         trace: loaded.options.trace.clone(),
         logs_calls: loaded.options.log == Level::Trace,
         dispatch_table: loaded.options.dispatch_table == DispatchTable::On,
+        save_area: None,
         changing: 0,
         loaded: Some(loaded),
     };
@@ -232,6 +240,10 @@ fn from_options(may_probe: bool) -> Option<Machine> {
         let policies = Hook::ALL.iter().map(|hook| hook.policy()).filter(may_change);
         machine.changing = policies.fold(0, |all, policy| all | 1 << policy as u32);
     }
+    machine.save_area = machine.find_save_area();
+    if machine.save_area.is_some() {
+        machine.changing |= 1 << Policy::runtime_start as u32;
+    }
     Some(machine)
 }
 
@@ -243,11 +255,17 @@ fn gpus(options: &Options, may_probe: bool) -> Option<Result<Vec<Gpu>, String>> 
                 topology.drop_without_render_node(Path::new("/dev/dri"));
             }
             let visible = topology.visible(&Masks::from_process());
-            visible.iter().map(|gpu| Gpu { target: gpu.target, apu: gpu.apu }).collect()
+            let waves = |gpu: &topology::Gpu| match gpu.target.family() {
+                Family::Rdna1 => Card::read(&options.topology, gpu.node),
+                Family::Rdna2 | Family::Other => None,
+            };
+            visible.iter().map(|gpu| Gpu { target: gpu.target, apu: gpu.apu, waves: waves(gpu) }).collect()
         }
         Err(_) if !may_probe => return None,
         Err(why) => match probe::targets() {
-            Some(targets) => targets.into_iter().map(|target| Gpu { target, apu: target.integrated() }).collect(),
+            Some(targets) => {
+                targets.into_iter().map(|target| Gpu { target, apu: target.integrated(), waves: None }).collect()
+            }
             None => return Some(Err(why.to_string())),
         },
     };
@@ -255,6 +273,13 @@ fn gpus(options: &Options, may_probe: bool) -> Option<Result<Vec<Gpu>, String>> 
 }
 
 impl Machine {
+    /// The option `save_area`, where the cards and the kernel are such that it could matter, active or not.
+    fn find_save_area(&self) -> Option<SaveArea> {
+        let option = save_area::option(&self.loaded.as_ref()?.options);
+        let cards: Vec<_> = self.gpus.iter().map(|gpu| gpu.waves).collect();
+        save_area::machine(option, &cards, Release::of_kernel()).ok().map(|()| option)
+    }
+
     /// Why no call could be changed; None: one could.
     fn find_inactive_reason(&self, rules: &[Rules]) -> Option<String> {
         let options = &self.loaded.as_ref()?.options;

@@ -8,6 +8,7 @@ mod host;
 mod hsa;
 mod managed;
 mod queries;
+mod start;
 mod stream;
 
 pub use device::{ext_malloc, mem_info, vram};
@@ -18,6 +19,7 @@ pub use managed::managed;
 pub use queries::{
     device_attribute, device_properties, entry_point, proc_address, requested_attributes, requested_flags,
 };
+pub use start::runtime_start;
 pub use stream::{graph_batch, stream_batch, stream_memory};
 
 use crate::call::{Call, guarded};

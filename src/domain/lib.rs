@@ -10,6 +10,8 @@
 //! | [`options`] | what did the user set, where, and what is wrong with it |
 //! | [`libraries`] | which libraries need coherent memory, and which are right without |
 //! | [`policy`] | what becomes of this call's flags |
+//! | [`release`] | which release of ROCm is a library of |
+//! | [`save_area`] | does the runtime size a queue's save area as the kernel does |
 //! | [`trace`] | what does a traced process leave in its file |
 //! | [`bounded_read`] | what stands in a small file that may be anything |
 //!
@@ -23,5 +25,7 @@ pub mod gfx;
 pub mod libraries;
 pub mod options;
 pub mod policy;
+pub mod release;
+pub mod save_area;
 pub mod topology;
 pub mod trace;

@@ -26,5 +26,5 @@ pub use sources::{
 pub use table::{Options, Row, Scope, TABLE, row};
 pub use values::{
     Apu, Callers, Capabilities, Choice, DeviceFinegrained, DeviceUncached, DispatchTable, EventFence, Fraction, Host,
-    HsaPool, Kind, Level, Managed, Mode, NotAFraction, RawValue, Register,
+    HsaPool, Kind, Level, Managed, Mode, NotAFraction, RawValue, Register, SaveArea,
 };

@@ -166,7 +166,8 @@ impl Rules {
     pub fn may_change(&self, policy: Policy) -> bool {
         let (host, managed) = (self.host != Host::Keep, self.managed != Managed::Keep);
         match policy {
-            Policy::forward | Policy::proc_address | Policy::entry_point => false,
+            // The last is the machine's, not one GPU's: `crate::save_area`.
+            Policy::forward | Policy::proc_address | Policy::entry_point | Policy::runtime_start => false,
             Policy::vram | Policy::mem_info => self.limits_vram(),
             Policy::host | Policy::host_alloc | Policy::mem_alloc_host => host,
             Policy::malloc_host | Policy::host_register => host,

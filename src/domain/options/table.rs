@@ -2,7 +2,7 @@
 
 use super::values::{
     Apu, Callers, Capabilities, DeviceFinegrained, DeviceUncached, DispatchTable, EventFence, FRACTION, Fraction, Host,
-    HsaPool, Kind, Level, Managed, Mode, RawValue, Register, Value,
+    HsaPool, Kind, Level, Managed, Mode, RawValue, Register, SaveArea, Value,
 };
 use std::path::PathBuf;
 
@@ -215,6 +215,22 @@ options! {
     ///
     /// Risk: RMCP writes into memory of the runtime, as profilers do that wrap the same functions.
     dispatch_table: DispatchTable = DispatchTable::On;
+
+    /// The waves of an RX 5000 card by which the runtime sizes a queue's save area.
+    ///
+    /// ROCm from 7.14 to 10.1 sizes it by the topology, which says 40 waves for a compute unit of gfx101x; Linux reckons with
+    /// 32, and from 6.12 on refuses a queue that differs, so that no kernel starts ("Freezing the executable failed",
+    /// HSA_STATUS_ERROR_OUT_OF_RESOURCES). Seen with 7.15 nightlies and 10.0.0, likely with 7.14 and 10.1
+    /// (ROCm/TheRock#7472, ROCm/rocm-systems#6125 and #11299). While hsa_init reads the topology, RMCP shows the runtime
+    /// `max_waves_per_simd 16` in place of 20: [how and why](../understand/save-area.md).
+    ///
+    /// `auto` does so where all hold: a gfx101x is visible, its topology says more than 32 waves, Linux is 6.12 or later, and
+    /// the runtime's own build, its `.info/version` or the wheel that brings it says one of these releases. `on` asks for the
+    /// card and its waves alone: for a runtime that does not say its release.
+    ///
+    /// Risk: RMCP writes into the runtime's table of imports for the time of hsa_init. The runtime, rocminfo and
+    /// hipDeviceProp_t report 32 waves for a compute unit, so occupancy is reckoned lower than the hardware has it.
+    save_area: SaveArea = SaveArea::Auto;
 
     /// GPUs that share the CPU's memory: gfx1013, gfx1033, gfx1035, gfx1036.
     ///

@@ -162,6 +162,16 @@ words! {
         On = "on",
     }
 
+    /// The option `save_area`.
+    SaveArea {
+        /// Show the kernel's number of waves to a runtime that is known to need it.
+        Auto = "auto",
+        /// Show it to every runtime.
+        On = "on",
+        /// Leave the topology as it is.
+        Off = "off",
+    }
+
     /// The option `apu`.
     Apu {
         /// Forward every call of an APU unchanged.
