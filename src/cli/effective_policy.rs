@@ -1,11 +1,13 @@
 //! The cards of this machine with the rules that RMCP has for each.
 
 use crate::preload;
+use crate::save_area::Assessment;
 use rmcp_abi::gate::is_system_wide;
 use rmcp_domain::gfx::GfxTarget;
 use rmcp_domain::libraries::{LIBRARIES, Memory};
 use rmcp_domain::options::{self, Loaded, Options, Row, SYSTEM_FENCES, Sources};
 use rmcp_domain::policy::{self, IdleReason, Rules};
+use rmcp_domain::release::Release;
 use rmcp_domain::topology::{DEFAULT_ROOT, Gpu, Masks, Topology, TopologyError};
 use rmcp_system::System;
 use schemars::JsonSchema;
@@ -99,6 +101,17 @@ impl EffectivePolicy {
             return Some("RMCP_DISABLE is set".into());
         }
         self.loaded.exclusion.as_ref().map(|why| format!("the program is {why}"))
+    }
+
+    /// Queues that the kernel refuses; `root` as for [`EffectivePolicy::read`], `kernel`: its release, else that of this
+    /// machine.
+    pub fn save_area(&self, root: &Path, kernel: Option<&str>) -> Assessment {
+        let options = Some(&self.loaded.options).filter(|_| self.inactive_reason().is_none());
+        let chosen = &self.loaded.options.topology;
+        let folder = if chosen == Path::new(DEFAULT_ROOT) { under_root(root, DEFAULT_ROOT) } else { chosen.clone() };
+        let kernel = kernel.map_or_else(Release::of_kernel, |kernel| kernel.parse().ok());
+        let none = Topology::default();
+        Assessment::new(&folder, self.topology.as_ref().unwrap_or(&none), options, kernel)
     }
 
     /// An option with its value and origin.

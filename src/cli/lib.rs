@@ -14,6 +14,7 @@
 //! | [`flag_names`] | what are the flags of a call named |
 //! | [`host`] | what do kernel and account say of this machine |
 //! | [`preload`] | where is librmcp.so, and what does LD_PRELOAD name |
+//! | [`save_area`] | would a runtime's queues be refused on these cards |
 //! | [`output`], [`exit_status`], `scratch` | how a command prints, what it returns, where it keeps files for one run |
 //!
 //! A module uses those below it in this table; no subcommand uses another.
@@ -32,5 +33,6 @@ pub mod output;
 pub mod preload;
 pub mod preparation;
 pub mod recipes;
+pub mod save_area;
 mod scratch;
 pub mod trace;

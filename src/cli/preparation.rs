@@ -6,12 +6,13 @@ mod platform;
 pub use obstacle::{Obstacle, exec_failure, obstacle, resolve_program};
 
 use crate::effective_policy::EffectivePolicy;
-use crate::installs;
+use crate::installs::{self, Release};
 use crate::launchers::ResolvedCommand;
 use crate::lookups::Lookups;
 use crate::output;
 use crate::preload;
 use crate::recipes::{self, Plan, Recipe, Situation};
+use crate::save_area::Assessment;
 use anyhow::{Result, bail};
 use clap::builder::PossibleValuesParser;
 use rmcp_domain::options::{self, Mode, Register, Row, SYSTEM_FENCES, Sources};
@@ -155,8 +156,8 @@ fn recipe_situation(
         let relevant = !situation.profiles.is_empty() || situation.visible().into_iter().any(recipes::is_supported);
         if relevant {
             situation.program = recipes::identify_program(launched, &situation);
-            situation.kernel = platform::kernel();
-            situation.waves = platform::waves(&loaded.options.topology, &situation.topology);
+            let (root, options) = (&loaded.options.topology, Some(&loaded.options));
+            situation.save_area = Assessment::new(root, &situation.topology, options, Release::of_kernel());
             // A look into the C library takes a millisecond.
             if situation.program.executable_stack.is_some() {
                 situation.glibc = launched.file.as_deref().and_then(|file| platform::glibc(file, &launched.machine));
@@ -165,7 +166,7 @@ fn recipe_situation(
     }
     let program = &mut situation.program;
     let lookups = Lookups::new(loaded.options.dispatch_table, program.rocm);
-    let framework = program.framework.map(|(framework, _)| framework).or(program.application);
+    let framework = program.framework.map(|(framework, _)| framework);
     program.notes.extend(framework.and_then(|framework| lookups.warning(framework)));
     Ok((situation, lookups))
 }

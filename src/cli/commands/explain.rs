@@ -3,6 +3,7 @@
 mod callers;
 mod outcome;
 mod pages;
+mod save_area;
 
 use crate::effective_policy::{self, EffectivePolicy, OptionValue};
 use crate::flag_names::FlagNames;
@@ -16,6 +17,7 @@ use rmcp_abi::{HOOKS, Hook, HookInfo, Policy};
 use rmcp_domain::gfx::GfxTarget;
 use rmcp_domain::options::{self, Row};
 use rmcp_domain::topology::{Gpu, PciAddress, TopologyError};
+pub use save_area::SaveAreas;
 use schemars::JsonSchema;
 use serde::Serialize;
 use std::ffi::OsString;
@@ -27,9 +29,9 @@ use std::path::Path;
 /// Asks the same rules as librmcp.so, under the options that a program started here would have.
 #[derive(clap::Args)]
 #[command(after_help = "Examples:\n  rmcp explain hipHostMalloc 'Mapped|Portable'\n  rmcp explain hipMallocManaged \
-                        --card gfx1030\n  rmcp explain hipHostRegister --set register=coarse")]
+                        --card gfx1030\n  rmcp explain hipHostRegister --set register=coarse\n  rmcp explain save_area --card gfx1012")]
 pub struct Arguments {
-    /// The function, such as hipHostMalloc.
+    /// The function, such as hipHostMalloc; or the option save_area.
     #[arg(required_unless_present = "list")]
     call: Option<String>,
 
@@ -120,12 +122,15 @@ struct Function {
 /// The subcommand.
 pub fn main(arguments: &Arguments) -> Result<()> {
     let Some(name) = &arguments.call else { return arguments.output.print(&HookList::new()) };
-    let hook = find_hook(name)?;
-    let flags = requested_flags(hook, &arguments.flags)?;
     let mut sources = effective_policy::policy_sources(Path::new("/"));
     effective_policy::apply_settings(&mut sources, &arguments.set);
     sources.program = arguments.program.as_ref().map(|program| preparation::resolve_program(program));
     let machine = EffectivePolicy::read(&sources, Path::new("/"));
+    if name == "save_area" {
+        return arguments.output.print(&SaveAreas::new(&machine, &arguments.card)?);
+    }
+    let hook = find_hook(name)?;
+    let flags = requested_flags(hook, &arguments.flags)?;
     let cards = requested_cards(&machine, &arguments.card, name)?;
     let callers = callers::caller_groups(&machine.loaded, arguments.caller.as_deref());
     arguments.output.print(&Explanation::new(&machine, hook, flags, cards, &callers))

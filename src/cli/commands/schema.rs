@@ -19,6 +19,7 @@ pub fn all() -> Vec<ReportSchema> {
         report_schema::<detect::MachineReport>(),
         report_schema::<explain::Explanation>(),
         report_schema::<explain::HookList>(),
+        report_schema::<explain::SaveAreas>(),
         report_schema::<inspect::Inspection>(),
         report_schema::<trace::report::TraceReport>(),
         report_schema::<config::EffectiveOptions>(),

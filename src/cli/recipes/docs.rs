@@ -116,7 +116,9 @@ impl Condition {
             }
             Self::WithoutRocm => "a framework that was built without ROCm, on RDNA1 or RDNA2",
             Self::BundledRuntime => "a program that brings its own ROCm, as a wheel does, on RDNA1 or RDNA2",
-            Self::SaveArea => "Linux 6.12 or later, and a card whose topology has not 32 waves for each compute unit",
+            Self::SaveArea => {
+                "Linux 6.12 or later, and a card whose topology has more than 32 waves for each compute unit"
+            }
             Self::ExecutableStack => "a library of its runtime wants an executable stack, and glibc is 2.41 or later",
             Self::TorchWithoutCode => "PyTorch's own library has no code for the GPU",
             Self::LibraryWithoutCode => {

@@ -4,6 +4,7 @@ use super::situation::{Library, OVERRIDE, Situation, is_supported};
 use super::table::{Action, CodeMatch, Condition, Recipe, pattern_matches, recipes};
 use super::{overrides, unreadable};
 use crate::installs::Release;
+use crate::save_area::MENDED;
 use rmcp_domain::gfx::GfxTarget;
 use rmcp_domain::topology::Gpu;
 use std::path::PathBuf;
@@ -113,10 +114,7 @@ impl Recipe {
                 Some(Condition::OverrideOtherMajor) => {
                     is_supported(gpu) && value().is_some_and(|target| target.major != gpu.target.major)
                 }
-                Some(Condition::SaveArea) => {
-                    situation.kernel >= Some(Release { major: 6, minor: 12, patch: None })
-                        && situation.waves.get(&gpu.node).is_some_and(|&waves| waves != 32)
-                }
+                Some(Condition::SaveArea) => situation.save_area.is_refused(gpu, situation.program.rocm),
                 Some(Condition::LibraryWithoutCode) => !without().is_empty(),
                 Some(Condition::TorchWithoutCode) => !situation.program.libraries.iter().any(|library| {
                     let file =
@@ -146,7 +144,7 @@ impl Recipe {
     /// Its reason, or its fix, on this machine.
     fn fill(&self, text: &str, situation: &Situation, gpu: Option<&Gpu>) -> String {
         let release = |release: Option<Release>| release.map_or_else(|| "unknown".into(), |it| it.to_string());
-        let mut why = text.replace("{kernel}", &release(situation.kernel));
+        let mut why = text.replace("{kernel}", &release(situation.save_area.kernel));
         why = why.replace("{rocm}", &release(situation.program.rocm)).replace("{glibc}", &release(situation.glibc));
         if let Some(library) = &situation.program.executable_stack {
             why = why.replace("{library}", &library.display().to_string());
@@ -274,7 +272,12 @@ impl Planner<'_> {
             }
         } else if recipe.variables.is_empty() {
             let filled = |text: &String| recipe.fill(text, self.situation, first);
-            self.warn(&gpus, recipe, filled(&recipe.why), recipe.fix.as_ref().map(filled));
+            let (why, fix) = (filled(&recipe.why), recipe.fix.as_ref().map(filled));
+            if recipe.condition == Some(Condition::SaveArea) {
+                self.tell_save_area(&gpus, recipe, &why, fix);
+            } else {
+                self.warn(&gpus, recipe, why, fix);
+            }
         } else {
             let user = |(name, pattern): (&String, &String)| {
                 let value = self.situation.environment.get(name).filter(|value| pattern_matches(pattern, value))?;
@@ -345,6 +348,17 @@ impl Planner<'_> {
     pub(super) fn warn(&mut self, gpus: &[String], recipe: &'static Recipe, why: String, fix: Option<String>) {
         let text = if gpus.is_empty() { why } else { format!("{}: {why}", gpus.join(" and ")) };
         self.plan.notes.push(Note { fix, ..Note::new(true, text, Some(recipe)) });
+    }
+
+    /// Warns that no kernel would start, where RMCP does not mend that.
+    fn tell_save_area(&mut self, gpus: &[String], recipe: &'static Recipe, why: &str, fix: Option<String>) {
+        match self.situation.save_area.shows(&self.gpus, self.situation.program.hsa.as_deref()) {
+            Ok(()) => {
+                let text = format!("{}: {why}. RMCP mends it: {MENDED}", gpus.join(" and "));
+                self.plan.notes.push(Note::new(false, text, Some(recipe)));
+            }
+            Err(reason) => self.warn(gpus, recipe, format!("{why}, and RMCP does not mend it: {reason}"), fix),
+        }
     }
 
     /// Of two changes of one variable the later counts.

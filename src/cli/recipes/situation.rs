@@ -2,6 +2,7 @@
 
 use super::table::{CodeMatch, Condition, recipes};
 use crate::installs::{Known, Release};
+use crate::save_area::Assessment;
 use rmcp_domain::gfx::{Family, GfxTarget};
 use rmcp_domain::topology::{Gpu, Masks, Override, Overrides, Topology};
 use std::collections::{BTreeMap, BTreeSet};
@@ -18,12 +19,10 @@ pub struct Situation {
     pub program: Program,
     /// The profiles that were asked for.
     pub profiles: Vec<String>,
-    /// The release of the kernel.
-    pub kernel: Option<Release>,
     /// The release of the C library.
     pub glibc: Option<Release>,
-    /// The waves that a compute unit holds, by the GPU's node, as the topology says.
-    pub waves: BTreeMap<u32, u32>,
+    /// The kernel, and what the topology says of the cards' waves.
+    pub save_area: Assessment,
     /// Whether the option register is coarse for this program.
     pub register_coarse: bool,
     /// Whether nothing may be removed that the user has set.
@@ -35,12 +34,12 @@ pub struct Situation {
 /// What is known about a program.
 #[derive(Clone, Debug, Default)]
 pub struct Program {
-    /// The application that it is of.
-    pub application: Option<&'static Known>,
     /// What it computes with, and the release of that.
     pub framework: Option<(&'static Known, Option<Release>)>,
     /// The ROCm release that it runs with.
     pub rocm: Option<Release>,
+    /// Its libhsa-runtime64.
+    pub hsa: Option<PathBuf>,
     /// Whether the framework says that it was built without ROCm.
     pub without_rocm: bool,
     /// Whether it brings ROCm itself, as a wheel does.
@@ -58,22 +57,13 @@ pub struct Program {
 impl Program {
     /// Whether it is known to compute on a GPU.
     pub fn is_gpu_program(&self) -> bool {
-        self.framework.is_some() || self.application.is_some() || self.rocm.is_some() || !self.libraries.is_empty()
+        self.framework.is_some() || self.rocm.is_some() || !self.libraries.is_empty()
     }
 
-    /// What it computes with, as in "PyTorch 2.4" and "ComfyUI with PyTorch 2.4".
+    /// What it computes with, as in "PyTorch 2.4".
     pub fn framework_label(&self) -> Option<String> {
-        let framework = self.framework.map(|(framework, release)| match release {
-            Some(release) => format!("{} {release}", framework.title),
-            None => framework.title.into(),
-        });
-        match self.application {
-            Some(application) => Some(framework.map_or_else(
-                || application.title.into(),
-                |framework| format!("{} with {framework}", application.title),
-            )),
-            None => framework,
-        }
+        let (framework, release) = self.framework?;
+        Some(release.map_or_else(|| framework.title.into(), |release| format!("{} {release}", framework.title)))
     }
 }
 

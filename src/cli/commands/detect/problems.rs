@@ -5,6 +5,7 @@
 
 mod device;
 mod packages;
+mod queues;
 mod software;
 mod variables;
 
@@ -46,6 +47,7 @@ pub fn all(survey: &Survey) -> Vec<Problem> {
     problems.extend(device::render_nodes(survey));
     problems.extend(device::masks(survey));
     problems.extend(device::integrated(survey));
+    problems.extend(queues::refused(survey));
     problems.extend(software::rocm(survey));
     problems.extend(software::frameworks(survey));
     problems.extend(packages::warnings(survey));

@@ -159,9 +159,7 @@ impl MachineReport {
         });
         let none = || ("Python", "no framework recognised: recipes by code objects only".to_owned());
         let none = (self.frameworks.is_empty() && !self.rocm.is_empty()).then(none);
-        let application = |it: &super::facts::Application| ("application", format!("{} in {}", it.name, it.folder));
-        let applications = self.applications.iter().map(application);
-        let all: Facts = installed.chain(frameworks).chain(none).chain(applications).collect();
+        let all: Facts = installed.chain(frameworks).chain(none).collect();
         if all.is_empty() { vec![("installed", styled(BAD, "nothing"))] } else { all }
     }
 }

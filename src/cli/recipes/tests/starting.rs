@@ -1,6 +1,9 @@
 //! What keeps a program from starting, or from computing right: packages, the kernel, the C library.
 
 use super::*;
+use crate::recipes::table::Range;
+use crate::save_area::Assessment;
+use rmcp_domain::options::{Options, SaveArea};
 
 impl Situation {
     fn package(mut self, name: &str, version: &str) -> Self {
@@ -9,8 +12,7 @@ impl Situation {
     }
 
     fn linux(mut self, release: &str, waves: u32) -> Self {
-        self.kernel = release.parse().ok();
-        self.waves = self.topology.gpus.iter().map(|gpu| (gpu.node, waves)).collect();
+        self.save_area = Assessment::with_waves(&self.topology, &Options::default(), release.parse().ok(), waves);
         self
     }
 
@@ -89,14 +91,6 @@ fn pytorch_without_its_part_for_the_card_is_told() {
 }
 
 #[test]
-fn jaxs_runtime_without_its_plugin_is_told() {
-    let card = |package| machine(&["gfx1030"]).package(package, "0.9.1");
-    assert_eq!(card("jax_rocm7_pjrt").warned_recipes(), ["jax-without-plugin"]);
-    assert_eq!(card("jax_rocm7_pjrt").package("jax_rocm7_plugin", "0.9.1").warned_recipes(), [""; 0]);
-    assert_eq!(card("jax_cuda12_pjrt").warned_recipes(), [""; 0]);
-}
-
-#[test]
 fn frameworks_that_refuse_cards_by_a_list_of_their_own_are_told() {
     let with = |target, framework, version| machine(&[target]).framework(framework, version).warned_recipes();
     for target in ["gfx1010", "gfx1030", "gfx1031"] {
@@ -117,7 +111,9 @@ fn a_runtime_whose_save_area_linux_refuses_is_told_with_kernel_and_release() {
         assert_eq!(card("gfx1010", "6.12.0", 40, rocm).warned_recipes(), ["rdna1-save-area"], "{rocm}");
     }
     assert!(
-        card("gfx1012", "6.18.1-arch1", 40, "10.0.0").first_text().contains("with ROCm 10.0.0 on Linux 6.18.1 the")
+        card("gfx1012", "6.18.1-arch1", 40, "10.0.0")
+            .first_text()
+            .contains("with ROCm 10.0.0 on Linux 6.18.1 no kernel")
     );
     for near in [
         card("gfx1010", "6.11.9", 40, "10.0.0"),
@@ -129,6 +125,38 @@ fn a_runtime_whose_save_area_linux_refuses_is_told_with_kernel_and_release() {
     ] {
         assert_eq!(near.warned_recipes(), [""; 0], "{near:?}");
     }
+}
+
+#[test]
+fn a_runtime_that_rmcp_shows_other_waves_is_told_to_those_who_ask_alone() {
+    let root = tempfile::tempdir().unwrap();
+    let hsa = root.path().join("lib/libhsa-runtime64.so.1");
+    std::fs::create_dir_all(hsa.parent().unwrap()).unwrap();
+    std::fs::create_dir(root.path().join(".info")).unwrap();
+    std::fs::write(&hsa, "").unwrap();
+    let told = |version: &str, save_area| {
+        std::fs::write(root.path().join(".info/version"), version).unwrap();
+        let options = Options { save_area, ..Options::default() };
+        let mut card = machine(&["gfx1010"]).linux("6.12.0", 40).rocm("10.0.0");
+        card.save_area = Assessment::with_waves(&card.topology, &options, card.save_area.kernel, 40);
+        card.program.hsa = Some(hsa.clone());
+        let plan = Plan::new(&card);
+        (plan.notes[0].is_warning, plan.notes[0].text.clone())
+    };
+    let (loud, text) = told("10.0.0-17", SaveArea::Auto);
+    assert!(!loud && text.ends_with("RMCP mends it: while the runtime starts it is shown 32 waves (option save_area)"));
+    let (loud, text) = told("10.0.0-17", SaveArea::Off);
+    assert!(loud && text.ends_with("and RMCP does not mend it: save_area=off"), "{text}");
+    let (loud, text) = told("unknown", SaveArea::Auto);
+    assert!(loud && text.contains("do not say its release"), "{text}");
+    assert!(!told("unknown", SaveArea::On).0);
+}
+
+#[test]
+fn the_recipe_names_the_releases_by_which_rmcp_acts() {
+    let recipe = recipes().iter().find(|recipe| recipe.id == "rdna1-save-area").unwrap();
+    let [first, after] = rmcp_domain::save_area::AFFECTED;
+    assert_eq!(recipe.rocm, Some(Range::Known(Some(first), Some(after))));
 }
 
 #[test]

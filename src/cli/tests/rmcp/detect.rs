@@ -284,3 +284,25 @@ fn a_broken_library_is_not_called_loadable() {
     let why = found["rmcp"]["library_problem"].as_str().unwrap();
     assert!(why.contains("cannot be preloaded"), "{why}");
 }
+
+#[test]
+fn a_runtime_whose_queues_linux_refuses_is_told_with_kernel_release_and_numbers() {
+    let with = |card, release| Machine::with_cards(&[card]).with_rocm("opt/rocm", release, "7.14.0");
+    let machine = with(&NAVI10, "10.0.0");
+    assert_eq!(problems(&mut machine.detect()), ["no-kernel-starts"]);
+    let problem = json(&mut machine.detect())["problems"][0].clone();
+    assert_eq!(problem["severity"], "error");
+    let what = problem["what"].as_str().unwrap();
+    for part in
+        ["gfx1010 with ROCm 10.0.0 in /opt/rocm", "40 against 32 waves", "Linux 6.12.38", "Freezing the executable"]
+    {
+        assert!(what.contains(part), "{part}: {what}");
+    }
+    assert!(fix(&mut machine.detect(), "no-kernel-starts").starts_with("start programs with rmcp-run"));
+    let off = fix(machine.detect().env("RMCP_SAVE_AREA", "off"), "no-kernel-starts");
+    assert!(off.ends_with("RMCP does not mend it: save_area=off"), "{off}");
+    let older = with(&NAVI10, "10.0.0").file("proc/sys/kernel/osrelease", "6.11.2\n");
+    for near in [with(&NAVI21, "10.0.0"), with(&NAVI10, "7.2.4"), with(&NAVI10, "10.2.0"), older] {
+        assert_eq!(problems(&mut near.detect()), [""; 0]);
+    }
+}

@@ -92,3 +92,18 @@ fn people_read_the_row_of_each_page() {
         assert!(shown.contains(expected), "{expected}\n{shown}");
     }
 }
+
+#[test]
+fn both_reckonings_of_a_save_area_are_shown_for_the_machines_cards_and_for_named_ones() {
+    let machine = Machine::with_cards(&[&NAVI10, &NAVI21]);
+    let answer = json(&mut machine.explain(&["save_area"]));
+    let [card, other] = &answer["cards"].as_array().unwrap()[..] else { panic!("{answer:#}") };
+    assert_eq!((&card["linux"]["control_stack"], &card["runtime"]["control_stack"]), (&0x4000.into(), &0x5000.into()));
+    assert_eq!((&card["waves"], &card["units"], &card["ordinal"]), (&40.into(), &36.into(), &0.into()));
+    assert_eq!(other["linux"], other["runtime"]);
+    assert_eq!(answer["option"]["value"], "\"auto\"");
+    let named = json(&mut rmcp(["explain", "save_area", "--card", "gfx1012", "--card", "gfx1030"]));
+    assert_ne!(named["cards"][0]["linux"]["mapping"], named["cards"][0]["runtime"]["mapping"]);
+    assert_eq!(named["cards"][1]["linux"]["mapping"], named["cards"][1]["runtime"]["mapping"]);
+    assert!(failure(&mut rmcp(["explain", "save_area", "--card", "gfx1101"]), 1).contains("are not known here"));
+}

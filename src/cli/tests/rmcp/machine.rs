@@ -83,8 +83,10 @@ impl Machine {
     fn card(self, card: &Card) -> Self {
         let Card { node, version, chip, device_id, bus, unique_id, heap, link, cpu_cores } = card;
         let minor = 127 + node;
+        // Each SIMD of RDNA1 has 20 waves, of RDNA2 16. (amdgpu gfx_v10_0.c)
+        let waves = if version / 100 == 1001 { 20 } else { 16 };
         let properties = format!(
-            "cpu_cores_count {cpu_cores}\nsimd_count 72\ngfx_target_version {version}\ndevice_id {device_id}\n\
+            "cpu_cores_count {cpu_cores}\nsimd_count 72\nsimd_per_cu 2\nmax_waves_per_simd {waves}\ngfx_target_version {version}\ndevice_id {device_id}\n\
              location_id {}\ndomain 0\ndrm_render_minor {minor}\nunique_id {unique_id}\n",
             bus << 8
         );
