@@ -1,7 +1,9 @@
 // What the stand-in for libhsa-runtime64 does beyond hsa.h.
 #pragma once
 
+#include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 // A compute queue, as the runtime asks the kernel for it.
 struct QueueSizes {
@@ -18,5 +20,9 @@ extern "C" void queue_sizes_create(uint32_t node, QueueSizes* sizes);
 // Nodes of the topology, and whether one is a card.
 extern "C" uint32_t queue_sizes_nodes();
 extern "C" bool queue_sizes_is_card(uint32_t node);
+// The text of any file, read as hsa_init reads the topology; false where it cannot be read.
+extern "C" bool queue_sizes_read(const char* path, char* text, size_t size);
+// What fork returned within hsa_init; -1 where it did not fork.
+extern "C" pid_t queue_sizes_forked();
 // Waves of a compute unit, as hsa_init read them.
 extern "C" uint32_t queue_sizes_waves(uint32_t node);

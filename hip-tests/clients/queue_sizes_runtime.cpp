@@ -4,16 +4,20 @@
 // QUEUE_WAVES: by what it reckons a compute unit's waves on RDNA, `topology` as builds between rocm-systems#6125 and #11299
 // do, or `linux` as those before and after, and as the kernel does. QUEUE_SAVE_AREA: `svm` as on a kernel with the SVM
 // interface, or `buffer` as on others. QUEUE_BUILD: what hsa_system_get_info says of the build.
-// READ_BY_OPEN: it reads files by open, and not by fopen.
+// READ_BY_OPEN: it reads files by open, and not by fopen. READ_BY_LOOKUP: it imports neither, and asks dlsym for both.
+// QUEUE_FORK: while it reads the topology it forks, `inside` in the thread that reads or `beside` in another.
 #include <hsa/hsa.h>
 #include <hsa/hsa_ext_amd.h>
 
+#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <initializer_list>
@@ -23,6 +27,17 @@
 
 static const uint32_t kNavi10 = 100100, kNodes = 16;
 static const uint64_t kPage = 4096;
+
+#ifdef READ_BY_LOOKUP
+static FILE* looked_up_fopen(const char* path, const char* mode) {
+    return ((FILE * (*)(const char*, const char*)) dlsym(RTLD_DEFAULT, "fopen"))(path, mode);
+}
+static int looked_up_open(const char* path, int flags) {
+    return ((int (*)(const char*, int, ...))dlsym(RTLD_DEFAULT, "open"))(path, flags);
+}
+#define fopen looked_up_fopen
+#define open looked_up_open
+#endif
 
 struct Node {
     uint64_t simd_count, simd_per_cu, max_waves_per_simd, array_count, simd_arrays_per_engine, lds_size_in_kb;
@@ -41,10 +56,7 @@ static const char* variable(const char* name, const char* otherwise) {
 
 static uint64_t up(uint64_t bytes, uint64_t to) { return (bytes + to - 1) / to * to; }
 
-// The text of a node's file; false where there is none.
-static bool read_file(uint32_t node, const char* name, char* text, size_t size) {
-    char path[96];
-    snprintf(path, sizeof path, "/sys/devices/virtual/kfd/kfd/topology/nodes/%u/%s", node, name);
+extern "C" bool queue_sizes_read(const char* path, char* text, size_t size) {
 #ifdef READ_BY_OPEN
     int file = open(path, O_RDONLY | O_CLOEXEC);
     if (file < 0) return false;
@@ -59,6 +71,13 @@ static bool read_file(uint32_t node, const char* name, char* text, size_t size) 
 #endif
     text[length] = 0;
     return true;
+}
+
+// The text of a node's file; false where there is none.
+static bool read_file(uint32_t node, const char* name, char* text, size_t size) {
+    char path[96];
+    snprintf(path, sizeof path, "/sys/devices/virtual/kfd/kfd/topology/nodes/%u/%s", node, name);
+    return queue_sizes_read(path, text, size);
 }
 
 static void read_node(uint32_t index, const char* properties, const char* gpu_id) {
@@ -92,24 +111,62 @@ static void read_node(uint32_t index, const char* properties, const char* gpu_id
     }
 }
 
-extern "C" hsa_status_t hsa_init() {
+// Null where the child reads another file as it is.
+static void* fork_beside(void*) {
+    pid_t child = fork();
+    if (child == 0) {
+        char text[64];
+        _exit(queue_sizes_read("/proc/self/comm", text, sizeof text) && *text ? 0 : 1);
+    }
+    int status = -1;
+    waitpid(child, &status, 0);
+    return status == 0 ? nullptr : (void*)1;
+}
+
+static pid_t forked = -1;
+extern "C" pid_t queue_sizes_forked() { return forked; }
+
+// False where another thread's child did not fare well.
+static bool fork_meanwhile() {
+    const char* how = variable("QUEUE_FORK", "");
+    if (strcmp(how, "inside") == 0) forked = fork();
+    if (strcmp(how, "beside") != 0) return true;
+    pthread_t thread;
+    void* wrong = nullptr;
+    return !pthread_create(&thread, nullptr, fork_beside, nullptr) && !pthread_join(thread, &wrong) && !wrong;
+}
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static hsa_status_t start() {
     if (starts++ > 0) return HSA_STATUS_SUCCESS;
     kfd = open("/dev/kfd", O_RDWR | O_CLOEXEC);
     if (kfd < 0) return HSA_STATUS_ERROR_OUT_OF_RESOURCES;
     static char properties[8192], gpu_id[32];
     for (node_count = 0; node_count < kNodes; node_count++) {
         if (!read_file(node_count, "gpu_id", gpu_id, sizeof gpu_id)) break;
+        if (node_count == 0 && !fork_meanwhile()) return HSA_STATUS_ERROR;
         if (!read_file(node_count, "properties", properties, sizeof properties)) break;
         read_node(node_count, properties, gpu_id);
     }
     return HSA_STATUS_SUCCESS;
 }
 
-extern "C" hsa_status_t hsa_shut_down() {
+static hsa_status_t end() {
     if (starts == 0) return HSA_STATUS_ERROR_NOT_INITIALIZED;
     if (--starts == 0) close(kfd);
     return HSA_STATUS_SUCCESS;
 }
+
+// One thread at a time, as in ROCr.
+static hsa_status_t alone(hsa_status_t (*work)()) {
+    pthread_mutex_lock(&lock);
+    hsa_status_t status = work();
+    pthread_mutex_unlock(&lock);
+    return status;
+}
+
+extern "C" hsa_status_t hsa_init() { return alone(start); }
+extern "C" hsa_status_t hsa_shut_down() { return alone(end); }
 
 extern "C" hsa_status_t hsa_system_get_info(hsa_system_info_t attribute, void* value) {
     if ((uint32_t)attribute != HSA_AMD_SYSTEM_INFO_BUILD_VERSION) return HSA_STATUS_ERROR_INVALID_ARGUMENT;

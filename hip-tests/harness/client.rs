@@ -83,6 +83,15 @@ pub enum Client {
         /// Whether it reads the topology by open, and not by fopen.
         by_open: bool,
     },
+    /// `queue_starts.cpp`: starts of that stand-in under circumstances.
+    QueueStarts {
+        /// `once`, `again`, `threads`, `sealed` or `copies`.
+        mode: &'static str,
+        /// The release of ROCm that `.info/version` of the runtime's prefix names; empty: there is no such file.
+        release: &'static str,
+        /// How the runtime is built and linked: flags for the compiler, after those by which its imports are read-only.
+        flags: &'static [&'static str],
+    },
     /// `rccl.cpp`: RCCL between the GPUs of one process.
     Rccl,
     /// A program of the stack, or of Debian packages laid over it.
@@ -128,6 +137,39 @@ fn queue_sizes(stack: &Stack, by_open: bool) -> Result<Command> {
     let runtime = runtime.to_str().context("a path in UTF-8")?;
     compile(stack, "queue_sizes.cpp", &program, &[runtime, "-Wl,-rpath,$ORIGIN,--disable-new-dtags"])?;
     stack.command(program)
+}
+
+/// The stand-in in a prefix of its own, and the program that starts it.
+fn queue_starts(stack: &Stack, mode: &str, release: &str, flags: &[&str]) -> Result<Command> {
+    let name = [&[release], flags].concat().join("_").replace(|letter: char| !letter.is_ascii_alphanumeric(), "_");
+    let prefix = client_dir(stack)?.join(format!("queue_starts_{name}"));
+    let libraries = prefix.join("lib");
+    fs::create_dir_all(&libraries).with_context(|| format!("create {}", libraries.display()))?;
+    if !release.is_empty() {
+        fs::create_dir_all(prefix.join(".info")).context("create .info")?;
+        fs::write(prefix.join(".info/version"), format!("{release}-17\n")).context("write .info/version")?;
+    }
+    let versions = format!("-Wl,--version-script={}", sources().join("queue_sizes_runtime.map").display());
+    let library = |name: &str, more: &[&str]| -> Result<String> {
+        let file = libraries.join(name);
+        let all = [&["-shared", "-fPIC", "-Wl,-z,relro,-z,now", &versions], more, flags].concat();
+        compile(stack, "queue_sizes_runtime.cpp", &file, &all)?;
+        file.into_os_string().into_string().ok().context("a path in UTF-8")
+    };
+    let runtime = library("libhsa-runtime64.so.1", &["-Wl,-soname,libhsa-runtime64.so.1"])?;
+    let program = prefix.join("queue_starts");
+    let rpath = "-Wl,-rpath,$ORIGIN/lib,--disable-new-dtags";
+    compile(stack, "queue_starts.cpp", &program, &[&runtime, rpath])?;
+    let mut command = stack.command(program)?;
+    command.arg(mode).arg(if flags.iter().any(|flag| flag.contains("lazy")) { "lazy" } else { "now" });
+    if mode == "copies" {
+        // Without a SONAME it is asked for by its path, and is another library than the program's.
+        let own = library("libhsa-runtime64.so.1.plugin", &[])?;
+        let plugin = prefix.join("plugin.so");
+        compile(stack, "queue_starts_plugin.cpp", &plugin, &["-shared", "-fPIC", &own])?;
+        command.arg(plugin);
+    }
+    Ok(command)
 }
 
 impl Client {
@@ -201,6 +243,7 @@ impl Client {
                 Ok(command)
             }
             Client::QueueSizes { by_open } => queue_sizes(stack, *by_open),
+            Client::QueueStarts { mode, release, flags } => queue_starts(stack, mode, release, flags),
             Client::Rccl => {
                 let stack = stack.clone().with_packages(&RCCL)?;
                 stack.command(program(&stack, "rccl.cpp", &["-lrccl"])?)

@@ -12,6 +12,7 @@ mod compiled;
 mod linux;
 mod programs;
 mod queue_sizes;
+mod queue_starts;
 mod strangers;
 
 use rmcp_hip_tests::{Release, Scene};

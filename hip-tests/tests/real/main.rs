@@ -12,6 +12,7 @@ mod headers;
 mod host;
 mod managed;
 mod options;
+mod save_area;
 mod strangers;
 mod untouched;
 mod ways;
