@@ -64,7 +64,7 @@ impl<'a> Code<'a> {
         };
         let first = word(0).map_err(|fault| Stop::Fault { fault, pc, text: "fetching the instruction".into() })?;
         // What follows is needed only by long instructions, and may lie beyond the code.
-        let words = [first, word(1).unwrap_or(0), word(2).unwrap_or(0)];
+        let words = [first, word(1).unwrap_or(0), word(2).unwrap_or(0), word(3).unwrap_or(0)];
         let (inst, used) =
             decode(words, self.target).map_err(|text| Stop::Unknown { pc, words: [words[0], words[1]], text })?;
         if let Some(r) = registers(&inst).into_iter().find(|&r| r >= self.vgprs) {

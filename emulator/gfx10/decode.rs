@@ -13,7 +13,7 @@ use crate::wave::reg;
 ///
 /// # Errors
 /// What was recognized of an instruction that is not known here.
-pub fn decode(words: [u32; 3], target: Target) -> Result<(Inst, u32), String> {
+pub fn decode(words: [u32; 4], target: Target) -> Result<(Inst, u32), String> {
     let mut d = Decoder { words, target, used: 1, literal: false };
     let inst = match words[0] >> 26 {
         0b11_1101 => d.smem(),
@@ -34,7 +34,7 @@ pub fn decode(words: [u32; 3], target: Target) -> Result<(Inst, u32), String> {
 }
 
 struct Decoder {
-    words: [u32; 3],
+    words: [u32; 4],
     target: Target,
     /// Words without the literal.
     used: u32,
@@ -330,20 +330,21 @@ impl Decoder {
             (self.bits(62, 62) != 0, "16-bit addresses"),
             (self.bits(17, 16) != 0, "a status of missing pages"),
             (self.bits(15, 15) != 0, "a resource of 128 bits"),
-            (further > 1, "more than five addresses"),
+            (further > 2, "more than nine addresses"),
             (matches!(dimension, 3 | 6 | 7), name),
         ];
         if let Some((_, what)) = unknown.iter().find(|(is_so, _)| *is_so) {
             return Err(format!("{} with {what}", row.name));
         }
         let first = self.bits(39, 32) as u8;
-        let [_, a, b, c, d] = [0_u32, 0, 8, 16, 24].map(|shift| (self.words[2] >> shift) as u8);
-        let addr =
-            if further == 1 { [first, a, b, c, d] } else { std::array::from_fn(|n| first.wrapping_add(n as u8)) };
+        let addr = std::array::from_fn(|n| match n.checked_sub(1) {
+            Some(n) if further > 0 => (self.words[2 + n / 4] >> (8 * (n % 4))) as u8,
+            _ => first.wrapping_add(n as u8),
+        });
         let i = Mimg {
             data: self.bits(47, 40) as u8,
             addr,
-            apart: further == 1,
+            apart: further > 0,
             resource: (self.bits(52, 48) * 4) as u8,
             sampler: (self.bits(57, 53) * 4) as u8,
             mask: self.bits(11, 8) as u8,

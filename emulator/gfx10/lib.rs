@@ -76,8 +76,8 @@
 //!
 //! # What is not
 //!
-//! [`REFUSED`] lists the mnemonics that are refused; besides, formats of buffers of 10 and 11 bit floats, swizzled buffers
-//! other than scratch, buffer loads straight to LDS, and hardware registers and messages that compute does not need. What is
+//! [`REFUSED`] lists the mnemonics that are refused; besides, formats of buffers of 10 and 11 bit floats,
+//! buffer loads straight to LDS, and hardware registers and messages that compute does not need. What is
 //! refused stops the kernel with the instruction's address and the reason ([`Stop`]): nothing is skipped silently.
 //!
 //! Not modelled are time, exceptions, and the inexactness of approximations. `v_rcp`, `v_rsq`, `v_sqrt`, `v_exp`, `v_log`,

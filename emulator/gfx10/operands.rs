@@ -137,7 +137,7 @@ pub struct Vmem {
 pub struct Mimg {
     pub data: u8,
     /// Registers of the coordinates and what follows them.
-    pub addr: [u8; 5],
+    pub addr: [u8; 9],
     /// Whether each of them was named.
     pub apart: bool,
     pub resource: u8,

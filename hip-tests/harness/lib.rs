@@ -38,7 +38,7 @@ pub use machine::{machine, machine_on};
 pub use native::{compile_only, self_contained};
 pub use prerequisite::require;
 pub use rmcp_kfd_log::{Event, Log};
-pub use rmcp_stacks::{Release, Stack};
+pub use rmcp_stacks::{Release, Stack, cache_dir};
 pub use scene::{Call, Run, Scene, on_every_release};
 pub use stub::{COPIES, Stubs};
 pub use table::TableProgram;

@@ -95,6 +95,8 @@ pub enum Kind {
     RocBlas,
     /// A folder of hipBLASLt's or hipSPARSELt's kernels. PyTorch does without.
     BlasLt,
+    /// A folder of the kernels of Cycles, Blender's renderer.
+    Cycles,
     /// A folder of Tensile kernels of unknown use.
     Tensile,
     /// A folder of MIOpen's databases: without them the first run is slow, and that is all.

@@ -6,11 +6,13 @@
 //! | `python`, `pyenv` | where does a Python interpreter find its packages |
 //! | `distributions` | what is installed among those packages |
 //! | `frameworks` | which of those packages use a GPU, through which runtime |
-//! | `known` | the table of them |
+//! | `applications` | which applications are here, known by their folders |
+//! | `known` | the table of frameworks and applications |
 //! | `program` | which libraries does a program load |
 //!
 //! Everything is read from files; no program is run, so that `rmcp-run` may ask before each start.
 
+mod applications;
 mod distributions;
 mod elf;
 mod frameworks;
@@ -20,6 +22,7 @@ mod pyenv;
 mod python;
 mod rocm;
 
+pub use applications::{Application, ApplicationFolder, applications};
 pub use distributions::Distribution;
 pub use frameworks::{Backend, Framework};
 pub use known::{KNOWN, Known};

@@ -61,7 +61,7 @@ pub struct ResolvedCommand {
     /// What to write so that rmcp-run stands before the program, where that can be told.
     pub suggestion: Option<String>,
     /// The folder that it runs in.
-    folder: PathBuf,
+    pub folder: PathBuf,
     /// The words before it; None where they are not those of the command line.
     prefix: Option<Vec<OsString>>,
 }

@@ -166,7 +166,7 @@ fn recipe_situation(
     }
     let program = &mut situation.program;
     let lookups = Lookups::new(loaded.options.dispatch_table, program.rocm);
-    let framework = program.framework.map(|(framework, _)| framework);
+    let framework = program.framework.map(|(framework, _)| framework).or(program.application);
     program.notes.extend(framework.and_then(|framework| lookups.warning(framework)));
     Ok((situation, lookups))
 }

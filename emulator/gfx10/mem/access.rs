@@ -62,7 +62,9 @@ pub fn lds<'a>(lds: &'a mut [u8], at: u64, len: usize, none: &'a mut [u8; 16]) -
     lds.get_mut(at as usize..at as usize + len).unwrap_or(&mut none[..len])
 }
 
-/// The lane's scratch at `offset`, and the address that a fault names.
+/// The lane's scratch at `offset`, and the address that a fault names. Beyond its end the card reaches what lies there, other
+/// waves' scratch or no page at all: LLVM gives the resource no end, and "Memory Error Checking" of the ISA documents names
+/// none of scratch. No program can want that, so it is a fault here.
 fn private(w: &mut Wave, lane: usize, offset: u64, len: usize) -> Result<&mut [u8], Fault> {
     let va = PRIVATE_APERTURE + offset;
     let bytes = u64::from(w.private_bytes);

@@ -43,7 +43,7 @@ pub fn resource(w: &Wave, i: &Vmem) -> [u32; 4] {
     std::array::from_fn(|n| w.s32(i.saddr + n as u8))
 }
 
-/// "RDNA 2 ISA", 8.1.5, buffer addressing; but for scratch without swizzling, which is refused.
+/// "RDNA 2 ISA", 8.1.5, buffer addressing.
 fn buffer(w: &Wave, i: &Vmem, lane: usize, bytes: u64) -> Location {
     let resource = resource(w, i);
     let base = u64::from(resource[0]) | u64::from(resource[1] & 0xffff) << 32;
@@ -63,6 +63,7 @@ fn buffer(w: &Wave, i: &Vmem, lane: usize, bytes: u64) -> Location {
     }
     let stride = u64::from(resource[1] >> 16 & 0x3fff);
     let records = u64::from(resource[2]);
+    let index = index.wrapping_add(if resource[3] & ADD_TID != 0 { lane as u32 } else { 0 });
     let offset = inner + stride * u64::from(index);
     // OOB_SELECT; without index or stride the first is like the last, which counts bytes.
     let outside = match resource[3] >> 28 & 3 {
@@ -72,7 +73,18 @@ fn buffer(w: &Wave, i: &Vmem, lane: usize, bytes: u64) -> Location {
         2 => records == 0,
         _ => offset + bytes > records,
     };
-    if outside { Location::OutOfBounds } else { Location::Memory(base + offset + u64::from(soffset)) }
+    if outside {
+        return Location::OutOfBounds;
+    }
+    let offset = if resource[1] & SWIZZLED != 0 { swizzled(resource, index.into(), inner) } else { offset };
+    Location::Memory(base + offset + u64::from(soffset))
+}
+
+/// Where a byte of an element is in a swizzled buffer: a word of each of some elements, then the next word of each.
+fn swizzled(resource: [u32; 4], index: u64, inner: u64) -> u64 {
+    let stride = u64::from(resource[1] >> 16 & 0x3fff);
+    let together = 8 << (resource[3] >> 21 & 3);
+    (index / together * stride + inner / 4 * 4) * together + index % together * 4 + inner % 4
 }
 
 /// Base of the buffer resource that a kernel gets for scratch, of 48 bits.
@@ -90,9 +102,4 @@ fn is_private(resource: [u32; 4]) -> bool {
 pub fn addtid(w: &Wave, i: &Vmem, lane: usize) -> u64 {
     let base = if saddr_is_off(i.saddr) { 0 } else { w.s64(i.saddr) };
     base.wrapping_add_signed(i.offset.into()).wrapping_add(4 * lane as u64)
-}
-
-/// Whether its elements are swizzled, and it is not scratch.
-pub fn is_swizzled(resource: [u32; 4]) -> bool {
-    !is_private(resource) && (resource[1] & SWIZZLED != 0 || resource[3] & ADD_TID != 0)
 }

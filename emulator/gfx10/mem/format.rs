@@ -19,13 +19,16 @@ enum Kind {
     Uint,
     Sint,
     Float,
+    /// From 0 to 1 by the curve of IEC 61966-2-1; the fourth is `Unorm`.
+    Srgb,
 }
 
-use Kind::{Float, Sint, Snorm, Sscaled, Uint, Unorm, Uscaled};
+use Kind::{Float, Sint, Snorm, Srgb, Sscaled, Uint, Unorm, Uscaled};
 
 const SIX: &[Kind] = &[Unorm, Snorm, Uscaled, Sscaled, Uint, Sint];
 const SEVEN: &[Kind] = &[Unorm, Snorm, Uscaled, Sscaled, Uint, Sint, Float];
 const WORDS: &[Kind] = &[Uint, Sint, Float];
+const ENCODED: &[Kind] = &[Srgb];
 
 /// Number of the first format with these widths, lowest bits first, and what its components are from there on.
 const GROUPS: &[(u8, &[u32], &[Kind])] = &[
@@ -43,12 +46,38 @@ const GROUPS: &[(u8, &[u32], &[Kind])] = &[
     (65, &[16, 16, 16, 16], SEVEN),
     (72, &[32, 32, 32], WORDS),
     (75, &[32, 32, 32, 32], WORDS),
+    // Of images alone: Mesa's src/amd/registers/gfx10-rsrc.json, `IMG_FORMAT`.
+    (128, &[8], ENCODED),
+    (129, &[8, 8], ENCODED),
+    (130, &[8, 8, 8, 8], ENCODED),
 ];
 
 #[derive(Debug, Clone, Copy)]
 pub struct Format {
     widths: &'static [u32],
     kind: Kind,
+}
+
+impl Kind {
+    fn decode(self, bits: u32, width: u32) -> u32 {
+        let signed = (bits << (32 - width)) as i32 >> (32 - width);
+        let (whole, half) = (f64::from(mask(width)), f64::from(mask(width - 1)));
+        let float = match self {
+            Uint => return bits,
+            Sint => return signed as u32,
+            Float if width == 32 => return bits,
+            Float => f16::from_bits(bits as u16).to_f64(),
+            Unorm => f64::from(bits) / whole,
+            Snorm => (f64::from(signed) / half).max(-1.0),
+            Uscaled => bits.into(),
+            Sscaled => signed.into(),
+            Srgb => match f64::from(bits) / whole {
+                dark if dark <= 0.04045 => dark / 12.92,
+                bright => ((bright + 0.055) / 1.055).powf(2.4),
+            },
+        };
+        (float as f32).to_bits()
+    }
 }
 
 impl Format {
@@ -71,8 +100,9 @@ impl Format {
         let one = if matches!(self.kind, Uint | Sint) { 1 } else { 1.0_f32.to_bits() };
         let mut all = [0, 0, 0, one];
         let mut at = 0;
-        for (to, &width) in all.iter_mut().zip(self.widths) {
-            *to = self.decode((element >> at) as u32 & mask(width), width);
+        for (n, (to, &width)) in all.iter_mut().zip(self.widths).enumerate() {
+            let kind = if n == 3 && self.kind == Srgb { Unorm } else { self.kind };
+            *to = kind.decode((element >> at) as u32 & mask(width), width);
             at += width;
         }
         all
@@ -87,6 +117,11 @@ impl Format {
             bits
         });
         parts.fold(0, |all, bits| all | bits)
+    }
+
+    /// Whether elements in it can be stored.
+    pub fn is_stored(self) -> bool {
+        self.kind != Srgb
     }
 
     /// Whether its whole numbers have a sign.
@@ -122,22 +157,6 @@ impl Format {
         }
     }
 
-    fn decode(self, bits: u32, width: u32) -> u32 {
-        let signed = (bits << (32 - width)) as i32 >> (32 - width);
-        let (whole, half) = (f64::from(mask(width)), f64::from(mask(width - 1)));
-        let float = match self.kind {
-            Uint => return bits,
-            Sint => return signed as u32,
-            Float if width == 32 => return bits,
-            Float => f16::from_bits(bits as u16).to_f64(),
-            Unorm => f64::from(bits) / whole,
-            Snorm => (f64::from(signed) / half).max(-1.0),
-            Uscaled => bits.into(),
-            Sscaled => signed.into(),
-        };
-        (float as f32).to_bits()
-    }
-
     fn encode(self, value: u32, width: u32) -> u32 {
         let float = f64::from(f32::from_bits(value));
         let (whole, half) = (f64::from(mask(width)), f64::from(mask(width - 1)));
@@ -146,7 +165,7 @@ impl Format {
             Sint => (value as i32).clamp(-(mask(width - 1) as i32) - 1, mask(width - 1) as i32) as u32,
             Float if width == 32 => value,
             Float => f16::from_f64(float).to_bits().into(),
-            Unorm => (float.clamp(0.0, 1.0) * whole).round_ties_even() as u32,
+            Unorm | Srgb => (float.clamp(0.0, 1.0) * whole).round_ties_even() as u32,
             Snorm => (float.clamp(-1.0, 1.0) * half).round_ties_even() as i32 as u32,
             Uscaled => float.clamp(0.0, whole) as u32,
             Sscaled => float.clamp(-half - 1.0, half) as i32 as u32,

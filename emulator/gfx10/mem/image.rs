@@ -1,10 +1,14 @@
-//! MIMG: loads and stores of images, and samples of textures ("RDNA 2 ISA", 8.2, "Vector Memory Image Instructions").
+//! MIMG: loads and stores of images, and samples of textures ("RDNA 2 ISA", 8.2, "Vector Memory Image Instructions"; the
+//! fields of a resource are those of Mesa's src/amd/registers/gfx10-rsrc.json, `SQ_IMG_RSRC_WORD0` to `5`, and of ROCR's
+//! image/resource_nv.h for what gfx10.3 has of its own).
 //!
 //! Images have one level here. Of a swizzled image the elements lie in rows, without gaps: only image instructions can tell.
 
+use half::f16;
+
 use super::access::{Location, Part, Storage, merge, read, write};
 use super::format::Format;
-use super::sampler::{Sampler, Texel};
+use super::sampler::{Point, Sampler, Texel};
 use crate::memory::Fault;
 use crate::operands::Mimg;
 use crate::row::{Row, both};
@@ -21,15 +25,61 @@ pub enum ImageOp {
     },
     /// Width, height, depth or layers, levels.
     Size,
-    Sample {
-        level: bool,
-    },
+    Sample(Level),
+    /// One component of the four elements that a linear sample is made of.
+    Gather(Level),
+}
+
+/// What says how small an image is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Level {
+    /// It is as large as it is.
+    Zero,
+    /// The address behind the coordinates.
+    Last,
+    /// The steps to the next points to the right and below, in front of the coordinates.
+    Steps,
+    /// The same as 16-bit floats, two in a register; each of the two begins one.
+    HalfSteps,
 }
 
 impl ImageOp {
     /// Whether an address behind the coordinates names the level.
     pub fn has_level(self) -> bool {
-        matches!(self, Self::Load { level } | Self::Store { level } | Self::Sample { level } if level)
+        matches!(self, Self::Load { level } | Self::Store { level } if level)
+            || matches!(self, Self::Sample(Level::Last) | Self::Gather(Level::Last))
+    }
+
+    /// Addresses in front of the coordinates, where this many are no layer.
+    fn steps(self, axes: usize) -> usize {
+        match self {
+            Self::Sample(Level::Steps) => 2 * axes,
+            Self::Sample(Level::HalfSteps) => 2 * axes.div_ceil(2),
+            _ => 0,
+        }
+    }
+
+    /// The step along an axis of the two that begin with `addresses`.
+    fn step(self, addresses: &[u32], axis: usize) -> f32 {
+        match self {
+            Self::Sample(Level::HalfSteps) => {
+                f16::from_bits((addresses[axis / 2] >> (16 * (axis % 2))) as u16).to_f32()
+            }
+            _ => f32::from_bits(addresses[axis]),
+        }
+    }
+
+    /// Addresses of an access to an image of this DIM.
+    pub fn addresses(self, dimension: u8) -> usize {
+        let (_, count, layered) = DIMENSIONS[usize::from(dimension)];
+        match self {
+            Self::Size => 1,
+            _ => self.steps(count - usize::from(layered)) + count + usize::from(self.has_level()),
+        }
+    }
+
+    pub fn has_sampler(self) -> bool {
+        matches!(self, Self::Sample(_) | Self::Gather(_))
     }
 }
 
@@ -39,9 +89,14 @@ pub static TABLE: &[Row<ImageOp>] = &[
     both(0x08, "image_store", ImageOp::Store { level: false }),
     both(0x09, "image_store_mip", ImageOp::Store { level: true }),
     both(0x0e, "image_get_resinfo", ImageOp::Size),
-    both(0x20, "image_sample", ImageOp::Sample { level: false }),
-    both(0x24, "image_sample_l", ImageOp::Sample { level: true }),
-    both(0x27, "image_sample_lz", ImageOp::Sample { level: false }),
+    both(0x20, "image_sample", ImageOp::Sample(Level::Zero)),
+    both(0x22, "image_sample_d", ImageOp::Sample(Level::Steps)),
+    both(0xa2, "image_sample_d_g16", ImageOp::Sample(Level::HalfSteps)),
+    both(0x24, "image_sample_l", ImageOp::Sample(Level::Last)),
+    both(0x27, "image_sample_lz", ImageOp::Sample(Level::Zero)),
+    both(0x40, "image_gather4", ImageOp::Gather(Level::Zero)),
+    both(0x44, "image_gather4_l", ImageOp::Gather(Level::Last)),
+    both(0x47, "image_gather4_lz", ImageOp::Gather(Level::Zero)),
 ];
 
 /// DIM of the encoding, as LLVM prints it: coordinates, and whether the last one is a layer.
@@ -87,7 +142,7 @@ impl Image {
         let (_, coordinates, layered) = DIMENSIONS[usize::from(dimension)];
         // Where there is no depth gfx10.3 has the pitch in its place.
         let flat = matches!(kind, 8 | 9);
-        let (depth, own_pitch) = if flat { (1, words[4] & 0x7fff) } else { ((words[4] & 0x1fff) + 1, 0) };
+        let (depth, own_pitch) = if flat { (1, words[4] & 0x3fff) } else { ((words[4] & 0x1fff) + 1, 0) };
         let height = if matches!(kind, 8 | 12) { 1 } else { height };
         let pitch = match (swizzle, own_pitch) {
             (0, 0) => (width * format.bytes() as u32).next_multiple_of(256) / format.bytes() as u32,
@@ -143,29 +198,46 @@ pub fn run(w: &mut Wave, i: &Mimg, op: ImageOp, storage: &mut Storage<'_>) -> Re
             return Ok(());
         }
     };
+    if matches!(op, ImageOp::Store { .. }) && !image.format.is_stored() {
+        w.trap("stores to an image in sRGB are not modelled");
+        return Ok(());
+    }
     let sampler = Sampler::of(std::array::from_fn(|n| w.s32(i.sampler + n as u8)), i.unnormalized);
     let (_, count, layered) = DIMENSIONS[usize::from(i.dimension)];
+    let axes = count - usize::from(layered);
+    let steps = op.steps(axes);
     for lane in bits(w.exec()) {
         let address = |n: usize| w.v[usize::from(i.addr[n])][lane];
         // The layer stands last, and in an image of rows behind an y of 0.
         let place = |n: usize| if layered && n + 1 == count { 2 } else { n };
         let mut raw = [0; 3];
-        (0..count).for_each(|n| raw[place(n)] = address(n));
+        (0..count).for_each(|n| raw[place(n)] = address(steps + n));
         let level = if op.has_level() { address(count) } else { 0 };
         match op {
             ImageOp::Size => {
                 let layers = image.size[2] - image.first_layer.min(image.size[2] - 1);
-                put(w, i, lane, [image.size[0], image.size[1], layers, 1], false);
+                put(w, i, i.mask, lane, [image.size[0], image.size[1], layers, 1], false);
             }
-            ImageOp::Sample { .. } => {
-                let coordinates = raw.map(f32::from_bits);
-                let layer = layered.then_some(image.first_layer);
+            ImageOp::Sample(_) | ImageOp::Gather(_) => {
+                let steps: Vec<u32> = (0..steps).map(address).collect();
+                let far = |steps: &[u32]| (0..axes).any(|n| (op.step(steps, n) * image.size[n] as f32).abs() > 1.0);
+                let point = Point {
+                    coordinates: raw.map(f32::from_bits),
+                    axes,
+                    first_layer: layered.then_some(image.first_layer),
+                    small: f32::from_bits(level) > 0.0 || steps.chunks(steps.len().div_ceil(2).max(1)).any(far),
+                };
                 let floats = image.format.is_float();
                 let memory = &mut Reader { wave: w, lane, storage };
-                let texel = sampler.sample(coordinates, image.size, layer, count, floats, |at, border| {
-                    image.load(at, border, memory)
-                })?;
-                put(w, i, lane, texel, floats);
+                let load = |at, border| image.load(at, border, memory);
+                if matches!(op, ImageOp::Gather(_)) {
+                    let component = i.mask.trailing_zeros() as usize & 3;
+                    let texel = sampler.gather(&point, image.size, floats, component, load)?;
+                    put(w, i, 0b1111, lane, texel, floats);
+                } else {
+                    let texel = sampler.sample(&point, image.size, floats, load)?;
+                    put(w, i, i.mask, lane, texel, floats);
+                }
             }
             ImageOp::Load { .. } | ImageOp::Store { .. } => {
                 let mut at = raw.map(|n| i64::from(n as i32));
@@ -178,7 +250,7 @@ pub fn run(w: &mut Wave, i: &Mimg, op: ImageOp, storage: &mut Storage<'_>) -> Re
                     let beyond = image.format.selected(image.select, [0; 4]);
                     let memory = &mut Reader { wave: w, lane, storage };
                     let texel = image.load(at, beyond, memory)?;
-                    put(w, i, lane, texel, image.format.is_float());
+                    put(w, i, i.mask, lane, texel, image.format.is_float());
                 } else {
                     let element = image.format.store(get(w, i, lane, image.format)).to_le_bytes();
                     write(w, lane, image.location(at), &element[..image.format.bytes()], storage)?;
@@ -190,8 +262,8 @@ pub fn run(w: &mut Wave, i: &Mimg, op: ImageOp, storage: &mut Storage<'_>) -> Re
 }
 
 /// Writes the components that the mask names, one after the other.
-fn put(w: &mut Wave, i: &Mimg, lane: usize, texel: Texel, floats: bool) {
-    for (n, component) in bits(i.mask.into()).enumerate() {
+fn put(w: &mut Wave, i: &Mimg, mask: u8, lane: usize, texel: Texel, floats: bool) {
+    for (n, component) in bits(mask.into()).enumerate() {
         let value = texel[component];
         if i.d16 {
             let part = if n % 2 == 0 { Part::Whole } else { Part::High };

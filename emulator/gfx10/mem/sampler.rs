@@ -1,9 +1,13 @@
-//! Sampler resources (S#): where a coordinate leads, and what is made of the elements there ("RDNA 2 ISA", 8.2.5).
+//! Sampler resources (S#): where a coordinate leads, and what is made of the elements there ("RDNA 2 ISA", 8.2.5; the fields
+//! are those of Mesa's src/amd/registers/gfx10-rsrc.json, `SQ_IMG_SAMP_WORD0` to `3`).
 
 use crate::memory::Fault;
 
 /// Four components as registers have them.
 pub type Texel = [u32; 4];
+
+/// Steps of a coordinate from one element to the next.
+const FRACTION: f32 = 256.0;
 
 /// What happens to a coordinate beyond an edge. Those that mirror once, or end in half of the border, count as the nearest
 /// of these: HIP has no others.
@@ -15,12 +19,28 @@ enum Edge {
     Border,
 }
 
+/// Where to sample.
+pub struct Point {
+    pub coordinates: [f32; 3],
+    /// How many of them there are, but for the layer.
+    pub axes: usize,
+    /// Of an image of layers, where the last coordinate is one: the first.
+    pub first_layer: Option<u32>,
+    /// Whether there are more elements than points to sample, which is beyond level 0: the image has no other level.
+    pub small: bool,
+}
+
 pub struct Sampler {
     edges: [Edge; 3],
     /// Coordinates count elements.
     unnormalized: bool,
-    /// Linear filtering within a slice, and between slices.
-    linear: [bool; 2],
+    /// Coordinates are cut off behind their fraction's bits, not rounded.
+    truncated: bool,
+    /// Linear filtering where an image is large, and where it is small.
+    magnified: bool,
+    minified: bool,
+    /// That between slices, where it is not as within one (Mesa never sets Z_FILTER).
+    between: Option<bool>,
     border: u32,
 }
 
@@ -32,16 +52,16 @@ impl Sampler {
             2 | 3 => Edge::Clamp,
             _ => Edge::Border,
         };
-        let within = words[2] >> 20 & 1 != 0;
-        // None is as within a slice.
-        let between = match words[2] >> 24 & 3 {
-            0 => within,
-            filter => filter == 2,
-        };
         Self {
             edges: [edge(0), edge(1), edge(2)],
             unnormalized: unnormalized || words[0] >> 15 & 1 != 0,
-            linear: [within, between],
+            truncated: words[0] >> 27 & 1 != 0,
+            magnified: words[2] >> 20 & 1 != 0,
+            minified: words[2] >> 22 & 1 != 0,
+            between: match words[2] >> 24 & 3 {
+                0 => None,
+                filter => Some(filter == 2),
+            },
             border: words[3] >> 30,
         }
     }
@@ -53,6 +73,14 @@ impl Sampler {
             2 => [one; 4],
             _ => [0; 4],
         }
+    }
+
+    /// A coordinate in elements, as the filter has it: with 8 bits of fraction (Mesa's radv, `subTexelPrecisionBits`), to which
+    /// it is rounded unless TRUNC_COORD is set (Mesa's ac_gpu_info.h, `conformant_trunc_coord`). ROCm's device library counts
+    /// on it: for points it samples at n / size, whose product with the size may be less than n.
+    fn fixed(&self, at: f32) -> f32 {
+        let at = at * FRACTION;
+        (if self.truncated { at.floor() } else { at.round_ties_even() }) / FRACTION
     }
 
     /// The element that stands for one beyond the edge; the border is nowhere.
@@ -69,36 +97,37 @@ impl Sampler {
         }
     }
 
-    /// Samples at `coordinates`, of which `count` are given; with `layer`, the first one, the last is a layer. `load` gets the
-    /// element at a place, or the border.
+    /// Of each axis the two elements beside a point, and the second one's weight, which is 0 where the axis is not `linear`.
+    fn beside(&self, point: &Point, size: [u32; 3], linear: [bool; 3]) -> [([i64; 2], f32); 3] {
+        let mut beside = [([0; 2], 0.0); 3];
+        for (axis, beside) in beside.iter_mut().enumerate().take(point.axes) {
+            let scale = if self.unnormalized { 1.0 } else { size[axis] as f32 };
+            let at = self.fixed(point.coordinates[axis] * scale);
+            let from = if linear[axis] { at - 0.5 } else { at };
+            let first = from.floor();
+            let places = [first as i64, (first as i64).saturating_add(1)];
+            let weight = if linear[axis] { from - first } else { 0.0 };
+            *beside = (places.map(|place| self.element(axis, place, size[axis])), weight);
+        }
+        if let Some(first) = point.first_layer {
+            let last = i64::from(size[2]) - 1;
+            let nearest = (point.coordinates[2].round_ties_even() as i64 + i64::from(first)).clamp(0, last);
+            beside[2] = ([nearest; 2], 0.0);
+        }
+        beside
+    }
+
+    /// Samples at a point. `load` gets the element at a place, or the border.
     pub fn sample(
         &self,
-        coordinates: [f32; 3],
+        point: &Point,
         size: [u32; 3],
-        layer: Option<u32>,
-        count: usize,
         floats: bool,
         mut load: impl FnMut([i64; 3], Texel) -> Result<Texel, Fault>,
     ) -> Result<Texel, Fault> {
-        let axes = count - usize::from(layer.is_some());
         let border = self.border(floats);
-        // Of each axis the two elements beside the place, and the second one's weight.
-        let mut beside = [([0_i64; 2], 0.0_f32); 3];
-        for (axis, beside) in beside.iter_mut().enumerate().take(axes) {
-            let scale = if self.unnormalized { 1.0 } else { size[axis] as f32 };
-            let at = coordinates[axis] * scale;
-            let linear = floats && self.linear[usize::from(axis == 2)];
-            let from = if linear { at - 0.5 } else { at };
-            let first = from.floor();
-            let places = [first as i64, (first as i64).saturating_add(1)];
-            let weight = if linear { from - first } else { 0.0 };
-            *beside = (places.map(|place| self.element(axis, place, size[axis])), weight);
-        }
-        if let Some(first) = layer {
-            let last = i64::from(size[2]) - 1;
-            let nearest = (coordinates[2].round_ties_even() as i64 + i64::from(first)).clamp(0, last);
-            beside[2] = ([nearest; 2], 0.0);
-        }
+        let within = floats && if point.small { self.minified } else { self.magnified };
+        let beside = self.beside(point, size, [within, within, floats && self.between.unwrap_or(within)]);
         let mut sum = [0.0_f32; 4];
         for corner in 0..8_usize {
             let side = [corner & 1, corner >> 1 & 1, corner >> 2 & 1];
@@ -114,5 +143,23 @@ impl Sampler {
             sum.iter_mut().zip(texel).for_each(|(sum, value)| *sum += weight * f32::from_bits(value));
         }
         Ok(sum.map(f32::to_bits))
+    }
+
+    /// One component of the four elements that a linear sample of a slice is made of, against the clock from the lower left.
+    pub fn gather(
+        &self,
+        point: &Point,
+        size: [u32; 3],
+        floats: bool,
+        component: usize,
+        mut load: impl FnMut([i64; 3], Texel) -> Result<Texel, Fault>,
+    ) -> Result<Texel, Fault> {
+        let border = self.border(floats);
+        let [(x, _), (y, _), (z, _)] = self.beside(point, size, [true, true, false]);
+        let mut gathered = [0; 4];
+        for (to, [right, lower]) in gathered.iter_mut().zip([[0, 1], [1, 1], [1, 0], [0, 0]]) {
+            *to = load([x[right], y[lower], z[0]], border)?[component];
+        }
+        Ok(gathered)
     }
 }

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::access::{Part, Storage, atomic, merge, number, read, write};
-use super::address::{addtid, is_swizzled, location, resource, saddr_is_off};
+use super::address::{addtid, location, saddr_is_off};
 use super::format::formatted;
 use crate::atomic::Atomic;
 use crate::memory::Fault;
@@ -166,10 +166,6 @@ pub static TABLE: &[Row<VmemOp>] = &[
 ];
 
 pub fn run(w: &mut Wave, i: &Vmem, op: VmemOp, storage: &mut Storage<'_>) -> Result<(), Fault> {
-    if i.segment == Segment::Buffer && op != VmemOp::Nothing && is_swizzled(resource(w, i)) {
-        w.trap("a swizzled buffer other than scratch is not modelled");
-        return Ok(());
-    }
     if let VmemOp::LoadFormat { count, d16 } | VmemOp::StoreFormat { count, d16 } = op {
         return formatted(w, i, matches!(op, VmemOp::LoadFormat { .. }), count, d16, storage);
     }

@@ -1,9 +1,10 @@
 //! What each opcode of images does, by its name, and where samplers lead.
 
+use super::mutation;
 use super::state::{DST, f, h};
 use super::storage::OLD;
 use crate::mem::Storage;
-use crate::mem::image::{self, ImageOp};
+use crate::mem::image::{self, ImageOp, Level};
 use crate::operands::Mimg;
 use crate::ram::Ram;
 use crate::row::Row;
@@ -14,6 +15,7 @@ const BASE: u64 = 0x7f00_0000_1000;
 const UINT: u32 = 20;
 const FLOAT: u32 = 22;
 const BYTES: u32 = 56;
+const SRGB: u32 = 130;
 /// Types of resources.
 const FLAT: u32 = 9;
 const VOLUME: u32 = 10;
@@ -55,26 +57,26 @@ fn scene(resource: [u32; 8], sampler: [u32; 4]) -> (Ram, Wave) {
 }
 
 fn operands(dimension: u8) -> Mimg {
-    Mimg { data: DST, addr: [1, 2, 3, 4, 5], resource: 8, mask: 15, dimension, ..Mimg::default() }
+    Mimg { data: DST, addr: std::array::from_fn(|n| 1 + n as u8), resource: 8, mask: 15, dimension, ..Mimg::default() }
 }
 
 fn run(ram: &Ram, w: &mut Wave, i: &Mimg, op: ImageOp, address: &[u32]) -> [u32; 4] {
     for (n, &address) in address.iter().enumerate() {
         w.v[1 + n][0] = address;
     }
-    image::run(w, i, op, &mut Storage { memory: ram, lds: &mut [] }).unwrap();
+    mutation::loses(w, &ram.bytes, |w| image::run(w, i, op, &mut Storage { memory: ram, lds: &mut [] }).unwrap());
     assert_eq!([0, 1, 2, 3].map(|n| w.v[usize::from(DST) + n][1]), OLD, "an inactive lane");
     [0, 1, 2, 3].map(|n| w.v[usize::from(DST) + n][0])
 }
 
-fn check(row: &Row<ImageOp>) {
+pub fn check(row: &Row<ImageOp>) {
     let name = row.name;
     // Rows of 256 bytes.
     let (ram, mut w) = scene(resource(FLAT, UINT, [6, 3, 1], 0), [0; 4]);
     let at = |w: &mut Wave, address: &[u32]| run(&ram, w, &operands(D2), row.run, address);
     match name {
         "image_load" => {
-            assert_eq!(at(&mut w, &[5, 2]), [133, 0, 0, 1]);
+            assert_eq!(at(&mut w, &[5, 2, 1]), [133, 0, 0, 1], "what follows the coordinates is no level");
             assert_eq!(at(&mut w, &[6, 2]), [0; 4], "beyond an edge");
             assert_eq!(at(&mut w, &[0, u32::MAX]), [0; 4], "before one");
         }
@@ -83,20 +85,45 @@ fn check(row: &Row<ImageOp>) {
             assert_eq!(at(&mut w, &[5, 2, 1]), [0; 4], "there is no second level");
         }
         "image_store" | "image_store_mip" => {
+            let level = name == "image_store_mip";
             w.v[usize::from(DST)][0] = 777;
-            at(&mut w, &[5, 2, 0]);
+            at(&mut w, &[5, 2, u32::from(!level)]);
             w.v[usize::from(DST)][0] = 888;
             at(&mut w, &[6, 2, 0]);
             at(&mut w, &[5, 3, 0]);
+            if level {
+                at(&mut w, &[4, 2, 1]);
+            }
             assert_eq!([132, 133, 134, 197].map(|n| ram.word(BASE + 4 * n)), [132, 777, 134, 197], "{name}");
         }
         "image_get_resinfo" => assert_eq!(at(&mut w, &[0]), [6, 3, 1, 1]),
-        "image_sample" | "image_sample_l" | "image_sample_lz" => {
-            let at =
-                |w: &mut Wave, x: f32, y: f32| run(&ram, w, &operands(D2), row.run, &[f(x) as u32, f(y) as u32, 0]);
+        "image_sample" | "image_sample_d" | "image_sample_d_g16" | "image_sample_l" | "image_sample_lz" => {
+            let step = 1.1;
+            let steps: &[u32] = match name {
+                "image_sample_d" => &[0, f(step) as u32, 0, 0],
+                "image_sample_d_g16" => &[(h(step) as u32) << 16, 0],
+                _ => &[],
+            };
+            let address = |point: [f32; 3]| steps.iter().copied().chain(point.map(|v| f(v) as u32)).collect::<Vec<_>>();
             // Wrapped at a size of 6 and 3.
-            assert_eq!(at(&mut w, 0.9, 0.7), [133, 0, 0, 1], "{name}");
-            assert_eq!(at(&mut w, 1.9, -0.3), [133, 0, 0, 1], "{name}");
+            assert_eq!(at(&mut w, &address([0.9, 0.7, 0.0])), [133, 0, 0, 1], "{name}");
+            assert_eq!(at(&mut w, &address([1.9, -0.3, 0.0])), [133, 0, 0, 1], "{name}");
+            // Between two elements, linear where an image is small.
+            let (ram, mut w) = scene(resource(FLAT, FLOAT, [2, 1, 1], 9), [0, 0, 1 << 22, 0]);
+            ram.put(BASE, &[1.0, 2.0].map(|v| f(v) as u32));
+            let texel = run(&ram, &mut w, &operands(D2), row.run, &address([0.625, 0.5, 1.0]));
+            let small = !matches!(name, "image_sample" | "image_sample_lz");
+            assert_eq!(texel[0], f(if small { 1.75 } else { 2.0 }) as u32, "{name}");
+        }
+        "image_gather4" | "image_gather4_l" | "image_gather4_lz" => {
+            let gather = |w: &mut Wave, mask, x, y| {
+                let i = Mimg { mask, ..operands(D2) };
+                run(&ram, w, &i, row.run, &[f(x) as u32, f(y) as u32])
+            };
+            // Between the elements 2 and 3 of the rows 1 and 2.
+            assert_eq!(gather(&mut w, 1, 3.2 / 6.0, 2.1 / 3.0), [130, 131, 67, 66], "{name}");
+            assert_eq!(gather(&mut w, 8, 3.2 / 6.0, 2.1 / 3.0), [1; 4], "{name}: the fourth component");
+            assert_eq!(gather(&mut w, 1, 0.0, 2.1 / 3.0), [133, 128, 64, 69], "{name}: wrapped");
         }
         _ => panic!("{name} has no test"),
     }
@@ -141,7 +168,7 @@ fn samplers_wrap_mirror_clamp_and_filter() {
         let (ram, mut w) = scene(resource(FLAT, FLOAT, [4, 2, 1], 9), sampler);
         ram.put(BASE, &[1.0, 2.0, 3.0, 4.0, 11.0, 12.0, 13.0, 14.0].map(|v| f(v) as u32));
         let i = Mimg { unnormalized: true, ..operands(D2) };
-        let texel = run(&ram, &mut w, &i, ImageOp::Sample { level: false }, &[f(x) as u32, f(y) as u32]);
+        let texel = run(&ram, &mut w, &i, ImageOp::Sample(Level::Zero), &[f(x) as u32, f(y) as u32]);
         f32::from_bits(texel[0])
     };
     let (wrap, mirror, clamp, border) = (0, 0b001_001, 0b010_010, 0b110_110);
@@ -159,19 +186,55 @@ fn samplers_wrap_mirror_clamp_and_filter() {
 }
 
 #[test]
+fn coordinates_have_eight_bits_behind_the_point() {
+    let sample = |sampler: [u32; 4], x: f32| {
+        let (ram, mut w) = scene(resource(FLAT, FLOAT, [37, 1, 1], 9), sampler);
+        ram.put(BASE, &(0..37).map(|n| f(n as f32) as u32).collect::<Vec<_>>());
+        let texel = run(&ram, &mut w, &operands(D2), ImageOp::Sample(Level::Zero), &[f(x) as u32, 0]);
+        f32::from_bits(texel[0])
+    };
+    let (rounds, truncates, linear) = (0, 1 << 27, 1 << 20);
+    // What ROCm's device library samples for the point 25 of 37: the product is below -12.
+    let n = -12.0 * (1.0_f32 / 37.0);
+    assert!(n * 37.0 < -12.0);
+    assert_eq!(sample([rounds, 0, 0, 0], n), 25.0);
+    assert_eq!(sample([truncates, 0, 0, 0], n), 24.0);
+    // A near miss: half a step away.
+    assert_eq!(sample([rounds, 0, 0, 0], (25.0 - 0.75 / 256.0) / 37.0), 24.0);
+    assert_eq!(sample([rounds, 0, linear, 0], (10.5 + 0.4 / 256.0) / 37.0), 10.0);
+    assert_eq!(sample([rounds, 0, linear, 0], (10.5 + 0.6 / 256.0) / 37.0), 10.0 + 1.0 / 256.0);
+}
+
+#[test]
+fn srgb_is_read_by_its_curve_but_for_the_fourth_component() {
+    let load = ImageOp::Load { level: false };
+    let (ram, mut w) = scene(resource(FLAT, SRGB, [6, 3, 1], 0), [0; 4]);
+    ram.put(BASE + 4, &[0x8000_bc05]);
+    let texel = run(&ram, &mut w, &operands(D2), load, &[1, 0]).map(f32::from_bits);
+    // By IEC 61966-2-1: 5/255 below the threshold, 188/255 above it.
+    let want = [0.001_517_635, 0.502_886_5, 0.0, 0.501_960_8];
+    assert!(texel.iter().zip(want).all(|(texel, want)| (texel - want).abs() < 1e-6), "{texel:?}");
+}
+
+#[test]
 fn what_is_not_modelled_of_a_resource_stops_the_kernel() {
-    let stopped = |resource| {
+    let stopped_at = |op, resource| {
         let (ram, mut w) = scene(resource, [0; 4]);
-        run(&ram, &mut w, &operands(D2), ImageOp::Load { level: false }, &[0, 0]);
+        run(&ram, &mut w, &operands(D2), op, &[0, 0]);
         match w.status {
             Status::Trapped(why) => why,
             other => format!("{other:?}"),
         }
     };
+    let stopped = |resource| stopped_at(ImageOp::Load { level: false }, resource);
     let mut levels = resource(FLAT, UINT, [6, 3, 1], 0);
     levels[3] |= 2 << 16;
     assert_eq!(stopped(levels), "an image of 3 levels is not modelled");
-    assert_eq!(stopped(resource(FLAT, 130, [6, 3, 1], 0)), "image format 130 is not modelled");
+    assert_eq!(stopped(resource(FLAT, 131, [6, 3, 1], 0)), "image format 131 is not modelled");
+    let store = ImageOp::Store { level: false };
+    let srgb = resource(FLAT, SRGB, [6, 3, 1], 0);
+    assert_eq!(stopped_at(store, srgb), "stores to an image in sRGB are not modelled");
+    assert_eq!(stopped(srgb), "Running");
     assert_eq!(stopped(resource(11, UINT, [6, 3, 1], 0)), "images of type 11 are not modelled");
     assert_eq!(stopped(resource(FLAT, UINT, [6, 3, 1], 0)), "Running");
 }

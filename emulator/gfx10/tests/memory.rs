@@ -118,6 +118,45 @@ fn beyond_a_buffers_end_a_component_that_is_to_be_one_is_one() {
 }
 
 #[test]
+fn a_swizzled_buffer_has_a_word_of_each_element_before_the_next_words() {
+    let ram = Ram::new(BASE, 0x400);
+    ram.put(BASE, &(0..0x100).collect::<Vec<u32>>());
+    let mut w = wave();
+    w.set_mask(reg::EXEC, 1 << 3);
+    (w.v[2][3], w.v[3][3]) = (9, 4);
+    let i = Vmem {
+        segment: Segment::Buffer,
+        dst: DST,
+        addr: 2,
+        saddr: 4,
+        idxen: true,
+        offen: true,
+        soffset: Src::code(128),
+        ..Vmem::default()
+    };
+    let mut load = |swizzled: u32, add_tid: u32, together: u32| {
+        w.set_s64(4, BASE | 8 << 48 | u64::from(swizzled) << 63);
+        (w.s[6], w.s[7]) = (20, add_tid << 23 | together << 21 | 1 << 28);
+        let op = VmemOp::Load { bytes: 4, signed: false, part: Part::Whole };
+        vmem::run(&mut w, &i, op, &mut Storage { memory: &ram, lds: &mut [] }).unwrap();
+        w.v[usize::from(DST)][3]
+    };
+    // The second word of the tenth element of two words.
+    assert_eq!(load(0, 0, 0), 9 * 2 + 1, "element by element");
+    assert_eq!(load(1, 0, 0), 8 * 2 + 8 + 1, "eight together: the second of the second eight");
+    assert_eq!(load(1, 0, 1), 16 + 9, "sixteen together");
+    assert_eq!(load(1, 1, 1), 16 + 12, "with the lane's number");
+    assert_eq!(load(0, 1, 1), 12 * 2 + 1, "which is added where nothing is swizzled, too");
+    // There are twenty elements.
+    w.v[2][3] = 17;
+    w.set_s64(4, BASE | 8 << 48 | 1 << 63);
+    w.s[7] = 1 << 23 | 1 << 28;
+    let op = VmemOp::Load { bytes: 4, signed: false, part: Part::Whole };
+    vmem::run(&mut w, &i, op, &mut Storage { memory: &ram, lds: &mut [] }).unwrap();
+    assert_eq!(w.v[usize::from(DST)][3], 0, "the twenty-first");
+}
+
+#[test]
 fn scratch_offsets_count_for_all_lanes_in_soffset_and_for_one_elsewhere() {
     let mut w = wave();
     w.set_mask(reg::EXEC, 2);

@@ -131,17 +131,17 @@ pub fn vmem(row: &Row<VmemOp>, i: &Vmem) -> (String, Operands) {
 }
 
 pub fn mimg(row: &Row<ImageOp>, i: &Mimg) -> (String, Operands) {
-    let (dimension, coordinates, _) = DIMENSIONS[usize::from(i.dimension)];
-    let addresses = if row.run == ImageOp::Size { 1 } else { coordinates + usize::from(row.run.has_level()) };
+    let (dimension, ..) = DIMENSIONS[usize::from(i.dimension)];
+    let addresses = row.run.addresses(i.dimension);
     let addr = if i.apart {
         format!("[{}]", i.addr[..addresses].iter().map(|&r| vgprs(r, 1)).collect::<Vec<_>>().join(", "))
     } else {
         vgprs(i.addr[0], addresses)
     };
-    let components = i.mask.count_ones() as usize;
+    let components = if matches!(row.run, ImageOp::Gather(_)) { 4 } else { i.mask.count_ones() as usize };
     let data = vgprs(i.data, if i.d16 { components.div_ceil(2) } else { components });
     let mut of = Operands::of([data, addr, sgprs(i.resource, 8)]);
-    if matches!(row.run, ImageOp::Sample { .. }) {
+    if row.run.has_sampler() {
         of.list.push(sgprs(i.sampler, 4));
     }
     of.flag(true, &format!("dmask:{:#x} dim:SQ_RSRC_IMG_{dimension}", i.mask));

@@ -43,6 +43,16 @@ fn calls_stacks_packed_halves_and_rounding_modes_are_right() {
 }
 
 #[test]
+fn arrays_are_copied_and_sampled_right() {
+    let scenes = ["gfx1010", "gfx1030"].map(|machine| scene(Release::Rocm643, machine));
+    assert_right(
+        scenes.clone().into_iter().chain(scenes.map(Scene::with_rmcp)),
+        Client::Kernels { program: "images" },
+        13,
+    );
+}
+
+#[test]
 fn copies_within_the_device_are_right_by_the_runtimes_own_kernels() {
     assert_right(scenes(), Client::Copies { device: true }, 30);
 }

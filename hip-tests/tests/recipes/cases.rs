@@ -424,6 +424,13 @@ const CASES: &[Case] = &[
     Case { recipe: "jax-refuses-rdna1", gpus: &["gfx1010"], program: JAX, named: true, ..DEFAULT },
     Case { recipe: "jax-refuses-rdna2", gpus: &["gfx1032"], program: JAX, named: true, ..DEFAULT },
     Case {
+        recipe: "jax-without-plugin",
+        gpus: &["gfx1030"],
+        program: Python { files: &[], packages: &[("jax_rocm7_pjrt", "0.9.1")] },
+        named: true,
+        ..DEFAULT
+    },
+    Case {
         recipe: "cupy-without-code",
         gpus: &["gfx1012"],
         program: Cupy { code: &["gfx1030", "gfx1100"], kernels: &["gfx1012", "gfx1030"] },

@@ -29,6 +29,11 @@ pub(super) fn kernel_file(path: &Path) -> Option<KernelFile> {
     if start == 0 && [".kdb", ".db", "db.txt", ".model", ".tn.model"].iter().any(|end| name.ends_with(end)) {
         return Some(KernelFile { kind: Kind::MiOpen, isa: Isa::for_target(database_target(name)?), index: false });
     }
+    // Blender's, one file a target. (blender: intern/cycles/device/hip/device_impl.cpp)
+    if let Some(rest) = name.strip_prefix("kernel_").filter(|name| name.contains(".fatbin")) {
+        let isa = rest.split('.').next()?.parse().ok()?;
+        return Some(KernelFile { kind: Kind::Cycles, isa, index: false });
+    }
     let tensile = name.starts_with("TensileLibrary") || name.starts_with("Kernels.so-");
     if !tensile || ![".dat", ".co", ".hsaco"].iter().any(|end| name.ends_with(end)) {
         return None;

@@ -1,5 +1,6 @@
 //! Python packages that use a GPU, known by their files.
 
+use super::applications::files_matching;
 use super::distributions::{Distribution, distributions};
 use super::known::{KNOWN, Known, name_matches};
 use super::program::{Program, rocblas_kernels};
@@ -168,11 +169,7 @@ impl PackageFolder<'_> {
 
     /// Its files that a row's patterns name, and the libraries that its distribution put beside it, as auditwheel does.
     fn code_files(&self) -> Vec<PathBuf> {
-        let named = self.row.code.iter().flat_map(|pattern| {
-            let (folder, name) = pattern.rsplit_once('/').unwrap_or(("", pattern));
-            let files = folder_entries(&self.path.join(folder));
-            files.into_iter().filter(move |file| name_matches(name, file_name(file)))
-        });
+        let named = self.row.code.iter().flat_map(|pattern| files_matching(&self.path, pattern));
         let beside = self.distribution().map(|own| own.libraries_beside(&self.path)).unwrap_or_default();
         let files = named.chain(beside).filter_map(|file| file.canonicalize().ok());
         files.filter(|file| file.is_file()).collect()

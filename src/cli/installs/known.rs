@@ -1,10 +1,11 @@
 //! The frameworks that use a GPU: one row each. A test derives a machine from every row.
 
+use super::applications::ApplicationFolder;
 use super::frameworks::{
     PackageReader, bitsandbytes, direct, jax, linked, onnxruntime, sdk, tensorflow, torch, triton,
 };
 
-/// A framework that uses a GPU.
+/// A framework that uses a GPU, or an application that brings one.
 #[derive(Debug)]
 pub struct Known {
     /// Its name in config/recipes.toml; what it is in several packages has one name.
@@ -23,6 +24,8 @@ pub struct Known {
     pub alternatives: bool,
     /// Whether it looks up the functions of HIP that it calls, by dlsym: JAX 0.5.0 and TensorFlow 2.14 were seen to.
     pub looks_functions_up: bool,
+    /// How it is known where it is an application and no package.
+    pub application: Option<ApplicationFolder>,
 }
 
 impl Known {
@@ -39,7 +42,27 @@ const fn row(
     read: PackageReader,
     code: &'static [&'static str],
 ) -> Known {
-    Known { id, title, package, distributions: &[], read, code, alternatives: false, looks_functions_up: false }
+    Known {
+        id,
+        title,
+        package,
+        distributions: &[],
+        read,
+        code,
+        alternatives: false,
+        looks_functions_up: false,
+        application: None,
+    }
+}
+
+const fn application(
+    id: &'static str,
+    title: &'static str,
+    program: &'static str,
+    marks: &'static [&'static [&'static str]],
+    places: &'static [&'static str],
+) -> Known {
+    Known { application: Some(ApplicationFolder { program, marks, places }), ..row(id, title, "", linked, &[]) }
 }
 
 /// Every row, in the order in which a program is taken to use them where several are installed.
@@ -72,6 +95,35 @@ pub const KNOWN: &[Known] = &[
     Known { distributions: &["pytorch_triton_rocm"], ..row("triton", "Triton", "triton", triton, &[]) },
     Known { distributions: &["rocm_sdk_core"], ..row("rocm", "ROCm's wheels", "_rocm_sdk_core", sdk, &[]) },
     Known { distributions: &["rocm_sdk_devel"], ..row("rocm", "ROCm's wheels", "_rocm_sdk_devel", sdk, &[]) },
+    Known {
+        // It opens libamdhip64 by itself. (blender: extern/hipew)
+        looks_functions_up: true,
+        code: &["*/scripts/addons*/cycles/lib", "share/blender/*/scripts/addons*/cycles/lib"],
+        ..application(
+            "blender",
+            "Blender",
+            "blender",
+            &[&["blender", "*/scripts/addons*/cycles"], &["bin/blender", "share/blender/*/scripts/addons*/cycles"]],
+            &["/opt/blender", "/usr/lib/blender", "/usr/lib64/blender"],
+        )
+    },
+    application(
+        "darktable",
+        "darktable",
+        "darktable",
+        &[&["bin/darktable", "share/darktable/kernels/programs.conf"]],
+        &["/opt/darktable"],
+    ),
+    application("ollama", "Ollama", "ollama", &[&["bin/ollama", "lib/ollama"], &["ollama", "lib/ollama"]], &[]),
+    application("comfyui", "ComfyUI", "", &[&["main.py", "nodes.py", "comfy/model_management.py"]], &["~/ComfyUI"]),
+    application("invokeai", "InvokeAI", "", &[&["invokeai.yaml", ".venv"]], &["~/invokeai"]),
+    application(
+        "automatic1111",
+        "AUTOMATIC1111's web UI or a fork of it",
+        "",
+        &[&["webui.py", "launch.py", "modules/shared.py"]],
+        &["~/stable-diffusion-webui", "~/stable-diffusion-webui-forge", "~/stable-diffusion-webui-amdgpu"],
+    ),
 ];
 
 /// Whether a name is what a pattern says: # stands for digits, * for any text.

@@ -3,7 +3,7 @@
 use super::situation::{Library, Program, Situation};
 use super::table::recipes;
 use crate::inspect;
-use crate::installs::{self, Backend, Framework, Known, Machine, Python, Runtime};
+use crate::installs::{self, Application, Backend, Framework, Known, Machine, Python, Runtime};
 use crate::launchers::{self, ResolvedCommand, Unresolved};
 use object::LittleEndian;
 use object::elf::{FileHeader64, PF_X, PT_GNU_STACK};
@@ -41,9 +41,24 @@ fn identify(launched: &ResolvedCommand, situation: &Situation) -> Program {
     let Some(file) = &launched.file else { return Program::default() };
     let python = Python::find(file, machine).or_else(|| script_python(launched.script.as_deref()?, machine));
     match python {
-        Some(python) => python_program(&python, situation, machine),
+        Some(python) => {
+            let application = application_of_scripts(launched).map(|application| application.known);
+            Program { application, ..python_program(&python, situation, machine) }
+        }
         None => native_program(file, situation, machine),
     }
+}
+
+/// The application in whose folder a Python's script or a shell script lies.
+fn application_of_scripts(launched: &ResolvedCommand) -> Option<Application> {
+    let arguments = launched.command.iter().skip(1);
+    let words = arguments.filter(|word| word.as_encoded_bytes().ends_with(b".py")).map(Path::new);
+    let script = launched.script.clone().into_iter().chain(words.take(1).map(|word| launched.folder.join(word)));
+    let environment = launched.file.as_deref().and_then(|file| Some(file.parent()?.parent()?.join("pyvenv.cfg")));
+    // An environment lies in the folder of its application.
+    let environment = environment.filter(|file| file.is_file()).and_then(|file| Some(file.parent()?.to_owned()));
+    let folders = script.chain(environment).filter_map(|path| path.canonicalize().ok()?.parent().map(Path::to_owned));
+    folders.into_iter().find_map(|folder| Application::at(&folder, ""))
 }
 
 /// A shell script's Python: of the environment beside it, as web interfaces keep it, or of the one that is active.
@@ -157,7 +172,11 @@ fn native_program(file: &Path, situation: &Situation, machine: &Machine) -> Prog
         tree.is_some_and(|tree| tree.components().count() > 2 && runtime.hip.starts_with(tree))
     });
     let executable_stack = runtime.as_ref().and_then(executable_stack);
+    let application = Application::of_program(file);
+    let mut code = program.code_files(machine);
+    code.extend(application.iter().flat_map(Application::code_files));
     Program {
+        application: application.map(|application| application.known),
         framework: Known::of_id("llama-cpp")
             .filter(|_| llama || !program.plugins.is_empty())
             .map(|known| (known, None)),
@@ -165,7 +184,7 @@ fn native_program(file: &Path, situation: &Situation, machine: &Machine) -> Prog
         hsa: runtime.and_then(|runtime| runtime.hsa),
         bundled,
         executable_stack,
-        libraries: code_libraries(&program.code_files(machine), situation),
+        libraries: code_libraries(&code, situation),
         ..Program::default()
     }
 }

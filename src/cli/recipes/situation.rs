@@ -34,6 +34,8 @@ pub struct Situation {
 /// What is known about a program.
 #[derive(Clone, Debug, Default)]
 pub struct Program {
+    /// The application that it is of.
+    pub application: Option<&'static Known>,
     /// What it computes with, and the release of that.
     pub framework: Option<(&'static Known, Option<Release>)>,
     /// The ROCm release that it runs with.
@@ -57,13 +59,22 @@ pub struct Program {
 impl Program {
     /// Whether it is known to compute on a GPU.
     pub fn is_gpu_program(&self) -> bool {
-        self.framework.is_some() || self.rocm.is_some() || !self.libraries.is_empty()
+        self.framework.is_some() || self.application.is_some() || self.rocm.is_some() || !self.libraries.is_empty()
     }
 
-    /// What it computes with, as in "PyTorch 2.4".
+    /// What it computes with, as in "PyTorch 2.4" and "ComfyUI with PyTorch 2.4".
     pub fn framework_label(&self) -> Option<String> {
-        let (framework, release) = self.framework?;
-        Some(release.map_or_else(|| framework.title.into(), |release| format!("{} {release}", framework.title)))
+        let framework = self.framework.map(|(framework, release)| match release {
+            Some(release) => format!("{} {release}", framework.title),
+            None => framework.title.into(),
+        });
+        match self.application {
+            Some(application) => Some(framework.map_or_else(
+                || application.title.into(),
+                |framework| format!("{} with {framework}", application.title),
+            )),
+            None => framework,
+        }
     }
 }
 

@@ -216,9 +216,10 @@ fn targets<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<GfxTarget>,
 }
 
 fn frameworks<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<&'static Known>, D::Error> {
+    let rows = || KNOWN.iter().filter(|row| row.application.is_none());
     let known = |id: &String| {
-        Known::of_id(id).ok_or_else(|| {
-            let ids: BTreeSet<&str> = KNOWN.iter().map(|row| row.id).collect();
+        rows().find(|row| row.id == id).ok_or_else(|| {
+            let ids: BTreeSet<&str> = rows().map(|row| row.id).collect();
             D::Error::custom(format!("{id:?} is no framework; known are {}", Vec::from_iter(ids).join(", ")))
         })
     };
@@ -246,4 +247,27 @@ fn glob_matches(pattern: &str, text: &str) -> bool {
         }
     }
     text.ends_with(tail)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::pattern_matches;
+
+    #[test]
+    fn a_star_stands_for_any_text_and_an_ampersand_for_both() {
+        for (pattern, text, expected) in [
+            ("10.3.0", "10.3.0", true),
+            ("10.3.0", "110.3.0", false),
+            ("*", "", true),
+            ("*a*", "xax", true),
+            ("*a*", "xx", false),
+            ("a*b", "ab", true),
+            ("a*b", "a", false),
+            ("*ab*b", "ab", false),
+            ("*a*&*b*", "ba", true),
+            ("*a*&*b*", "b", false),
+        ] {
+            assert_eq!(pattern_matches(pattern, text), expected, "{pattern} {text}");
+        }
+    }
 }

@@ -5,7 +5,7 @@ use super::problems::{self, Problem};
 use super::survey::Survey;
 use crate::effective_policy::{OptionValue, rewritten_memory};
 use crate::host::{Access, DeviceFile, PciDetails};
-use crate::installs::{Framework, Python, Rocm, Runtime};
+use crate::installs::{self, Framework, Python, Rocm, Runtime};
 use rmcp_domain::gfx::Family;
 use rmcp_domain::options::TABLE;
 use rmcp_domain::topology::{Gpu, IoLink, Masks};
@@ -31,6 +31,8 @@ pub struct MachineReport {
     pub rocm: Vec<Installation>,
     /// Python packages that use a GPU, or could.
     pub frameworks: Vec<Package>,
+    /// Applications that use a GPU, known by their folders.
+    pub applications: Vec<Application>,
     /// RMCP itself.
     pub rmcp: Rmcp,
     /// The variables that GPU programs look at.
@@ -195,6 +197,15 @@ pub struct Package {
     pub runtime: Option<String>,
 }
 
+/// An application.
+#[derive(Serialize, JsonSchema)]
+pub struct Application {
+    /// What people call it.
+    pub name: &'static str,
+    /// Its folder.
+    pub folder: String,
+}
+
 /// RMCP itself.
 #[derive(Serialize, JsonSchema)]
 pub struct Rmcp {
@@ -247,6 +258,7 @@ impl MachineReport {
             masks: masks(survey),
             rocm: survey.rocm.iter().map(|rocm| Installation::new(rocm, survey)).collect(),
             frameworks: survey.frameworks.iter().map(|(python, each)| Package::new(python, each, survey)).collect(),
+            applications: survey.applications.iter().map(|each| Application::new(each, survey)).collect(),
             rmcp: Rmcp {
                 library,
                 library_problem,
@@ -392,6 +404,12 @@ impl Package {
             built_for: framework.backend.to_string(),
             runtime: framework.runtime.as_ref().map(|runtime| runtime_path(runtime, survey)),
         }
+    }
+}
+
+impl Application {
+    fn new(application: &installs::Application, survey: &Survey) -> Self {
+        Self { name: application.known.title, folder: survey.display_path(&application.folder) }
     }
 }
 

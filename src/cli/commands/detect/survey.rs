@@ -3,7 +3,7 @@
 use super::preload_state::{self, PreloadState};
 use crate::effective_policy::{self, EffectivePolicy};
 use crate::host::{self, Account, DeviceFile, Host};
-use crate::installs::{self, Framework, Python, Rocm};
+use crate::installs::{self, Application, Framework, Python, Rocm};
 use rmcp_domain::topology::{Gpu, Overrides};
 use std::path::{Path, PathBuf};
 
@@ -23,7 +23,9 @@ pub struct Survey {
     pub overrides: Overrides,
     /// The installations.
     pub rocm: Vec<Rocm>,
-    /// The interpreters of the active virtual environment and in PATH, each once.
+    /// The applications that are known by their folders.
+    pub applications: Vec<Application>,
+    /// The interpreters of the active virtual environment, in PATH and of the applications, each once.
     pub pythons: Vec<Python>,
     /// Their packages, each once.
     pub frameworks: Vec<(Python, Framework)>,
@@ -35,7 +37,8 @@ impl Survey {
     /// Looks.
     pub fn read(place: installs::Machine) -> Self {
         let root = place.root.clone();
-        let pythons = interpreters(&place);
+        let applications = installs::applications(&place);
+        let pythons = interpreters(&applications, &place);
         Self {
             policy: EffectivePolicy::read(&effective_policy::policy_sources(&root), &root),
             host: Host::read(&root),
@@ -44,6 +47,7 @@ impl Survey {
             overrides: Overrides::from_process(),
             rocm: installs::installations(&place),
             frameworks: frameworks(&pythons, &place),
+            applications,
             pythons,
             preload: preload_state::read(&root),
             machine: place,
@@ -66,10 +70,10 @@ impl Survey {
     }
 }
 
-/// The interpreters of the active virtual environment and in PATH, each once.
-fn interpreters(place: &installs::Machine) -> Vec<Python> {
+fn interpreters(applications: &[Application], place: &installs::Machine) -> Vec<Python> {
     let environment = place.variable("VIRTUAL_ENV").map(|folder| Path::new(folder).join("bin/python"));
     let names = environment.into_iter().chain(["python3", "python"].map(PathBuf::from));
+    let names = names.chain(applications.iter().flat_map(Application::interpreters));
     let mut found: Vec<Python> = Vec::new();
     for python in names.filter_map(|name| Python::find(&name, place)) {
         if !found.iter().any(|known| known.folders == python.folders) {

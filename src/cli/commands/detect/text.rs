@@ -159,7 +159,9 @@ impl MachineReport {
         });
         let none = || ("Python", "no framework recognised: recipes by code objects only".to_owned());
         let none = (self.frameworks.is_empty() && !self.rocm.is_empty()).then(none);
-        let all: Facts = installed.chain(frameworks).chain(none).collect();
+        let application = |it: &super::facts::Application| ("application", format!("{} in {}", it.name, it.folder));
+        let applications = self.applications.iter().map(application);
+        let all: Facts = installed.chain(frameworks).chain(none).chain(applications).collect();
         if all.is_empty() { vec![("installed", styled(BAD, "nothing"))] } else { all }
     }
 }

@@ -270,6 +270,7 @@ fn kind_name(kind: Kind) -> &'static str {
         Kind::Kpack => "kpack archive",
         Kind::RocBlas => "rocBLAS kernels",
         Kind::BlasLt => "hipBLASLt kernels",
+        Kind::Cycles => "Cycles kernels",
         Kind::Tensile => "Tensile kernels",
         Kind::MiOpen => "MIOpen databases",
     }

@@ -123,12 +123,16 @@ impl DryRun {
     /// Writes what was found and why each change is made.
     pub fn explain(&self, out: &mut dyn Write) -> io::Result<()> {
         let unknown = || "not known".to_owned();
+        let unrecognised = || match self.libraries {
+            0 => unknown(),
+            _ => "no framework recognised: recipes by code objects only".into(),
+        };
         let gpus = if self.gpus.is_empty() { "none".into() } else { self.gpus.join(", ") };
         let program = self.program.as_deref().unwrap_or("none");
         let runs = self.runs.iter().map(|runs| format!(", which comes to {runs}")).collect::<String>();
         for (what, is) in [
             ("program", format!("{program}{runs}")),
-            ("computes with", self.framework.clone().unwrap_or_else(unknown)),
+            ("computes with", self.framework.clone().unwrap_or_else(unrecognised)),
             ("ROCm", self.rocm.clone().unwrap_or_else(unknown)),
             ("libraries with GPU code", self.libraries.to_string()),
             ("GPUs", gpus),
@@ -187,7 +191,8 @@ impl Report for DryRun {
 
 /// Why RMCP itself changes a variable.
 fn rmcp_reason(variable: &str, prepared: &Preparation) -> String {
-    let framework = prepared.situation.program.framework.map(|(framework, _)| framework);
+    let program = &prepared.situation.program;
+    let framework = program.framework.map(|(framework, _)| framework).or(program.application);
     match variable {
         "LD_PRELOAD" if prepared.obstacle.is_some() => {
             "RMCP goes between the programs that it starts and the HIP runtime.".into()

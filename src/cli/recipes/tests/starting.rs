@@ -91,6 +91,14 @@ fn pytorch_without_its_part_for_the_card_is_told() {
 }
 
 #[test]
+fn jaxs_runtime_without_its_plugin_is_told() {
+    let card = |package| machine(&["gfx1030"]).package(package, "0.9.1");
+    assert_eq!(card("jax_rocm7_pjrt").warned_recipes(), ["jax-without-plugin"]);
+    assert_eq!(card("jax_rocm7_pjrt").package("jax_rocm7_plugin", "0.9.1").warned_recipes(), [""; 0]);
+    assert_eq!(card("jax_cuda12_pjrt").warned_recipes(), [""; 0]);
+}
+
+#[test]
 fn frameworks_that_refuse_cards_by_a_list_of_their_own_are_told() {
     let with = |target, framework, version| machine(&[target]).framework(framework, version).warned_recipes();
     for target in ["gfx1010", "gfx1030", "gfx1031"] {

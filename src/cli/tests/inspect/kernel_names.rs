@@ -108,3 +108,17 @@ fn links_to_files_of_the_same_target_and_equal_files_that_name_no_target_are_wel
     assert_eq!(borrowed(&found.code[0]), []);
     assert!(native("gfx1010", &found));
 }
+
+#[test]
+fn blenders_kernels_are_one_row_with_the_targets_of_their_names() {
+    let folder = tempfile::tempdir().unwrap();
+    let cycles = folder.path().join("cycles/lib");
+    for name in
+        ["kernel_gfx1010.fatbin.zst", "kernel_gfx1030.fatbin", "kernel_rt_gfx.hipfb.zst", "kernel_sm_75.cubin.zst"]
+    {
+        make::write(&cycles, name, b"x");
+    }
+    let found = found(folder.path());
+    assert_eq!(found.code.iter().map(targets).collect::<Vec<_>>(), ["gfx1010*1 gfx1030*1"]);
+    assert!(native("gfx1030", &found) && !native("gfx1012", &found));
+}

@@ -131,6 +131,24 @@ fn on_ten_layouts_every_rocm_and_framework_is_named_with_its_version() {
 }
 
 #[test]
+fn an_application_is_named_with_what_the_environment_in_its_folder_has() {
+    let mut files = venv();
+    files.set("HOME", "/home/ada");
+    let home = "/home/ada/stable-diffusion-webui";
+    for file in ["webui.py", "launch.py", "modules/shared.py"] {
+        files.write(&format!("{home}/{file}"), "");
+    }
+    files.link(&format!("{home}/venv/bin/python"), "/usr/bin/python3.12");
+    files.write(&format!("{home}/venv/pyvenv.cfg"), "home = /usr/bin\nversion = 3.12.3\n");
+    let site = format!("{home}/venv/lib/python3.12/site-packages");
+    files.write(&format!("{site}/torch/version.py"), "__version__ = '2.4.1+rocm6.1'\nhip = '6.1.40091'\n");
+    assert_eq!(files.found(), ["torch 2.4.1+rocm6.1 for ROCm 6.1"]);
+    let applications = &files.detect()["applications"];
+    assert_eq!(applications[0]["folder"], home);
+    assert_eq!(venv().detect()["applications"], serde_json::json!([]));
+}
+
+#[test]
 fn placeholders_and_gpu_doctor_are_named_and_real_wheels_are_not() {
     let told = |files: &Files| files.problems(&["placeholder-packages", "gpu-doctor"]);
     let with_card = |version| {

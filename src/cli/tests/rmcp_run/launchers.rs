@@ -81,6 +81,32 @@ fn pytorch_is_found_behind_scripts_and_launchers() {
 }
 
 /// What rmcp-run says of this command on a machine with an RX 6800, where PyTorch's Python is in PATH. It runs nothing.
+#[test]
+fn a_web_interface_is_known_by_its_folder_and_its_python_is_that_of_the_environment_beside_it() {
+    let installed = Installed::new();
+    let root = installed.root();
+    let home = root.join("ComfyUI");
+    let python = venv_with_pytorch(&root, "ComfyUI/venv").join("bin/python");
+    let elsewhere = venv_with_pytorch(&root, "other/venv").join("bin/python");
+    for file in ["main.py", "nodes.py", "comfy/model_management.py"] {
+        fs::create_dir_all(home.join(file).parent().unwrap()).unwrap();
+        fs::write(home.join(file), "").unwrap();
+    }
+    let shell = script(&root, "ComfyUI/start.sh", "#!/bin/sh");
+    let main = home.join("main.py");
+    let (word, other) = (OsStr::new("main.py"), OsStr::new("other.py"));
+    for (folder, command, expected) in [
+        (&home, vec![elsewhere.as_os_str(), word], "ComfyUI with PyTorch 2.4.1"),
+        (&root, vec![elsewhere.as_os_str(), main.as_os_str()], "ComfyUI with PyTorch 2.4.1"),
+        (&root, vec![shell.as_os_str()], "ComfyUI with PyTorch 2.4.1"),
+        (&root, vec![python.as_os_str()], "ComfyUI with PyTorch 2.4.1"),
+        (&root, vec![elsewhere.as_os_str(), word], "PyTorch 2.4.1"),
+        (&root, vec![elsewhere.as_os_str(), other, main.as_os_str()], "PyTorch 2.4.1"),
+    ] {
+        assert_eq!(framework_of(&installed, folder, &command, &[]), expected, "{command:?} in {}", folder.display());
+    }
+}
+
 fn dry_run_stderr(installed: &Installed, command: &[&str]) -> String {
     let bin = installed.root().join("venv/bin");
     if !bin.exists() {
