@@ -4,6 +4,7 @@
 //! compiled. What the program then gets is compared whole.
 #![forbid(unsafe_code)]
 
+mod cards;
 mod cases;
 mod machine;
 mod program;

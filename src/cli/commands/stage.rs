@@ -6,7 +6,7 @@ use anyhow::{Context, Error, Result, bail, ensure};
 use rmcp_domain::gfx::Family;
 use rmcp_domain::options::SYSTEM_FENCES;
 use rmcp_domain::topology::{DEFAULT_ROOT, Masks, Topology};
-use rmcp_machine::Emulation;
+use rmcp_machine::{CARDS, Emulation};
 use rmcp_stacks::{Release, Stack};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -24,8 +24,7 @@ pub struct Choice {
     #[arg(long)]
     emulated: bool,
 
-    /// The emulated card: gfx1010, gfx1030, gfx1036, gfx1100, gfx90a, or the path of a description.
-    #[arg(long, value_name = "NAME", default_value = "gfx1010")]
+    #[arg(long, value_name = "NAME", default_value = CARDS[0].name, help = machine_help())]
     machine: String,
 
     /// The ROCm release that runs on the emulated card.
@@ -35,6 +34,10 @@ pub struct Choice {
     /// The libamdhip64.so to use on a real card, where the loader does not find the right one.
     #[arg(long, value_name = "FILE", conflicts_with = "emulated")]
     runtime: Option<PathBuf>,
+}
+
+fn machine_help() -> String {
+    format!("The emulated card: {}, or the path of a description", CARDS.map(|card| card.name).join(", "))
 }
 
 /// The names under which the loader may know the runtime, newest first.

@@ -25,6 +25,17 @@ fn help_shows_every_command_and_what_the_exit_statuses_mean() {
 }
 
 #[test]
+fn help_names_every_card_that_can_be_emulated() {
+    for command in ["demo", "selftest", "emulate"] {
+        let help = text(&mut rmcp(["help", command]));
+        let words: Vec<&str> = help.split([' ', ',', '\n']).collect();
+        for card in rmcp_machine::CARDS {
+            assert!(words.contains(&card.name), "{command}: {} in {help}", card.name);
+        }
+    }
+}
+
+#[test]
 fn the_page_of_commands_lists_every_command_and_exit_status() {
     let page = std::fs::read_to_string(crate::machine::repository().join("docs/reference/commands.md")).unwrap();
     for (status, meaning) in rmcp_cli::exit_status::RMCP.iter().chain(rmcp_cli::exit_status::RUN) {

@@ -58,6 +58,7 @@ fn pytorch_is_found_behind_scripts_and_launchers() {
         (&[os("python3"), os("train.py")], path),
         (&[os("env"), os("A=b"), os("python3"), os("train.py")], path),
         (&[os("nice"), os("-n"), os("5"), os("env"), os("python3")], path),
+        (&[os("/lib64/ld-linux-x86-64.so.2"), os("--library-path"), os("/nowhere"), python.as_os_str()], &[]),
         (&[os("timeout"), os("-k"), os("5"), os("60"), os("stdbuf"), os("-oL"), torchrun.as_os_str()], &[]),
         (&[os("sh"), os("-c"), os("A=b exec python3 train.py")], path),
         (&[os("env"), os("-u"), os("A"), os("-S"), os("python3 train.py")], path),
