@@ -29,14 +29,16 @@ use tracing::{info, warn};
 
 /// What is known of a copy, and who is within its hsa_init.
 struct State {
+    wanted: OnceBox<bool>,
     imports: OnceBox<Option<Imports>>,
     /// The threads that are within; those of `process`, which a fork leaves behind.
     threads: AtomicUsize,
     process: AtomicU64,
 }
 
-static STATES: [State; MOST] =
-    [const { State { imports: OnceBox::new(), threads: AtomicUsize::new(0), process: AtomicU64::new(0) } }; MOST];
+static STATES: [State; MOST] = [const {
+    State { wanted: OnceBox::new(), imports: OnceBox::new(), threads: AtomicUsize::new(0), process: AtomicU64::new(0) }
+}; MOST];
 
 /// Starts a copy of libhsa-runtime64.
 pub fn while_topology_is_read<R>(copy: &'static Copy, start: impl FnOnce() -> R) -> R {
@@ -58,7 +60,8 @@ pub fn while_topology_is_read<R>(copy: &'static Copy, start: impl FnOnce() -> R)
 impl State {
     /// Has the imports lead to the substitutes; whether [`State::leave`] is to follow.
     fn enter(&'static self, copy: &'static Copy) -> bool {
-        if !is_wanted(copy) {
+        // A look at its release reads all of its file.
+        if machine::disabled() || !self.wanted.get_or_init(|| Box::new(is_wanted(copy))) {
             return false;
         }
         let imports = self.imports.get_or_init(|| Box::new(find(copy)));

@@ -55,6 +55,8 @@ fn copies_kernels_and_queues_are_the_same_under_on() {
     for scene in scenes(&["gfx1010"]) {
         let client = || Client::Copies { device: false };
         let (Some(off), Some(on)) = (with(&scene, "off", client()), with(&scene, "on", client())) else { return };
+        // Here libamdhip64 starts the runtime.
+        assert!(on.stderr.contains("was shown 32 waves a compute unit"), "{scene:?}:\n{}", on.stderr);
         assert_same_log(&scene, &off, &on);
         assert_eq!(on.calls, off.calls, "{scene:?}");
     }

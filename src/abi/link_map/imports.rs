@@ -52,3 +52,25 @@ impl LinkMap {
         self.dynamic_entries().find(|entry| entry.tag == tag).map_or(0, |entry| entry.value)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::find_object::module_of;
+    use core::sync::atomic::Ordering;
+
+    #[test]
+    fn the_places_of_an_import_hold_its_address_and_other_names_have_none() {
+        let here = the_places_of_an_import_hold_its_address_and_other_names_have_none as *const () as usize;
+        let module = module_of(here).unwrap();
+        let object = LinkMap::detached(&module);
+        let find = |name: &CStr| object.import_places(name).map(|place| place.load(Ordering::Relaxed)).next();
+        // SAFETY: a NUL-terminated name.
+        let real = unsafe { libc::dlsym(libc::RTLD_DEFAULT, c"dl_iterate_phdr".as_ptr()) };
+        let found = find(c"dl_iterate_phdr").unwrap();
+        assert!(found == real || module.contains(found.addr()), "bound, or not yet");
+        for near in [c"dl_iterate_phd", c"dl_iterate_phdr2", c"hsa_init", c""] {
+            assert_eq!(find(near), None, "{near:?}");
+        }
+    }
+}

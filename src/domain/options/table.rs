@@ -228,8 +228,11 @@ options! {
     /// the runtime's own build, its `.info/version` or the wheel that brings it says one of these releases. `on` asks for the
     /// card and its waves alone: for a runtime that does not say its release.
     ///
-    /// Risk: RMCP writes into the runtime's table of imports for the time of hsa_init. The runtime, rocminfo and
-    /// hipDeviceProp_t report 32 waves for a compute unit, so occupancy is reckoned lower than the hardware has it.
+    /// AMD's own driver (DKMS) may check queues on an older Linux too, which its release does not tell: `on` serves there.
+    ///
+    /// Risk: RMCP writes into the runtime's table of imports for the time of hsa_init. Programs hear of 32 waves for a compute
+    /// unit in place of 40, so of 2048 threads for a multiprocessor in place of 2560 (hipDeviceProp_t): some choose the size of
+    /// their launches by that.
     save_area: SaveArea = SaveArea::Auto;
 
     /// GPUs that share the CPU's memory: gfx1013, gfx1033, gfx1035, gfx1036.
