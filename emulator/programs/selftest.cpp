@@ -79,6 +79,21 @@ static void detection() {
     if (rmcp_status) check(rmcp_status(nullptr, 0) == 2, "RMCP is in this process, state %d", rmcp_status(nullptr, 0));
 }
 
+// A fill is a kernel. Where the kernel driver refuses the runtime's queue the process ends within.
+static void queue() {
+    const size_t size = 64 << 10;
+    void* memory = nullptr;
+    NEED(hipMalloc(&memory, size));
+    NEED(hipMemset(memory, 0x5a, size));
+    NEED(hipDeviceSynchronize());
+    static unsigned char bytes[size];
+    NEED(hipMemcpy(bytes, memory, size, kToHost));
+    size_t wrong = 0;
+    for (unsigned char byte : bytes) wrong += byte != 0x5a;
+    check(wrong == 0, "a kernel starts and fills %zu bytes, %zu of them wrong", size, wrong);
+    NEED(hipFree(memory));
+}
+
 static void allocate(size_t size) {
     void* memory = nullptr;
     int error = hipMalloc(&memory, size);
@@ -285,7 +300,7 @@ static void speed() {
 
 int main(int count, char** arguments) {
     const struct { const char* name; void (*run)(); } categories[] = {
-        {"detection", detection}, {"sizes", sizes}, {"pinned", pinned}, {"managed", managed},
+        {"detection", detection}, {"queue", queue}, {"sizes", sizes}, {"pinned", pinned}, {"managed", managed},
         {"copies", copies}, {"threads", threads}, {"speed", speed}};
     for (auto category : categories) {
         if (count > 3 && !strcmp(arguments[1], category.name)) {

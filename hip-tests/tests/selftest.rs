@@ -30,7 +30,7 @@ fn outcomes(report: &Value) -> Vec<(String, String)> {
     categories.map(|category| (category["name"].as_str().unwrap().to_owned(), outcome(category))).collect()
 }
 
-const TRIED: [&str; 6] = ["detection", "sizes", "pinned", "managed", "copies", "threads"];
+const TRIED: [&str; 7] = ["detection", "queue", "sizes", "pinned", "managed", "copies", "threads"];
 
 #[test]
 fn every_category_passes_on_the_emulated_card_and_pytorch_is_left_to_a_real_one() {
@@ -40,8 +40,8 @@ fn every_category_passes_on_the_emulated_card_and_pytorch_is_left_to_a_real_one(
         assert!(output.status.success(), "{release}: {report:#}");
         let expected = TRIED.map(|name| (name.to_owned(), "passed".to_owned()));
         let outcomes = outcomes(&report);
-        assert_eq!(outcomes[..6], expected, "{release}: {report:#}");
-        assert_eq!(outcomes[6..], [("torch".to_owned(), "skipped".to_owned())]);
+        assert_eq!(outcomes[..7], expected, "{release}: {report:#}");
+        assert_eq!(outcomes[7..], [("torch".to_owned(), "skipped".to_owned())]);
         assert_eq!(report["figures"].as_array().unwrap().len(), 5, "{report:#}");
         assert_eq!(report["source"]["emulated"], true);
     }

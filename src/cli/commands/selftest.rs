@@ -39,8 +39,9 @@ pub struct Arguments {
 }
 
 /// A category: its name, and what it tries.
-const CATEGORIES: [(&str, &str); 8] = [
+const CATEGORIES: [(&str, &str); 9] = [
     ("detection", "HIP sees the card, and RMCP is in the process"),
+    ("queue", "a kernel starts: the driver takes the runtime's queue"),
     ("sizes", "device memory from 1 byte to more than there is"),
     ("pinned", "pinned and registered host memory, and its flags"),
     ("managed", "managed memory"),
