@@ -72,9 +72,9 @@ impl Compiler {
 
     /// Compiles unless that was done before.
     fn compile(&self, source: &str, targets: &[&str], flags: &[&str], kind: &str, extension: &str) -> Result<PathBuf> {
+        let _guard = compile_lock();
         let folder = client_dir(&self.stack)?.join("compiled");
         fs::create_dir_all(&folder).with_context(|| format!("create {}", folder.display()))?;
-        let _lock = compile_lock(&folder)?;
         let stem = Path::new(source).with_extension("");
         let name = format!("{}-{}{}.{extension}", stem.display(), targets.join(","), flags.concat());
         // A feature of a target is off by - and on by +.

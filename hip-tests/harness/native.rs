@@ -3,9 +3,10 @@
 use crate::build::target_dir;
 use anyhow::{Context, Result};
 use rmcp_stacks::Stack;
-use std::fs::{self, File};
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::{Mutex, MutexGuard};
 
 /// The folder of the clients' sources.
 pub(crate) fn sources() -> PathBuf {
@@ -19,12 +20,10 @@ pub(crate) fn client_dir(stack: &Stack) -> Result<PathBuf> {
     Ok(path)
 }
 
-/// Tests run in parallel, in several processes too, and want the same client in `folder`. Held until the file is dropped.
-pub(crate) fn compile_lock(folder: &Path) -> Result<File> {
-    let path = folder.join("lock");
-    let lock = File::create(&path).with_context(|| format!("create {}", path.display()))?;
-    lock.lock().with_context(|| format!("lock {}", path.display()))?;
-    Ok(lock)
+/// Tests run in parallel and want the same client.
+pub(crate) fn compile_lock() -> MutexGuard<'static, ()> {
+    static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+    ONE_AT_A_TIME.lock().unwrap_or_else(|broken| broken.into_inner())
 }
 
 /// Whether `output` is younger than its source, the clients' headers and the stack.
@@ -40,7 +39,7 @@ pub(crate) fn is_fresh(output: &Path, source: &Path, stack: &Stack) -> Result<bo
 
 /// Compiles `clients/<source>` for `stack` with more arguments for the linker, unless that was done before.
 pub(crate) fn compile(stack: &Stack, source: &str, output: &Path, linker: &[&str]) -> Result<()> {
-    let _lock = compile_lock(&client_dir(stack)?)?;
+    let _guard = compile_lock();
     let source = sources().join(source);
     if is_fresh(output, &source, stack)? {
         return Ok(());
@@ -110,21 +109,4 @@ fn run_compiler(command: &mut Command, source: &Path) -> Result<()> {
     let messages = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{} does not compile:\n{messages}", source.display());
     Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::compile_lock;
-    use std::fs::{File, TryLockError};
-
-    #[test]
-    fn a_client_is_compiled_by_one_test_at_a_time_whatever_its_process() {
-        let folder = tempfile::tempdir().unwrap();
-        let lock = compile_lock(folder.path()).unwrap();
-        // Another opening of the file counts as another process's.
-        let other = File::open(folder.path().join("lock")).unwrap();
-        assert!(matches!(other.try_lock(), Err(TryLockError::WouldBlock)));
-        drop(lock);
-        other.try_lock().unwrap();
-    }
 }

@@ -35,12 +35,6 @@ const DEFAULT: Case =
 /// PyTorch by what it says of itself.
 const TORCH_72: &[(&str, &[u8])] =
     &[("torch/version.py", b"__version__ = '2.9.1'\nrocm = '7.2.0'\nhip = '7.2.26015'\n")];
-/// With files of bitsandbytes for two releases.
-const BITSANDBYTES: &[(&str, &[u8])] = &[
-    ("torch/version.py", b"__version__ = '2.9.1'\nrocm = '7.2.0'\nhip = '7.2.26015'\n"),
-    ("bitsandbytes/libbitsandbytes_rocm70.so", b""),
-    ("bitsandbytes/libbitsandbytes_rocm72.so", b""),
-];
 const TORCH_715: &[(&str, &[u8])] =
     &[("torch/version.py", b"__version__ = '2.11.0'\nrocm = '7.15.0'\nhip = '7.15.26300'\n")];
 
@@ -378,16 +372,8 @@ const CASES: &[Case] = &[
     Case {
         recipe: "bitsandbytes-file",
         gpus: &["gfx1030"],
-        program: Python { files: BITSANDBYTES, packages: &[("bitsandbytes", "0.49.1")] },
-        user: &[("BNB_ROCM_VERSION", "71")],
-        env: &[("BNB_ROCM_VERSION", "71")],
+        program: Python { files: TORCH_72, packages: &[("bitsandbytes", "0.49.1")] },
         named: true,
-        ..DEFAULT
-    },
-    Case {
-        recipe: "bitsandbytes-file",
-        gpus: &["gfx1030"],
-        program: Python { files: BITSANDBYTES, packages: &[("bitsandbytes", "0.49.1")] },
         ..DEFAULT
     },
     Case {

@@ -124,7 +124,6 @@ impl Condition {
             Self::LibraryWithoutCode => {
                 "a library of the program has code neither for the GPU nor for one that it may pass for"
             }
-            Self::PackageWithoutFile => "the file that the package would load is not there",
             Self::RegisterCoarse => "the option register is coarse",
         }
     }

@@ -120,20 +120,14 @@ pub(super) fn python_programs<'a>(
 ) -> impl Iterator<Item = Program> + 'a {
     let packages: BTreeMap<String, String> =
         python.distributions().into_iter().map(|package| (package.name, package.version)).collect();
-    let frameworks = python.frameworks(machine);
-    let looks_in_vain = |found: &&Framework| {
-        let chooses = found.known().is_some_and(|row| row.alternatives);
-        chooses && found.code.is_empty() && matches!(found.backend, Backend::Rocm(_))
-    };
-    let without_file: BTreeSet<String> =
-        frameworks.iter().filter(looks_in_vain).map(|found| found.name.clone()).collect();
-    let mut frameworks: Vec<_> = frameworks.into_iter().map(Some).collect();
+    let frameworks = python.frameworks(machine).into_iter().map(Some);
+    let mut frameworks: Vec<_> = frameworks.collect();
     if frameworks.is_empty() {
         frameworks.push(None);
     }
     frameworks.into_iter().map(move |found| {
         let program = found.map(|found| framework_program(&found, python, situation)).unwrap_or_default();
-        Program { packages: packages.clone(), without_file: without_file.clone(), ..program }
+        Program { packages: packages.clone(), ..program }
     })
 }
 

@@ -45,11 +45,6 @@ impl Recipe {
     pub(super) fn is_about_packages(&self) -> bool {
         self.action == Action::Warn
             && self.variables.is_empty()
-            && matches!(
-                self.condition,
-                None | Some(
-                    Condition::TorchWithoutCode | Condition::LibraryWithoutCode | Condition::PackageWithoutFile
-                )
-            )
+            && matches!(self.condition, None | Some(Condition::TorchWithoutCode | Condition::LibraryWithoutCode))
     }
 }

@@ -116,9 +116,6 @@ impl Recipe {
                 }
                 Some(Condition::SaveArea) => situation.save_area.is_refused(gpu, situation.program.rocm),
                 Some(Condition::LibraryWithoutCode) => !without().is_empty(),
-                Some(Condition::PackageWithoutFile) => {
-                    self.packages.keys().any(|name| situation.program.without_file.contains(name))
-                }
                 Some(Condition::TorchWithoutCode) => !situation.program.libraries.iter().any(|library| {
                     let file =
                         library.path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("libtorch"));

@@ -48,8 +48,6 @@ pub struct Program {
     pub bundled: bool,
     /// The packages of its Python with their versions, by the names that pip compares: in small letters, with underscores.
     pub packages: BTreeMap<String, String>,
-    /// Those of them of which the file is missing that they would load.
-    pub without_file: BTreeSet<String>,
     /// A library of its runtime that wants an executable stack.
     pub executable_stack: Option<PathBuf>,
     /// Its libraries with GPU code; empty: not known, or none.

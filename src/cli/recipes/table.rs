@@ -147,8 +147,6 @@ pub enum Condition {
     TorchWithoutCode,
     /// A library of the program has code neither for the GPU nor for the substitute.
     LibraryWithoutCode,
-    /// Of a package that loads one of several files, the one that it looks for is not there.
-    PackageWithoutFile,
     /// The option register is coarse, for a program in which RMCP is active.
     RegisterCoarse,
 }
