@@ -46,31 +46,35 @@ impl SaveArea {
     }
 }
 
-/// Whether the kernel takes the buffers of a new queue on card `index` (`kfd_queue_acquire_buffers`); else why not.
-pub fn check(memory: &Memory, kernel: Kernel, index: usize, gpu: &Gpu, a: &CreateQueue) -> Result<(), String> {
+/// The buffer that is mapped to card `index` at `address` with just this size (`kfd_queue_buffer_get`); else why there is none.
+/// Of less than a page only the start is looked at.
+pub fn buffer(memory: &Memory, index: usize, what: &str, address: u64, size: u64) -> Result<u64, String> {
+    let start = address & !(PAGE - 1);
+    match memory.mapping(index, start) {
+        Some((id, mapped)) if size < PAGE || mapped.next_multiple_of(PAGE) == size => Ok(id),
+        Some((_, mapped)) => Err(format!("{what} at {start:#x} is a mapping of {mapped:#x} bytes, not of {size:#x}")),
+        None => Err(format!("{what} at {address:#x} is no mapping's start")),
+    }
+}
+
+/// The buffers of a new queue on card `index`, where the kernel takes them (`kfd_queue_acquire_buffers`); else why not.
+pub fn check(memory: &Memory, kernel: Kernel, index: usize, gpu: &Gpu, a: &CreateQueue) -> Result<Vec<u64>, String> {
     const COMPUTE: [u32; 2] = [0, 2];
     if kernel < Kernel::Linux6_12 {
-        return Ok(());
+        return Ok(Vec::new());
     }
-    let buffer = |what: &str, address: u64, size: u64| {
-        let start = address & !(PAGE - 1);
-        match memory.mapping(index, start) {
-            Some(mapped) if mapped.next_multiple_of(PAGE) == size => Ok(()),
-            Some(mapped) => Err(format!("{what} at {start:#x} is a mapping of {mapped:#x} bytes, not of {size:#x}")),
-            None => Err(format!("{what} at {address:#x} is no mapping's start")),
-        }
-    };
-    buffer("write pointer", a.write_pointer, PAGE)?;
-    buffer("read pointer", a.read_pointer, PAGE)?;
-    buffer("ring", a.ring_base, a.ring_size.into())?;
+    let buffer = |what: &str, address: u64, size: u64| buffer(memory, index, what, address, size);
+    let ring = buffer("ring", a.ring_base, a.ring_size.into())?;
+    let mut found =
+        vec![ring, buffer("write pointer", a.write_pointer, PAGE)?, buffer("read pointer", a.read_pointer, PAGE)?];
     if !COMPUTE.contains(&a.queue_type) {
-        return Ok(());
+        return Ok(found);
     }
     if a.eop_address != 0 {
         if a.eop_size != EOP_BYTES {
             return Err(format!("EOP buffer of {:#x} bytes, not {EOP_BYTES:#x}", a.eop_size));
         }
-        buffer("EOP buffer", a.eop_address, EOP_BYTES)?;
+        found.push(buffer("EOP buffer", a.eop_address, EOP_BYTES)?);
     }
     let need = SaveArea::of(gpu);
     if u64::from(a.ctl_stack_size) != need.ctl_stack {
@@ -81,12 +85,12 @@ pub fn check(memory: &Memory, kernel: Kernel, index: usize, gpu: &Gpu, a: &Creat
         return Err(format!("save area of {asked:#x} bytes, not {:#x}", need.cwsr));
     }
     let total = (asked + need.debug).next_multiple_of(PAGE);
-    let wrong = match buffer("save area", a.save_area, total) {
-        Ok(()) => return Ok(()),
-        Err(wrong) => wrong,
-    };
-    let pinned = memory.svm.is_always_mapped(gpu.gpu_id(), a.save_area & !(PAGE - 1), total);
-    if pinned { Ok(()) } else { Err(format!("{wrong}, nor is it shared memory that stays mapped")) }
+    match buffer("save area", a.save_area, total) {
+        Ok(area) => found.push(area),
+        Err(_) if memory.svm.is_always_mapped(gpu.gpu_id(), a.save_area & !(PAGE - 1), total) => {}
+        Err(wrong) => return Err(format!("{wrong}, nor is it shared memory that stays mapped")),
+    }
+    Ok(found)
 }
 
 #[cfg(test)]

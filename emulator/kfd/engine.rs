@@ -42,7 +42,7 @@ pub fn start(
             ring.session.report(fault);
         }
     })?;
-    Ok(Queue { gpu, slot, control, thread })
+    Ok(Queue { gpu, slot, kind, buffers: Vec::new(), control, thread })
 }
 
 /// The program's signal handlers must not run on our threads.

@@ -1,6 +1,7 @@
 //! KFD events (Linux drivers/gpu/drm/amd/amdkfd/kfd_events.c).
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -59,11 +60,23 @@ pub enum Outcome {
 pub struct Events {
     table: Mutex<HashMap<u32, Event>>,
     changed: Condvar,
+    /// Handle of the buffer that the kernel writes signals to; 0: there is none yet.
+    page: AtomicU64,
 }
 
 impl Events {
     fn table(&self) -> MutexGuard<'_, HashMap<u32, Event>> {
         self.table.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes a buffer for the page of signals; false where there is one.
+    pub fn set_page(&self, handle: u64) -> bool {
+        self.page.compare_exchange(0, handle, Ordering::AcqRel, Ordering::Acquire).is_ok()
+    }
+
+    /// Whether this buffer is the page of signals.
+    pub fn is_page(&self, handle: u64) -> bool {
+        handle != 0 && self.page.load(Ordering::Acquire) == handle
     }
 
     /// Makes an event; its id is also its slot in the event page. None: the limit is reached.

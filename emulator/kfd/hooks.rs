@@ -134,6 +134,14 @@ forward! {
     __readlink_chk(path: *const c_char, out: *mut c_char, size: usize, _room: usize) -> isize =
         placed(path, |path| libc::syscall(libc::SYS_readlink, path, out, size) as isize);
 
+    uname(out: *mut libc::utsname) -> c_int = {
+        let result = libc::syscall(libc::SYS_uname, out) as c_int;
+        if result == 0 && let Some(tree) = crate::machine() {
+            let release = tree.machine.kernel.release().bytes().chain([0]);
+            (*out).release.iter_mut().zip(release).for_each(|(to, byte)| *to = byte as c_char);
+        }
+        result
+    };
     munmap(address: *mut c_void, size: usize) -> c_int = {
         release(address as u64, size as u64);
         let result = libc::syscall(libc::SYS_munmap, address, size) as c_int;

@@ -1,7 +1,8 @@
 //! `librmcp_kfd.so`: an emulated AMD KFD and render node, preloaded into the unmodified ROCm user mode.
 //!
 //! - `hooks` interposes libc; `tree` and `topology` are the files that an `rmcp_machine::Machine` shows
-//! - `kfd` and `drm` answer ioctls, `acquire` holds a new queue against what Linux asks of it; `session` is what a process has open
+//! - `kfd` and `drm` answer ioctls, with `buffers` for memory and `queues`; `acquire` holds a new queue against what Linux asks of
+//!   it; `session` is what a process has open
 //! - `engine` runs a thread for each `queue`, which is a `ring` of packets: `aql` and `sdma`; `transfer` moves bytes
 //! - `dispatch` runs kernels on the memory that `card` shows them, through the cache `gl2`; `pages` tells what memory the
 //!   process has
@@ -11,6 +12,7 @@
 
 mod acquire;
 mod aql;
+mod buffers;
 mod card;
 mod clock;
 mod dispatch;
@@ -24,6 +26,7 @@ mod log;
 mod memory;
 mod pages;
 mod queue;
+mod queues;
 mod range;
 mod ring;
 mod sdma;

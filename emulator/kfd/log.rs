@@ -87,6 +87,12 @@ fn line(pid: u32, name: &str, fields: Value) -> String {
     Value::Object(object).to_string() + "\n"
 }
 
+/// Says why Linux refuses a call, and gives the errno.
+pub fn refused(call: &str, errno: i32, why: &str) -> i32 {
+    event("refused", json!({ "call": call, "errno": errno, "why": why }));
+    errno
+}
+
 /// An address or handle as the log writes it.
 pub fn hex(value: u64) -> String {
     format!("{value:#x}")

@@ -17,6 +17,8 @@ pub mod flag {
     pub const USERPTR: u32 = 1 << 2;
     pub const DOORBELL: u32 = 1 << 3;
     pub const MMIO_REMAP: u32 = 1 << 4;
+    /// `PUBLIC`: VRAM that the CPU reaches.
+    pub const PUBLIC: u32 = 1 << 29;
     /// `EXT_COHERENT`, `UNCACHED` and `COHERENT`: each means MTYPE_UC on gfx10 (Linux, amdgpu_amdkfd_gpuvm.c and
     /// gmc_v10_0.c).
     pub const ANY_COHERENT: u32 = 1 << 24 | 1 << 25 | 1 << 26;
@@ -232,9 +234,22 @@ impl Memory {
         }
     }
 
-    /// Bytes of the mapping that starts at `va` for card `gpu`.
-    pub fn mapping(&self, gpu: usize, va: u64) -> Option<u64> {
-        self.mappings.get(&va).filter(|mapping| mapping.gpus & (1 << gpu) != 0).map(|mapping| mapping.len)
+    /// The mapping that starts at `va` for card `gpu`: its buffer, and its bytes.
+    pub fn mapping(&self, gpu: usize, va: u64) -> Option<(u64, u64)> {
+        let mapping = self.mappings.get(&va).filter(|mapping| mapping.gpus & (1 << gpu) != 0)?;
+        Some((mapping.id, mapping.len))
+    }
+
+    /// Whether a card sees a buffer in this range, or a buffer of registered memory lies there (`svm_range_check_vm`).
+    pub fn overlaps(&self, start: u64, size: u64) -> bool {
+        let end = start.saturating_add(size);
+        let meets = |from: u64, len: u64| from < end && start < from.saturating_add(len);
+        let registered =
+            |mapping: &Mapping| match self.buffers.get(&mapping.id).map(|buffer| (buffer.place, buffer.size)) {
+                Some((Place::Host(host), size)) => meets(host, size),
+                _ => false,
+            };
+        self.mappings.iter().any(|(&va, mapping)| meets(va, mapping.len) || registered(mapping))
     }
 
     /// What card `gpu` finds at `va`; nothing means a page fault.

@@ -26,6 +26,13 @@ pub fn access(host: u64, len: u64) -> Option<Access> {
     is_mapped(host, len).then_some(kind)
 }
 
+/// Whether the kernel could pin these pages for writing. Whether they are writable is asked of the first and the last alone: to
+/// ask makes a page.
+pub fn is_registrable(host: u64, len: u64) -> bool {
+    let writable = |byte| access(byte, 1) == Some(Access::Write);
+    is_mapped(host, len) && writable(host) && writable(host + len - 1)
+}
+
 /// Has the kernel make the pages ready for writing; it says whether they may be written.
 fn populate(host: u64, len: u64) -> bool {
     let (first, bytes) = whole(host, len);
@@ -33,7 +40,8 @@ fn populate(host: u64, len: u64) -> bool {
     unsafe { libc::madvise(first as *mut libc::c_void, bytes, libc::MADV_POPULATE_WRITE) == 0 }
 }
 
-fn is_mapped(host: u64, len: u64) -> bool {
+/// Whether no page of it is missing.
+pub fn is_mapped(host: u64, len: u64) -> bool {
     let (first, bytes) = whole(host, len);
     let mut pages = vec![0; bytes / PAGE as usize];
     // SAFETY: mincore only looks, and there is room for a byte per page.

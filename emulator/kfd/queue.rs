@@ -4,12 +4,18 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
+use crate::engine::Kind;
+
 /// A running queue.
 pub struct Queue {
     /// Index of its card.
     pub gpu: usize,
     /// Doorbell it has on the card.
     pub slot: u64,
+    /// What its packets are.
+    pub kind: Kind,
+    /// The buffers that it needs, the ring first: they stay mapped as long as it lives.
+    pub buffers: Vec<u64>,
     /// What its thread follows.
     pub control: Arc<Control>,
     /// Its thread.
@@ -39,6 +45,11 @@ impl Queue {
         self.control.stopping.store(true, Ordering::Release);
         wake_all();
         let _ = self.thread.join();
+    }
+
+    /// Another buffer is the ring.
+    pub fn set_ring(&mut self, buffer: u64) {
+        self.buffers.splice(..self.buffers.len().min(1), [buffer]);
     }
 
     /// Moves the ring; with a percentage of 0 the queue stands still.

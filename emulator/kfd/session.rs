@@ -55,6 +55,8 @@ pub struct Session {
     /// Address of the file behind `/dev/kfd`.
     pub kfd_base: *mut u8,
     cards: Vec<OpenFile>,
+    /// Cards that are bound to a render node, by bit.
+    bound: AtomicU64,
     memory: RwLock<Memory>,
     /// Counts changes of the memory, so that what was looked up can be kept until the next.
     changes: AtomicU64,
@@ -158,6 +160,7 @@ impl Session {
             kfd,
             kfd_base,
             cards,
+            bound: AtomicU64::new(0),
             memory: RwLock::new(Memory::new(files, ids)),
             changes: AtomicU64::new(0),
             gl2: tree.machine.gpu.iter().map(|_| Gl2::new(cached)).collect(),
@@ -173,6 +176,24 @@ impl Session {
     /// The card with KFD id `gpu_id`.
     pub fn gpu(&self, gpu_id: u32) -> Option<(usize, &'static Gpu)> {
         self.tree.machine.gpu.iter().enumerate().find(|(_, gpu)| gpu.gpu_id() == gpu_id)
+    }
+
+    /// The card with this id, once the process has bound it to a render node (`kfd_bind_process_to_device`).
+    pub fn bound(&self, gpu_id: u32) -> Result<(usize, &'static Gpu), i32> {
+        let (gpu, card) = self.gpu(gpu_id).ok_or(libc::EINVAL)?;
+        if self.bound.load(Ordering::Acquire) & 1 << gpu == 0 { Err(libc::ENODEV) } else { Ok((gpu, card)) }
+    }
+
+    /// Binds a card to a render node of its own.
+    pub fn bind(&self, gpu_id: u32, render: i32) -> Result<(), i32> {
+        let (gpu, _) = self.gpu(gpu_id).ok_or(libc::EINVAL)?;
+        match identify(render) {
+            Some(Opened::Node(_, Device::Drm { gpu: opened, .. })) if opened == gpu => {
+                self.bound.fetch_or(1 << gpu, Ordering::AcqRel);
+                Ok(())
+            }
+            _ => Err(libc::EINVAL),
+        }
     }
 
     /// The memory, to look at.

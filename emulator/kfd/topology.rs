@@ -195,7 +195,7 @@ fn gpu_node(machine: &Machine, index: usize, gpu: &Gpu, file: &mut impl FnMut(St
 }
 
 /// Global wave sync, where the firmware has it (`kfd_gws_init` in kfd_device.c).
-fn gws(gpu: &Gpu) -> u64 {
+pub fn gws(gpu: &Gpu) -> u64 {
     if gpu.gfx.major == 9 || (gpu.gfx.major, gpu.gfx.minor) == (10, 3) { 64 } else { 0 }
 }
 

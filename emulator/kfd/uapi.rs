@@ -5,9 +5,6 @@ pub type Answer = Result<(), i32>;
 
 /// `AMDKFD_IOCTL_BASE`.
 pub const BASE: u64 = b'K' as u64;
-/// Interface version presented: that of Linux 6.12. 1.16 is the first that takes CONTIGUOUS.
-pub const VERSION: (u32, u32) = (1, 16);
-
 /// Type byte of an ioctl number.
 pub const fn ioc_type(request: u64) -> u64 {
     request >> 8 & 0xff
@@ -57,6 +54,18 @@ pub mod nr {
     pub const RUNTIME_ENABLE: u32 = 0x25;
 }
 
+/// The interface (minor version) with which a call came, where that is younger than the oldest emulated: 1.11.
+pub const fn since(number: u32) -> u32 {
+    match number {
+        nr::EXPORT_DMABUF => 12,
+        nr::RUNTIME_ENABLE => 13,
+        _ => 0,
+    }
+}
+
+/// The first interface whose waits tell of ages.
+pub const EVENT_AGES: u32 = 14;
+
 macro_rules! arguments {
     ($($(#[$doc:meta])* $name:ident { $($field:ident: $type:ty),* $(,)? })*) => {$(
         $(#[$doc])*
@@ -93,6 +102,14 @@ arguments! {
     DestroyQueue { queue_id: u32, pad: u32 }
     /// `kfd_ioctl_update_queue_args`.
     UpdateQueue { ring_base: u64, queue_id: u32, ring_size: u32, percentage: u32, priority: u32 }
+    /// `kfd_ioctl_set_cu_mask_args`.
+    CuMask { queue_id: u32, bits: u32, mask: u64 }
+    /// `kfd_ioctl_set_memory_policy_args`.
+    MemoryPolicy { base: u64, size: u64, gpu_id: u32, default: u32, alternate: u32, flags: u32 }
+    /// `kfd_ioctl_set_trap_handler_args`.
+    TrapHandler { tba: u64, tma: u64, gpu_id: u32, pad: u32 }
+    /// `kfd_ioctl_set_scratch_backing_va_args`.
+    ScratchBacking { va: u64, gpu_id: u32, pad: u32 }
     /// `kfd_ioctl_get_clock_counters_args`; the two system counters are nanoseconds.
     ClockCounters { gpu: u64, cpu: u64, system: u64, system_freq: u64, gpu_id: u32, pad: u32 }
     /// `kfd_process_device_apertures`.

@@ -27,4 +27,13 @@ impl Kernel {
             Self::Linux6_18 => "6.18.0",
         }
     }
+
+    /// Minor version of KFD's interface, whose major version is 1.
+    pub fn interface(self) -> u32 {
+        match self {
+            Self::Linux6_1 => 11,
+            Self::Linux6_12 => 16,
+            Self::Linux6_18 => 18,
+        }
+    }
 }

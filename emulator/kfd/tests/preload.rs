@@ -1,44 +1,9 @@
 //! What programs that know nothing of ROCm see with the library preloaded.
 
-use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+mod common;
 
-/// The library, which cargo builds beside this test.
-fn library() -> PathBuf {
-    let test = std::env::current_exe().unwrap();
-    let found = test.ancestors().map(|dir| dir.join("librmcp_kfd.so")).find(|path| path.is_file());
-    found.expect("cargo builds librmcp_kfd.so for this test")
-}
-
-/// Runs a program on a machine, with a directory of its own for the machine's files.
-fn run(machine: Option<&str>, scratch: &Path, program: &[&str]) -> Output {
-    let mut command = Command::new(program[0]);
-    command.args(&program[1..]).env("LD_PRELOAD", library()).env("TMPDIR", scratch);
-    command.env("RMCP_KFD_LOG", scratch.join("log")).env_remove("RMCP_KFD_MACHINE");
-    if let Some(machine) = machine {
-        command.env("RMCP_KFD_MACHINE", machine);
-    }
-    command.output().unwrap()
-}
-
-fn text(bytes: &[u8]) -> &str {
-    std::str::from_utf8(bytes).unwrap().trim_end()
-}
-
-/// Runs a Python program that may use `k(number, size, bytes)`, an ioctl of `/dev/kfd`.
-fn python(machine: &str, scratch: &Path, program: &str) -> String {
-    const PRELUDE: &str = "
-import fcntl, os, struct
-kfd = os.open('/dev/kfd', os.O_RDWR)
-gpu_id = int(open('/sys/class/kfd/kfd/topology/nodes/1/gpu_id').read())
-def k(number, *words):
-    data = struct.pack(*words)
-    return struct.unpack(words[0], fcntl.ioctl(kfd, 3 << 30 | len(data) << 16 | ord('K') << 8 | number, data))
-";
-    let output = run(Some(machine), scratch, &["python3", "-c", &format!("{PRELUDE}{program}")]);
-    assert!(output.status.success(), "{}", text(&output.stderr));
-    text(&output.stdout).to_string()
-}
+use common::{machine_on, python, run, text};
+use std::process::Command;
 
 #[test]
 fn a_machine_with_a_card_shows_its_nodes_and_devices() {
@@ -81,7 +46,7 @@ fn an_allocation_is_answered_logged_and_mapped_through_the_render_node() {
     let scratch = tempfile::tempdir().unwrap();
     let program = "
 import mmap
-drm = os.open('/dev/dri/renderD128', os.O_RDWR)
+acquire_vm()
 va, size, handle, offset, _, _ = k(0x16, 'QQQQII', 0x100000, 8192, 0, 0, gpu_id, 1 << 31 | 1)
 memory = mmap.mmap(drm, size, offset=offset)
 memory[:4] = b'VRAM'
@@ -144,12 +109,11 @@ print(wait(), wait())
 /// from a right request, in Python. The errno, or 0.
 fn create_queue(kernel: &str, change: &str) -> (String, String) {
     let scratch = tempfile::tempdir().unwrap();
-    let description = rmcp_machine::Card::named("gfx1010").unwrap().description;
-    let machine = scratch.path().join("machine.toml");
-    std::fs::write(&machine, format!("kernel = \"{kernel}\"\n{description}")).unwrap();
+    let machine = machine_on(kernel, &["gfx1010"], scratch.path());
     let program = format!(
         "
 import ctypes
+acquire_vm()
 ids = ctypes.c_uint32(gpu_id)
 next_va = 0x1000000
 def buffer(size):
@@ -173,7 +137,7 @@ try:
 except OSError as error: print(error.errno)
 "
     );
-    let errno = python(machine.to_str().unwrap(), scratch.path(), &program);
+    let errno = python(&machine, scratch.path(), &program);
     (errno, std::fs::read_to_string(scratch.path().join("log")).unwrap())
 }
 
@@ -244,12 +208,10 @@ fn every_linux_refuses_a_queue_of_no_such_share_priority_or_type() {
 #[test]
 fn the_sizes_of_a_save_area_are_published_from_6_18_on() {
     let scratch = tempfile::tempdir().unwrap();
-    let description = rmcp_machine::Card::named("gfx1010").unwrap().description;
     for (kernel, expected) in [("6.1", ""), ("6.12", ""), ("6.18", "cwsr_size 12550144\nctl_stack_size 16384")] {
-        let machine = scratch.path().join("machine.toml");
-        std::fs::write(&machine, format!("kernel = \"{kernel}\"\n{description}")).unwrap();
+        let machine = machine_on(kernel, &["gfx1010"], scratch.path());
         let program = ["grep", "-E", "cwsr|ctl_stack", "/sys/class/kfd/kfd/topology/nodes/1/properties"];
-        let output = run(machine.to_str(), scratch.path(), &program);
+        let output = run(Some(&machine), scratch.path(), &program);
         assert_eq!(text(&output.stdout), expected, "{kernel}");
     }
 }

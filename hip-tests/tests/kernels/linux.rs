@@ -1,12 +1,12 @@
-//! The oldest and the newest kernel driver that is emulated, under the real runtimes; all other tests run on that between.
+//! Each release of Linux that is emulated, under the real runtimes.
 
 use crate::scene;
 use rmcp_hip_tests::{Client, Release, machine_on};
 
 #[test]
-fn no_queue_of_a_runtime_is_refused_by_linux_6_1_or_6_18_and_kernels_compute_right_there() {
+fn nothing_that_a_runtime_asks_is_refused_by_any_linux_and_kernels_compute_right_there() {
     for release in Release::ALL {
-        for kernel in ["6.1", "6.18"] {
+        for kernel in ["6.1", "6.12", "6.18"] {
             let scene = scene(release, &machine_on(kernel, "gfx1010"));
             let Some(run) = scene.run(Client::Kernels { program: "programs" }) else { return };
             run.assert_right(15);
