@@ -22,6 +22,15 @@ extern "C" __global__ void gather(hipTextureObject_t texture, const float* x, co
     float4 four = tex2Dgather<float4>(texture, x[i], y[i], 1);
     out[i] = four.x + 3 * four.y + 5 * four.z + 7 * four.w;
 }
+extern "C" __global__ void depths(hipTextureObject_t volume, hipTextureObject_t layers, float* out) {
+    int x = threadIdx.x, y = threadIdx.y, z = threadIdx.z, i = (z * blockDim.y + y) * blockDim.x + x;
+    out[2 * i] = tex3D<float>(volume, x + 0.5f, y + 0.5f, z + 0.5f);
+    out[2 * i + 1] = tex2DLayered<float>(layers, x + 0.5f, y + 0.5f, z);
+}
+extern "C" __global__ void paint(hipSurfaceObject_t surface, int width) {
+    int x = threadIdx.x, y = blockIdx.x;
+    if (x < width) surf2Dwrite<float>(y * 100.0f + x, surface, x * (int)sizeof(float), y);
+}
 extern "C" __global__ void colours(hipTextureObject_t texture, float4* out) {
     int i = threadIdx.x;
     out[i] = tex2D<float4>(texture, i + 0.5f, 0.5f);
@@ -157,6 +166,66 @@ static void colours(hipModule_t module) {
     HIP_CHECK(hipFree(device_out));
 }
 
+// Every element of an image of three dimensions, and of one of layers.
+static void depths(hipModule_t module) {
+    static const int kX = 11, kY = 6, kZ = 5, kAll = kX * kY * kZ;
+    static float there[kAll], out[2 * kAll];
+    for (int i = 0; i < kAll; i++) there[i] = (float)(i * 7 + 1);
+    hipChannelFormatDesc format = hipCreateChannelDesc<float>();
+    hipArray_t arrays[2];
+    hipTextureObject_t textures[2];
+    for (int layered = 0; layered < 2; layered++) {
+        hipExtent extent = make_hipExtent(kX, kY, kZ);
+        HIP_CHECK(hipMalloc3DArray(&arrays[layered], &format, extent, layered ? hipArrayLayered : 0));
+        hipMemcpy3DParms copy = {};
+        copy.srcPtr = make_hipPitchedPtr(there, kX * sizeof(float), kX, kY);
+        copy.dstArray = arrays[layered];
+        copy.extent = extent;
+        copy.kind = hipMemcpyHostToDevice;
+        HIP_CHECK(hipMemcpy3D(&copy));
+        hipResourceDesc resource = {};
+        resource.resType = hipResourceTypeArray;
+        resource.res.array.array = arrays[layered];
+        hipTextureDesc how = {};
+        how.addressMode[0] = how.addressMode[1] = how.addressMode[2] = hipAddressModeClamp;
+        how.filterMode = hipFilterModePoint;
+        how.readMode = hipReadModeElementType;
+        HIP_CHECK(hipCreateTextureObject(&textures[layered], &resource, &how, nullptr));
+    }
+    float* device_out;
+    HIP_CHECK(hipMalloc((void**)&device_out, sizeof out));
+    launch(kernel(module, "depths"), 1, dim3(kX, kY, kZ), textures[0], textures[1], device_out);
+    HIP_CHECK(hipMemcpy(out, device_out, sizeof out, hipMemcpyDeviceToHost));
+    size_t wrong = 0;
+    for (int i = 0; i < 2 * kAll; i++) wrong += out[i] != there[i / 2];
+    report_result("three dimensions and layers", wrong);
+    for (hipTextureObject_t texture : textures) HIP_CHECK(hipDestroyTextureObject(texture));
+    for (hipArray_t array : arrays) HIP_CHECK(hipFreeArray(array));
+    HIP_CHECK(hipFree(device_out));
+}
+
+// What a kernel writes into an array.
+static void paint(hipModule_t module) {
+    hipChannelFormatDesc format = hipCreateChannelDesc<float>();
+    hipArray_t array;
+    HIP_CHECK(hipMallocArray(&array, &format, kWidth, kHeight, hipArraySurfaceLoadStore));
+    hipResourceDesc resource = {};
+    resource.resType = hipResourceTypeArray;
+    resource.res.array.array = array;
+    hipSurfaceObject_t surface;
+    HIP_CHECK(hipCreateSurfaceObject(&surface, &resource));
+    launch(kernel(module, "paint"), kHeight, 64, surface, kWidth);
+    HIP_CHECK(hipDeviceSynchronize());
+    static float back[kHeight][kWidth];
+    HIP_CHECK(hipMemcpy2DFromArray(back, sizeof back[0], array, 0, 0, sizeof back[0], kHeight, hipMemcpyDeviceToHost));
+    size_t wrong = 0;
+    for (int y = 0; y < kHeight; y++)
+        for (int x = 0; x < kWidth; x++) wrong += back[y][x] != y * 100.0f + x;
+    report_result("a surface", wrong);
+    HIP_CHECK(hipDestroySurfaceObject(surface));
+    HIP_CHECK(hipFreeArray(array));
+}
+
 // The runtime has no images of several levels over ROCR, on any card.
 static void levels() {
     hipChannelFormatDesc format = hipCreateChannelDesc<float>();
@@ -181,6 +250,8 @@ int main() {
     sample(module, hipAddressModeMirror, kLinear, true, "linear, mirrored, normalised");
     sample(module, hipAddressModeWrap, kSmall, true, "beyond level 0");
     sample(module, hipAddressModeWrap, kGather, true, "gathered");
+    depths(module);
+    paint(module);
     colours(module);
     levels();
     mark("exit");

@@ -48,7 +48,7 @@ fn arrays_are_copied_and_sampled_right() {
     assert_right(
         scenes.clone().into_iter().chain(scenes.map(Scene::with_rmcp)),
         Client::Kernels { program: "images" },
-        13,
+        15,
     );
 }
 
