@@ -20,6 +20,11 @@ pub enum Client {
         /// Whether to copy within the device as well.
         device: bool,
     },
+    /// `stream_copies.cpp`: threads that copy pageable memory, each on a stream of its own.
+    StreamCopies {
+        /// Threads, copies of each there and back, and bytes of each.
+        args: [&'static str; 3],
+    },
     /// `events.cpp`: events with each flag, before and after the first pinned memory.
     Events,
     /// `hsa_pools.cpp`: one allocation from each pool, without HIP.
@@ -184,6 +189,11 @@ impl Client {
             Client::Copies { device } => {
                 let mut command = native("copies")?;
                 command.args(device.then_some("device"));
+                Ok(command)
+            }
+            Client::StreamCopies { args } => {
+                let mut command = native("stream_copies")?;
+                command.args(args);
                 Ok(command)
             }
             Client::Events => native("events"),

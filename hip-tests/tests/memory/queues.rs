@@ -1,7 +1,7 @@
 //! Queues that run at once.
 
 use crate::{run, scenes};
-use rmcp_hip_tests::{Release, Scene};
+use rmcp_hip_tests::{Client, Release, Scene};
 
 #[test]
 fn streams_run_at_once_wait_for_each_other_and_are_timed() {
@@ -18,5 +18,13 @@ fn groups_of_a_cooperative_launch_meet() {
     for scene in Release::ALL.into_iter().map(|release| Scene::new(release, "gfx1030")) {
         let Some(run) = run(&scene, "streams") else { return };
         run.assert_right(5);
+    }
+}
+
+#[test]
+fn copies_of_pageable_memory_by_many_threads_on_streams_of_their_own_are_right() {
+    for args in [["16", "60", "4000"], ["16", "20", "1500000"]] {
+        let Some(run) = Scene::new(Release::Rocm724, "gfx1010").run(Client::StreamCopies { args }) else { return };
+        run.assert_right(1);
     }
 }
