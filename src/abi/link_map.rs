@@ -254,17 +254,39 @@ impl LinkMap {
     }
 
     /// Whether the loader takes it for the library of that name.
-    fn has_name(&self, name: &CStr) -> bool {
+    fn has_name(&self, name: &[u8]) -> bool {
         let module = self.module();
-        module.file_name() == name.to_bytes()
-            || module.path() == name
-            || self.dynamic_strings(DT_SONAME).any(|own| own == name)
+        module.file_name() == name
+            || module.path().to_bytes() == name
+            || self.dynamic_strings(DT_SONAME).any(|own| own.to_bytes() == name)
     }
 
-    /// Whether it names the other among the libraries that it needs: a name means the first that is called so.
-    fn needs(&self, other: &LinkMap) -> bool {
-        self.dynamic_strings(DT_NEEDED)
-            .any(|name| other.has_name(name) && !other.iter_backward().skip(1).any(|earlier| earlier.has_name(name)))
+    /// Whether the loader could take one for the other.
+    fn shares_name_with(&self, other: &LinkMap) -> bool {
+        let module = self.module();
+        let by_file = other.has_name(module.file_name()) || other.has_name(module.path().to_bytes());
+        by_file || self.dynamic_strings(DT_SONAME).any(|own| other.has_name(own.to_bytes()))
+    }
+}
+
+/// An object that others may need.
+#[derive(Clone, Copy)]
+struct Needed {
+    map: &'static LinkMap,
+    /// Whether no earlier object is called as it is; None: not looked at.
+    has_names_alone: Option<bool>,
+}
+
+impl Needed {
+    /// Whether `map` names it among the libraries that it needs: a name means the first that is called so.
+    fn is_needed_by(&mut self, map: &LinkMap) -> bool {
+        let own = self.map;
+        let earlier = || own.iter_backward().skip(1);
+        let mut is_first = |name: &[u8]| {
+            let look = || !earlier().any(|map| own.shares_name_with(map));
+            *self.has_names_alone.get_or_insert_with(look) || !earlier().any(|map| map.has_name(name))
+        };
+        map.dynamic_strings(DT_NEEDED).map(CStr::to_bytes).any(|name| own.has_name(name) && is_first(name))
     }
 }
 
@@ -285,7 +307,7 @@ pub fn find_in_scope(
             return Some(object);
         }
         for name in object.dynamic_strings(DT_NEEDED) {
-            let Some(needed) = first.iter_forward().find(|map| map.has_name(name)) else { continue };
+            let Some(needed) = first.iter_forward().find(|map| map.has_name(name.to_bytes())) else { continue };
             if !scope.iter().take(count).any(|known| ptr::eq(*known, needed))
                 && let Some(place) = scope.get_mut(count)
             {
@@ -312,16 +334,17 @@ impl Origin {
     pub fn of(object: &'static LinkMap) -> Self {
         /// More than the libraries through which one comes to need another.
         const MOST: usize = 32;
-        let is_libc = |map: &LinkMap| map.has_name(c"libc.so.6");
-        let mut above = [object; MOST];
+        let is_libc = |map: &LinkMap| map.has_name(b"libc.so.6");
+        let needed = |map| Needed { map, has_names_alone: None };
+        let mut above = [needed(object); MOST];
         let mut count = 1;
         let mut root = object;
         let (mut libc_was_passed, mut root_is_before_libc) = (is_libc(object), false);
         for map in object.iter_backward().skip(1) {
-            if above.iter().take(count).any(|below| map.needs(below)) {
+            if above.iter_mut().take(count).any(|below| below.is_needed_by(map)) {
                 (root, root_is_before_libc) = (map, libc_was_passed);
                 if let Some(place) = above.get_mut(count) {
-                    *place = map;
+                    *place = needed(map);
                     count += 1;
                 }
             }
@@ -333,6 +356,6 @@ impl Origin {
     /// Whether `object` was there when the program started.
     pub fn is_at_start(object: &'static LinkMap) -> bool {
         // Most are told by a look at the names behind it.
-        object.iter_forward().any(|map| map.has_name(c"libc.so.6")) || Self::of(object).at_start
+        object.iter_forward().any(|map| map.has_name(b"libc.so.6")) || Self::of(object).at_start
     }
 }
