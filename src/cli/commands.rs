@@ -4,6 +4,7 @@ pub mod completions;
 pub mod config;
 pub mod demo;
 pub mod detect;
+pub mod doctor;
 pub mod emulate;
 pub mod explain;
 pub mod inspect;
@@ -34,6 +35,7 @@ struct Arguments {
 #[derive(Subcommand)]
 enum Command {
     Detect(detect::Arguments),
+    Doctor(doctor::Arguments),
     Explain(explain::Arguments),
     Inspect(inspect::Arguments),
     Trace(trace::Arguments),
@@ -63,6 +65,7 @@ pub fn main() -> ExitCode {
     };
     let result = match arguments.command {
         Command::Detect(arguments) => finish(detect::main(&arguments)),
+        Command::Doctor(arguments) => finish(doctor::main(&arguments)),
         Command::Explain(arguments) => finish(explain::main(&arguments)),
         Command::Inspect(arguments) => finish(inspect::main(&arguments)),
         Command::Trace(arguments) => finish(trace::main(&arguments)),

@@ -27,6 +27,21 @@ pub const RMCP: &[Meaning] = &[
     (NOT_COVERED, "rmcp inspect: a card has no code"),
 ];
 
+/// Those of `rmcp doctor`, but for a wrong command line.
+pub const DOCTOR: &[Meaning] = &[
+    (0, "nothing is wrong, or worth no more than a note"),
+    (DOCTOR_WARNINGS, "warnings"),
+    (DOCTOR_ERRORS, "errors"),
+    (DOCTOR_BLIND, "it could not look"),
+];
+
+/// `rmcp doctor`: some programs fail or compute wrongly.
+pub const DOCTOR_WARNINGS: u8 = 1;
+/// `rmcp doctor`: no GPU program works, or not on a card.
+pub const DOCTOR_ERRORS: u8 = 2;
+/// `rmcp doctor`: a log cannot be read.
+pub const DOCTOR_BLIND: u8 = 3;
+
 /// Those of `rmcp-run`, and of `rmcp trace` and `rmcp emulate` once their own command line is right. Otherwise they are the program's.
 pub const RUN: &[Meaning] = &[
     (RUN_FAILED, "rmcp itself failed, or its command line is wrong"),

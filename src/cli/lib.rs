@@ -21,6 +21,7 @@
 #![forbid(unsafe_code)]
 
 pub mod commands;
+pub mod doctor;
 pub mod effective_policy;
 pub mod exit_status;
 pub mod flag_names;

@@ -4,6 +4,7 @@ mod obstacle;
 mod platform;
 
 pub use obstacle::{Obstacle, exec_failure, obstacle, resolve_program};
+pub use platform::glibc;
 
 use crate::effective_policy::EffectivePolicy;
 use crate::installs::{self, Release};

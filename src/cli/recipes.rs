@@ -12,8 +12,8 @@ mod tests;
 mod unreadable;
 
 pub use docs::profiles;
-pub use identify::identify_program;
+pub use identify::{executable_stack, identify_program};
 pub use packages::{PackageWarning, package_warnings};
 pub use plan::{Change, Note, Plan, gpu_label};
-pub use situation::{Library, Program, Situation, is_supported};
-pub use table::{Action, CodeMatch, Condition, Confidence, Range, Recipe, recipes};
+pub use situation::{Library, OVERRIDE, Program, Situation, is_supported};
+pub use table::{Action, CodeMatch, Condition, Confidence, Range, Recipe, pattern_matches, recipes};

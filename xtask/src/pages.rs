@@ -4,6 +4,7 @@ mod header;
 mod json;
 mod libraries;
 mod options;
+mod problems;
 mod recipes;
 
 use generated_text::{check, check_below, table};
@@ -31,10 +32,20 @@ fn the_chapters_of_the_reference_are_up_to_date() {
         ("json", json::text()),
         ("libraries", libraries::text()),
         ("options", options::text()),
+        ("problems", problems::text()),
         ("recipes", recipes::text()),
     ] {
         check_below(&format!("docs/reference/{chapter}.md"), &format!("\n{text}"));
     }
+}
+
+/// Sources as links; those that are packages by their names.
+fn sources(sources: &[String]) -> String {
+    let link = |source: &String| match source.starts_with("https://") {
+        true => format!("<{source}>"),
+        false => format!("`{source}`"),
+    };
+    sources.iter().map(link).collect::<Vec<_>>().join(", ")
 }
 
 /// The hooked functions, from the hook table.

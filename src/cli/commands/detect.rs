@@ -13,7 +13,7 @@ use crate::output::OutputArguments;
 use anyhow::Result;
 pub use facts::MachineReport;
 use std::path::PathBuf;
-use survey::Survey;
+pub use survey::Survey;
 
 /// Shows the machine: cards, ROCm installations, permissions, and what RMCP would do.
 ///

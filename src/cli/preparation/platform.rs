@@ -5,7 +5,7 @@ use rmcp_domain::bounded_read::read_start;
 use std::path::Path;
 
 /// The release of the C library that a program loads, by what the library says of itself when it is run.
-pub(super) fn glibc(program: &Path, machine: &Machine) -> Option<Release> {
+pub fn glibc(program: &Path, machine: &Machine) -> Option<Release> {
     let program = Program::read(program, machine).ok()?;
     let library = program.libraries.iter().find(|library| library.name == "libc.so.6")?;
     let bytes = read_start(library.path.as_deref()?, 16 << 20).ok()?;

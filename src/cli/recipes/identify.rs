@@ -147,7 +147,7 @@ fn framework_program(found: &Framework, python: &Python, situation: &Situation) 
 }
 
 /// The runtime's library, or the RCCL beside it, that wants an executable stack.
-fn executable_stack(runtime: &Runtime) -> Option<PathBuf> {
+pub fn executable_stack(runtime: &Runtime) -> Option<PathBuf> {
     let beside = fs::read_dir(runtime.hip.parent()?).ok()?.flatten().map(|entry| entry.path());
     let rccl = beside.filter(|path| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("librccl")));
     std::iter::once(runtime.hip.clone()).chain(rccl).find(|file| wants_executable_stack(file).unwrap_or(false))

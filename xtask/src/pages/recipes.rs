@@ -1,5 +1,6 @@
 //! The recipes, from config/recipes.toml.
 
+use super::sources;
 use generated_text::table;
 use rmcp_cli::recipes::{Recipe, recipes};
 
@@ -13,15 +14,7 @@ pub fn text() -> String {
 }
 
 fn section(recipe: &Recipe) -> String {
-    let sources = recipe
-        .sources
-        .iter()
-        .map(|source| match source.starts_with("https://") {
-            true => format!("<{source}>"),
-            false => format!("`{source}`"),
-        })
-        .collect::<Vec<_>>()
-        .join(", ");
+    let sources = sources(&recipe.sources);
     format!(
         "\n## {}\n\n{}\n\n- For: {}\n- Why: {}\n- Sources: {sources}\n- Confidence: {:?}, {}\n",
         recipe.id,

@@ -165,6 +165,18 @@ impl Machine {
         command
     }
 
+    /// `rmcp doctor` on this machine.
+    pub fn doctor(&self, arguments: &[&str]) -> Command {
+        let mut command = rmcp(["doctor"]);
+        command.arg("--root").arg(self.0.path()).args(arguments).env("PATH", "/usr/bin");
+        command
+    }
+
+    /// The same kernel by another release.
+    pub fn kernel(self, release: &str) -> Self {
+        self.file("proc/sys/kernel/osrelease", release)
+    }
+
     /// `rmcp explain` on this machine's cards.
     pub fn explain(&self, arguments: &[&str]) -> Command {
         let mut command = rmcp(["explain"]);

@@ -3,6 +3,7 @@
 mod commands;
 mod config;
 mod detect;
+mod doctor;
 mod explain;
 mod machine;
 mod schema;

@@ -1,0 +1,219 @@
+//! `rmcp doctor`: which known problems this machine and a log show.
+
+use super::detect::Survey;
+use crate::doctor::{self, Certainty, Facts, Finding, LogMatches, Problem, problems};
+use crate::doctor::{
+    diagnosis::Evidence,
+    problems::{Apply, Severity},
+};
+use crate::exit_status;
+use crate::installs;
+use crate::output::{self, BAD, FAINT, GOOD, OutputArguments, Report, STRONG, WARN, styled};
+use crate::recipes::Confidence;
+use anstyle::Style;
+use anyhow::{Context, Result};
+use schemars::JsonSchema;
+use serde::Serialize;
+use std::fs::File;
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+/// Says which known problems this machine, and a program's log, show: what was seen, why it matters, what to type.
+///
+/// Reads files alone: no GPU is started and nothing is changed. A log is matched in the light of what the machine is: the
+/// same words can have several causes.
+#[derive(clap::Args)]
+#[command(after_help = exit_status::help(exit_status::DOCTOR))]
+pub struct Arguments {
+    /// A program's output or a kernel log; - is standard input. Can be given more than once.
+    #[arg(long, value_name = "FILE")]
+    log: Vec<PathBuf>,
+
+    /// Shows the known problems that fit these words best, whatever the machine is.
+    #[arg(long, value_name = "WORDS", conflicts_with = "log")]
+    symptom: Option<String>,
+
+    /// Where the machine's files begin. For tests, and for a disk mounted elsewhere.
+    #[arg(long, value_name = "FOLDER", default_value = "/", hide = true)]
+    root: PathBuf,
+
+    #[command(flatten)]
+    output: OutputArguments,
+}
+
+/// So many problems are shown for words.
+const MOST_LIKELY: usize = 5;
+
+/// The subcommand. [`exit_status::DOCTOR`] says what it returns.
+pub fn main(arguments: &Arguments) -> Result<ExitCode> {
+    if let Some(words) = &arguments.symptom {
+        let fitting = doctor::by_symptom(words, problems());
+        let findings = fitting.into_iter().take(MOST_LIKELY).map(Diagnosed::of_words).collect();
+        arguments.output.print(&Diagnosis { findings, known: problems().len() })?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let machine = installs::Machine { root: arguments.root.clone(), ..installs::Machine::local() };
+    let facts = Facts::read(&Survey::read(machine));
+    let log = match read_logs(&arguments.log) {
+        Ok(log) => log,
+        Err(error) => {
+            output::print_error("rmcp doctor", format_args!("{error:#}"));
+            return Ok(ExitCode::from(exit_status::DOCTOR_BLIND));
+        }
+    };
+    let found = doctor::diagnose(problems(), &facts, log.as_ref());
+    let report = Diagnosis { findings: found.iter().map(Diagnosed::new).collect(), known: problems().len() };
+    arguments.output.print(&report)?;
+    Ok(ExitCode::from(report.status()))
+}
+
+fn read_logs(paths: &[PathBuf]) -> Result<Option<LogMatches>> {
+    let open = |path: &PathBuf| -> Result<Box<dyn Read>> {
+        if path == Path::new("-") {
+            return Ok(Box::new(io::stdin()));
+        }
+        let file = File::open(path).with_context(|| format!("cannot read the log {}", path.display()))?;
+        Ok(Box::new(file))
+    };
+    let logs: Vec<Box<dyn Read>> = paths.iter().map(open).collect::<Result<_>>()?;
+    let Some(all) = logs.into_iter().reduce(|one, other| Box::new(one.chain(&b"\n"[..]).chain(other))) else {
+        return Ok(None);
+    };
+    Ok(Some(LogMatches::read(all, problems()).context("cannot read the log")?))
+}
+
+/// The known problems that show.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct Diagnosis {
+    /// The worst and the surest first.
+    findings: Vec<Diagnosed>,
+    /// How many problems are known.
+    known: usize,
+}
+
+/// A problem that shows.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct Diagnosed {
+    /// Its name, which stays the same.
+    id: String,
+    /// Other names.
+    aliases: Vec<String>,
+    /// What is wrong.
+    title: String,
+    /// How bad it is.
+    severity: Severity,
+    /// How certain; null: it was asked for by words.
+    certainty: Option<Certainty>,
+    /// What was seen, and where.
+    evidence: Vec<Evidence>,
+    /// The facts that would decide it, where it is but possible.
+    undecided: Vec<String>,
+    /// Where it comes from.
+    cause: String,
+    /// What to do.
+    fix: String,
+    /// What can be typed for it.
+    commands: Vec<String>,
+    /// What the fix changes.
+    apply: Apply,
+    /// How sure the fix is.
+    confidence: Confidence,
+    /// What must not be tried, and why.
+    harmful: Vec<String>,
+    /// Where it is known from.
+    sources: Vec<String>,
+}
+
+impl Diagnosed {
+    fn new(finding: &Finding) -> Self {
+        Self {
+            certainty: Some(finding.certainty),
+            evidence: finding.evidence.clone(),
+            undecided: finding.undecided.clone(),
+            ..Self::about(finding.problem, finding.target.as_deref().unwrap_or("gfxNNNN"))
+        }
+    }
+
+    fn of_words(problem: &Problem) -> Self {
+        Self::about(problem, "gfxNNNN")
+    }
+
+    /// A problem of a card with this target.
+    fn about(problem: &Problem, target: &str) -> Self {
+        let fill = |text: &String| text.replace("{target}", target);
+        Self {
+            id: problem.id.clone(),
+            aliases: problem.aliases.clone(),
+            title: problem.title.clone(),
+            severity: problem.severity,
+            certainty: None,
+            evidence: Vec::new(),
+            undecided: Vec::new(),
+            cause: fill(&problem.cause),
+            fix: fill(&problem.fix),
+            commands: problem.commands.iter().map(fill).collect(),
+            apply: problem.apply,
+            confidence: problem.confidence,
+            harmful: problem.harmful.iter().map(fill).collect(),
+            sources: problem.sources.clone(),
+        }
+    }
+
+    fn write(&self, out: &mut dyn Write) -> io::Result<()> {
+        let style = match self.severity {
+            Severity::Error => BAD,
+            Severity::Warning => WARN,
+            Severity::Note => STRONG,
+        };
+        let word = match self.certainty {
+            Some(Certainty::Possible) => format!("possible {}", self.severity.word()),
+            _ => self.severity.word().to_owned(),
+        };
+        writeln!(out, "{}: {} ({})", styled(style, word), styled(STRONG, &self.title), self.id)?;
+        let mut line = |name: &str, style: Style, text: &str| {
+            writeln!(out, "  {} {}", styled(style, format!("{name:<7}")), output::escape_line(text))
+        };
+        for seen in &self.evidence {
+            line("seen", FAINT, &format!("{} ({})", seen.what, seen.from))?;
+        }
+        if !self.undecided.is_empty() {
+            line("unknown", FAINT, &self.undecided.join(", "))?;
+        }
+        line("why", FAINT, &self.cause)?;
+        line("do", GOOD, &self.fix)?;
+        for command in &self.commands {
+            line("type", GOOD, command)?;
+        }
+        for harmful in &self.harmful {
+            line("do not", BAD, harmful)?;
+        }
+        line("source", FAINT, &format!("{} (confidence {:?})", self.sources.join(", "), self.confidence))
+    }
+}
+
+impl Diagnosis {
+    fn status(&self) -> u8 {
+        let sure = self.findings.iter().filter(|finding| finding.certainty == Some(Certainty::Found));
+        match sure.map(|finding| finding.severity).min() {
+            Some(Severity::Error) => exit_status::DOCTOR_ERRORS,
+            Some(Severity::Warning) => exit_status::DOCTOR_WARNINGS,
+            Some(Severity::Note) | None => 0,
+        }
+    }
+}
+
+impl Report for Diagnosis {
+    const SCHEMA: &'static str = "rmcp.doctor/1";
+
+    fn text(&self, out: &mut dyn Write) -> io::Result<()> {
+        for finding in &self.findings {
+            finding.write(out)?;
+            writeln!(out)?;
+        }
+        if self.findings.is_empty() {
+            writeln!(out, "{}", styled(GOOD, format!("None of {} known problems shows.", self.known)))?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,20 @@
+//! Known problems, held against what a machine and a log show.
+//!
+//! The problems are data, `config/problems.toml`: each has signs, and a sign is fragments of a log, tests of named facts, or
+//! both. [`facts`] says which facts there are and reads them; [`log`] finds the fragments in one pass; [`diagnosis`] holds
+//! them against each other. No problem has code of its own.
+
+pub mod diagnosis;
+mod fact_test;
+pub mod facts;
+pub mod log;
+pub mod problems;
+mod symptom;
+#[cfg(test)]
+mod tests;
+
+pub use diagnosis::{Certainty, Finding, diagnose};
+pub use facts::Facts;
+pub use log::LogMatches;
+pub use problems::{Problem, problems};
+pub use symptom::by_symptom;

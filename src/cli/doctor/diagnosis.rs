@@ -1,0 +1,135 @@
+//! Which problems a machine and a log show.
+
+use super::facts::{CARD, Fact, Facts};
+use super::log::LogMatches;
+use super::problems::{Problem, Sign};
+use schemars::JsonSchema;
+use serde::Serialize;
+
+/// A problem that shows.
+#[derive(Debug)]
+pub struct Finding<'a> {
+    /// Which.
+    pub problem: &'a Problem,
+    /// How certain it is.
+    pub certainty: Certainty,
+    /// What was seen, and where.
+    pub evidence: Vec<Evidence>,
+    /// The facts that would decide, where it is but possible.
+    pub undecided: Vec<String>,
+    /// The gfx target of the card that it is about, where it is about one.
+    pub target: Option<String>,
+}
+
+/// How certain a finding is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Certainty {
+    /// All of a sign was seen.
+    Found,
+    /// The log fits, and facts that would decide are not known.
+    Possible,
+}
+
+/// Something seen.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct Evidence {
+    /// What.
+    pub what: String,
+    /// Where: a file, a variable, or the log with a line's number.
+    pub from: String,
+}
+
+/// The problems of which a sign was seen, the worst and the surest first.
+pub fn diagnose<'a>(problems: &'a [Problem], facts: &Facts, log: Option<&LogMatches>) -> Vec<Finding<'a>> {
+    let mut found: Vec<Finding> = problems.iter().filter_map(|problem| finding(problem, facts, log)).collect();
+    found.sort_by_key(|finding| (finding.problem.severity, finding.certainty));
+    found
+}
+
+fn finding<'a>(problem: &'a Problem, facts: &Facts, log: Option<&LogMatches>) -> Option<Finding<'a>> {
+    let seen = problem.signs.iter().filter_map(|sign| {
+        let mut evidence = log_evidence(sign, log)?;
+        let tested = test_facts(sign, facts);
+        evidence.extend(tested.evidence);
+        let (certainty, undecided) = match tested.decided {
+            Decided::Yes => (Certainty::Found, Vec::new()),
+            // Without a word in the log nothing speaks for it.
+            Decided::Unknown(names) if !sign.log.is_empty() => (Certainty::Possible, names),
+            _ => return None,
+        };
+        Some(Finding { problem, certainty, evidence, undecided, target: tested.target })
+    });
+    seen.min_by_key(|finding| finding.certainty)
+}
+
+/// The lines that a sign wants; None: the log lacks one of them.
+fn log_evidence(sign: &Sign, log: Option<&LogMatches>) -> Option<Vec<Evidence>> {
+    let line = |fragment: &String| {
+        let seen = log?.seen(fragment)?;
+        let more = if seen.count > 1 { format!(", the last of {}", seen.count) } else { String::new() };
+        Some(Evidence { what: seen.text.clone(), from: format!("the log, line {}{more}", seen.line) })
+    };
+    sign.log.iter().map(line).collect()
+}
+
+/// What the facts say of a sign.
+struct Tested {
+    decided: Decided,
+    evidence: Vec<Evidence>,
+    /// The target of the card whose facts they are.
+    target: Option<String>,
+}
+
+enum Decided {
+    Yes,
+    No,
+    /// These facts are not known.
+    Unknown(Vec<String>),
+}
+
+/// Whether the facts are as the sign wants them: those of cards of one card, the first of which they hold.
+fn test_facts(sign: &Sign, facts: &Facts) -> Tested {
+    let machine = test(sign, false, |name| facts.of_machine(name));
+    let asks_cards = sign.facts.keys().any(|name| name.starts_with(CARD));
+    if !asks_cards || matches!(machine.decided, Decided::No) {
+        return machine;
+    }
+    let unknown = || Tested { decided: Decided::Unknown(vec![TARGET.into()]), evidence: Vec::new(), target: None };
+    let cards = facts.cards.as_ref().map(|cards| {
+        cards.iter().map(|card| {
+            let target = card.get(TARGET).and_then(|fact| fact.values.first().cloned());
+            Tested { target, ..test(sign, true, |name| card.get(name).cloned()) }
+        })
+    });
+    let likeliest = |tested: &Tested| match tested.decided {
+        Decided::Yes => 0,
+        Decided::Unknown(_) => 1,
+        Decided::No => 2,
+    };
+    let card = cards.map_or_else(|| Some(unknown()), |cards| cards.min_by_key(likeliest));
+    let Some(card) = card else { return Tested { decided: Decided::No, ..machine } };
+    let decided = match (card.decided, machine.decided) {
+        (Decided::Unknown(one), Decided::Unknown(other)) => Decided::Unknown([one, other].concat()),
+        (Decided::Yes, decided) | (decided, _) => decided,
+    };
+    Tested { decided, evidence: [card.evidence, machine.evidence].concat(), target: card.target }
+}
+
+/// A card's gfx target.
+const TARGET: &str = "card.target";
+
+/// The tests of the machine's facts, or of a card's.
+fn test(sign: &Sign, of_card: bool, fact: impl Fn(&str) -> Option<Fact>) -> Tested {
+    let (mut unknown, mut evidence) = (Vec::new(), Vec::new());
+    for (name, test) in sign.facts.iter().filter(|(name, _)| name.starts_with(CARD) == of_card) {
+        let fact = fact(name);
+        match (test.holds(fact.as_ref()), fact) {
+            (Some(true), Some(fact)) => evidence.push(fact.evidence(name)),
+            (Some(false), _) => return Tested { decided: Decided::No, evidence: Vec::new(), target: None },
+            _ => unknown.push(name.clone()),
+        }
+    }
+    let decided = if unknown.is_empty() { Decided::Yes } else { Decided::Unknown(unknown) };
+    Tested { decided, evidence, target: None }
+}

@@ -1,0 +1,154 @@
+//! What is known of a machine, as named facts that signs test.
+//!
+//! A fact that cannot be read is not there, and decides nothing; one without a value is known to be absent.
+
+mod cards;
+mod machine;
+mod software;
+
+use super::diagnosis::Evidence;
+use crate::commands::detect::Survey;
+use std::collections::BTreeMap;
+
+/// What the names of a card's facts begin with.
+pub const CARD: &str = "card.";
+
+/// Every fact: its name, in which * stands for any name, and what its values are.
+pub const FACTS: &[(&str, &str)] = &[
+    ("kernel.release", "the kernel's release, as by uname -r"),
+    ("kernel.parameters", "each word of the kernel's command line"),
+    ("kernel.wsl", "yes: the kernel is that of the Windows Subsystem for Linux; no"),
+    ("system.container", "the kind of container; absent: none"),
+    ("amdgpu.loaded", "yes: the driver amdgpu is in the kernel; no"),
+    ("amdgpu.dkms", "yes: it is AMD's out-of-tree module, which has a version of its own; no"),
+    (
+        "kernel.iommu",
+        "translated: a device of the machine goes through the IOMMU's tables; passthrough; absent: there is none",
+    ),
+    ("system.os", "the distribution's name in /etc/os-release"),
+    ("system.image", "the version of its image, where it is one"),
+    ("amdgpu.builtin", "yes: it is in the kernel and no module; no"),
+    ("kfd.open", "ok: this user may open /dev/kfd; otherwise ENOENT, EACCES, or the system's words"),
+    ("kfd.group", "the name of its group, or the number where it has none"),
+    ("user.in_kfd_group", "yes: this process is in that group; no"),
+    ("kfd.group_mapped", "no: the group is one of outside this user namespace; yes"),
+    ("kfd.topology", "ok: the KFD's topology can be read; otherwise why not"),
+    ("kfd.skipped", "nodes of the topology that no program can use"),
+    ("cards.count", "GPUs that the KFD lists"),
+    ("cards.integrated", "those of them that are part of the processor"),
+    ("cards.discrete", "the others"),
+    ("cards.visible", "those that HIP sees with the masks of this environment"),
+    ("pci.cards", "AMD's display devices on the PCI bus, as far as this process sees it"),
+    ("pci.nvidia", "yes: there is a display device of NVIDIA's; no"),
+    ("pci.drivers", "their drivers; none where one has no driver"),
+    ("card.target", "the gfx target, as the KFD says it"),
+    ("card.family", "RDNA1, RDNA2 or other"),
+    ("card.integrated", "yes: it is part of the processor; no"),
+    ("card.vram_mib", "its memory in MiB"),
+    ("card.waves_per_cu", "waves that the topology says a compute unit holds: simd_per_cu times max_waves_per_simd"),
+    ("card.pcie_atomics", "no: the topology says that atomics do not pass its link; yes: it does not say so"),
+    ("card.render_open", "ok: this user may use its render node; otherwise ENOENT, EACCES, or the system's words"),
+    ("card.in_torch", "yes: the installed PyTorch's libraries all have code for it; no"),
+    (
+        "card.torch_code",
+        "native: the same; substitute: all have code for a target that it can be taken for; torn: some have only the one, some only the other; partial: some have neither; missing: none has either",
+    ),
+    ("card.rocm_part", "the version of the Python package with ROCm's code for its target, if it is no placeholder"),
+    ("card.torch_part", "the same of PyTorch"),
+    ("card.mec_firmware", "the version of the firmware of its compute queues, a number"),
+    ("card.mes_firmware", "the same of its scheduler"),
+    ("card.in_rocblas", "yes: the kernels of an installed rocBLAS have some for it; no"),
+    ("override.value", "HSA_OVERRIDE_GFX_VERSION of this process"),
+    ("override.readable", "no: ROCr refuses to start with it; yes"),
+    ("card.override_is_own", "yes: the override names its own target; no"),
+    ("card.override_differs", "yes: the override names a target of another generation; no"),
+    ("rocm.release", "the releases of the installed ROCm"),
+    (
+        "rocm.mixed_majors",
+        "yes: the runtime of the installed PyTorch and an installed ROCm differ in their first number; no",
+    ),
+    ("rocm.count", "how many are installed"),
+    ("torch.version", "the version of the installed PyTorch"),
+    ("torch.rocm", "the release of ROCm that it was built for"),
+    ("torch.build", "rocm, or what else it was built for"),
+    ("torch.runtime", "own: it brings the runtime that it loads; system; absent: there is none"),
+    ("library.executable_stack", "a library of PyTorch's runtime that wants an executable stack"),
+    ("library.rdna1_links", "kernels of a rocBLAS that have an RDNA1 target's name and lead to an RDNA2 target's"),
+    ("rmcp.missed_framework", "packages whose calls of HIP go past RMCP"),
+    ("rmcp.configuration", "valid, or invalid: what `rmcp config check` finds"),
+    ("rmcp.library", "librmcp.so, where it can be loaded"),
+    ("glibc.release", "the release of the C library"),
+    ("package.placeholder", "packages that hold a name in the public index and nothing else"),
+    ("package.*", "the version of a Python package, by its name in small letters with underscores"),
+    ("env.*", "a variable of this process's environment"),
+];
+
+/// What is known of one thing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fact {
+    /// Its values; none: it is known to be absent.
+    pub values: Vec<String>,
+    /// Where that was read.
+    pub from: String,
+}
+
+/// What is known of a machine.
+#[derive(Clone, Debug, Default)]
+pub struct Facts {
+    /// By name, those of the machine, of the user and of the installed software.
+    pub machine: BTreeMap<String, Fact>,
+    /// By name, those of each card; None: which there are is not known.
+    pub cards: Option<Vec<BTreeMap<String, Fact>>>,
+}
+
+/// Whether there is such a fact.
+pub fn is_known(name: &str) -> bool {
+    FACTS.iter().any(|(known, _)| crate::recipes::pattern_matches(known, name))
+}
+
+impl Fact {
+    fn new(value: impl ToString, from: &str) -> Self {
+        Self { values: vec![value.to_string()], from: from.into() }
+    }
+
+    fn flag(value: bool, from: &str) -> Self {
+        Self::new(if value { "yes" } else { "no" }, from)
+    }
+
+    fn of(value: Option<impl ToString>, from: &str) -> Self {
+        Self { values: value.iter().map(ToString::to_string).collect(), from: from.into() }
+    }
+
+    /// As something seen.
+    pub fn evidence(&self, name: &str) -> Evidence {
+        let value = if self.values.is_empty() { "absent".into() } else { self.values.join(", ") };
+        Evidence { what: format!("{name} is {value}"), from: self.from.clone() }
+    }
+}
+
+impl Facts {
+    /// Reads what a look at the machine tells.
+    pub fn read(survey: &Survey) -> Self {
+        let mut facts = Self::default();
+        facts.add_machine(survey);
+        facts.add_access(survey);
+        facts.add_software(survey);
+        facts.add_cards(survey);
+        facts
+    }
+
+    fn add(&mut self, name: impl Into<String>, fact: Fact) {
+        self.machine.insert(name.into(), fact);
+    }
+
+    /// A fact of the machine. What a program could have and has not is absent: a variable, or a package where Pythons
+    /// were looked at.
+    pub fn of_machine(&self, name: &str) -> Option<Fact> {
+        let absent = || Fact { values: Vec::new(), from: "the environment".into() };
+        match self.machine.get(name) {
+            Some(fact) => Some(fact.clone()),
+            None if name.starts_with("env.") || name.starts_with("package.") => Some(absent()),
+            None => None,
+        }
+    }
+}

@@ -1,0 +1,138 @@
+//! What the topology tells of each card, and what the installed software has for it.
+
+use super::machine::opened;
+use super::software::{is_torch, rocblas_folder};
+use super::{CARD, Fact, Facts};
+use crate::commands::detect::Survey;
+use crate::inspect::{CodeInventory, inspect_paths};
+use crate::installs::{Distribution, Python};
+use rmcp_domain::bounded_read::read_text;
+use rmcp_domain::gfx::{Family, GfxTarget};
+use rmcp_domain::save_area;
+use rmcp_domain::topology::{DEFAULT_ROOT, Gpu, IoLink};
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+impl Facts {
+    /// The cards that the KFD lists.
+    pub(super) fn add_cards(&mut self, survey: &Survey) {
+        let readable = survey.policy.topology.as_ref().map_or_else(ToString::to_string, |_| "ok".into());
+        self.add("kfd.topology", Fact::new(readable, DEFAULT_ROOT));
+        let Ok(topology) = &survey.policy.topology else { return };
+        let integrated = topology.gpus.iter().filter(|gpu| is_integrated(gpu)).count();
+        self.add("kfd.skipped", Fact::new(topology.skipped.len(), DEFAULT_ROOT));
+        self.add("cards.count", Fact::new(topology.gpus.len(), DEFAULT_ROOT));
+        self.add("cards.integrated", Fact::new(integrated, DEFAULT_ROOT));
+        self.add("cards.discrete", Fact::new(topology.gpus.len() - integrated, DEFAULT_ROOT));
+        let visible = topology.visible(&survey.policy.masks).len();
+        self.add("cards.visible", Fact::new(visible, "the environment"));
+        let readable: Vec<bool> =
+            topology.gpus.iter().filter_map(|gpu| Some(survey.overrides.of(gpu, topology)?.target.is_some())).collect();
+        if let Some(all) = readable.iter().copied().reduce(|one, other| one && other) {
+            self.add("override.readable", Fact::flag(all, "the environment"));
+        }
+        let code = InstalledCode::read(survey);
+        self.cards = Some(topology.gpus.iter().map(|gpu| card(gpu, survey, &code)).collect());
+    }
+}
+
+fn is_integrated(gpu: &Gpu) -> bool {
+    gpu.apu || gpu.target.integrated()
+}
+
+fn card(gpu: &Gpu, survey: &Survey, code: &InstalledCode) -> BTreeMap<String, Fact> {
+    let from = format!("{DEFAULT_ROOT}/nodes/{}", gpu.node);
+    let mut facts = BTreeMap::new();
+    let mut add = |name: &str, fact: Fact| _ = facts.insert(format!("{CARD}{name}"), fact);
+    add("target", Fact::new(gpu.target, &from));
+    let family = match gpu.target.family() {
+        Family::Rdna1 => "RDNA1",
+        Family::Rdna2 => "RDNA2",
+        Family::Other => "other",
+    };
+    add("family", Fact::new(family, &from));
+    add("integrated", Fact::flag(is_integrated(gpu), &from));
+    add("vram_mib", Fact::new(gpu.vram_bytes() >> 20, &from));
+    if let Some(card) = save_area::Card::read(&survey.machine.resolve(DEFAULT_ROOT), gpu.node) {
+        add("waves_per_cu", Fact::new(card.waves_per_unit(), &format!("{from}/properties")));
+    }
+    let refuses = |link: &IoLink| link.kind == IoLink::PCIE && (link.no_atomics_32() || link.no_atomics_64());
+    add("pcie_atomics", Fact::flag(!gpu.links.iter().any(refuses), &from));
+    let firmware = format!("/sys/bus/pci/devices/{}/fw_version", gpu.pci);
+    for (fact, file) in [("mec_firmware", "mec_fw_version"), ("mes_firmware", "mes_fw_version")] {
+        let path = format!("{firmware}/{file}");
+        let text = read_text(&survey.machine.resolve(&path), 4096).ok();
+        let number = text.and_then(|text| u32::from_str_radix(text.trim().trim_start_matches("0x"), 16).ok());
+        if let Some(number) = number {
+            add(fact, Fact::new(number, &path));
+        }
+    }
+    for (fact, package) in [("rocm_part", "rocm_sdk_device"), ("torch_part", "amd_torch_device")] {
+        let name = format!("{package}_{}", gpu.target);
+        let packages = survey.pythons.iter().flat_map(Python::distributions);
+        let real = |package: &Distribution| package.name == name && package.version != "0.0.1.dev0";
+        add(
+            fact,
+            Fact::of(packages.into_iter().find(real).map(|package| package.version), "the packages of the Pythons"),
+        );
+    }
+    if let Some(node) = survey.render_node(gpu) {
+        add("render_open", Fact::new(opened(&node), &node.path.display().to_string()));
+    }
+    if let Some((code, from)) = &code.torch
+        && let Some(code) = code_of(gpu.target, code)
+    {
+        add("in_torch", Fact::flag(code == "native", from));
+        add("torch_code", Fact::new(code, from));
+    }
+    if let Some((code, from)) = &code.rocblas {
+        add("in_rocblas", Fact::flag(code.targets().runs_on(gpu.target), from));
+    }
+    if let Some(set) = survey.policy.topology.as_ref().ok().and_then(|topology| survey.overrides.of(gpu, topology)) {
+        let differs = |named: rmcp_domain::gfx::GfxTarget| {
+            named.family() != gpu.target.family() || named.major != gpu.target.major
+        };
+        if let Some(named) = set.target {
+            add("override_differs", Fact::flag(differs(named), &set.variable));
+            add("override_is_own", Fact::flag(named == gpu.target, &set.variable));
+        }
+    }
+    facts
+}
+
+/// GPU code, and where it was found.
+struct InstalledCode {
+    torch: Option<(CodeInventory, String)>,
+    rocblas: Option<(CodeInventory, String)>,
+}
+
+impl InstalledCode {
+    fn read(survey: &Survey) -> Self {
+        let look = |paths: &[PathBuf]| {
+            let from: Vec<String> = paths.iter().map(|path| survey.display_path(path)).collect();
+            (!paths.is_empty()).then(|| (inspect_paths(paths, &[]), from.join(", ")))
+        };
+        let torch = survey.frameworks.iter().map(|(_, framework)| framework).find(|framework| is_torch(framework));
+        let rocblas: Vec<PathBuf> = survey.rocm.iter().filter_map(rocblas_folder).collect();
+        Self { torch: torch.and_then(|torch| look(&torch.code)), rocblas: look(&rocblas) }
+    }
+}
+
+/// What the libraries of a program have for a card, as the fact card.torch_code says it. None: they have no code at all.
+fn code_of(card: GfxTarget, found: &CodeInventory) -> Option<&'static str> {
+    let substitute = match card.family() {
+        Family::Rdna1 => GfxTarget::new(10, 1, 0),
+        Family::Rdna2 => GfxTarget::new(10, 3, 0),
+        Family::Other => card,
+    };
+    let libraries: Vec<[bool; 2]> =
+        found.required().map(|code| [card, substitute].map(|target| code.targets.runs_on(target))).collect();
+    let all = |which: fn(&[bool; 2]) -> bool| libraries.iter().all(which);
+    Some(match libraries.first()? {
+        _ if all(|[native, _]| *native) => "native",
+        _ if all(|[native, substitute]| !native && !substitute) => "missing",
+        _ if all(|[_, substitute]| *substitute) => "substitute",
+        _ if all(|[native, substitute]| *native || *substitute) => "torn",
+        _ => "partial",
+    })
+}

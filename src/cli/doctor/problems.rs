@@ -1,0 +1,155 @@
+//! The table of known problems: `config/problems.toml`.
+
+use super::fact_test::FactTest;
+use super::facts;
+use crate::recipes::Confidence;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
+
+/// A known problem.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Problem {
+    /// Dotted words that stay the same, as in override.unreadable.
+    pub id: String,
+    /// Other names: the number in the list that it comes from, and what `rmcp detect` calls it.
+    #[serde(default)]
+    pub aliases: Vec<String>,
+    /// What is wrong, in a few words.
+    pub title: String,
+    /// How bad it is.
+    pub severity: Severity,
+    /// Where it comes from.
+    pub cause: String,
+    /// What to do.
+    pub fix: String,
+    /// What can be typed for it.
+    #[serde(default)]
+    pub commands: Vec<String>,
+    /// What the fix changes.
+    pub apply: Apply,
+    /// How sure the fix is.
+    pub confidence: Confidence,
+    /// Where that is known from.
+    pub sources: Vec<String>,
+    /// What must not be tried, and why.
+    #[serde(default)]
+    pub harmful: Vec<String>,
+    /// Words that its users use.
+    #[serde(default)]
+    pub symptoms: Vec<String>,
+    /// The ways in which it shows; one is enough.
+    #[serde(default, rename = "sign")]
+    pub signs: Vec<Sign>,
+}
+
+/// One way in which a problem shows.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Sign {
+    /// Parts of lines, all of which the log has; * stands for any text within a line.
+    #[serde(default)]
+    pub log: Vec<String>,
+    /// Tests of facts, all of which hold: those of `card.` for the same card.
+    #[serde(default)]
+    pub facts: BTreeMap<String, FactTest>,
+}
+
+/// How bad a problem is; the worst first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Severity {
+    /// No GPU program works, or not on this card.
+    Error,
+    /// Some programs fail or compute wrongly.
+    Warning,
+    /// Worth knowing.
+    Note,
+}
+
+impl Severity {
+    /// As text says it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Error => "error",
+            Self::Warning => "warning",
+            Self::Note => "note",
+        }
+    }
+}
+
+/// What a fix changes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Apply {
+    /// A variable of one program.
+    Environment,
+    /// The program's own packages.
+    VirtualEnvironment,
+    /// The machine, as root.
+    Root,
+    /// Nothing that a command could do.
+    Advice,
+}
+
+/// The table.
+pub fn problems() -> &'static [Problem] {
+    static PROBLEMS: LazyLock<Vec<Problem>> =
+        LazyLock::new(|| parse(include_str!("../../../config/problems.toml")).expect("a test reads the table"));
+    &PROBLEMS
+}
+
+/// Reads a table; the error says where it is wrong.
+pub fn parse(text: &str) -> Result<Vec<Problem>, String> {
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Table {
+        #[serde(default)]
+        problem: Vec<Problem>,
+    }
+    let table: Table = toml::from_str(text).map_err(|error| error.to_string())?;
+    for problem in &table.problem {
+        problem.check().map_err(|why| format!("problem {:?}: {why}", problem.id))?;
+    }
+    let mut names: Vec<&str> = table.problem.iter().flat_map(Problem::names).collect();
+    names.sort_unstable();
+    match names.windows(2).find(|pair| pair[0] == pair[1]) {
+        Some(twice) => Err(format!("{:?} is the name of two problems", twice[0])),
+        None => Ok(table.problem),
+    }
+}
+
+impl Problem {
+    /// Its id and its other names.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        std::iter::once(self.id.as_str()).chain(self.aliases.iter().map(String::as_str))
+    }
+
+    fn check(&self) -> Result<(), String> {
+        let is_word = |word: &str| {
+            !word.is_empty()
+                && word.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
+        };
+        if !self.id.contains('.') || !self.id.split('.').all(is_word) {
+            return Err("an id is words of small letters with dots between, as in override.unreadable".into());
+        }
+        let empty = [&self.title, &self.cause, &self.fix].iter().any(|text| text.trim().is_empty());
+        if empty || self.sources.is_empty() {
+            return Err("title, cause, fix and sources must say something".into());
+        }
+        for sign in &self.signs {
+            if sign.log.is_empty() && sign.facts.is_empty() {
+                return Err("a sign needs a log, facts or both".into());
+            }
+            if sign.log.iter().any(|fragment| fragment.split('*').all(|part| part.trim().len() < 4)) {
+                return Err("a part of a log line needs four letters in a row".into());
+            }
+            if let Some(unknown) = sign.facts.keys().find(|name| !facts::is_known(name)) {
+                return Err(format!("there is no fact {unknown:?}"));
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,200 @@
+//! What the table, the tests of facts and the matching of logs promise.
+
+use super::diagnosis::{Certainty, diagnose};
+use super::fact_test::FactTest;
+use super::facts::{CARD, Fact, Facts};
+use super::log::LogMatches;
+use super::problems::{Problem, parse, problems};
+use super::symptom::by_symptom;
+use std::collections::BTreeMap;
+use std::io::Read;
+
+fn fact(values: &[&str]) -> Fact {
+    Fact { values: values.iter().map(ToString::to_string).collect(), from: "a file".into() }
+}
+
+fn holds(test: &str, values: &[&str]) -> Option<bool> {
+    test.parse::<FactTest>().unwrap().holds(Some(&fact(values)))
+}
+
+fn table(rows: &str) -> Vec<Problem> {
+    let head = |id: &str| {
+        format!(
+            "[[problem]]\nid = \"{id}\"\ntitle = \"a title\"\nseverity = \"error\"\ncause = \"a cause\"\nfix = \"a fix\"\n\
+             apply = \"advice\"\nconfidence = \"B\"\nsources = [\"https://example.org\"]\n"
+        )
+    };
+    let text: String = rows.split("---").enumerate().map(|(n, row)| head(&format!("row.n{n}")) + row + "\n").collect();
+    parse(&text).unwrap()
+}
+
+/// A machine with cards of these facts.
+fn machine(facts: &[(&str, &str)], cards: &[&[(&str, &str)]]) -> Facts {
+    let map = |facts: &[(&str, &str)], prefix: &str| {
+        facts.iter().map(|(name, value)| (format!("{prefix}{name}"), fact(&[value]))).collect::<BTreeMap<_, _>>()
+    };
+    Facts { machine: map(facts, ""), cards: Some(cards.iter().map(|facts| map(facts, CARD)).collect()) }
+}
+
+fn read_log(text: &str, problems: &[Problem]) -> LogMatches {
+    LogMatches::read(text.as_bytes(), problems).unwrap()
+}
+
+/// The ids of what is found, with how certain it is.
+fn found(problems: &[Problem], facts: &Facts, log: Option<&str>) -> Vec<(String, Certainty)> {
+    let log = log.map(|text| read_log(text, problems));
+    let findings = diagnose(problems, facts, log.as_ref());
+    findings.iter().map(|finding| (finding.problem.id.clone(), finding.certainty)).collect()
+}
+
+#[test]
+fn the_shipped_table_is_whole_and_every_problem_can_be_found_by_its_words() {
+    assert!(problems().len() > 1);
+    for problem in problems() {
+        let likely = by_symptom(&problem.title, problems());
+        let place = likely.iter().position(|other| other.id == problem.id);
+        assert!(place.is_some_and(|place| place < 3), "{} is found by its own title at {place:?}", problem.id);
+    }
+}
+
+#[test]
+fn texts_ranges_and_absence_are_tested_as_they_are_written() {
+    assert_eq!(holds("gfx1010 | gfx1011", &["gfx1011"]), Some(true));
+    assert_eq!(holds("gfx1010 | gfx1011", &["gfx1012"]), Some(false));
+    assert_eq!(holds("gfx101*", &["gfx1013"]), Some(true));
+    assert_eq!(holds("!gfx101*", &["gfx1013"]), Some(false));
+    assert_eq!(holds(">=6.12, <6.18", &["6.12.0-2-amd64"]), Some(true));
+    assert_eq!(holds(">=6.12, <6.18", &["6.9.1"]), Some(false));
+    assert_eq!(holds(">=6.12, <6.18", &["6.18"]), Some(false));
+    assert_eq!(holds(">=33", &["40"]), Some(true));
+    assert_eq!(holds("<33", &["5.7", "40"]), Some(true));
+    assert_eq!(holds("absent", &[]), Some(true));
+    assert_eq!(holds("present", &[]), Some(false));
+    assert_eq!(holds("!absent", &["x"]), Some(true));
+}
+
+#[test]
+fn what_is_not_known_or_is_no_number_decides_nothing() {
+    assert_eq!("absent".parse::<FactTest>().unwrap().holds(None), None);
+    assert_eq!("!gfx1010".parse::<FactTest>().unwrap().holds(None), None);
+    assert_eq!(holds(">=6.12", &["custom"]), None);
+}
+
+#[test]
+fn a_test_that_says_nothing_is_refused() {
+    for test in ["", "!", ">=", ">6.12", ">=x", ">=6.12, >=6.13", "<6.12 or so"] {
+        assert!(test.parse::<FactTest>().is_err(), "{test:?}");
+    }
+}
+
+#[test]
+fn the_facts_of_a_sign_are_those_of_one_card() {
+    let problems = table(
+        "[[problem.sign]]\nfacts = { \"card.target\" = \"gfx101*\", \"card.integrated\" = \"no\", \"kfd.open\" = \"ok\" }",
+    );
+    let card = machine(
+        &[("kfd.open", "ok")],
+        &[&[("target", "gfx1036"), ("integrated", "yes")], &[("target", "gfx1010"), ("integrated", "no")]],
+    );
+    assert_eq!(found(&problems, &card, None).len(), 1);
+    let torn = machine(
+        &[("kfd.open", "ok")],
+        &[&[("target", "gfx1013"), ("integrated", "yes")], &[("target", "gfx1030"), ("integrated", "no")]],
+    );
+    assert_eq!(found(&problems, &torn, None), []);
+    assert_eq!(
+        found(&problems, &machine(&[("kfd.open", "EACCES")], &[&[("target", "gfx1010"), ("integrated", "no")]]), None),
+        []
+    );
+}
+
+#[test]
+fn the_same_words_have_the_cause_that_the_machine_has() {
+    let problems = table(
+        "[[problem.sign]]\nlog = [\"OUT_OF_RESOURCES\"]\nfacts = { \"kfd.open\" = \"EACCES\" }\n---\n\
+         [[problem.sign]]\nlog = [\"OUT_OF_RESOURCES\"]\nfacts = { \"kfd.open\" = \"ok\", \"card.waves_per_cu\" = \">=33\" }",
+    );
+    let log = Some("x\nHSA_STATUS_ERROR_OUT_OF_RESOURCES\n");
+    let no_rights = machine(&[("kfd.open", "EACCES")], &[&[("waves_per_cu", "40")]]);
+    assert_eq!(found(&problems, &no_rights, log), [("row.n0".to_owned(), Certainty::Found)]);
+    let rights = machine(&[("kfd.open", "ok")], &[&[("waves_per_cu", "40")]]);
+    assert_eq!(found(&problems, &rights, log), [("row.n1".to_owned(), Certainty::Found)]);
+    assert_eq!(found(&problems, &rights, None), []);
+    assert_eq!(found(&problems, &rights, Some("all is well\n")), []);
+}
+
+#[test]
+fn what_the_log_says_and_no_fact_decides_is_possible_and_says_which_fact() {
+    let problems = table(
+        "[[problem.sign]]\nlog = [\"page fault\"]\nfacts = { \"firmware\" = \"131\" }"
+            .replace("firmware", "kernel.release")
+            .as_str(),
+    );
+    let facts = Facts { cards: Some(Vec::new()), ..Facts::default() };
+    let log = read_log("a page fault\n", &problems);
+    let findings = diagnose(&problems, &facts, Some(&log));
+    assert_eq!(findings[0].certainty, Certainty::Possible);
+    assert_eq!(findings[0].undecided, ["kernel.release"]);
+    assert!(diagnose(&problems, &facts, None).is_empty());
+}
+
+#[test]
+fn a_line_is_shown_with_its_number_and_how_often_it_comes() {
+    let problems = table("[[problem.sign]]\nlog = [\"ring gfx*timeout\", \"timeout, signaled\"]");
+    let log = read_log(
+        "first\nring gfx_0.0.0 timeout, signaled seq=1\nring gfx_0.0.0 well\n  ring gfx_0.1.0 timeout, signaled seq=2\r\n",
+        &problems,
+    );
+    let seen = log.seen("ring gfx*timeout").unwrap();
+    assert_eq!((seen.text.as_str(), seen.line, seen.count), ("ring gfx_0.1.0 timeout, signaled seq=2", 4, 2));
+    assert_eq!(log.seen("timeout, signaled").unwrap().count, 2);
+    assert!(read_log("timeout of ring gfx\n", &problems).seen("ring gfx*timeout").is_none());
+}
+
+#[test]
+fn lines_are_found_wherever_a_log_is_cut_into_blocks() {
+    let problems = table("[[problem.sign]]\nlog = [\"Memory access fault by GPU node-\"]");
+    let long = "x".repeat(5 << 20);
+    let text = format!(
+        "{}\nMemory access fault by GPU node-1\n{long}\nMemory access fault by GPU node-2",
+        "y\n".repeat(600_000)
+    );
+    let seen = read_log(&text, &problems).seen("Memory access fault by GPU node-").cloned().unwrap();
+    assert_eq!((seen.line, seen.count, seen.text.as_str()), (600_004, 2, "Memory access fault by GPU node-2"));
+    for cut in [1 << 20, (1 << 20) - 17, (1 << 20) - 40] {
+        let text = format!("{}Memory access fault by GPU node-3\n", "z".repeat(cut));
+        assert_eq!(read_log(&text, &problems).seen("Memory access fault by GPU node-").map(|seen| seen.count), Some(1));
+    }
+}
+
+#[test]
+fn bytes_that_are_no_text_are_passed_over() {
+    let problems = table("[[problem.sign]]\nlog = [\"invalid device function\"]");
+    let noise = (0..=255_u8).cycle().take(70_000).collect::<Vec<_>>();
+    let log = noise.as_slice().chain(&b"\ninvalid device function\xff\xfe"[..]);
+    assert_eq!(LogMatches::read(log, &problems).unwrap().seen("invalid device function").unwrap().count, 1);
+}
+
+#[test]
+fn a_row_that_does_not_fit_is_refused_with_its_name_and_the_reason() {
+    let row = |change: &str| {
+        let row = "[[problem]]\nid = \"a.b\"\ntitle = \"t\"\nseverity = \"note\"\ncause = \"c\"\nfix = \"f\"\napply = \"advice\"\n\
+                   confidence = \"C\"\nsources = [\"https://example.org\"]\n[[problem.sign]]\nlog = [\"some words\"]\n";
+        let (from, to) = change.split_once(" -> ").unwrap();
+        assert!(row.contains(from), "{from}");
+        parse(&row.replace(from, to)).unwrap_err()
+    };
+    for (change, reason) in [
+        ("a.b -> ab", "\"ab\": an id is words"),
+        ("log = [\"some words\"] -> ", "a sign needs"),
+        ("some words -> ab", "four letters"),
+        ("log = [\"some words\"] -> facts = { nonsense = \"yes\" }", "no fact \"nonsense\""),
+        ("log = [\"some words\"] -> facts = { \"kfd.open\" = \"\" }", "a test is empty"),
+        ("\"note\" -> \"grave\"", "unknown variant"),
+        ("title -> titel", "unknown field"),
+        ("[\"https://example.org\"] -> []", "must say something"),
+    ] {
+        let error = row(change);
+        assert!(error.contains(reason), "{change}: {error}");
+    }
+}
