@@ -105,7 +105,7 @@ pub enum Client {
         packages: Vec<&'static str>,
         /// Its name, or its path in the packages.
         program: &'static str,
-        /// Its arguments.
+        /// Its arguments. One that begins with `usr/` is a file of the packages.
         args: Vec<&'static str>,
     },
 }
@@ -265,7 +265,9 @@ impl Client {
                 };
                 let program = if program.contains('/') { stack.file(program)? } else { program.into() };
                 let mut command = stack.command(program)?;
-                command.args(args);
+                for arg in args {
+                    command.arg(if arg.starts_with("usr/") { stack.file(arg)? } else { arg.into() });
+                }
                 Ok(command)
             }
         }
