@@ -11,7 +11,9 @@ use crate::installs;
 use crate::output::{self, BAD, FAINT, GOOD, OutputArguments, Report, STRONG, WARN, styled};
 use crate::recipes::Confidence;
 use anstyle::Style;
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, anyhow, bail};
+use indicatif::ProgressBar;
+use rmcp_domain::options;
 use schemars::JsonSchema;
 use serde::Serialize;
 use std::fs::File;
@@ -68,13 +70,31 @@ pub fn main(arguments: &Arguments) -> Result<ExitCode> {
     Ok(ExitCode::from(report.status()))
 }
 
+/// `rmcp explain problem`: problems by their names.
+pub fn explain(names: &[String], output: OutputArguments) -> Result<()> {
+    if names.is_empty() {
+        bail!("which problem? docs/reference/problems.md lists them, and rmcp doctor names those of this machine");
+    }
+    let find = |name: &String| {
+        let known = problems().iter().find(|problem| problem.names().any(|known| known == name));
+        known.map(Diagnosed::of_words).ok_or_else(|| {
+            let hint = options::did_you_mean(name, problems().iter().flat_map(Problem::names));
+            anyhow!("no known problem is called {name}{hint}")
+        })
+    };
+    let findings = names.iter().map(find).collect::<Result<_>>()?;
+    output.print(&Diagnosis { findings, known: problems().len() })
+}
+
 fn read_logs(paths: &[PathBuf]) -> Result<Option<LogMatches>> {
     let open = |path: &PathBuf| -> Result<Box<dyn Read>> {
         if path == Path::new("-") {
             return Ok(Box::new(io::stdin()));
         }
         let file = File::open(path).with_context(|| format!("cannot read the log {}", path.display()))?;
-        Ok(Box::new(file))
+        // Nothing is drawn away from a terminal.
+        let bar = ProgressBar::new(file.metadata().map_or(0, |metadata| metadata.len()));
+        Ok(Box::new(bar.wrap_read(file)))
     };
     let logs: Vec<Box<dyn Read>> = paths.iter().map(open).collect::<Result<_>>()?;
     let Some(all) = logs.into_iter().reduce(|one, other| Box::new(one.chain(&b"\n"[..]).chain(other))) else {

@@ -5,6 +5,7 @@ mod outcome;
 mod pages;
 mod save_area;
 
+use super::doctor;
 use crate::effective_policy::{self, EffectivePolicy, OptionValue};
 use crate::flag_names::FlagNames;
 use crate::output::{self, FAINT, GOOD, OutputArguments, Report, STRONG, styled};
@@ -29,9 +30,10 @@ use std::path::Path;
 /// Asks the same rules as librmcp.so, under the options that a program started here would have.
 #[derive(clap::Args)]
 #[command(after_help = "Examples:\n  rmcp explain hipHostMalloc 'Mapped|Portable'\n  rmcp explain hipMallocManaged \
-                        --card gfx1030\n  rmcp explain hipHostRegister --set register=coarse\n  rmcp explain save_area --card gfx1012")]
+                        --card gfx1030\n  rmcp explain hipHostRegister --set register=coarse\n  rmcp explain save_area --card gfx1012\n  \
+                        rmcp explain problem override.unreadable")]
 pub struct Arguments {
-    /// The function, such as hipHostMalloc; or the option save_area.
+    /// The function, such as hipHostMalloc; the option save_area; or problem, with names of problems behind it.
     #[arg(required_unless_present = "list")]
     call: Option<String>,
 
@@ -122,6 +124,9 @@ struct Function {
 /// The subcommand.
 pub fn main(arguments: &Arguments) -> Result<()> {
     let Some(name) = &arguments.call else { return arguments.output.print(&HookList::new()) };
+    if name == "problem" {
+        return doctor::explain(&arguments.flags, arguments.output);
+    }
     let mut sources = effective_policy::policy_sources(Path::new("/"));
     effective_policy::apply_settings(&mut sources, &arguments.set);
     sources.program = arguments.program.as_ref().map(|program| preparation::resolve_program(program));

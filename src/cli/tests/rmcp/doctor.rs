@@ -171,3 +171,14 @@ fn a_log_that_cannot_be_read_and_words_that_nothing_fits_are_said() {
     let found = parsed(&rmcp(["doctor", "--symptom", "gpu doctor sets an override", "--json"]).output().unwrap());
     assert_eq!(found["findings"][0]["id"], "package.gpu-doctor");
 }
+
+#[test]
+fn a_problem_is_explained_by_each_of_its_names_and_a_misspelt_one_names_the_nearest() {
+    for name in ["override.unreadable", "K53"] {
+        let found = parsed(&rmcp(["explain", "problem", name, "--json"]).output().unwrap());
+        assert_eq!(found["findings"][0]["id"], "override.unreadable");
+        assert_eq!(found["findings"][0]["certainty"], Value::Null);
+    }
+    let message = failure(&mut rmcp(["explain", "problem", "override.unreadible"]), 1);
+    assert!(message.contains("override.unreadable"), "{message}");
+}
