@@ -3,7 +3,7 @@
 use super::detect::Survey;
 use crate::doctor::{self, Certainty, Facts, Finding, LogMatches, Problem, problems};
 use crate::doctor::{
-    diagnosis::Evidence,
+    facts::Evidence,
     problems::{Apply, Severity},
 };
 use crate::exit_status;

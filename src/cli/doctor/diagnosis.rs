@@ -1,6 +1,6 @@
 //! Which problems a machine and a log show.
 
-use super::facts::{CARD, Fact, Facts};
+use super::facts::{CARD, Evidence, Fact, Facts};
 use super::log::LogMatches;
 use super::problems::{Problem, Sign};
 use schemars::JsonSchema;
@@ -29,15 +29,6 @@ pub enum Certainty {
     Found,
     /// The log fits, and facts that would decide are not known.
     Possible,
-}
-
-/// Something seen.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
-pub struct Evidence {
-    /// What.
-    pub what: String,
-    /// Where: a file, a variable, or the log with a line's number.
-    pub from: String,
 }
 
 /// The problems of which a sign was seen, the worst and the surest first.

@@ -6,8 +6,9 @@ mod cards;
 mod machine;
 mod software;
 
-use super::diagnosis::Evidence;
 use crate::commands::detect::Survey;
+use schemars::JsonSchema;
+use serde::Serialize;
 use std::collections::BTreeMap;
 
 /// What the names of a card's facts begin with.
@@ -89,6 +90,15 @@ pub struct Fact {
     /// Its values; none: it is known to be absent.
     pub values: Vec<String>,
     /// Where that was read.
+    pub from: String,
+}
+
+/// Something seen.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct Evidence {
+    /// What.
+    pub what: String,
+    /// Where: a file, a variable, or the log with a line's number.
     pub from: String,
 }
 
