@@ -13,7 +13,7 @@ mod symptom;
 #[cfg(test)]
 mod tests;
 
-pub use diagnosis::{Certainty, Finding, diagnose};
+pub use diagnosis::{Certainty, Finding, diagnose, unknown_facts};
 pub use facts::Facts;
 pub use log::LogMatches;
 pub use problems::{Problem, problems};

@@ -16,6 +16,7 @@ use indicatif::ProgressBar;
 use rmcp_domain::options;
 use schemars::JsonSchema;
 use serde::Serialize;
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
@@ -52,7 +53,7 @@ pub fn main(arguments: &Arguments) -> Result<ExitCode> {
     if let Some(words) = &arguments.symptom {
         let fitting = doctor::by_symptom(words, problems());
         let findings = fitting.into_iter().take(MOST_LIKELY).map(Diagnosed::of_words).collect();
-        arguments.output.print(&Diagnosis { findings, known: problems().len() })?;
+        arguments.output.print(&Diagnosis::of_words(findings))?;
         return Ok(ExitCode::SUCCESS);
     }
     let machine = installs::Machine { root: arguments.root.clone(), ..installs::Machine::local() };
@@ -65,7 +66,11 @@ pub fn main(arguments: &Arguments) -> Result<ExitCode> {
         }
     };
     let found = doctor::diagnose(problems(), &facts, log.as_ref());
-    let report = Diagnosis { findings: found.iter().map(Diagnosed::new).collect(), known: problems().len() };
+    let report = Diagnosis {
+        findings: found.iter().map(Diagnosed::new).collect(),
+        known: problems().len(),
+        unknown_facts: doctor::unknown_facts(problems(), &facts),
+    };
     arguments.output.print(&report)?;
     Ok(ExitCode::from(report.status()))
 }
@@ -83,7 +88,7 @@ pub fn explain(names: &[String], output: OutputArguments) -> Result<()> {
         })
     };
     let findings = names.iter().map(find).collect::<Result<_>>()?;
-    output.print(&Diagnosis { findings, known: problems().len() })
+    output.print(&Diagnosis::of_words(findings))
 }
 
 fn read_logs(paths: &[PathBuf]) -> Result<Option<LogMatches>> {
@@ -110,6 +115,8 @@ pub struct Diagnosis {
     findings: Vec<Diagnosed>,
     /// How many problems are known.
     known: usize,
+    /// Facts that could not be read, and without which some of the others are neither found nor ruled out.
+    unknown_facts: BTreeSet<String>,
 }
 
 /// A problem that shows.
@@ -213,6 +220,11 @@ impl Diagnosed {
 }
 
 impl Diagnosis {
+    /// Problems that were asked for, whatever the machine is.
+    fn of_words(findings: Vec<Diagnosed>) -> Self {
+        Self { findings, known: problems().len(), unknown_facts: BTreeSet::new() }
+    }
+
     fn status(&self) -> u8 {
         let sure = self.findings.iter().filter(|finding| finding.certainty == Some(Certainty::Found));
         match sure.map(|finding| finding.severity).min() {
@@ -233,6 +245,11 @@ impl Report for Diagnosis {
         }
         if self.findings.is_empty() {
             writeln!(out, "{}", styled(GOOD, format!("None of {} known problems shows.", self.known)))?;
+        }
+        if !self.unknown_facts.is_empty() {
+            let names: Vec<&str> = self.unknown_facts.iter().map(String::as_str).collect();
+            let text = format!("Could not be read, so that problems with them are not ruled out: {}", names.join(", "));
+            writeln!(out, "{}", styled(FAINT, text))?;
         }
         Ok(())
     }

@@ -5,6 +5,7 @@ use super::log::LogMatches;
 use super::problems::{Problem, Sign};
 use schemars::JsonSchema;
 use serde::Serialize;
+use std::collections::BTreeSet;
 
 /// A problem that shows.
 #[derive(Debug)]
@@ -36,6 +37,16 @@ pub fn diagnose<'a>(problems: &'a [Problem], facts: &Facts, log: Option<&LogMatc
     let mut found: Vec<Finding> = problems.iter().filter_map(|problem| finding(problem, facts, log)).collect();
     found.sort_by_key(|finding| (finding.problem.severity, finding.certainty));
     found
+}
+
+/// The facts that are not known, and without which a sign of facts alone is not decided.
+pub fn unknown_facts(problems: &[Problem], facts: &Facts) -> BTreeSet<String> {
+    let signs = problems.iter().flat_map(|problem| &problem.signs).filter(|sign| sign.log.is_empty());
+    let unknown = signs.filter_map(|sign| match test_facts(sign, facts).decided {
+        Decided::Unknown(names) => Some(names),
+        Decided::Yes | Decided::No => None,
+    });
+    unknown.flatten().collect()
 }
 
 fn finding<'a>(problem: &'a Problem, facts: &Facts, log: Option<&LogMatches>) -> Option<Finding<'a>> {

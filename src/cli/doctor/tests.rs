@@ -1,6 +1,6 @@
 //! What the table, the tests of facts and the matching of logs promise.
 
-use super::diagnosis::{Certainty, diagnose};
+use super::diagnosis::{Certainty, diagnose, unknown_facts};
 use super::fact_test::FactTest;
 use super::facts::{CARD, Fact, Facts};
 use super::log::LogMatches;
@@ -136,6 +136,16 @@ fn what_the_log_says_and_no_fact_decides_is_possible_and_says_which_fact() {
     assert_eq!(findings[0].certainty, Certainty::Possible);
     assert_eq!(findings[0].undecided, ["kernel.release"]);
     assert!(diagnose(&problems, &facts, None).is_empty());
+}
+
+#[test]
+fn facts_that_could_not_be_read_are_named_where_a_sign_rests_on_them_alone() {
+    let problems = table(
+        "[[problem.sign]]\nfacts = { \"kernel.release\" = \"<6.12\", \"kfd.open\" = \"ok\" }\n---\n\
+         [[problem.sign]]\nlog = [\"page fault\"]\nfacts = { \"kernel.iommu\" = \"translated\" }",
+    );
+    assert!(unknown_facts(&problems, &machine(&[("kfd.open", "ok")], &[])).into_iter().eq(["kernel.release"]));
+    assert!(unknown_facts(&problems, &machine(&[("kfd.open", "EACCES")], &[])).is_empty());
 }
 
 #[test]
