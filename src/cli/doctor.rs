@@ -9,6 +9,8 @@ mod fact_test;
 pub mod facts;
 pub mod log;
 pub mod problems;
+pub mod report;
+pub mod scrub;
 mod symptom;
 #[cfg(test)]
 mod tests;
@@ -17,4 +19,5 @@ pub use diagnosis::{Certainty, Finding, diagnose, unknown_facts};
 pub use facts::Facts;
 pub use log::LogMatches;
 pub use problems::{Problem, problems};
+pub use report::Report;
 pub use symptom::by_symptom;

@@ -5,6 +5,7 @@ use crate::doctor::{self, Certainty, Facts, Finding, LogMatches, Problem, proble
 use crate::doctor::{
     facts::Evidence,
     problems::{Apply, Severity},
+    scrub::Scrubber,
 };
 use crate::exit_status;
 use crate::installs;
@@ -33,6 +34,15 @@ pub struct Arguments {
     #[arg(long, value_name = "FILE")]
     log: Vec<PathBuf>,
 
+    /// Writes what was seen to a file for somebody else, packed with gzip: facts, the lines of logs that were found and the
+    /// last ones, without names, addresses, serial numbers and secrets. Look at it with zcat before you send it.
+    #[arg(long, value_name = "FILE", conflicts_with = "symptom")]
+    report: Option<PathBuf>,
+
+    /// Diagnoses the machine that wrote such a file in place of this one.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["log", "report", "symptom"])]
+    from: Option<PathBuf>,
+
     /// Shows the known problems that fit these words best, whatever the machine is.
     #[arg(long, value_name = "WORDS", conflicts_with = "log")]
     symptom: Option<String>,
@@ -56,10 +66,8 @@ pub fn main(arguments: &Arguments) -> Result<ExitCode> {
         arguments.output.print(&Diagnosis::of_words(findings))?;
         return Ok(ExitCode::SUCCESS);
     }
-    let machine = installs::Machine { root: arguments.root.clone(), ..installs::Machine::local() };
-    let facts = Facts::read(&Survey::read(machine));
-    let log = match read_logs(&arguments.log) {
-        Ok(log) => log,
+    let (facts, log) = match look(arguments) {
+        Ok(seen) => seen,
         Err(error) => {
             output::print_error("rmcp doctor", format_args!("{error:#}"));
             return Ok(ExitCode::from(exit_status::DOCTOR_BLIND));
@@ -73,6 +81,24 @@ pub fn main(arguments: &Arguments) -> Result<ExitCode> {
     };
     arguments.output.print(&report)?;
     Ok(ExitCode::from(report.status()))
+}
+
+/// What this machine and the logs show, or another machine's report.
+fn look(arguments: &Arguments) -> Result<(Facts, Option<LogMatches>)> {
+    if let Some(path) = &arguments.from {
+        let report = doctor::Report::read(path).with_context(|| format!("cannot read {}", path.display()))?;
+        let log = report.log(problems())?;
+        return Ok((report.facts, log));
+    }
+    let machine = installs::Machine { root: arguments.root.clone(), ..installs::Machine::local() };
+    let survey = Survey::read(machine);
+    let facts = Facts::read(&survey);
+    let log = read_logs(&arguments.log)?;
+    if let Some(path) = &arguments.report {
+        let report = doctor::Report::new(&facts, log.as_ref(), problems(), &Scrubber::new(&survey));
+        report.write(path).with_context(|| format!("cannot write the report {}", path.display()))?;
+    }
+    Ok((facts, log))
 }
 
 /// `rmcp explain problem`: problems by their names.

@@ -8,7 +8,7 @@ mod software;
 
 use crate::commands::detect::Survey;
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// What the names of a card's facts begin with.
@@ -85,7 +85,7 @@ pub const FACTS: &[(&str, &str)] = &[
 ];
 
 /// What is known of one thing.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 pub struct Fact {
     /// Its values; none: it is known to be absent.
     pub values: Vec<String>,
@@ -103,7 +103,7 @@ pub struct Evidence {
 }
 
 /// What is known of a machine.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
 pub struct Facts {
     /// By name, those of the machine, of the user and of the installed software.
     pub machine: BTreeMap<String, Fact>,

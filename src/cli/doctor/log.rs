@@ -9,6 +9,8 @@ use std::io::{self, Read};
 #[derive(Debug, Default)]
 pub struct LogMatches {
     seen: BTreeMap<String, Seen>,
+    /// The end of the log.
+    tail: String,
 }
 
 /// Where a part of a line was found.
@@ -24,8 +26,10 @@ pub struct Seen {
 
 /// So much of a log is looked at together.
 const BLOCK: usize = 1 << 20;
-/// A longer line is cut where it is shown.
-const SHOWN: usize = 300;
+/// A longer line is cut, in characters.
+const SHOWN: usize = 1000;
+/// So much of the end is kept, in bytes.
+const TAIL: usize = 16 << 10;
 
 impl LogMatches {
     /// Reads a log for what these problems name.
@@ -52,6 +56,7 @@ impl LogMatches {
             };
             matches.look(&block[..end], lines, &finder, &fragments);
             lines += memchr::memchr_iter(b'\n', &block[..end]).count() as u64;
+            matches.keep_tail(&block[..end]);
             block.drain(..end);
             if more == 0 {
                 return Ok(matches);
@@ -83,6 +88,23 @@ impl LogMatches {
                 None => _ = self.seen.insert(fragment.into(), Seen { text: shown(), line, count: 1 }),
             }
         }
+    }
+
+    fn keep_tail(&mut self, block: &[u8]) {
+        let new = String::from_utf8_lossy(&block[block.len().saturating_sub(TAIL)..]);
+        self.tail.push_str(&new);
+        let surplus = self.tail.len().saturating_sub(TAIL);
+        let cut = (surplus..self.tail.len()).find(|&at| self.tail.is_char_boundary(at)).unwrap_or(self.tail.len());
+        self.tail.drain(..cut);
+    }
+
+    /// The lines that were found, in their order, and the end of the log.
+    pub fn excerpt(&self) -> String {
+        let mut lines: Vec<(u64, &str)> = self.seen.values().map(|seen| (seen.line, seen.text.as_str())).collect();
+        lines.sort_unstable();
+        lines.dedup();
+        let found: String = lines.into_iter().map(|(_, line)| format!("{line}\n")).collect();
+        format!("{found}[the end of the log]\n{}", self.tail)
     }
 
     /// Where a part of a line was found.

@@ -182,3 +182,32 @@ fn a_problem_is_explained_by_each_of_its_names_and_a_misspelt_one_names_the_near
     let message = failure(&mut rmcp(["explain", "problem", "override.unreadible"]), 1);
     assert!(message.contains("override.unreadable"), "{message}");
 }
+
+#[test]
+fn a_report_is_diagnosed_elsewhere_as_here_and_holds_no_names_and_secrets() {
+    let machine = Machine::with_cards(&[&card(100_102, 0x7340)])
+        .with_rocm("opt/rocm-6.4.3", "6.4.3", "6.4.60403")
+        .file("proc/sys/kernel/hostname", "tower\n");
+    let line = "rocBLAS error: Cannot read /home/zoe/TensileLibrary.dat: Illegal seek for GPU arch : gfx1012";
+    fs::write(machine.path("log"), format!("zoe@tower HF_TOKEN=hf_abcdef 10.1.2.3\n{line}\nthe end of zoe's log\n"))
+        .unwrap();
+    let report = machine.path("report.json.gz");
+    let here = names(machine.doctor(&[]).arg("--log").arg(machine.path("log")).arg("--report").arg(&report).envs([
+        ("USER", "zoe"),
+        ("HOME", "/home/zoe"),
+        ("WANDB_API_KEY", "sesame"),
+        ("HSA_XNACK", "0"),
+    ]));
+    assert!(here.contains(&"library.rocblas-files".to_owned()), "{here:?}");
+    let elsewhere = names(rmcp(["doctor", "--from"]).arg(&report));
+    assert_eq!(elsewhere, here);
+    let mut text = String::new();
+    std::io::Read::read_to_string(&mut flate2::read::GzDecoder::new(fs::File::open(&report).unwrap()), &mut text)
+        .unwrap();
+    for secret in ["zoe", "tower", "hf_abcdef", "10.1.2.3", "sesame", "WANDB", "1122334455667788"] {
+        assert!(!text.contains(secret), "{secret} is in {text}");
+    }
+    assert!(text.contains("env.HSA_XNACK") && text.contains("the end of USER's log"), "{text}");
+    let message = failure(rmcp(["doctor", "--from"]).arg(machine.path("log")), 3);
+    assert!(message.contains("cannot read") && message.contains("log"), "{message}");
+}
