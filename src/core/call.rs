@@ -83,18 +83,23 @@ impl<F: std::marker::Copy> Call<F> {
     }
 
     /// The real function, where RMCP has no say: the call is its own, or the runtime's, but for those that
-    /// `policies::lock_to_pool` explains, and for the start of a runtime.
+    /// `policies::lock_to_pool` explains.
     #[inline]
     pub fn unasked(&self) -> Option<F> {
         match self.caller.kind {
             // Decided and counted before it came to the runtime's table.
             CallerKind::Rmcp => Some(self.real),
-            CallerKind::Runtime if !matches!(self.hook.policy(), Policy::lock_to_pool | Policy::runtime_start) => {
+            CallerKind::Runtime if self.hook.policy() != Policy::lock_to_pool => {
                 count(self.hook, Outcome::Runtime);
                 Some(self.real)
             }
             CallerKind::Runtime | CallerKind::Program => None,
         }
+    }
+
+    /// The same of a call that a runtime's own wish does not decide, such as its start.
+    pub fn own(&self) -> Option<F> {
+        (self.caller.kind == CallerKind::Rmcp).then_some(self.real)
     }
 
     /// The address that the call returns to.

@@ -63,6 +63,16 @@ macro_rules! apply {
     };
 }
 
+/// The real function, where RMCP has no say.
+macro_rules! unasked {
+    (runtime_start, $call:expr) => {
+        $call.own()
+    };
+    ($policy:ident, $call:expr) => {
+        $call.unasked()
+    };
+}
+
 macro_rules! entries {
     ($( $library:ident fn $name:ident ( $($arg:ident : $ty:ty),* ) -> $ret:ty => $policy:ident $([$size:expr])?; )*) => {
         $(
@@ -78,7 +88,7 @@ macro_rules! entries {
                     };
                     // SAFETY: the program's own arguments go to the function they were meant for.
                     let forward = move |real: Real| unsafe { real($($arg),*) };
-                    let run = || match call.unasked() {
+                    let run = || match unasked!($policy, call) {
                         Some(real) => forward(real),
                         None => apply!($policy $([$size])?, call, forward, ($($arg),*)),
                     };
