@@ -240,16 +240,11 @@ impl Memory {
         Some((mapping.id, mapping.len))
     }
 
-    /// Whether a card sees a buffer in this range, or a buffer of registered memory lies there (`svm_range_check_vm`).
+    /// Whether a card sees a buffer in this range (`svm_range_check_vm`). Registered memory that it sees elsewhere is none:
+    /// Linux looks for that only where a fault makes a range.
     pub fn overlaps(&self, start: u64, size: u64) -> bool {
         let end = start.saturating_add(size);
-        let meets = |from: u64, len: u64| from < end && start < from.saturating_add(len);
-        let registered =
-            |mapping: &Mapping| match self.buffers.get(&mapping.id).map(|buffer| (buffer.place, buffer.size)) {
-                Some((Place::Host(host), size)) => meets(host, size),
-                _ => false,
-            };
-        self.mappings.iter().any(|(&va, mapping)| meets(va, mapping.len) || registered(mapping))
+        self.mappings.iter().any(|(&va, mapping)| va < end && start < va.saturating_add(mapping.len))
     }
 
     /// What card `gpu` finds at `va`; nothing means a page fault.

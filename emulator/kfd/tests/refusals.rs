@@ -194,12 +194,12 @@ fn a_mask_of_units_is_of_whole_words_and_of_pairs() {
 
 #[test]
 fn shared_memory_is_memory_that_the_process_has_and_no_buffer_s() {
+    let in_place = "(lambda at: (map(alloc(8192, USERPTR, at, at)), no(svm, at, 8192, [2, gpu_id]))[1])(memory())";
     let registered =
         "(lambda at: (map(alloc(8192, USERPTR, 0x5000000, at)), no(svm, at, 8192, [2, gpu_id]))[1])(memory())";
-    let beside =
-        "(lambda at: (map(alloc(4096, USERPTR, 0x5000000, at)), no(svm, at + 4096, 4096, [2, gpu_id]))[1])(memory())";
+    let beside = "(lambda at: (map(alloc(4096, USERPTR, at, at)), no(svm, at + 4096, 4096, [2, gpu_id]))[1])(memory())";
     let freed = "(lambda at, h: (map(h[0]), unmap(h[0]), free(h[0]), no(svm, at, 8192, [2, gpu_id]))[3])\
-                 (*(lambda at: (at, [alloc(8192, USERPTR, 0x5000000, at)]))(memory()))";
+                 (*(lambda at: (at, [alloc(8192, USERPTR, at, at)]))(memory()))";
     assert_gives(&[
         ("no(svm, memory(), 8192, [2, gpu_id])", "0"),
         ("no(svm, memory(), 8192, [2, 1])", "22"),
@@ -209,7 +209,8 @@ fn shared_memory_is_memory_that_the_process_has_and_no_buffer_s() {
         ("no(svm, memory(), 100, [2, gpu_id])", "22"),
         ("no(svm, 0x10000, 8192, [2, gpu_id])", "14"),
         ("no(lambda: svm(memory(), 8192, [2, gpu_id], op=2))", "22"),
-        (registered, "98"),
+        (in_place, "98"),
+        (registered, "0"),
         (freed, "0"),
         (beside, "0"),
     ]);
