@@ -198,9 +198,14 @@ impl LinkMap {
         .take_while(|entry| entry.tag != DT_NULL)
     }
 
+    /// The value of its entry with this tag; 0 where there is none.
+    fn dynamic_value(&self, tag: i64) -> usize {
+        self.dynamic_entries().find(|entry| entry.tag == tag).map_or(0, |entry| entry.value)
+    }
+
     /// The address that its entry with this tag has; 0 where there is none.
     fn dynamic_address(&self, tag: i64) -> usize {
-        let address = self.dynamic_entries().find(|entry| entry.tag == tag).map_or(0, |entry| entry.value);
+        let address = self.dynamic_value(tag);
         // Where the section cannot be written to, the loader has left it as it is in the file.
         if address < self.address { address.wrapping_add(self.address) } else { address }
     }

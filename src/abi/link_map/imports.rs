@@ -47,10 +47,6 @@ impl LinkMap {
         // SAFETY: the loader has written an address there, and nobody uses it but as one.
         places.filter(aligned).map(|place| unsafe { &*(place as *const AtomicPtr<c_void>) })
     }
-
-    fn dynamic_value(&self, tag: i64) -> usize {
-        self.dynamic_entries().find(|entry| entry.tag == tag).map_or(0, |entry| entry.value)
-    }
 }
 
 #[cfg(test)]
