@@ -87,7 +87,7 @@ fn read_trimmed(root: &Path, path: &str) -> Option<String> {
 }
 
 /// The value in the first line of that name.
-fn read_field(root: &Path, path: &str, name: &str, separator: char) -> Option<String> {
+pub fn read_field(root: &Path, path: &str, name: &str, separator: char) -> Option<String> {
     let text = read_trimmed(root, path)?;
     let named = |line: &str| {
         let (key, value) = line.split_once(separator)?;

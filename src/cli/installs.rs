@@ -93,7 +93,7 @@ fn is_executable(file: &Path) -> bool {
 }
 
 /// The files and folders in a folder, sorted; none where it cannot be read.
-fn folder_entries(folder: &Path) -> Vec<PathBuf> {
+pub fn folder_entries(folder: &Path) -> Vec<PathBuf> {
     /// More than any folder of libraries or packages has.
     const LIMIT: usize = 100_000;
     let mut entries: Vec<PathBuf> =

@@ -63,7 +63,7 @@ pub struct Sign {
 pub enum Severity {
     /// No GPU program works, or not on this card.
     Error,
-    /// Some programs fail or compute wrongly.
+    /// Some programs fail or compute wrongly, or RMCP does not work.
     Warning,
     /// Worth knowing.
     Note,

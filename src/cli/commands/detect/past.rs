@@ -1,7 +1,7 @@
 //! What goes past RMCP on this machine.
 
 use super::survey::Survey;
-use crate::installs::{Release, Runtime};
+use crate::installs::{Backend, Framework, Release, Runtime};
 use crate::lookups::Lookups;
 
 /// Calls that no preloaded library sees, whatever the runtime.
@@ -13,6 +13,13 @@ impl Survey {
     /// What becomes of functions that are looked up, with a runtime of this release.
     pub fn lookups(&self, release: Option<Release>) -> Lookups {
         Lookups::new(self.policy.loaded.options.dispatch_table, release)
+    }
+
+    /// Why a framework's calls of HIP go past RMCP, and what to do. None where they do not.
+    pub fn missed(&self, framework: &Framework) -> Option<(&'static str, &'static str)> {
+        let looks_up = matches!(framework.backend, Backend::Rocm(_))
+            && framework.known().is_some_and(|row| row.looks_functions_up);
+        self.lookups(framework.rocm_release()).miss().filter(|_| looks_up)
     }
 
     /// What goes past RMCP, and why; one line each.

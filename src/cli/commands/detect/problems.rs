@@ -10,6 +10,7 @@ mod software;
 mod variables;
 
 use super::survey::Survey;
+pub use crate::doctor::problems::Severity;
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -26,18 +27,6 @@ pub struct Problem {
     pub fix: String,
     /// Where it is reported or documented.
     pub sources: Vec<&'static str>,
-}
-
-/// How bad a problem is; the worst first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum Severity {
-    /// No GPU program works, or not on this card.
-    Error,
-    /// Some programs fail, or RMCP does not work.
-    Warning,
-    /// Worth knowing.
-    Note,
 }
 
 /// Every problem, worst first.

@@ -1,7 +1,7 @@
 //! What the topology tells of each card, and what the installed software has for it.
 
 use super::machine::opened;
-use super::software::{is_torch, rocblas_folder};
+use super::software::{rocblas_folder, torch};
 use super::{CARD, Fact, Facts};
 use crate::commands::detect::Survey;
 use crate::inspect::{CodeInventory, inspect_paths};
@@ -9,7 +9,7 @@ use crate::installs::{Distribution, Python};
 use rmcp_domain::bounded_read::read_text;
 use rmcp_domain::gfx::{Family, GfxTarget};
 use rmcp_domain::save_area;
-use rmcp_domain::topology::{DEFAULT_ROOT, Gpu, IoLink};
+use rmcp_domain::topology::{DEFAULT_ROOT, Gpu, IoLink, Topology};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
@@ -31,8 +31,8 @@ impl Facts {
         if let Some(all) = readable.iter().copied().reduce(|one, other| one && other) {
             self.add("override.readable", Fact::flag(all, "the environment"));
         }
-        let code = InstalledCode::read(survey);
-        self.cards = Some(topology.gpus.iter().map(|gpu| card(gpu, survey, &code)).collect());
+        let installed = Installed::read(survey);
+        self.cards = Some(topology.gpus.iter().map(|gpu| card(gpu, topology, survey, &installed)).collect());
     }
 }
 
@@ -40,7 +40,7 @@ fn is_integrated(gpu: &Gpu) -> bool {
     gpu.apu || gpu.target.integrated()
 }
 
-fn card(gpu: &Gpu, survey: &Survey, code: &InstalledCode) -> BTreeMap<String, Fact> {
+fn card(gpu: &Gpu, topology: &Topology, survey: &Survey, installed: &Installed) -> BTreeMap<String, Fact> {
     let from = format!("{DEFAULT_ROOT}/nodes/{}", gpu.node);
     let mut facts = BTreeMap::new();
     let mut add = |name: &str, fact: Fact| _ = facts.insert(format!("{CARD}{name}"), fact);
@@ -69,29 +69,24 @@ fn card(gpu: &Gpu, survey: &Survey, code: &InstalledCode) -> BTreeMap<String, Fa
     }
     for (fact, package) in [("rocm_part", "rocm_sdk_device"), ("torch_part", "amd_torch_device")] {
         let name = format!("{package}_{}", gpu.target);
-        let packages = survey.pythons.iter().flat_map(Python::distributions);
-        let real = |package: &Distribution| package.name == name && package.version != "0.0.1.dev0";
-        add(
-            fact,
-            Fact::of(packages.into_iter().find(real).map(|package| package.version), "the packages of the Pythons"),
-        );
+        let real = |package: &&Distribution| package.name == name && package.version != "0.0.1.dev0";
+        let version = installed.packages.iter().find(real).map(|package| &package.version);
+        add(fact, Fact::of(version, "the packages of the Pythons"));
     }
     if let Some(node) = survey.render_node(gpu) {
         add("render_open", Fact::new(opened(&node), &node.path.display().to_string()));
     }
-    if let Some((code, from)) = &code.torch
+    if let Some((code, from)) = &installed.torch
         && let Some(code) = code_of(gpu.target, code)
     {
         add("in_torch", Fact::flag(code == "native", from));
         add("torch_code", Fact::new(code, from));
     }
-    if let Some((code, from)) = &code.rocblas {
+    if let Some((code, from)) = &installed.rocblas {
         add("in_rocblas", Fact::flag(code.targets().runs_on(gpu.target), from));
     }
-    if let Some(set) = survey.policy.topology.as_ref().ok().and_then(|topology| survey.overrides.of(gpu, topology)) {
-        let differs = |named: rmcp_domain::gfx::GfxTarget| {
-            named.family() != gpu.target.family() || named.major != gpu.target.major
-        };
+    if let Some(set) = survey.overrides.of(gpu, topology) {
+        let differs = |named: GfxTarget| named.family() != gpu.target.family() || named.major != gpu.target.major;
         if let Some(named) = set.target {
             add("override_differs", Fact::flag(differs(named), &set.variable));
             add("override_is_own", Fact::flag(named == gpu.target, &set.variable));
@@ -100,21 +95,25 @@ fn card(gpu: &Gpu, survey: &Survey, code: &InstalledCode) -> BTreeMap<String, Fa
     facts
 }
 
-/// GPU code, and where it was found.
-struct InstalledCode {
+/// What is installed for cards: GPU code with where it was found, and packages.
+struct Installed {
     torch: Option<(CodeInventory, String)>,
     rocblas: Option<(CodeInventory, String)>,
+    packages: Vec<Distribution>,
 }
 
-impl InstalledCode {
+impl Installed {
     fn read(survey: &Survey) -> Self {
         let look = |paths: &[PathBuf]| {
             let from: Vec<String> = paths.iter().map(|path| survey.display_path(path)).collect();
             (!paths.is_empty()).then(|| (inspect_paths(paths, &[]), from.join(", ")))
         };
-        let torch = survey.frameworks.iter().map(|(_, framework)| framework).find(|framework| is_torch(framework));
         let rocblas: Vec<PathBuf> = survey.rocm.iter().filter_map(rocblas_folder).collect();
-        Self { torch: torch.and_then(|torch| look(&torch.code)), rocblas: look(&rocblas) }
+        Self {
+            torch: torch(survey).and_then(|torch| look(&torch.code)),
+            rocblas: look(&rocblas),
+            packages: survey.pythons.iter().flat_map(Python::distributions).collect(),
+        }
     }
 }
 

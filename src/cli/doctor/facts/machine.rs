@@ -2,10 +2,9 @@
 
 use super::{Fact, Facts};
 use crate::commands::detect::Survey;
-use crate::host::{Access, DeviceFile, PciCard};
+use crate::host::{Access, DeviceFile, PciCard, read_field};
+use crate::installs::folder_entries;
 use rmcp_domain::bounded_read::read_text;
-use std::fs;
-use std::path::PathBuf;
 
 impl Facts {
     /// The kernel, the distribution and the bus.
@@ -31,19 +30,19 @@ impl Facts {
         let driver = |card: &PciCard| card.driver.clone().unwrap_or_else(|| "none".into());
         self.add("pci.cards", Fact::new(host.cards.len(), from));
         self.add("pci.drivers", Fact { values: host.cards.iter().map(driver).collect(), from: from.into() });
-        let vendors = entries(survey, from).filter_map(|device| read_text(&device.join("vendor"), 4096).ok());
+        let entries = |folder: &str| folder_entries(&survey.machine.resolve(folder)).into_iter();
+        let vendors = entries(from).filter_map(|device| read_text(&device.join("vendor"), 4096).ok());
         let is_nvidia = vendors.into_iter().any(|vendor| vendor.trim() == "0x10de");
         self.add("pci.nvidia", Fact::flag(is_nvidia, from));
         let from = "/sys/kernel/iommu_groups";
-        let kinds: Vec<String> =
-            entries(survey, from).filter_map(|group| read_text(&group.join("type"), 4096).ok()).collect();
+        let kinds: Vec<String> = entries(from).filter_map(|group| read_text(&group.join("type"), 4096).ok()).collect();
         let translated = kinds.iter().any(|kind| kind.starts_with("DMA"));
         let iommu = (!kinds.is_empty()).then_some(if translated { "translated" } else { "passthrough" });
         self.add("kernel.iommu", Fact::of(iommu, from));
-        if let Some(release) = text("/etc/os-release") {
+        if text("/etc/os-release").is_some() {
             let field = |name: &str| {
-                let mut fields = release.lines().filter_map(|line| line.split_once('='));
-                fields.find(|(field, _)| *field == name).map(|(_, value)| value.trim_matches(['"', '\'']).to_owned())
+                let value = read_field(&survey.machine.root, "etc/os-release", name, '=')?;
+                Some(value.trim_matches(['"', '\'']).to_owned())
             };
             self.add("system.os", Fact::of(field("ID"), "/etc/os-release"));
             let image = field("OSTREE_VERSION").or_else(|| field("IMAGE_VERSION"));
@@ -64,11 +63,6 @@ impl Facts {
             }
         }
     }
-}
-
-/// What a folder of the machine holds; nothing where it cannot be read.
-fn entries(survey: &Survey, folder: &str) -> impl Iterator<Item = PathBuf> {
-    fs::read_dir(survey.machine.resolve(folder)).into_iter().flatten().flatten().map(|entry| entry.path())
 }
 
 /// What opening it, or a look at its permissions, gave.

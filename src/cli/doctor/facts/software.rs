@@ -2,7 +2,7 @@
 
 use super::{Fact, Facts};
 use crate::commands::detect::Survey;
-use crate::installs::{Backend, Framework, Rocm, Runtime};
+use crate::installs::{Backend, Framework, Rocm, Runtime, folder_entries};
 use crate::preparation::glibc;
 use crate::recipes::{OVERRIDE, executable_stack};
 use std::fs;
@@ -39,12 +39,9 @@ impl Facts {
         self.add("override.value", Fact::of(value.map(|(_, value)| value), "the environment"));
         let links = survey.rocm.iter().filter_map(rocblas_folder).flat_map(|folder| rdna1_links(&folder)).collect();
         self.add("library.rdna1_links", Fact { values: links, from: places });
-        let past = survey.frameworks.iter().map(|(_, framework)| framework).filter(|framework| {
-            let looks_up = framework.known().is_some_and(|row| row.looks_functions_up);
-            let rocm = matches!(framework.backend, Backend::Rocm(_));
-            rocm && looks_up && survey.lookups(framework.rocm_release()).miss().is_some()
-        });
-        let values = past.map(|framework| framework.name.clone()).collect();
+        let frameworks = survey.frameworks.iter().map(|(_, framework)| framework);
+        let missed = frameworks.filter(|framework| survey.missed(framework).is_some());
+        let values = missed.map(|framework| framework.name.clone()).collect();
         self.add("rmcp.missed_framework", Fact { values, from: "the packages of the Pythons".into() });
         let loaded = &survey.policy.loaded;
         let place = loaded.complaints.first().map_or_else(|| "the files of options".into(), ToString::to_string);
@@ -60,7 +57,7 @@ impl Facts {
     }
 
     fn add_torch(&mut self, survey: &Survey) {
-        let torch = survey.frameworks.iter().map(|(_, framework)| framework).find(|framework| is_torch(framework));
+        let torch = torch(survey);
         let from = torch.map_or_else(|| "the Pythons in PATH".into(), |torch| survey.display_path(&torch.folder));
         self.add("torch.version", Fact::of(torch.and_then(|torch| torch.version.as_ref()), &from));
         let build = torch.map(|torch| match &torch.backend {
@@ -91,9 +88,9 @@ impl Facts {
     }
 }
 
-/// Whether it is PyTorch.
-pub(super) fn is_torch(framework: &Framework) -> bool {
-    framework.name == "torch"
+/// PyTorch, where it is installed.
+pub(super) fn torch(survey: &Survey) -> Option<&Framework> {
+    survey.frameworks.iter().map(|(_, framework)| framework).find(|framework| framework.name == "torch")
 }
 
 /// Whether a package of this name and version is empty but for its name. (pkg:pypi/amd-torch-device-gfx1010@0.0.1.dev0,
@@ -114,8 +111,7 @@ pub(super) fn rocblas_folder(rocm: &Rocm) -> Option<PathBuf> {
 fn rdna1_links(folder: &Path) -> Vec<String> {
     let names =
         |path: &Path, target: &str| path.file_name().is_some_and(|name| name.to_string_lossy().contains(target));
-    let files = fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
-    let links = files.filter(|file| {
+    let links = folder_entries(folder).into_iter().filter(|file| {
         let leads = |to: PathBuf| names(&to, "gfx103");
         names(file, "gfx101") && file.is_symlink() && fs::canonicalize(file).is_ok_and(leads)
     });

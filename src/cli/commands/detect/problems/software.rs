@@ -52,17 +52,12 @@ pub fn frameworks(survey: &Survey) -> Vec<Problem> {
             )),
             Backend::Rocm(_) | Backend::Direct => {}
         }
-        let lookups = survey.lookups(framework.rocm_release());
-        if let Some((why, fix)) = lookups.miss().filter(|_| looks_functions_up(framework)) {
+        if let Some((why, fix)) = survey.missed(framework) {
             let what = format!("{place} looks up the functions of HIP itself, and its allocations go past RMCP: {why}");
             problems.push(problem("framework-past-rmcp", Severity::Warning, what, fix));
         }
     }
     problems
-}
-
-fn looks_functions_up(framework: &Framework) -> bool {
-    built_for_rocm(framework) && framework.known().is_some_and(|row| row.looks_functions_up)
 }
 
 /// More than one copy of the runtime.
