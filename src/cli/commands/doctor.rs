@@ -4,7 +4,7 @@ use super::detect::Survey;
 use crate::doctor::{self, Certainty, Facts, Finding, LogMatches, Problem, problems};
 use crate::doctor::{
     facts::Evidence,
-    problems::{Apply, Severity},
+    problems::{Apply, Change, Severity, fill},
     scrub::Scrubber,
 };
 use crate::exit_status;
@@ -170,6 +170,8 @@ pub struct Diagnosed {
     commands: Vec<String>,
     /// What the fix changes.
     apply: Apply,
+    /// What can be changed for it by a program; empty: it is advice alone.
+    changes: Vec<Change>,
     /// How sure the fix is.
     confidence: Confidence,
     /// What must not be tried, and why.
@@ -184,31 +186,33 @@ impl Diagnosed {
             certainty: Some(finding.certainty),
             evidence: finding.evidence.clone(),
             undecided: finding.undecided.clone(),
-            ..Self::about(finding.problem, finding.target.as_deref().unwrap_or("gfxNNNN"))
+            changes: finding.changes(),
+            ..Self::about(finding.problem, |text| finding.fill(text))
         }
     }
 
     fn of_words(problem: &Problem) -> Self {
-        Self::about(problem, "gfxNNNN")
+        Self::about(problem, |text| fill(text, |_| None))
     }
 
-    /// A problem of a card with this target.
-    fn about(problem: &Problem, target: &str) -> Self {
-        let fill = |text: &String| text.replace("{target}", target);
+    /// A problem, with its texts as they are said.
+    fn about(problem: &Problem, fill: impl Fn(&str) -> String) -> Self {
+        let all = |texts: &[String]| texts.iter().map(|text| fill(text)).collect();
         Self {
             id: problem.id.clone(),
             aliases: problem.aliases.clone(),
-            title: problem.title.clone(),
+            title: fill(&problem.title),
             severity: problem.severity,
             certainty: None,
             evidence: Vec::new(),
             undecided: Vec::new(),
             cause: fill(&problem.cause),
             fix: fill(&problem.fix),
-            commands: problem.commands.iter().map(fill).collect(),
+            commands: all(&problem.commands),
             apply: problem.apply,
+            changes: problem.changes.clone(),
             confidence: problem.confidence,
-            harmful: problem.harmful.iter().map(fill).collect(),
+            harmful: all(&problem.harmful),
             sources: problem.sources.clone(),
         }
     }

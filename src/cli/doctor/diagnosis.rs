@@ -2,10 +2,10 @@
 
 use super::facts::{CARD, Evidence, Fact, Facts};
 use super::log::LogMatches;
-use super::problems::{Problem, Sign};
+use super::problems::{self, Change, Problem, Sign};
 use schemars::JsonSchema;
 use serde::Serialize;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A problem that shows.
 #[derive(Debug)]
@@ -18,8 +18,30 @@ pub struct Finding<'a> {
     pub evidence: Vec<Evidence>,
     /// The facts that would decide, where it is but possible.
     pub undecided: Vec<String>,
-    /// The gfx target of the card that it is about, where it is about one.
-    pub target: Option<String>,
+    /// The facts of the machine.
+    facts: &'a Facts,
+    /// Those of the card that it is about, where it is about one.
+    card: Option<&'a BTreeMap<String, Fact>>,
+}
+
+impl Finding<'_> {
+    /// The values of a fact: of the card that it is about, or of the machine.
+    fn values(&self, name: &str) -> Option<Vec<String>> {
+        match name.strip_prefix(CARD) {
+            Some(_) => self.card?.get(name).map(|fact| fact.values.clone()),
+            None => self.facts.of_machine(name).map(|fact| fact.values),
+        }
+    }
+
+    /// A text of the problem, with the facts that it names.
+    pub fn fill(&self, text: &str) -> String {
+        problems::fill(text, |name| self.values(name))
+    }
+
+    /// What can be changed here by a program, as far as the facts that it needs are known.
+    pub fn changes(&self) -> Vec<Change> {
+        self.problem.changes.iter().filter_map(|change| change.filled(|name| self.values(name))).collect()
+    }
 }
 
 /// How certain a finding is.
@@ -33,7 +55,7 @@ pub enum Certainty {
 }
 
 /// The problems of which a sign was seen, the worst and the surest first.
-pub fn diagnose<'a>(problems: &'a [Problem], facts: &Facts, log: Option<&LogMatches>) -> Vec<Finding<'a>> {
+pub fn diagnose<'a>(problems: &'a [Problem], facts: &'a Facts, log: Option<&LogMatches>) -> Vec<Finding<'a>> {
     let mut found: Vec<Finding> = problems.iter().filter_map(|problem| finding(problem, facts, log)).collect();
     found.sort_by_key(|finding| (finding.problem.severity, finding.certainty));
     found
@@ -49,7 +71,7 @@ pub fn unknown_facts(problems: &[Problem], facts: &Facts) -> BTreeSet<String> {
     unknown.flatten().collect()
 }
 
-fn finding<'a>(problem: &'a Problem, facts: &Facts, log: Option<&LogMatches>) -> Option<Finding<'a>> {
+fn finding<'a>(problem: &'a Problem, facts: &'a Facts, log: Option<&LogMatches>) -> Option<Finding<'a>> {
     let seen = problem.signs.iter().filter_map(|sign| {
         let mut evidence = log_evidence(sign, log)?;
         let tested = test_facts(sign, facts);
@@ -60,7 +82,7 @@ fn finding<'a>(problem: &'a Problem, facts: &Facts, log: Option<&LogMatches>) ->
             Decided::Unknown(names) if !sign.log.is_empty() => (Certainty::Possible, names),
             _ => return None,
         };
-        Some(Finding { problem, certainty, evidence, undecided, target: tested.target })
+        Some(Finding { problem, certainty, evidence, undecided, facts, card: tested.card })
     });
     seen.min_by_key(|finding| finding.certainty)
 }
@@ -76,11 +98,11 @@ fn log_evidence(sign: &Sign, log: Option<&LogMatches>) -> Option<Vec<Evidence>> 
 }
 
 /// What the facts say of a sign.
-struct Tested {
+struct Tested<'a> {
     decided: Decided,
     evidence: Vec<Evidence>,
-    /// The target of the card whose facts they are.
-    target: Option<String>,
+    /// The card whose facts they are.
+    card: Option<&'a BTreeMap<String, Fact>>,
 }
 
 enum Decided {
@@ -91,18 +113,15 @@ enum Decided {
 }
 
 /// Whether the facts are as the sign wants them: those of cards of one card, the first of which they hold.
-fn test_facts(sign: &Sign, facts: &Facts) -> Tested {
+fn test_facts<'a>(sign: &Sign, facts: &'a Facts) -> Tested<'a> {
     let machine = test(sign, false, |name| facts.of_machine(name));
     let asks_cards = sign.facts.keys().any(|name| name.starts_with(CARD));
     if !asks_cards || matches!(machine.decided, Decided::No) {
         return machine;
     }
-    let unknown = || Tested { decided: Decided::Unknown(vec![TARGET.into()]), evidence: Vec::new(), target: None };
+    let unknown = || Tested { decided: Decided::Unknown(vec![TARGET.into()]), evidence: Vec::new(), card: None };
     let cards = facts.cards.as_ref().map(|cards| {
-        cards.iter().map(|card| {
-            let target = card.get(TARGET).and_then(|fact| fact.values.first().cloned());
-            Tested { target, ..test(sign, true, |name| card.get(name).cloned()) }
-        })
+        cards.iter().map(|card| Tested { card: Some(card), ..test(sign, true, |name| card.get(name).cloned()) })
     });
     let likeliest = |tested: &Tested| match tested.decided {
         Decided::Yes => 0,
@@ -115,23 +134,23 @@ fn test_facts(sign: &Sign, facts: &Facts) -> Tested {
         (Decided::Unknown(one), Decided::Unknown(other)) => Decided::Unknown([one, other].concat()),
         (Decided::Yes, decided) | (decided, _) => decided,
     };
-    Tested { decided, evidence: [card.evidence, machine.evidence].concat(), target: card.target }
+    Tested { decided, evidence: [card.evidence, machine.evidence].concat(), card: card.card }
 }
 
 /// A card's gfx target.
 const TARGET: &str = "card.target";
 
 /// The tests of the machine's facts, or of a card's.
-fn test(sign: &Sign, of_card: bool, fact: impl Fn(&str) -> Option<Fact>) -> Tested {
+fn test<'a>(sign: &Sign, of_card: bool, fact: impl Fn(&str) -> Option<Fact>) -> Tested<'a> {
     let (mut unknown, mut evidence) = (Vec::new(), Vec::new());
     for (name, test) in sign.facts.iter().filter(|(name, _)| name.starts_with(CARD) == of_card) {
         let fact = fact(name);
         match (test.holds(fact.as_ref()), fact) {
             (Some(true), Some(fact)) => evidence.push(fact.evidence(name)),
-            (Some(false), _) => return Tested { decided: Decided::No, evidence: Vec::new(), target: None },
+            (Some(false), _) => return Tested { decided: Decided::No, evidence: Vec::new(), card: None },
             _ => unknown.push(name.clone()),
         }
     }
     let decided = if unknown.is_empty() { Decided::Yes } else { Decided::Unknown(unknown) };
-    Tested { decided, evidence, target: None }
+    Tested { decided, evidence, card: None }
 }

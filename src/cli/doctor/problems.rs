@@ -1,5 +1,11 @@
 //! The table of known problems: `config/problems.toml`.
 
+mod change;
+mod placeholder;
+
+pub use change::Change;
+pub use placeholder::fill;
+
 use super::fact_test::FactTest;
 use super::facts;
 use crate::recipes::Confidence;
@@ -30,6 +36,9 @@ pub struct Problem {
     pub commands: Vec<String>,
     /// What the fix changes.
     pub apply: Apply,
+    /// What can be changed for it by a program; empty: it is advice alone.
+    #[serde(default, rename = "change")]
+    pub changes: Vec<Change>,
     /// How sure the fix is.
     pub confidence: Confidence,
     /// Where that is known from.
@@ -94,30 +103,45 @@ pub enum Apply {
     Advice,
 }
 
-/// The table.
-pub fn problems() -> &'static [Problem] {
-    static PROBLEMS: LazyLock<Vec<Problem>> =
+/// Known problems, of one version.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Table {
+    /// The day on which it was last changed, as in 2026-11-30: the later is the newer.
+    pub version: String,
+    /// The problems.
+    #[serde(default, rename = "problem")]
+    pub problems: Vec<Problem>,
+}
+
+/// The table that this command was built with.
+pub fn table() -> &'static Table {
+    static TABLE: LazyLock<Table> =
         LazyLock::new(|| parse(include_str!("../../../config/problems.toml")).expect("a test reads the table"));
-    &PROBLEMS
+    &TABLE
+}
+
+/// Its problems.
+pub fn problems() -> &'static [Problem] {
+    &table().problems
 }
 
 /// Reads a table; the error says where it is wrong.
-pub fn parse(text: &str) -> Result<Vec<Problem>, String> {
-    #[derive(Deserialize)]
-    #[serde(deny_unknown_fields)]
-    struct Table {
-        #[serde(default)]
-        problem: Vec<Problem>,
-    }
+pub fn parse(text: &str) -> Result<Table, String> {
     let table: Table = toml::from_str(text).map_err(|error| error.to_string())?;
-    for problem in &table.problem {
+    let parts: Vec<&str> = table.version.split('-').collect();
+    let digits = |part: &&str| part.bytes().all(|byte| byte.is_ascii_digit());
+    if !parts.iter().all(digits) || parts.iter().map(|part| part.len()).ne([4, 2, 2]) {
+        return Err(format!("version {:?} is no day such as 2026-11-30", table.version));
+    }
+    for problem in &table.problems {
         problem.check().map_err(|why| format!("problem {:?}: {why}", problem.id))?;
     }
-    let mut names: Vec<&str> = table.problem.iter().flat_map(Problem::names).collect();
+    let mut names: Vec<&str> = table.problems.iter().flat_map(Problem::names).collect();
     names.sort_unstable();
     match names.windows(2).find(|pair| pair[0] == pair[1]) {
         Some(twice) => Err(format!("{:?} is the name of two problems", twice[0])),
-        None => Ok(table.problem),
+        None => Ok(table),
     }
 }
 
@@ -139,6 +163,9 @@ impl Problem {
         if empty || self.sources.is_empty() {
             return Err("title, cause, fix and sources must say something".into());
         }
+        let mut texts = [&self.title, &self.cause, &self.fix].into_iter().chain(&self.commands).chain(&self.harmful);
+        texts.try_for_each(|text| placeholder::check(text, true))?;
+        self.changes.iter().flat_map(Change::texts).try_for_each(|text| placeholder::check(text, false))?;
         for sign in &self.signs {
             if sign.log.is_empty() && sign.facts.is_empty() {
                 return Err("a sign needs a log, facts or both".into());

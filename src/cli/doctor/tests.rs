@@ -4,7 +4,7 @@ use super::diagnosis::{Certainty, diagnose, unknown_facts};
 use super::fact_test::FactTest;
 use super::facts::{CARD, Fact, Facts};
 use super::log::LogMatches;
-use super::problems::{Problem, parse, problems};
+use super::problems::{Change, Problem, parse, problems};
 use super::symptom::by_symptom;
 use std::collections::BTreeMap;
 use std::io::Read;
@@ -25,7 +25,7 @@ fn table(rows: &str) -> Vec<Problem> {
         )
     };
     let text: String = rows.split("---").enumerate().map(|(n, row)| head(&format!("row.n{n}")) + row + "\n").collect();
-    parse(&text).unwrap()
+    parse(&format!("version = \"2026-11-30\"\n{text}")).unwrap().problems
 }
 
 /// A machine with cards of these facts.
@@ -188,7 +188,7 @@ fn bytes_that_are_no_text_are_passed_over() {
 #[test]
 fn a_row_that_does_not_fit_is_refused_with_its_name_and_the_reason() {
     let row = |change: &str| {
-        let row = "[[problem]]\nid = \"a.b\"\ntitle = \"t\"\nseverity = \"note\"\ncause = \"c\"\nfix = \"f\"\napply = \"advice\"\n\
+        let row = "version = \"2026-11-30\"\n[[problem]]\nid = \"a.b\"\ntitle = \"t\"\nseverity = \"note\"\ncause = \"c\"\nfix = \"f\"\napply = \"advice\"\n\
                    confidence = \"C\"\nsources = [\"https://example.org\"]\n[[problem.sign]]\nlog = [\"some words\"]\n";
         let (from, to) = change.split_once(" -> ").unwrap();
         assert!(row.contains(from), "{from}");
@@ -201,10 +201,49 @@ fn a_row_that_does_not_fit_is_refused_with_its_name_and_the_reason() {
         ("log = [\"some words\"] -> facts = { nonsense = \"yes\" }", "no fact \"nonsense\""),
         ("log = [\"some words\"] -> facts = { \"kfd.open\" = \"\" }", "a test is empty"),
         ("\"note\" -> \"grave\"", "unknown variant"),
+        ("2026-11-30 -> 30 November", "no day"),
+        ("\"c\" -> \"{kfd.oven|x}\"", "no fact \"kfd.oven\""),
+        ("\"c\" -> \"{kfd.open}\"", "write {kfd.open|WORDS}"),
+        ("[[problem.sign]] -> [[problem.change]]\nkind = \"spell\"\n[[problem.sign]]", "unknown variant"),
+        ("[[problem.sign]] -> [[problem.change]]\nkind = \"group\"\njoins = []\n[[problem.sign]]", "unknown field"),
         ("title -> titel", "unknown field"),
         ("[\"https://example.org\"] -> []", "must say something"),
     ] {
         let error = row(change);
         assert!(error.contains(reason), "{change}: {error}");
     }
+}
+
+#[test]
+fn texts_and_changes_have_the_facts_of_the_machine_and_of_the_card_that_the_finding_is_about() {
+    let problems = table(
+        "commands = [\"join {kfd.group|render}: {card.target|a card} {{.Go}} ${HOME} {target}\"]\n\
+         [[problem.change]]\nkind = \"group\"\njoin = [\"{kfd.group}\", \"video\"]\n\
+         [[problem.change]]\nkind = \"links\"\nremove = [\"{library.rdna1_links}\"]\n\
+         [[problem.change]]\nkind = \"environment\"\nset = { X = \"{glibc.release}\" }\n\
+         [[problem.sign]]\nfacts = { \"card.integrated\" = \"no\", \"kfd.open\" = \"EACCES\" }",
+    );
+    let mut facts = machine(
+        &[("kfd.open", "EACCES")],
+        &[&[("target", "gfx1036"), ("integrated", "yes")], &[("target", "gfx1010"), ("integrated", "no")]],
+    );
+    facts.machine.insert("library.rdna1_links".into(), fact(&["a", "b"]));
+    let said = |facts: &Facts| {
+        let finding = &diagnose(&problems, facts, None)[0];
+        let changes: Vec<String> = finding.changes().iter().map(Change::describe).collect();
+        (finding.fill(&problems[0].commands[0]), changes)
+    };
+    // Nothing is known of the group and of glibc, so nothing is changed that needs them.
+    assert_eq!(
+        said(&facts),
+        ("join render: gfx1010 {{.Go}} ${HOME} gfx1010".into(), vec!["removes the links a, b".into()])
+    );
+    facts.machine.insert("kfd.group".into(), fact(&["compute"]));
+    assert_eq!(
+        said(&facts),
+        (
+            "join compute: gfx1010 {{.Go}} ${HOME} gfx1010".into(),
+            vec!["joins the group compute, video".into(), "removes the links a, b".into()]
+        )
+    );
 }

@@ -19,6 +19,7 @@ pub fn text() -> String {
 fn section(problem: &Problem) -> String {
     let mut lines = vec![format!("- Why: {}", problem.cause), format!("- What to do: {}", problem.fix)];
     lines.extend(problem.commands.iter().map(|command| format!("- Type: `{command}`")));
+    lines.extend(problem.changes.iter().map(|change| format!("- Change: {}", change.describe())));
     lines.extend(problem.harmful.iter().map(|harmful| format!("- Do not: {harmful}")));
     lines.extend(problem.signs.iter().map(|sign| format!("- Sign: {}", describe(sign))));
     if !problem.aliases.is_empty() {
