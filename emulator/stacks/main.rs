@@ -27,6 +27,9 @@ enum Action {
         /// More packages of the same suite, in an overlay.
         #[arg(long = "with", value_name = "PACKAGE")]
         packages: Vec<String>,
+        /// Of these packages no files that are named after other cards than this.
+        #[arg(long = "target", value_name = "GFX", requires = "packages")]
+        targets: Vec<String>,
         /// What the suites have today, also where the cache has a release already.
         #[arg(long)]
         newest: bool,
@@ -45,6 +48,9 @@ enum Action {
         /// More packages of the same suite, in an overlay.
         #[arg(long = "with", value_name = "PACKAGE")]
         packages: Vec<String>,
+        /// Of these packages no files that are named after other cards than this.
+        #[arg(long = "target", value_name = "GFX", requires = "packages")]
+        targets: Vec<String>,
         /// A program of the stack by name, or a path; and its arguments.
         #[arg(last = true, required = true)]
         command: Vec<OsString>,
@@ -54,10 +60,10 @@ enum Action {
 fn main() -> Result<()> {
     match Cli::parse().action {
         Action::List => list(),
-        Action::Fetch { releases, packages, newest } => {
+        Action::Fetch { releases, packages, targets, newest } => {
             for release in parse(&releases)? {
                 let stack = if newest { Stack::fetch_newest(release)? } else { Stack::fetch(release)? };
-                let stack = with(stack, &packages)?;
+                let stack = with(stack, &packages, &targets)?;
                 println!("{}", describe(&stack));
             }
             Ok(())
@@ -67,20 +73,20 @@ fn main() -> Result<()> {
             println!("{}", Stack::fetch(release)?.prefix().display());
             Ok(())
         }
-        Action::Run { release, packages, command } => {
-            let stack = with(Stack::fetch(release)?, &packages)?;
+        Action::Run { release, packages, targets, command } => {
+            let stack = with(Stack::fetch(release)?, &packages, &targets)?;
             let error = stack.command(&command[0])?.args(&command[1..]).exec();
             Err(anyhow!(error).context(format!("run {}", command[0].display())))
         }
     }
 }
 
-fn with(stack: Stack, packages: &[String]) -> Result<Stack> {
+fn with(stack: Stack, packages: &[String], targets: &[String]) -> Result<Stack> {
     if packages.is_empty() {
         return Ok(stack);
     }
-    let names: Vec<&str> = packages.iter().map(String::as_str).collect();
-    stack.with_packages(&names)
+    let [names, targets] = [packages, targets].map(|list| list.iter().map(String::as_str).collect::<Vec<_>>());
+    stack.with_packages_for(&names, &targets)
 }
 
 fn parse(names: &[String]) -> Result<Vec<Release>> {

@@ -2,8 +2,9 @@
 
 use anyhow::{Context, Result, bail};
 use serde::{Deserialize, Serialize};
+use std::io::Read;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 /// One Debian package.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -42,9 +43,14 @@ impl Stamp {
     }
 }
 
-/// Unpacks what `download` puts into the directory it is given, and lets the result appear at
+/// Unpacks what `download` puts into the directory it is given, as `unpack` does, and lets the result appear at
 /// `prefix` in one step. The caller holds the lock.
-pub(crate) fn build(prefix: &Path, stamp: &Stamp, download: impl FnOnce(&Path) -> Result<()>) -> Result<()> {
+pub(crate) fn build(
+    prefix: &Path,
+    stamp: &Stamp,
+    targets: &[&str],
+    download: impl FnOnce(&Path) -> Result<()>,
+) -> Result<()> {
     let mut partial = prefix.as_os_str().to_owned();
     partial.push(".partial");
     let partial = PathBuf::from(partial);
@@ -55,7 +61,7 @@ pub(crate) fn build(prefix: &Path, stamp: &Stamp, download: impl FnOnce(&Path) -
     }
     download(&debs)?;
     for deb in files(&debs)? {
-        unpack(&deb, &tree)?;
+        unpack(&deb, &tree, targets)?;
     }
     let path = tree.join(STAMP);
     std::fs::write(&path, serde_json::to_vec_pretty(stamp)?).with_context(|| format!("write {}", path.display()))?;
@@ -64,15 +70,44 @@ pub(crate) fn build(prefix: &Path, stamp: &Stamp, download: impl FnOnce(&Path) -
     remove(&partial)
 }
 
-fn unpack(deb: &Path, tree: &Path) -> Result<()> {
-    let mut dpkg = Command::new("dpkg");
-    dpkg.arg("-x").args([deb, tree]).env_remove("LD_PRELOAD").current_dir("/");
-    let output = dpkg.output().context("run dpkg")?;
+/// Unpacks a package without what serves none of `targets`; where there are none, all of it.
+fn unpack(deb: &Path, tree: &Path, targets: &[&str]) -> Result<()> {
+    let mut dpkg = Command::new("dpkg-deb");
+    dpkg.arg("--fsys-tarfile").arg(deb).env_remove("LD_PRELOAD").current_dir("/");
+    let mut child = dpkg.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().context("run dpkg-deb")?;
+    let files = child.stdout.take().context("dpkg-deb without stdout")?;
+    let unpacked = unpack_files(files, tree, targets);
+    let output = child.wait_with_output().context("wait for dpkg-deb")?;
     if !output.status.success() {
         let errors = String::from_utf8_lossy(&output.stderr);
         bail!("unpack {}: {}", deb.display(), errors.trim());
     }
+    unpacked.with_context(|| format!("unpack {}", deb.display()))
+}
+
+fn unpack_files(files: impl Read, tree: &Path, targets: &[&str]) -> Result<()> {
+    let mut archive = tar::Archive::new(files);
+    archive.set_preserve_permissions(true);
+    for entry in archive.entries()? {
+        let mut entry = entry?;
+        if targets.is_empty() || serves(&entry.path()?, targets) {
+            entry.unpack_in(tree)?;
+        }
+    }
+    // dpkg-deb writes on after the archive's end.
+    std::io::copy(&mut archive.into_inner(), &mut std::io::sink())?;
     Ok(())
+}
+
+/// Whether no part of a path is the name of another card than `targets`: `gfx1030` in `Kernels.so-000-gfx1030.hsaco`.
+fn serves(path: &Path, targets: &[&str]) -> bool {
+    let path = path.to_string_lossy();
+    path.match_indices("gfx").all(|(start, prefix)| {
+        let number = &path[start + prefix.len()..];
+        let number = number.split(|letter: char| !letter.is_ascii_alphanumeric()).next().unwrap_or(number);
+        let is_card = (3..=4).contains(&number.len()) && number.chars().all(|digit| digit.is_ascii_hexdigit());
+        !is_card || targets.iter().any(|target| target.strip_prefix(prefix) == Some(number))
+    })
 }
 
 fn files(directory: &Path) -> Result<Vec<PathBuf>> {
@@ -98,9 +133,9 @@ mod tests {
         let cache = tempfile::tempdir().unwrap();
         let prefix = cache.path().join("6.4.3");
         let stamp = Stamp { requested: vec!["a".into()], packages: Vec::new() };
-        assert!(build(&prefix, &stamp, |_| bail!("cable pulled")).is_err());
+        assert!(build(&prefix, &stamp, &[], |_| bail!("cable pulled")).is_err());
         assert!(!prefix.exists());
-        build(&prefix, &stamp, |_| Ok(())).unwrap();
+        build(&prefix, &stamp, &[], |_| Ok(())).unwrap();
         assert_eq!(Stamp::fresh(&prefix, &["a"]), Some(stamp));
         assert!(!cache.path().join("6.4.3.partial").exists());
     }
@@ -110,8 +145,51 @@ mod tests {
         let cache = tempfile::tempdir().unwrap();
         let prefix = cache.path().join("6.4.3");
         let stamp = Stamp { requested: Vec::new(), packages: Vec::new() };
-        build(&prefix, &stamp, |_| Ok(())).unwrap();
-        assert!(build(&prefix, &stamp, |_| bail!("mirror gone")).is_err());
+        build(&prefix, &stamp, &[], |_| Ok(())).unwrap();
+        assert!(build(&prefix, &stamp, &[], |_| bail!("mirror gone")).is_err());
         assert!(Stamp::fresh(&prefix, &[]).is_some());
+    }
+
+    #[test]
+    fn only_files_that_are_named_after_another_card_are_left_out() {
+        for (file, kept) in [
+            ("Kernels.so-000-gfx1010.hsaco", true),
+            ("Kernels.so-000-gfx1030.hsaco", false),
+            ("library/gfx90a/TensileLibrary.dat", false),
+            ("Kernels.so-000-gfx90a-xnack+.hsaco", false),
+            ("TensileLibrary_Type_SS_CU104_gfx1010.dat", true),
+            // No card's name: a family's, and words.
+            ("kernels-gfx10-1-generic.hsaco", true),
+            ("gfxstream/gfx_decode.h", true),
+            ("librocblas.so.5", true),
+        ] {
+            assert_eq!(serves(Path::new(file), &["gfx1010"]), kept, "{file}");
+        }
+    }
+
+    #[test]
+    fn a_package_is_unpacked_for_some_cards() {
+        let folder = tempfile::tempdir().unwrap();
+        let [source, all, one] = ["source", "all", "one"].map(|name| folder.path().join(name));
+        let library = source.join("usr/lib/library");
+        std::fs::create_dir_all(&library).unwrap();
+        std::fs::create_dir_all(source.join("DEBIAN")).unwrap();
+        let control = "Package: a\nVersion: 1\nArchitecture: all\nMaintainer: a <a@example.org>\nDescription: a\n";
+        std::fs::write(source.join("DEBIAN/control"), control).unwrap();
+        for name in ["k-gfx1010.co", "k-gfx1030.co"] {
+            std::fs::write(library.join(name), name).unwrap();
+        }
+        std::os::unix::fs::symlink("library/k-gfx1010.co", source.join("usr/lib/k.co")).unwrap();
+        let deb = folder.path().join("a.deb");
+        let output = Command::new("dpkg-deb").arg("--build").args([&source, &deb]).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let there = |tree: &Path, name| tree.join("usr/lib").join(name).exists();
+        for (tree, targets, kept) in [(&all, &[][..], [true, true, true]), (&one, &["gfx1010"], [true, true, false])] {
+            std::fs::create_dir(tree).unwrap();
+            unpack(&deb, tree, targets).unwrap();
+            assert_eq!(["k.co", "library/k-gfx1010.co", "library/k-gfx1030.co"].map(|name| there(tree, name)), kept);
+        }
+        std::fs::write(&deb, "no package").unwrap();
+        assert!(unpack(&deb, &all, &[]).unwrap_err().to_string().contains("a.deb"));
     }
 }

@@ -60,7 +60,7 @@ impl Stack {
     fn provide(release: Release, newest: bool) -> Result<Stack> {
         let prefix = stacks_dir()?.join(release.version());
         let requested: Vec<&str> = std::iter::once(release.runtime_package()).chain(RUNTIME).chain(ALONE).collect();
-        let stamp = provide(release, &prefix, &requested, &release.to_string(), newest, |apt, progress| {
+        let stamp = provide(release, &prefix, &requested, &[], &release.to_string(), newest, |apt, progress| {
             let runtime = runtime_package(apt, release, newest, progress)?;
             let mut names = vec![runtime.as_str()];
             names.extend(RUNTIME);
@@ -89,7 +89,7 @@ impl Stack {
     /// # Errors
     /// As [`Stack::fetch`]; also when the suite has no such package.
     pub fn with_packages(self, names: &[&str]) -> Result<Stack> {
-        self.overlay(names, "+", |apt| apt.resolve(names))
+        self.with_packages_for(names, &[])
     }
 
     /// The same without what the packages need: for one whose dependencies are large and not called.
@@ -97,7 +97,16 @@ impl Stack {
     /// # Errors
     /// As [`Stack::with_packages`].
     pub fn with_only(self, names: &[&str]) -> Result<Stack> {
-        self.overlay(names, "+only+", |apt| apt.alone(names))
+        self.overlay(names, &[], "+only+", |apt| apt.alone(names))
+    }
+
+    /// As [`Stack::with_packages`], without the files that are named after other cards than `targets`, if there are any:
+    /// rocBLAS has the kernels of each card in files of their own, `Kernels.so-000-gfx1010.hsaco` for gfx1010.
+    ///
+    /// # Errors
+    /// As [`Stack::with_packages`].
+    pub fn with_packages_for(self, names: &[&str], targets: &[&str]) -> Result<Stack> {
+        self.overlay(names, targets, "+", |apt| apt.resolve(names))
     }
 
     /// This stack with hiprtc, the compiler for programs that run.
@@ -111,10 +120,17 @@ impl Stack {
         }
     }
 
-    fn overlay(mut self, names: &[&str], sign: &str, resolve: impl Fn(&Apt) -> Result<Vec<Package>>) -> Result<Stack> {
-        let label = format!("{}{sign}{}", self.release, names.join("+"));
+    fn overlay(
+        mut self,
+        names: &[&str],
+        targets: &[&str],
+        sign: &str,
+        resolve: impl Fn(&Apt) -> Result<Vec<Package>>,
+    ) -> Result<Stack> {
+        let requested = [names, targets].concat();
+        let label = format!("{}{sign}{}", self.release, requested.join("+"));
         let prefix = stacks_dir()?.join(&label);
-        let stamp = provide(self.release, &prefix, names, &label, false, |apt, _| {
+        let stamp = provide(self.release, &prefix, &requested, targets, &label, false, |apt, _| {
             let mut packages = resolve(apt)?;
             packages.retain(|new| !self.packages.iter().any(|other| other.name == new.name));
             Ok(packages)
@@ -296,12 +312,13 @@ fn stacks_dir() -> Result<PathBuf> {
     Ok(cache_dir()?.join("stacks"))
 }
 
-/// The stamp of `prefix`, which is downloaded and unpacked first unless it is there; where the `newest` is asked for, unless
+/// The stamp of `prefix`, which is downloaded and unpacked for `targets` first unless it is there; where the `newest` is asked for, unless
 /// it is that.
 fn provide(
     release: Release,
     prefix: &Path,
     requested: &[&str],
+    targets: &[&str],
     label: &str,
     newest: bool,
     resolve: impl Fn(&Apt, &mut Progress) -> Result<Vec<Package>>,
@@ -330,7 +347,7 @@ fn provide(
             return Ok(stamp);
         }
         let bytes: u64 = stamp.packages.iter().map(|package| package.bytes).sum();
-        prefix::build(prefix, &stamp, |directory| {
+        prefix::build(prefix, &stamp, targets, |directory| {
             progress.step(&format!(
                 "downloading {} packages, {} MB, from Debian {}",
                 stamp.packages.len(),
