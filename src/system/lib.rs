@@ -1,4 +1,4 @@
-//! RMCP for every process of the machine, through /etc/ld.so.preload.
+//! Changes of the machine and their way back: RMCP for every process, through /etc/ld.so.preload, and other files.
 //!
 //! `rmcp enable --system` and `rmcp disable --system` call it, and so does `rmcp-rescue`, which is built here: static and
 //! small, for a machine on which nothing else starts.
@@ -17,12 +17,18 @@
 //! | [`variables`] | libraries that no preload can serve |
 //! | [`confirm`] | the way back when nobody confirms |
 //! | `label` | SELinux's label of the list |
+//! | [`replace`] | a file replaced in one step, with its owner, permissions and attributes |
+//! | [`journal`] | changes of other files, and how they are taken back |
 //! | [`rescue`] | what rmcp-rescue says of itself |
 
 pub mod confirm;
+#[cfg(test)]
+mod crash;
+pub mod journal;
 mod label;
 pub mod list;
 pub mod loaders;
+pub mod replace;
 pub mod rescue;
 pub mod stub;
 #[cfg(test)]
@@ -31,6 +37,7 @@ pub mod tree;
 pub mod trial;
 pub mod variables;
 
+use replace::{Attributes, Content};
 use std::fs::{self, File};
 use std::io::{self, ErrorKind, Write};
 use std::os::unix::fs::PermissionsExt;
@@ -42,8 +49,6 @@ pub const LIST: &str = "/etc/ld.so.preload";
 /// The permissions of RMCP's folders and files: every process goes through them, whoever runs it.
 const FOLDER: u32 = 0o755;
 const FILE: u32 = 0o644;
-/// A new list before its rename; there is one left where a change was ended just then.
-const STAGED_LIST: &str = "/etc/ld.so.preload.rmcp-new";
 
 /// Why the machine was left as it is.
 #[derive(Debug, thiserror::Error)]
@@ -67,8 +72,30 @@ pub enum SystemError {
         entry: String,
     },
     /// Another rmcp is at it.
-    #[error("another rmcp is changing {LIST}; wait for it to end")]
+    #[error("another rmcp is changing something; wait for it to end")]
     Busy,
+    /// A file is not what it was when the change was made up.
+    #[error("{} was changed meanwhile, so nothing was; try again", path.display())]
+    Changed {
+        /// The file.
+        path: PathBuf,
+    },
+    /// Whose a file is.
+    #[error("{} lies in a folder of user {owner}; run it as that user", path.display())]
+    Foreign {
+        /// The file.
+        path: PathBuf,
+        /// The number of the folder's owner.
+        owner: u32,
+    },
+    /// A command of a change failed.
+    #[error("`{command}` failed: {why}")]
+    Command {
+        /// The command.
+        command: String,
+        /// What it said.
+        why: String,
+    },
     /// No loader reads the list.
     #[error(
         "there is no {} here, so no program reads {LIST}; with musl use LD_PRELOAD for the programs that have glibc",
@@ -116,6 +143,18 @@ pub struct Lock {
     _folder: File,
 }
 
+impl Lock {
+    /// The lock of a folder, which leaves no file behind.
+    fn of(path: &Path) -> Result<Self, SystemError> {
+        let folder = File::open(path).map_err(io_error("open", path))?;
+        match folder.try_lock() {
+            Ok(()) => Ok(Self { _folder: folder }),
+            Err(fs::TryLockError::WouldBlock) => Err(SystemError::Busy),
+            Err(fs::TryLockError::Error(source)) => Err(io_error("lock", path)(source)),
+        }
+    }
+}
+
 /// What [`System::enable`] did.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Enabled {
@@ -158,6 +197,17 @@ impl System {
         self.root.join(absolute.trim_start_matches('/'))
     }
 
+    /// The same of a path.
+    pub fn path_of(&self, absolute: &Path) -> PathBuf {
+        self.root.join(absolute.strip_prefix("/").unwrap_or(absolute))
+    }
+
+    /// The kernel's name of this boot.
+    pub fn boot(&self) -> Option<String> {
+        let read = fs::read_to_string(self.path("/proc/sys/kernel/random/boot_id"));
+        read.ok().map(|id| id.trim().to_owned())
+    }
+
     /// The list; empty where there is none.
     pub fn list(&self) -> Result<Vec<u8>, SystemError> {
         let path = self.path(LIST);
@@ -176,13 +226,7 @@ impl System {
     ///
     /// The lock is on the folder itself, so it leaves no file behind.
     pub fn lock(&self) -> Result<Lock, SystemError> {
-        let path = self.path("/etc");
-        let folder = File::open(&path).map_err(io_error("open", &path))?;
-        match folder.try_lock() {
-            Ok(()) => Ok(Lock { _folder: folder }),
-            Err(fs::TryLockError::WouldBlock) => Err(SystemError::Busy),
-            Err(fs::TryLockError::Error(source)) => Err(io_error("lock", &path)(source)),
-        }
+        Lock::of(&self.path("/etc"))
     }
 
     /// As [`lock`](Self::lock), but waits for the other one.
@@ -200,17 +244,12 @@ impl System {
             let entry = list::entries(new).into_iter().find(|entry| list::is_rmcp(entry)).unwrap_or_default();
             return Err(SystemError::Linked { path, entry });
         }
-        if new.is_empty() {
-            return match fs::remove_file(&path) {
-                Err(error) if error.kind() != ErrorKind::NotFound => Err(io_error("remove", &path)(error)),
-                _ => sync_folder(&path),
-            };
+        let xattrs = label::label(self).into_iter().collect();
+        match new {
+            [] => Content::Absent,
+            _ => Content::File { bytes: new.into(), attributes: Attributes { xattrs, ..Attributes::new(FILE) } },
         }
-        let temporary = self.path(STAGED_LIST);
-        label::create(self, &temporary).map_err(io_error("create", &temporary))?;
-        write_synced(&temporary, new, FILE)?;
-        fs::rename(&temporary, &path).map_err(io_error("replace", &path))?;
-        sync_folder(&path)
+        .put(&path)
     }
 
     /// Puts `gate` and what belongs to it into the list, after a trial. With a time, `rescue` takes it out again unless
@@ -246,12 +285,16 @@ impl System {
             self.set_list(&new, lock)?;
             disabled = Disabled::Removed;
         }
-        let staged = self.path(STAGED_LIST);
-        if staged.exists() {
-            fs::remove_file(&staged).map_err(io_error("remove", &staged))?;
-        }
+        // There is a new one left where a change was ended just before its rename.
+        replace::remove_staged(&self.path(LIST))?;
         Ok(disabled)
     }
+}
+
+/// Where tests end a change, as a crash would.
+fn crash_point() {
+    #[cfg(test)]
+    crash::point();
 }
 
 /// Writes a file that is whole on the disk before this returns.

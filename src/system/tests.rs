@@ -3,6 +3,8 @@
 use super::*;
 use std::os::unix::fs::symlink;
 
+const STAGED_LIST: &str = "/etc/ld.so.preload.rmcp-new";
+
 fn machine(list: Option<&str>) -> (tempfile::TempDir, System) {
     let root = tempfile::tempdir().unwrap();
     fs::create_dir(root.path().join("etc")).unwrap();
