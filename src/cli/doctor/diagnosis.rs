@@ -54,9 +54,12 @@ pub enum Certainty {
     Possible,
 }
 
-/// The problems of which a sign was seen, the worst and the surest first.
+/// The problems of which a sign was seen, the worst and the surest first, without those that another of them hides.
 pub fn diagnose<'a>(problems: &'a [Problem], facts: &'a Facts, log: Option<&LogMatches>) -> Vec<Finding<'a>> {
     let mut found: Vec<Finding> = problems.iter().filter_map(|problem| finding(problem, facts, log)).collect();
+    let certain = found.iter().filter(|finding| finding.certainty == Certainty::Found);
+    let hidden: BTreeSet<&String> = certain.flat_map(|finding| &finding.problem.hides).collect();
+    found.retain(|finding| !hidden.contains(&finding.problem.id));
     found.sort_by_key(|finding| (finding.problem.severity, finding.certainty));
     found
 }

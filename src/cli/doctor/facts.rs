@@ -60,7 +60,7 @@ pub const FACTS: &[(&str, &str)] = &[
     ("card.mes_firmware", "the same of its scheduler"),
     ("card.in_rocblas", "yes: the kernels of an installed rocBLAS have some for it; no"),
     ("override.value", "HSA_OVERRIDE_GFX_VERSION of this process"),
-    ("override.readable", "no: ROCr refuses to start with it; yes"),
+    ("override.readable", "no: ROCr refuses to start with it; yes; absent: none is set"),
     ("card.override_is_own", "yes: the override names its own target; no"),
     ("card.override_differs", "yes: the override names a target of another generation; no"),
     ("rocm.release", "the releases of the installed ROCm"),

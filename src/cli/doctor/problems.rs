@@ -27,6 +27,9 @@ pub struct Problem {
     pub title: String,
     /// How bad it is.
     pub severity: Severity,
+    /// The problems that need not be said where this one is found: it is their cause, or says the same more exactly.
+    #[serde(default)]
+    pub hides: Vec<String>,
     /// Where it comes from.
     pub cause: String,
     /// What to do.
@@ -139,10 +142,32 @@ pub fn parse(text: &str) -> Result<Table, String> {
     }
     let mut names: Vec<&str> = table.problems.iter().flat_map(Problem::names).collect();
     names.sort_unstable();
-    match names.windows(2).find(|pair| pair[0] == pair[1]) {
-        Some(twice) => Err(format!("{:?} is the name of two problems", twice[0])),
-        None => Ok(table),
+    if let Some(twice) = names.windows(2).find(|pair| pair[0] == pair[1]) {
+        return Err(format!("{:?} is the name of two problems", twice[0]));
     }
+    check_hidden(&table.problems)?;
+    Ok(table)
+}
+
+/// Whether what problems hide exists, and no problem is hidden by one that it hides itself, however indirectly.
+fn check_hidden(problems: &[Problem]) -> Result<(), String> {
+    let place = |id: &String| problems.iter().position(|problem| problem.id == *id);
+    for problem in problems {
+        let (mut hidden, mut next) = (vec![&problem.id], 0);
+        while let Some(&id) = hidden.get(next) {
+            let at = place(id).ok_or_else(|| format!("problem {:?} hides {id:?}, which there is not", problem.id))?;
+            for id in &problems[at].hides {
+                if *id == problem.id {
+                    return Err(format!("problem {id:?} is hidden by what it hides"));
+                }
+                if !hidden.contains(&id) {
+                    hidden.push(id);
+                }
+            }
+            next += 1;
+        }
+    }
+    Ok(())
 }
 
 impl Problem {

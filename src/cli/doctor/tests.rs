@@ -1,5 +1,7 @@
 //! What the table, the tests of facts and the matching of logs promise.
 
+mod fixtures;
+
 use super::diagnosis::{Certainty, diagnose, unknown_facts};
 use super::fact_test::FactTest;
 use super::facts::{CARD, Fact, Facts};
@@ -136,6 +138,37 @@ fn what_the_log_says_and_no_fact_decides_is_possible_and_says_which_fact() {
     assert_eq!(findings[0].certainty, Certainty::Possible);
     assert_eq!(findings[0].undecided, ["kernel.release"]);
     assert!(diagnose(&problems, &facts, None).is_empty());
+}
+
+#[test]
+fn a_special_problem_hides_a_general_one_where_it_is_certain() {
+    let problems = table(
+        "hides = [\"row.n1\"]\n[[problem.sign]]\nlog = [\"page fault\"]\nfacts = { \"kernel.release\" = \"<6.12\" }\n---\n\
+         [[problem.sign]]\nlog = [\"page fault\"]",
+    );
+    let ids = |facts: &[(&str, &str)]| {
+        found(&problems, &machine(facts, &[]), Some("a page fault")).into_iter().map(|(id, _)| id).collect::<Vec<_>>()
+    };
+    assert_eq!(ids(&[("kernel.release", "6.8")]), ["row.n0"]);
+    assert_eq!(ids(&[("kernel.release", "6.12")]), ["row.n1"]);
+    assert_eq!(ids(&[]), ["row.n1", "row.n0"]);
+}
+
+#[test]
+fn what_a_problem_hides_exists_and_does_not_hide_it() {
+    let rows = |hides: [&str; 2]| {
+        let row = |id: &str, hides: &str| {
+            format!(
+                "[[problem]]\nid = \"{id}\"\ntitle = \"t\"\nseverity = \"note\"\ncause = \"c\"\nfix = \"f\"\n\
+                 apply = \"advice\"\nconfidence = \"C\"\nsources = [\"https://example.org\"]\nhides = [{hides}]\n"
+            )
+        };
+        parse(&format!("version = \"2026-11-30\"\n{}{}", row("a.a", hides[0]), row("a.b", hides[1])))
+    };
+    assert!(rows(["\"a.b\"", ""]).is_ok());
+    assert!(rows(["\"a.c\"", ""]).unwrap_err().contains("\"a.a\" hides \"a.c\", which there is not"));
+    assert!(rows(["\"a.b\"", "\"a.a\""]).unwrap_err().contains("hidden by what it hides"));
+    assert!(rows(["\"a.a\"", ""]).unwrap_err().contains("hidden by what it hides"));
 }
 
 #[test]

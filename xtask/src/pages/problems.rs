@@ -22,6 +22,10 @@ fn section(problem: &Problem) -> String {
     lines.extend(problem.changes.iter().map(|change| format!("- Change: {}", change.describe())));
     lines.extend(problem.harmful.iter().map(|harmful| format!("- Do not: {harmful}")));
     lines.extend(problem.signs.iter().map(|sign| format!("- Sign: {}", describe(sign))));
+    if !problem.hides.is_empty() {
+        let links: Vec<String> = problem.hides.iter().map(|id| format!("[{id}](#{})", id.replace('.', ""))).collect();
+        lines.push(format!("- Where it is found these are not said: {}", links.join(", ")));
+    }
     if !problem.aliases.is_empty() {
         let names: Vec<String> = problem.aliases.iter().map(|name| format!("`{name}`")).collect();
         lines.push(format!("- Also called: {}", names.join(", ")));

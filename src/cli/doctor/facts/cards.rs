@@ -28,9 +28,8 @@ impl Facts {
         self.add("cards.visible", Fact::new(visible, "the environment"));
         let readable: Vec<bool> =
             topology.gpus.iter().filter_map(|gpu| Some(survey.overrides.of(gpu, topology)?.target.is_some())).collect();
-        if let Some(all) = readable.iter().copied().reduce(|one, other| one && other) {
-            self.add("override.readable", Fact::flag(all, "the environment"));
-        }
+        let all = readable.into_iter().reduce(|one, other| one && other).map(|all| if all { "yes" } else { "no" });
+        self.add("override.readable", Fact::of(all, "the environment"));
         let installed = Installed::read(survey);
         self.cards = Some(topology.gpus.iter().map(|gpu| card(gpu, topology, survey, &installed)).collect());
     }

@@ -144,13 +144,13 @@ fn the_same_words_of_a_log_have_the_cause_that_the_machine_has() {
 
 #[test]
 fn evidence_names_the_line_and_the_file_and_the_fix_names_the_card() {
-    let machine = Machine::with_cards(&[&card(100_102, 0x7340)]).with_rocm("opt/rocm-6.4.3", "6.4.3", "6.4.60403");
+    let machine = Machine::with_cards(&[&card(100_102, 0x7340)]).with_rocm("opt/rocm-7.2.1", "7.2.1", "7.2.70201");
     let line = "rocBLAS error: Cannot read /TensileLibrary.dat: Illegal seek for GPU arch : gfx1012";
     fs::write(machine.path("log"), format!("one\ntwo\n{line}\n")).unwrap();
     let output = machine.doctor(&[]).arg("--log").arg(machine.path("log")).output().unwrap();
     let shown = String::from_utf8(output.stdout).unwrap();
     assert!(shown.contains(&format!("{line} (the log, line 3)")), "{shown}");
-    assert!(shown.contains("rocm.release is 6.4.3 (/opt/rocm-6.4.3)"), "{shown}");
+    assert!(shown.contains("rocm.release is 7.2.1 (/opt/rocm-7.2.1)"), "{shown}");
     assert!(!shown.contains("{target}"), "{shown}");
 }
 
