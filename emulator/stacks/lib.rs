@@ -21,11 +21,13 @@ mod mirror;
 mod moved;
 mod prefix;
 mod progress;
+mod python;
 mod release;
 mod stack;
 
 pub use mirror::{Mirror, NoMirror};
 pub use moved::moved;
 pub use prefix::{Package, Stamp};
+pub use python::{Python, Wheel};
 pub use release::Release;
 pub use stack::{Stack, cache_dir};

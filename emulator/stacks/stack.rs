@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// Debian's name for the directory of 64-bit x86 libraries. ROCm exists for no other here.
-const MULTIARCH: &str = "x86_64-linux-gnu";
+pub(crate) const MULTIARCH: &str = "x86_64-linux-gnu";
 
 /// A ROCm user-mode stack in the cache.
 #[derive(Clone, Debug)]
@@ -308,13 +308,13 @@ impl Stack {
     }
 }
 
-fn stacks_dir() -> Result<PathBuf> {
+pub(crate) fn stacks_dir() -> Result<PathBuf> {
     Ok(cache_dir()?.join("stacks"))
 }
 
 /// The stamp of `prefix`, which is downloaded and unpacked for `targets` first unless it is there; where the `newest` is asked for, unless
 /// it is that.
-fn provide(
+pub(crate) fn provide(
     release: Release,
     prefix: &Path,
     requested: &[&str],

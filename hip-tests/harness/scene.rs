@@ -15,7 +15,7 @@ use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::{Command, ExitStatus, Stdio};
 use std::sync::{Arc, LazyLock, Mutex, OnceLock};
 
 /// `promise` on every release, several at a time.
@@ -89,6 +89,19 @@ pub struct Run {
     pub stdout: String,
     /// The runtime's and RMCP's complaints.
     pub stderr: String,
+}
+
+/// How a program ended.
+#[derive(Clone, Debug)]
+pub struct Ended {
+    /// With which status.
+    pub status: ExitStatus,
+    /// What it printed.
+    pub stdout: String,
+    /// What it complained of.
+    pub stderr: String,
+    /// What reached the kernel boundary.
+    pub log: Log,
 }
 
 impl Run {
@@ -175,23 +188,31 @@ impl Scene {
     }
 
     fn start(&self, command: Command) -> Result<Run> {
-        let build = Build::find()?;
-        let scratch = tempfile::tempdir().context("make a scratch directory")?;
-        Scene::lsmod(scratch.path()).context("write lsmod")?;
-        let log_file = scratch.path().join("kfd.log");
-        let mut command = self.prepare(&command, &build, scratch.path(), &log_file)?;
-        let Output { status, stdout, stderr } =
-            bounded::output(command.stdin(Stdio::null()), scratch.path()).context("run the client")?;
+        let Ended { status, stdout, stderr, log } = self.output(&command)?;
         if !status.success() {
             let how = status.signal().map(|signal| format!("signal {signal}"));
             bail!("the client ended with {}:\n{stdout}{stderr}", how.unwrap_or_else(|| status.to_string()));
         }
-        let text = std::fs::read_to_string(&log_file).context("read the emulator's log")?;
-        ensure!(!text.is_empty(), "the emulator logged nothing:\n{stderr}");
+        ensure!(!log.events.is_empty(), "the emulator logged nothing:\n{stderr}");
         let reports = stdout.lines().filter(|line| line.starts_with('{'));
         let calls = reports.map(|line| serde_json::from_str(line).with_context(|| format!("the report `{line}`")));
-        let (calls, log) = (calls.collect::<Result<_>>()?, Log::parse(&text)?);
-        Ok(Run { scene: self.clone(), calls, log, stdout, stderr })
+        Ok(Run { scene: self.clone(), calls: calls.collect::<Result<_>>()?, log, stdout, stderr })
+    }
+
+    /// Runs a command here, each time that a test asks, and says how it ended, whatever that was.
+    ///
+    /// # Errors
+    /// When RMCP was not built, or the program does not end.
+    pub fn output(&self, command: &Command) -> Result<Ended> {
+        let build = Build::find()?;
+        let scratch = tempfile::tempdir().context("make a scratch directory")?;
+        Scene::lsmod(scratch.path()).context("write lsmod")?;
+        let log_file = scratch.path().join("kfd.log");
+        let mut command = self.prepare(command, &build, scratch.path(), &log_file)?;
+        let Output { status, stdout, stderr } =
+            bounded::output(command.stdin(Stdio::null()), scratch.path()).context("run the client")?;
+        let text = std::fs::read_to_string(&log_file).context("read the emulator's log")?;
+        Ok(Ended { status, stdout, stderr, log: Log::parse(&text)? })
     }
 
     /// 5.2.3's rocminfo asks lsmod whether the driver is loaded; what the emulator lists stands in for kmod.

@@ -8,6 +8,7 @@ use anyhow::Result;
 pub fn write(observed: bool) -> Result<()> {
     let test = |arguments: &str| cargo(&format!("test --quiet {arguments}")).env("WRITE_GENERATED", "1");
     test("--package xtask --package gfx10 up_to_date").run()?;
+    test("--package rmcp-hip-tests --test frameworks page_of_frameworks").run()?;
     if observed {
         let dist = build::everything(Build::Native)?;
         test("--package gfx10 mutation").run()?;

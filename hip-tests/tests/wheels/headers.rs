@@ -1,11 +1,12 @@
 //! What the headers of a wheel's files say: which files there are, which libraries each needs, and for which targets its
 //! bundles have code. The code itself is left out.
 
-use crate::site::{Site, Wheel};
+use crate::site::Site;
 use anyhow::{Context, Result, ensure};
 use object::elf::{DT_NEEDED, DT_RUNPATH, FileHeader64};
 use object::read::elf::{Dyn, ElfFile64, FileHeader};
 use object::{Endianness, Object, ObjectSection};
+use rmcp_hip_tests::Wheel;
 use serde::{Deserialize, Serialize};
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -6,9 +6,9 @@ mod headers;
 mod site;
 
 use headers::Headers;
-use rmcp_hip_tests::{Build, require};
+use rmcp_hip_tests::{Build, Wheel, require};
 use serde_json::Value;
-use site::{Site, Wheel};
+use site::Site;
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::Command;

@@ -1,63 +1,9 @@
-//! Wheels of PyPI, and a Python environment that has them.
+//! A Python environment that has wheels of PyPI.
 
-use anyhow::{Context, Result, ensure};
-use rmcp_hip_tests::cache_dir;
-use std::fs::{self, File};
+use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use tempfile::TempDir;
-
-/// A wheel of PyPI.
-#[derive(Clone, Copy)]
-pub struct Wheel {
-    pub name: &'static str,
-    pub version: &'static str,
-    /// The Python that it is for.
-    pub python: &'static str,
-    pub sha256: &'static str,
-}
-
-impl Wheel {
-    /// The folder in which it is unpacked, downloaded unless the cache has it.
-    pub fn fetch(&self) -> Result<PathBuf> {
-        let folder = self.folder()?;
-        let wheels = folder.parent().context("a folder in the cache")?;
-        fs::create_dir_all(wheels).with_context(|| format!("create {}", wheels.display()))?;
-        let beside = |what| wheels.join(format!("{}-{}{what}", self.name, self.version));
-        let lock = File::create(beside(".lock")).context("create a lock")?;
-        lock.lock().context("lock the cache")?;
-        if folder.is_dir() {
-            return Ok(folder);
-        }
-        let (new, list) = (beside(".new"), beside(".txt"));
-        if new.exists() {
-            fs::remove_dir_all(&new).with_context(|| format!("remove {}", new.display()))?;
-        }
-        fs::write(&list, format!("{}=={} --hash=sha256:{}\n", self.name, self.version, self.sha256))?;
-        // Any glibc: nothing of it is run.
-        let mut platforms: Vec<String> =
-            (17..=35).map(|minor| format!("--platform=manylinux_2_{minor}_x86_64")).collect();
-        platforms.push("--platform=manylinux2014_x86_64".into());
-        let mut command = Command::new("pip3");
-        command.args(["install", "--quiet", "--no-deps", "--no-compile", "--only-binary=:all:", "--require-hashes"]);
-        command.args(["--no-cache-dir", "--ignore-requires-python", "--python-version", self.python]).args(platforms);
-        command.arg("--target").arg(&new).arg("--requirement").arg(&list).env("PIP_ROOT_USER_ACTION", "ignore");
-        let output = command.output().context("run pip3 (Debian's package: python3-pip)")?;
-        ensure!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
-        fs::rename(&new, &folder).with_context(|| format!("rename {}", new.display()))?;
-        Ok(folder)
-    }
-
-    /// Removes it from the cache.
-    pub fn remove(&self) -> Result<()> {
-        fs::remove_dir_all(self.folder()?).context("remove a wheel")
-    }
-
-    fn folder(&self) -> Result<PathBuf> {
-        Ok(cache_dir()?.join("wheels").join(format!("{}-{}", self.name, self.version)))
-    }
-}
 
 /// A virtual environment without an interpreter: nothing of it is run.
 pub struct Site {
