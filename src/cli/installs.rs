@@ -26,11 +26,12 @@ pub use applications::{Application, ApplicationFolder, applications};
 pub use distributions::Distribution;
 pub use frameworks::{Backend, Framework};
 pub use known::{KNOWN, Known};
-pub use program::{Library, Program, ProgramError};
+pub use program::{Library, Program, ProgramError, configured_folders};
 pub use python::{PackageNotFound, Python};
 pub use rmcp_domain::release::{InvalidRelease, Release};
 pub use rocm::{Rocm, Runtime, installations};
 
+use rmcp_domain::bounded_read::read_text;
 use std::collections::BTreeMap;
 use std::env;
 use std::ffi::{OsStr, OsString};
@@ -66,6 +67,13 @@ impl Machine {
             return path.into();
         }
         path.strip_prefix("/").map_or_else(|_| path.into(), |path| self.root.join(path))
+    }
+
+    /// The text of one of its small files, without blanks around it; None where it cannot be read.
+    pub fn text(&self, path: impl AsRef<Path>) -> Option<String> {
+        /// Larger than any of those.
+        const LIMIT: u64 = 4 << 20;
+        Some(read_text(&self.resolve(path), LIMIT).ok()?.trim().to_owned())
     }
 
     /// The file of a program as exec finds it: its path, or that name in PATH, an executable one before others.

@@ -11,6 +11,7 @@ mod text;
 use crate::installs;
 use crate::output::OutputArguments;
 use anyhow::Result;
+pub use environment::is_gpu_variable;
 pub use facts::MachineReport;
 use std::path::PathBuf;
 pub use survey::Survey;

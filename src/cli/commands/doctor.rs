@@ -1,5 +1,7 @@
 //! `rmcp doctor`: which known problems this machine and a log show.
 
+mod checked;
+
 use super::detect::Survey;
 use crate::doctor::{self, Certainty, Facts, Finding, LogMatches, Problem, problems};
 use crate::doctor::{
@@ -22,6 +24,7 @@ use std::fs::File;
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 
 /// Says which known problems this machine, and a program's log, show: what was seen, why it matters, what to type.
 ///
@@ -46,6 +49,14 @@ pub struct Arguments {
     /// Shows the known problems that fit these words best, whatever the machine is.
     #[arg(long, value_name = "WORDS", conflicts_with = "log")]
     symptom: Option<String>,
+
+    /// Shows every fact that was looked at, with its value and where it was read.
+    #[arg(short, long)]
+    verbose: bool,
+
+    /// Says of every known problem whether it shows, and what was missing where that is not known.
+    #[arg(long)]
+    all: bool,
 
     /// Where the machine's files begin. For tests, and for a disk mounted elsewhere.
     #[arg(long, value_name = "FOLDER", default_value = "/", hide = true)]
@@ -78,6 +89,9 @@ pub fn main(arguments: &Arguments) -> Result<ExitCode> {
         findings: found.iter().map(Diagnosed::new).collect(),
         known: problems().len(),
         unknown_facts: doctor::unknown_facts(problems(), &facts),
+        well: doctor::well(&facts),
+        facts: arguments.verbose.then(|| checked::seen(&facts)).unwrap_or_default(),
+        problems: arguments.all.then(|| checked::decided(&facts, log.as_ref())).unwrap_or_default(),
     };
     arguments.output.print(&report)?;
     Ok(ExitCode::from(report.status()))
@@ -91,7 +105,7 @@ fn look(arguments: &Arguments) -> Result<(Facts, Option<LogMatches>)> {
         return Ok((report.facts, log));
     }
     let machine = installs::Machine { root: arguments.root.clone(), ..installs::Machine::local() };
-    let survey = Survey::read(machine);
+    let survey = Arc::new(Survey::read(machine));
     let facts = Facts::read(&survey);
     let log = read_logs(&arguments.log)?;
     if let Some(path) = &arguments.report {
@@ -143,6 +157,12 @@ pub struct Diagnosis {
     known: usize,
     /// Facts that could not be read, and without which some of the others are neither found nor ruled out.
     unknown_facts: BTreeSet<String>,
+    /// What was found well, a few words each.
+    well: Vec<String>,
+    /// With --verbose every fact.
+    facts: Vec<checked::Seen>,
+    /// With --all what became of every known problem.
+    problems: Vec<checked::Decided>,
 }
 
 /// A problem that shows.
@@ -252,7 +272,14 @@ impl Diagnosed {
 impl Diagnosis {
     /// Problems that were asked for, whatever the machine is.
     fn of_words(findings: Vec<Diagnosed>) -> Self {
-        Self { findings, known: problems().len(), unknown_facts: BTreeSet::new() }
+        Self {
+            findings,
+            known: problems().len(),
+            unknown_facts: BTreeSet::new(),
+            well: Vec::new(),
+            facts: Vec::new(),
+            problems: Vec::new(),
+        }
     }
 
     fn status(&self) -> u8 {
@@ -269,12 +296,21 @@ impl Report for Diagnosis {
     const SCHEMA: &'static str = "rmcp.doctor/1";
 
     fn text(&self, out: &mut dyn Write) -> io::Result<()> {
+        if !self.facts.is_empty() {
+            checked::write_seen(&self.facts, out)?;
+        }
+        if !self.problems.is_empty() {
+            checked::write_decided(&self.problems, out)?;
+        }
         for finding in &self.findings {
             finding.write(out)?;
             writeln!(out)?;
         }
         if self.findings.is_empty() {
             writeln!(out, "{}", styled(GOOD, format!("None of {} known problems shows.", self.known)))?;
+        }
+        if !self.well.is_empty() {
+            writeln!(out, "{} {}.", styled(GOOD, "Well:"), output::escape_line(&self.well.join("; ")))?;
         }
         if !self.unknown_facts.is_empty() {
             let names: Vec<&str> = self.unknown_facts.iter().map(String::as_str).collect();

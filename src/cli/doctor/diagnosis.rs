@@ -74,7 +74,7 @@ pub fn unknown_facts(problems: &[Problem], facts: &Facts) -> BTreeSet<String> {
     unknown.flatten().collect()
 }
 
-fn finding<'a>(problem: &'a Problem, facts: &'a Facts, log: Option<&LogMatches>) -> Option<Finding<'a>> {
+pub(super) fn finding<'a>(problem: &'a Problem, facts: &'a Facts, log: Option<&LogMatches>) -> Option<Finding<'a>> {
     let seen = problem.signs.iter().filter_map(|sign| {
         let mut evidence = log_evidence(sign, log)?;
         let tested = test_facts(sign, facts);
@@ -101,14 +101,14 @@ fn log_evidence(sign: &Sign, log: Option<&LogMatches>) -> Option<Vec<Evidence>> 
 }
 
 /// What the facts say of a sign.
-struct Tested<'a> {
-    decided: Decided,
+pub(super) struct Tested<'a> {
+    pub(super) decided: Decided,
     evidence: Vec<Evidence>,
     /// The card whose facts they are.
     card: Option<&'a BTreeMap<String, Fact>>,
 }
 
-enum Decided {
+pub(super) enum Decided {
     Yes,
     No,
     /// These facts are not known.
@@ -116,7 +116,7 @@ enum Decided {
 }
 
 /// Whether the facts are as the sign wants them: those of cards of one card, the first of which they hold.
-fn test_facts<'a>(sign: &Sign, facts: &'a Facts) -> Tested<'a> {
+pub(super) fn test_facts<'a>(sign: &Sign, facts: &'a Facts) -> Tested<'a> {
     let machine = test(sign, false, |name| facts.of_machine(name));
     let asks_cards = sign.facts.keys().any(|name| name.starts_with(CARD));
     if !asks_cards || matches!(machine.decided, Decided::No) {

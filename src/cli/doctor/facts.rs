@@ -2,34 +2,71 @@
 //!
 //! A fact that cannot be read is not there, and decides nothing; one without a value is known to be absent.
 
+mod bus;
 mod cards;
+mod kernel;
+mod loader;
 mod machine;
+mod probe;
 mod software;
+mod variables;
 
 use crate::commands::detect::Survey;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// So long a group of facts may take.
+const LIMIT: Duration = Duration::from_secs(5);
+
+/// Names the groups of facts that were not read in time.
+const LATE: &str = "doctor.late";
 
 /// What the names of a card's facts begin with.
 pub const CARD: &str = "card.";
 
 /// Every fact: its name, in which * stands for any name, and what its values are.
 pub const FACTS: &[(&str, &str)] = &[
+    (LATE, "groups of facts that could not be read in time, none of which is known"),
     ("kernel.release", "the kernel's release, as by uname -r"),
     ("kernel.parameters", "each word of the kernel's command line"),
+    ("kernel.tainted", "letters that the kernel is marked with; absent: none"),
+    ("kernel.modules", "yes: the modules of the running kernel are installed; no"),
+    ("kernel.installed_since_boot", "other kernels that were installed since the machine started"),
     ("kernel.wsl", "yes: the kernel is that of the Windows Subsystem for Linux; no"),
     ("system.container", "the kind of container; absent: none"),
     ("amdgpu.loaded", "yes: the driver amdgpu is in the kernel; no"),
-    ("amdgpu.dkms", "yes: it is AMD's out-of-tree module, which has a version of its own; no"),
+    (
+        "amdgpu.dkms",
+        "yes: it is AMD's out-of-tree module, which has a version of its own, or DKMS has that in its tree; no",
+    ),
+    ("amdgpu.dkms_versions", "the versions of it in DKMS's tree"),
+    ("amdgpu.dkms_built", "yes: one is installed for the running kernel; no"),
+    ("amdgpu.blacklisted", "what keeps modprobe from loading it; absent: nothing"),
+    ("amdgpu.parameter.*", "a parameter of the driver as it runs"),
     (
         "kernel.iommu",
         "translated: a device of the machine goes through the IOMMU's tables; passthrough; absent: there is none",
     ),
     ("system.os", "the distribution's name in /etc/os-release"),
     ("system.image", "the version of its image, where it is one"),
+    ("system.hypervisor", "what runs this virtual machine; absent: it is none"),
+    ("system.secure_boot", "yes: the firmware checks what it starts; no"),
+    ("memory.total_mib", "main memory in MiB"),
+    ("memory.available_mib", "what of it is free for programs"),
+    ("memory.swap_mib", "swap space in MiB"),
+    ("memory.ttm_limit_mib", "how much of the main memory GPUs may use"),
     ("amdgpu.builtin", "yes: it is in the kernel and no module; no"),
-    ("kfd.open", "ok: this user may open /dev/kfd; otherwise ENOENT, EACCES, or the system's words"),
+    ("user.groups", "the groups of this process"),
+    ("user.root", "yes: this process is root's; no"),
+    ("kfd.open", "ok: this user may open /dev/kfd; otherwise the system's name of the error, such as ENOENT or EACCES"),
+    ("kfd.gid", "the number of its group"),
+    (
+        "user.listed_in_kfd_group",
+        "yes: /etc/group has the user in that group, which holds from the next session on; no",
+    ),
     ("kfd.group", "the name of its group, or the number where it has none"),
     ("user.in_kfd_group", "yes: this process is in that group; no"),
     ("kfd.group_mapped", "no: the group is one of outside this user namespace; yes"),
@@ -48,7 +85,19 @@ pub const FACTS: &[(&str, &str)] = &[
     ("card.vram_mib", "its memory in MiB"),
     ("card.waves_per_cu", "waves that the topology says a compute unit holds: simd_per_cu times max_waves_per_simd"),
     ("card.pcie_atomics", "no: the topology says that atomics do not pass its link; yes: it does not say so"),
-    ("card.render_open", "ok: this user may use its render node; otherwise ENOENT, EACCES, or the system's words"),
+    ("card.render_open", "ok: this user may use its render node; otherwise the system's name of the error"),
+    ("card.pci", "its place on the PCI bus"),
+    ("card.link_width", "lanes of its PCIe link at present"),
+    ("card.link_width_most", "lanes that it could have"),
+    ("card.link_gts", "the link's speed at present in GT/s, which falls while the card rests"),
+    ("card.link_gts_most", "the speed that it could have"),
+    ("card.bar_mib", "how much of its memory the processor reaches, in MiB"),
+    ("card.vram_used_mib", "how much of its memory is taken"),
+    ("card.gtt_mib", "how much main memory it may use"),
+    ("card.gtt_used_mib", "how much it uses"),
+    ("card.busy_percent", "how busy it is"),
+    ("card.power", "active, or suspended: it sleeps until a program uses it"),
+    ("card.displays", "screens that are connected to it"),
     ("card.in_torch", "yes: the installed PyTorch's libraries all have code for it; no"),
     (
         "card.torch_code",
@@ -58,6 +107,7 @@ pub const FACTS: &[(&str, &str)] = &[
     ("card.torch_part", "the same of PyTorch"),
     ("card.mec_firmware", "the version of the firmware of its compute queues, a number"),
     ("card.mes_firmware", "the same of its scheduler"),
+    ("card.*_firmware", "the same of another part"),
     ("card.in_rocblas", "yes: the kernels of an installed rocBLAS have some for it; no"),
     ("override.value", "HSA_OVERRIDE_GFX_VERSION of this process"),
     ("override.readable", "no: ROCr refuses to start with it; yes; absent: none is set"),
@@ -82,6 +132,14 @@ pub const FACTS: &[(&str, &str)] = &[
     ("package.placeholder", "packages that hold a name in the public index and nothing else"),
     ("package.*", "the version of a Python package, by its name in small letters with underscores"),
     ("env.*", "a variable of this process's environment"),
+    ("configured.*", "values of a variable that files of shells, sessions and services set"),
+    (
+        "override.configured_readable",
+        "no: one of them sets an override that ROCr refuses, whatever becomes of quotes; yes",
+    ),
+    ("preload.others", "libraries that are preloaded beside RMCP's"),
+    ("loader.path_runtime", "the runtimes of HIP in folders of LD_LIBRARY_PATH"),
+    ("loader.configured_runtime", "the same in folders of /etc/ld.so.conf"),
 ];
 
 /// What is known of one thing.
@@ -137,13 +195,40 @@ impl Fact {
 }
 
 impl Facts {
-    /// Reads what a look at the machine tells.
-    pub fn read(survey: &Survey) -> Self {
-        let mut facts = Self::default();
-        facts.add_machine(survey);
-        facts.add_access(survey);
-        facts.add_software(survey);
-        facts.add_cards(survey);
+    /// Reads what a look at the machine tells. What takes too long is not known.
+    pub fn read(survey: &Arc<Survey>) -> Self {
+        const GROUPS: [(&str, fn(&mut Facts, &Survey)); 8] = [
+            ("the kernel", Facts::add_kernel),
+            ("the driver", Facts::add_driver),
+            ("the machine", Facts::add_machine),
+            ("the device files", Facts::add_access),
+            ("the loader", Facts::add_loader),
+            ("the files that set variables", Facts::add_configured),
+            ("what is installed", Facts::add_software),
+            ("the cards", Facts::add_cards),
+        ];
+        let looks = GROUPS.map(|(_, read)| {
+            let survey = Arc::clone(survey);
+            probe::start(move || {
+                let mut facts = Self::default();
+                read(&mut facts, &survey);
+                facts
+            })
+        });
+        let (mut facts, mut late) = (Self::default(), Vec::new());
+        for ((group, _), found) in GROUPS.iter().zip(probe::results(looks, LIMIT)) {
+            match found {
+                Some(found) => {
+                    facts.machine.extend(found.machine);
+                    facts.cards = facts.cards.or(found.cards);
+                }
+                None => late.push((*group).to_owned()),
+            }
+        }
+        if !late.is_empty() {
+            facts.add(LATE, Fact { values: late, from: format!("after {} seconds", LIMIT.as_secs()) });
+        }
+        facts.trace_environment();
         facts
     }
 
@@ -155,9 +240,10 @@ impl Facts {
     /// were looked at.
     pub fn of_machine(&self, name: &str) -> Option<Fact> {
         let absent = || Fact { values: Vec::new(), from: "the environment".into() };
+        let is_listed = ["env.", "package.", "configured."].iter().any(|start| name.starts_with(start));
         match self.machine.get(name) {
             Some(fact) => Some(fact.clone()),
-            None if name.starts_with("env.") || name.starts_with("package.") => Some(absent()),
+            None if is_listed && !self.machine.contains_key(LATE) => Some(absent()),
             None => None,
         }
     }

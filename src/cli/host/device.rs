@@ -2,9 +2,10 @@
 
 use super::account::group_name;
 use super::display_path;
+use nix::errno::Errno;
 use nix::unistd::{AccessFlags, access};
 use std::fs::{self, OpenOptions};
-use std::io::{self, ErrorKind};
+use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
@@ -30,10 +31,26 @@ pub enum Access {
     Granted,
     /// There is no such file.
     Missing,
-    /// The permissions say no.
-    Denied,
-    /// The driver behind it says no: the system's text.
-    Refused(String),
+    /// Permissions say no: EACCES those of the file, EPERM those of a container.
+    Denied(Errno),
+    /// The driver behind it says no.
+    Refused(Errno),
+}
+
+impl Access {
+    /// "ok", or the system's name of the error, such as EACCES.
+    pub fn word(&self) -> String {
+        match self {
+            Self::Granted => "ok".into(),
+            Self::Missing => format!("{:?}", Errno::ENOENT),
+            Self::Denied(error) | Self::Refused(error) => format!("{error:?}"),
+        }
+    }
+
+    /// Whether permissions say no.
+    pub fn is_denied(&self) -> bool {
+        matches!(self, Self::Denied(_))
+    }
 }
 
 impl DeviceFile {
@@ -51,10 +68,10 @@ impl DeviceFile {
     fn probe(root: &Path, path: &Path, try_it: impl Fn(&Path) -> io::Result<()>) -> Self {
         let access = match try_it(path) {
             Ok(()) => Access::Granted,
-            Err(error) => match error.kind() {
-                ErrorKind::NotFound => Access::Missing,
-                ErrorKind::PermissionDenied => Access::Denied,
-                _ => Access::Refused(error.to_string()),
+            Err(error) => match Errno::from_raw(error.raw_os_error().unwrap_or_default()) {
+                Errno::ENOENT | Errno::ENOTDIR => Access::Missing,
+                denied @ (Errno::EACCES | Errno::EPERM) => Access::Denied(denied),
+                error => Access::Refused(error),
             },
         };
         let metadata = fs::metadata(path).ok();

@@ -171,7 +171,7 @@ struct Loader<'a> {
 impl<'a> Loader<'a> {
     fn new(machine: &'a Machine, preloaded: &[PathBuf]) -> Self {
         let mut system = preloaded.to_vec();
-        read_ld_so_conf(machine, &machine.resolve("/etc/ld.so.conf"), 0, &mut system);
+        system.extend(configured_folders(machine));
         system.extend(DEFAULT.map(|folder| machine.resolve(folder)));
         let path = machine.variable_folders("LD_LIBRARY_PATH");
         Self { machine, path, system, queue: VecDeque::new(), resolved: BTreeSet::new() }
@@ -221,6 +221,13 @@ impl<'a> Loader<'a> {
             .map(|folder| self.machine.resolve(folder))
             .collect()
     }
+}
+
+/// The folders that the loader's configuration names, in its order.
+pub fn configured_folders(machine: &Machine) -> Vec<PathBuf> {
+    let mut folders = Vec::new();
+    read_ld_so_conf(machine, &machine.resolve("/etc/ld.so.conf"), 0, &mut folders);
+    folders
 }
 
 /// The folders of a configuration of the loader and of the files that it includes.

@@ -47,6 +47,11 @@ impl Overrides {
 }
 
 impl Override {
+    /// The target that a value names; None: ROCr refuses to start with it.
+    pub fn parse(value: &str) -> Option<GfxTarget> {
+        target(value)
+    }
+
     /// What a value that ROCr refuses means where that is certain, as ROCr takes it: a version in blanks and quotes, or a
     /// target's name in them.
     pub fn mended(&self) -> Option<String> {

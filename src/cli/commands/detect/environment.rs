@@ -22,12 +22,17 @@ const PREFIXES: [&str; 15] = [
     "ROCBLAS_",
 ];
 
-/// The variables, by name. What looks like a secret is left out.
+/// The variables, by name.
 pub fn gpu_variables(variables: &BTreeMap<OsString, OsString>) -> Vec<(String, String)> {
     let text = |text: &OsString| text.to_string_lossy().into_owned();
     let all = variables.iter().map(|(name, value)| (text(name), text(value)));
-    let secret = |name: &str| ["TOKEN", "SECRET", "PASSWORD", "KEY"].iter().any(|word| name.contains(word));
-    all.filter(|(name, _)| PREFIXES.iter().any(|prefix| name.starts_with(prefix)) && !secret(name)).collect()
+    all.filter(|(name, _)| is_gpu_variable(name)).collect()
+}
+
+/// Whether GPU programs look at a variable. What looks like a secret is left out.
+pub fn is_gpu_variable(name: &str) -> bool {
+    let secret = ["TOKEN", "SECRET", "PASSWORD", "KEY"].iter().any(|word| name.contains(word));
+    PREFIXES.iter().any(|prefix| name.starts_with(prefix)) && !secret
 }
 
 #[cfg(test)]

@@ -305,8 +305,8 @@ impl Device {
         let why_not = match &file.access {
             Access::Granted => None,
             Access::Missing => Some("it does not exist".into()),
-            Access::Denied => Some("permission denied".into()),
-            Access::Refused(why) => Some(why.clone()),
+            Access::Denied(_) => Some("permission denied".into()),
+            Access::Refused(why) => Some(std::io::Error::from(*why).to_string()),
         };
         Self {
             path: file.path.display().to_string(),

@@ -5,6 +5,7 @@ use crate::effective_policy::{self, EffectivePolicy};
 use crate::host::{self, Account, DeviceFile, Host};
 use crate::installs::{self, Application, Framework, Python, Rocm};
 use rmcp_domain::topology::{Gpu, Overrides};
+use std::env;
 use std::path::{Path, PathBuf};
 
 /// The machine, with all that its files tell.
@@ -31,6 +32,8 @@ pub struct Survey {
     pub frameworks: Vec<(Python, Framework)>,
     /// librmcp.so.
     pub preload: PreloadState,
+    /// The folder in which programs start.
+    pub folder: PathBuf,
 }
 
 impl Survey {
@@ -50,6 +53,7 @@ impl Survey {
             applications,
             pythons,
             preload: preload_state::read(&root),
+            folder: env::current_dir().unwrap_or_default(),
             machine: place,
         }
     }

@@ -1,12 +1,11 @@
 //! What the topology tells of each card, and what the installed software has for it.
 
-use super::machine::opened;
+use super::bus;
 use super::software::{rocblas_folder, torch};
 use super::{CARD, Fact, Facts};
 use crate::commands::detect::Survey;
 use crate::inspect::{CodeInventory, inspect_paths};
 use crate::installs::{Distribution, Python};
-use rmcp_domain::bounded_read::read_text;
 use rmcp_domain::gfx::{Family, GfxTarget};
 use rmcp_domain::save_area;
 use rmcp_domain::topology::{DEFAULT_ROOT, Gpu, IoLink, Topology};
@@ -41,7 +40,7 @@ fn is_integrated(gpu: &Gpu) -> bool {
 
 fn card(gpu: &Gpu, topology: &Topology, survey: &Survey, installed: &Installed) -> BTreeMap<String, Fact> {
     let from = format!("{DEFAULT_ROOT}/nodes/{}", gpu.node);
-    let mut facts = BTreeMap::new();
+    let mut facts = bus::card(survey, gpu);
     let mut add = |name: &str, fact: Fact| _ = facts.insert(format!("{CARD}{name}"), fact);
     add("target", Fact::new(gpu.target, &from));
     let family = match gpu.target.family() {
@@ -57,15 +56,6 @@ fn card(gpu: &Gpu, topology: &Topology, survey: &Survey, installed: &Installed) 
     }
     let refuses = |link: &IoLink| link.kind == IoLink::PCIE && (link.no_atomics_32() || link.no_atomics_64());
     add("pcie_atomics", Fact::flag(!gpu.links.iter().any(refuses), &from));
-    let firmware = format!("/sys/bus/pci/devices/{}/fw_version", gpu.pci);
-    for (fact, file) in [("mec_firmware", "mec_fw_version"), ("mes_firmware", "mes_fw_version")] {
-        let path = format!("{firmware}/{file}");
-        let text = read_text(&survey.machine.resolve(&path), 4096).ok();
-        let number = text.and_then(|text| u32::from_str_radix(text.trim().trim_start_matches("0x"), 16).ok());
-        if let Some(number) = number {
-            add(fact, Fact::new(number, &path));
-        }
-    }
     for (fact, package) in [("rocm_part", "rocm_sdk_device"), ("torch_part", "amd_torch_device")] {
         let name = format!("{package}_{}", gpu.target);
         let real = |package: &&Distribution| package.name == name && package.version != "0.0.1.dev0";
@@ -73,7 +63,7 @@ fn card(gpu: &Gpu, topology: &Topology, survey: &Survey, installed: &Installed) 
         add(fact, Fact::of(version, "the packages of the Pythons"));
     }
     if let Some(node) = survey.render_node(gpu) {
-        add("render_open", Fact::new(opened(&node), &node.path.display().to_string()));
+        add("render_open", Fact::new(node.access.word(), &node.path.display().to_string()));
     }
     if let Some((code, from)) = &installed.torch
         && let Some(code) = code_of(gpu.target, code)

@@ -5,5 +5,6 @@ mod config;
 mod detect;
 mod doctor;
 mod explain;
+mod facts;
 mod machine;
 mod schema;

@@ -9,12 +9,15 @@ pub fn kfd(survey: &Survey) -> Option<Problem> {
     match &survey.kfd.access {
         Access::Granted => None,
         Access::Missing => Some(no_kfd(survey)),
-        Access::Denied => Some(permission_denied(survey, &survey.kfd)),
+        Access::Denied(_) => Some(permission_denied(survey, &survey.kfd)),
         Access::Refused(why) => Some(
             problem(
                 "kfd-refused",
                 Severity::Error,
-                format!("/dev/kfd cannot be opened: {why}. The driver has no card that it can use for computing"),
+                format!(
+                    "/dev/kfd cannot be opened: {}. The driver has no card that it can use for computing",
+                    std::io::Error::from(*why)
+                ),
                 "read what the driver says of the card: sudo dmesg | grep -i kfd",
             )
             .with_sources(&["https://github.com/ROCm/ROCm/issues/1148", "https://github.com/ROCm/rocminfo/issues/41"]),
@@ -143,11 +146,11 @@ pub fn cards(survey: &Survey) -> Option<Problem> {
 /// Render nodes that are there and forbidden.
 pub fn render_nodes(survey: &Survey) -> Option<Problem> {
     // The groups are mostly the same: one message is enough.
-    if survey.kfd.access == Access::Denied {
+    if survey.kfd.access.is_denied() {
         return None;
     }
     let files = survey.gpus().iter().filter_map(|gpu| survey.render_node(gpu));
-    files.into_iter().find(|file| file.access == Access::Denied).map(|file| permission_denied(survey, &file))
+    files.into_iter().find(|file| file.access.is_denied()).map(|file| permission_denied(survey, &file))
 }
 
 /// Masks that leave no card.

@@ -1,0 +1,30 @@
+//! What the dynamic loader would put before a program's own libraries.
+
+use super::{Fact, Facts};
+use crate::commands::detect::Survey;
+use crate::installs::{Runtime, configured_folders};
+use rmcp_system::{LIST, list};
+use std::env;
+use std::path::PathBuf;
+
+impl Facts {
+    /// Libraries that are preloaded beside RMCP's, and runtimes that folders of the loader lead to.
+    pub(super) fn add_loader(&mut self, survey: &Survey) {
+        let machine = &survey.machine;
+        let everywhere = list::entries(machine.text(LIST).unwrap_or_default().as_bytes());
+        let here = machine.variable("LD_PRELOAD").map(|value| value.to_string_lossy().into_owned()).unwrap_or_default();
+        let here = here.split([' ', ':']).filter(|entry| !entry.is_empty()).map(str::to_owned);
+        let others = everywhere.into_iter().chain(here).filter(|entry| !list::is_rmcp(entry)).collect();
+        self.add("preload.others", Fact { values: others, from: format!("LD_PRELOAD, {LIST}") });
+        let path = machine.variable("LD_LIBRARY_PATH").map(|path| env::split_paths(path).collect::<Vec<_>>());
+        let ahead = path.into_iter().flatten().map(|folder| machine.resolve(folder));
+        let runtimes = |folders: &mut dyn Iterator<Item = PathBuf>| -> Vec<String> {
+            let found = folders.filter_map(|folder| Runtime::in_folder(&folder));
+            found.map(|runtime| survey.display_path(&runtime.hip)).collect()
+        };
+        let values = runtimes(&mut ahead.into_iter());
+        self.add("loader.path_runtime", Fact { values, from: "LD_LIBRARY_PATH".into() });
+        let values = runtimes(&mut configured_folders(machine).into_iter());
+        self.add("loader.configured_runtime", Fact { values, from: "/etc/ld.so.conf".into() });
+    }
+}
