@@ -90,8 +90,8 @@ pub fn main(arguments: &Arguments) -> Result<ExitCode> {
         known: problems().len(),
         unknown_facts: doctor::unknown_facts(problems(), &facts),
         well: doctor::well(&facts),
-        facts: arguments.verbose.then(|| checked::seen(&facts)).unwrap_or_default(),
-        problems: arguments.all.then(|| checked::decided(&facts, log.as_ref())).unwrap_or_default(),
+        facts: if arguments.verbose { checked::seen(&facts) } else { Vec::new() },
+        problems: if arguments.all { checked::decided(&facts, log.as_ref()) } else { Vec::new() },
     };
     arguments.output.print(&report)?;
     Ok(ExitCode::from(report.status()))
@@ -310,7 +310,7 @@ impl Report for Diagnosis {
             writeln!(out, "{}", styled(GOOD, format!("None of {} known problems shows.", self.known)))?;
         }
         if !self.well.is_empty() {
-            writeln!(out, "{} {}.", styled(GOOD, "Well:"), output::escape_line(&self.well.join("; ")))?;
+            writeln!(out, "{} {}.", styled(GOOD, "Well:"), output::escape_line(self.well.join("; ")))?;
         }
         if !self.unknown_facts.is_empty() {
             let names: Vec<&str> = self.unknown_facts.iter().map(String::as_str).collect();

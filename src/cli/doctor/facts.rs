@@ -21,6 +21,9 @@ use std::time::Duration;
 /// So long a group of facts may take.
 const LIMIT: Duration = Duration::from_secs(5);
 
+/// Reads facts that belong together.
+type Group = fn(&mut Facts, &Survey);
+
 /// Names the groups of facts that were not read in time.
 const LATE: &str = "doctor.late";
 
@@ -197,7 +200,7 @@ impl Fact {
 impl Facts {
     /// Reads what a look at the machine tells. What takes too long is not known.
     pub fn read(survey: &Arc<Survey>) -> Self {
-        const GROUPS: [(&str, fn(&mut Facts, &Survey)); 8] = [
+        const GROUPS: [(&str, Group); 8] = [
             ("the kernel", Facts::add_kernel),
             ("the driver", Facts::add_driver),
             ("the machine", Facts::add_machine),

@@ -214,3 +214,31 @@ fn what_is_well_is_one_line_and_with_all_each_problem_says_what_became_of_it() {
     assert_eq!(outcome("rocm.hip-number"), ["words-alone"]);
     assert!(!found["well"].as_array().unwrap().contains(&Value::from("/dev/kfd opens")));
 }
+
+#[test]
+fn a_problem_that_a_file_of_the_machine_proves_is_found_with_that_files_place() {
+    let driverless = || Machine::new().on_the_bus(&NAVI10, None);
+    let evidence = |machine: &Machine, id: &str| {
+        let found = parsed(&machine.doctor(&["--json"]).output().unwrap());
+        let findings = found["findings"].as_array().unwrap().iter().filter(|finding| finding["id"] == id).cloned();
+        findings.map(|finding| finding["evidence"].to_string()).next()
+    };
+    let listed = driverless().file("etc/modprobe.d/gpu.conf", "blacklist amdgpu\n");
+    assert!(evidence(&listed, "kfd.driver-not-loaded").unwrap().contains("/etc/modprobe.d/gpu.conf, line 1"));
+    assert!(!evidence(&driverless(), "kfd.driver-not-loaded").unwrap().contains("modprobe.d/gpu"));
+    let loaded = Machine::with_cards(&[&NAVI10]).file("etc/modprobe.d/gpu.conf", "blacklist amdgpu\n");
+    assert_eq!(evidence(&loaded, "kfd.driver-not-loaded"), None);
+
+    let tree = |machine: Machine| machine.file("var/lib/dkms/amdgpu/6.16.6/source", "");
+    assert!(evidence(&tree(driverless()), "kernel.dkms-build").is_some());
+    assert_eq!(evidence(&tree(Machine::with_cards(&[&NAVI10])), "kernel.dkms-build"), None);
+    let built = tree(driverless()).file("lib/modules/6.12.38-amd64/updates/dkms/amdgpu.ko.xz", "");
+    assert_eq!(evidence(&built, "kernel.dkms-build"), None);
+
+    let set = |value: &str| {
+        let line = format!("HSA_OVERRIDE_GFX_VERSION={value}\n");
+        Machine::with_cards(&[&NAVI10]).file("etc/environment", line)
+    };
+    assert!(evidence(&set("10.3"), "override.unreadable").unwrap().contains("/etc/environment, line 1"));
+    assert_eq!(evidence(&set("\"10.1.0\""), "override.unreadable"), None);
+}
