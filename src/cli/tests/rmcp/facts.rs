@@ -239,6 +239,6 @@ fn a_problem_that_a_file_of_the_machine_proves_is_found_with_that_files_place() 
         let line = format!("HSA_OVERRIDE_GFX_VERSION={value}\n");
         Machine::with_cards(&[&NAVI10]).file("etc/environment", line)
     };
-    assert!(evidence(&set("10.3"), "override.unreadable").unwrap().contains("/etc/environment, line 1"));
-    assert_eq!(evidence(&set("\"10.1.0\""), "override.unreadable"), None);
+    assert!(evidence(&set("10.3"), "override.unreadable-in-file").unwrap().contains("/etc/environment, line 1"));
+    assert_eq!(evidence(&set("\"10.1.0\""), "override.unreadable-in-file"), None);
 }
