@@ -2,10 +2,11 @@
 
 use rmcp_machine::Kernel;
 
+use crate::dmabuf::Metadata;
 use crate::log;
 use crate::memory::{Buffer, Place, flag};
 use crate::pages;
-use crate::session::{self, DOORBELL_BYTES, MMIO_OFFSET, Opened, Session, doorbells};
+use crate::session::{DOORBELL_BYTES, MMIO_OFFSET, Session, doorbells};
 use crate::svm::attr;
 use crate::uapi::{self, Answer};
 
@@ -49,6 +50,7 @@ pub fn alloc(session: &Session, a: &mut uapi::AllocMemory) -> Answer {
     memory.svm.forget(a.va, a.size);
     let (place, offset) = match a.flags & 0x1f {
         flag::VRAM | flag::GTT => {
+            session.reclaim(&mut memory);
             let place = memory.take(gpu, a.size, a.flags & flag::VRAM != 0).ok_or(libc::ENOMEM)?;
             let Place::File { offset, .. } = place else { return Err(libc::EINVAL) };
             (place, offset)
@@ -61,8 +63,7 @@ pub fn alloc(session: &Session, a: &mut uapi::AllocMemory) -> Answer {
         flag::MMIO_REMAP if a.size == 4096 => (Place::Host(kfd + MMIO_OFFSET), MMIO_OFFSET),
         _ => return Err(libc::EINVAL),
     };
-    let buffer = Buffer { gpu, flags: a.flags, va: a.va, size: a.size, place, mapped: 0, uses: 1, parent: None };
-    a.handle = buffer_handle(a.gpu_id, memory.add(buffer));
+    a.handle = buffer_handle(a.gpu_id, memory.add(Buffer::new(gpu, a.flags, a.va, a.size, place)));
     a.mmap_offset = offset;
     Ok(())
 }
@@ -112,9 +113,8 @@ pub unsafe fn map(session: &Session, a: &mut uapi::MapMemory, map: bool) -> Answ
         let buffer = memory.buffer_mut(id).ok_or(libc::ENOMEM)?;
         let (va, size, bit) = (buffer.va, buffer.size, 1 << gpu);
         if map {
-            let is_peer = buffer.gpu != gpu && !matches!(buffer.place, Place::File { vram: false, .. });
-            let is_own = matches!(buffer.place, Place::Host(_)) && buffer.flags & flag::USERPTR != 0;
-            if is_peer && !is_own && !session.tree.machine.gpu[buffer.gpu].large_bar {
+            let on_card = buffer.place.is_vram() || buffer.flags & (flag::DOORBELL | flag::MMIO_REMAP) != 0;
+            if buffer.gpu != gpu && on_card && !session.tree.machine.gpu[buffer.gpu].large_bar {
                 return Err(refuse(libc::EINVAL, "memory of a card with a small BAR, on another card"));
             }
             buffer.mapped |= bit;
@@ -131,30 +131,42 @@ pub unsafe fn map(session: &Session, a: &mut uapi::MapMemory, map: bool) -> Answ
     Ok(())
 }
 
-fn dmabuf(fd: i32) -> Result<u64, i32> {
-    match session::identify(fd) {
-        Some(Opened::DmaBuf(buffer)) => Ok(buffer),
-        _ => Err(libc::EINVAL),
-    }
-}
-
-pub fn dmabuf_info(session: &Session, a: &mut uapi::DmabufInfo) -> Answer {
+/// # Safety
+/// There is room for the metadata.
+pub unsafe fn dmabuf_info(session: &Session, a: &mut uapi::DmabufInfo) -> Answer {
+    let refuse = |errno| log::refused("GET_DMABUF_INFO", errno, "no dma-buf of these cards");
+    let id = session.import(a.fd).map_err(refuse)?;
     let memory = session.memory();
-    let buffer = memory.buffer(dmabuf(a.fd)?).ok_or(libc::EINVAL)?;
+    let buffer = memory.buffer(id).ok_or(libc::EINVAL)?;
+    let metadata = Metadata::read(buffer.metadata.as_deref());
     a.size = buffer.size;
-    a.metadata_size = 0;
     a.gpu_id = session.tree.machine.gpu[buffer.gpu].gpu_id();
-    a.flags = buffer.flags & (flag::VRAM | flag::GTT);
+    a.flags = buffer.flags & (flag::VRAM | flag::GTT | flag::PUBLIC);
+    drop(memory);
+    session.release(id);
+    let room = std::mem::replace(&mut a.metadata_size, metadata.size);
+    if a.metadata != 0 && room < metadata.size {
+        return Err(log::refused("GET_DMABUF_INFO", libc::EINVAL, &format!("{} bytes of metadata", metadata.size)));
+    }
+    if a.metadata != 0 {
+        // SAFETY: the caller's promise.
+        unsafe { std::ptr::copy_nonoverlapping(metadata.data.as_ptr(), a.metadata as *mut u8, metadata.size as usize) };
+    }
     Ok(())
 }
 
 pub fn import_dmabuf(session: &Session, a: &mut uapi::ImportDmabuf) -> Answer {
-    session.bound(a.gpu_id)?;
-    let original = dmabuf(a.fd)?;
+    let refuse = |errno, why: &str| log::refused("IMPORT_DMABUF", errno, why);
+    let (gpu, _) = session.bound(a.gpu_id).map_err(|errno| refuse(errno, "the card is bound to no render node"))?;
+    let original = session.import(a.fd).map_err(|errno| refuse(errno, "no dma-buf of these cards"))?;
     let mut memory = session.memory_mut();
-    let buffer = memory.buffer_mut(original).ok_or(libc::EINVAL)?;
+    let buffer = memory.buffer(original).ok_or(libc::EINVAL)?;
+    if buffer.gpu != gpu && session.tree.machine.kernel < Kernel::Linux6_12 {
+        drop(memory);
+        session.release(original);
+        return Err(refuse(libc::EINVAL, "a buffer of another card"));
+    }
     // The import shares the bytes but has an address of its own.
-    buffer.uses += 1;
     let import = Buffer { va: a.va, mapped: 0, uses: 1, parent: Some(original), ..buffer.clone() };
     let id = memory.add(import);
     a.handle = buffer_handle(a.gpu_id, id);
@@ -162,10 +174,12 @@ pub fn import_dmabuf(session: &Session, a: &mut uapi::ImportDmabuf) -> Answer {
 }
 
 pub fn export_dmabuf(session: &Session, a: &mut uapi::ExportDmabuf) -> Answer {
-    session.gpu(handle_gpu(a.handle)).ok_or(libc::EINVAL)?;
+    let refuse = |errno, why: &str| log::refused("EXPORT_DMABUF", errno, &format!("{why}: {:#x}", a.handle));
+    session.gpu(handle_gpu(a.handle)).ok_or_else(|| refuse(libc::EINVAL, "no such card"))?;
     let id = buffer_id(a.handle);
-    session.memory().buffer(id).ok_or(libc::EINVAL)?;
-    a.fd = session.export(id)?;
+    session.memory().buffer(id).ok_or_else(|| refuse(libc::EINVAL, "no such buffer"))?;
+    let exported = session.export(id, a.flags & libc::O_CLOEXEC as u32 != 0);
+    a.fd = exported.map_err(|errno| refuse(errno, "memory of the process"))?;
     Ok(())
 }
 

@@ -3,9 +3,10 @@
 use serde_json::json;
 
 use crate::clock::gpu_ticks;
+use crate::dmabuf::Metadata;
 use crate::log;
-use crate::memory::{Buffer, GTT_BYTES, Place, flag};
-use crate::session::{self, Opened, Session};
+use crate::memory::{Buffer, GTT_BYTES, Place, flag, window};
+use crate::session::Session;
 use crate::uapi::{self, Answer, Plain, ioc_nr, ioc_size};
 use rmcp_machine::Gpu;
 
@@ -57,6 +58,10 @@ layouts! {
     GemMmap { handle: u64 }
     GemVa {
         handle: u32, pad: u32, operation: u32, flags: u32, va: u64, offset: u64, size: u64,
+    }
+    // drm_amdgpu_gem_metadata: `size` is that of `data`, in bytes.
+    GemMetadata {
+        handle: u32, operation: u32, flags: u64, tiling: u64, size: u32, data: [[u32; 32]; 2],
     }
     // drm_amdgpu_gem_op: operation 0 asks for what GEM_CREATE was told.
     GemOp { handle: u32, operation: u32, value: u64 }
@@ -113,7 +118,8 @@ pub unsafe fn ioctl(session: &'static Session, gpu: usize, request: u64, arg: u6
         // SAFETY: see above.
         nr::PRIME_HANDLE_TO_FD => unsafe {
             with(request, arg, |a: &mut Prime| {
-                a.fd = session.export(named(session, gpu, a.handle)?)?;
+                let id = named(session, gpu, a.handle)?;
+                a.fd = session.export(id, a.flags & libc::O_CLOEXEC as u32 != 0)?;
                 Ok(())
             })
         },
@@ -125,8 +131,10 @@ pub unsafe fn ioctl(session: &'static Session, gpu: usize, request: u64, arg: u6
         nr::GEM_MMAP => unsafe {
             with(request, arg, |a: &mut GemMmap| {
                 let id = named(session, gpu, a.handle as u32)?;
-                match session.memory().buffer(id).map(|buffer| buffer.place) {
+                let memory = session.memory();
+                match memory.buffer(id).map(|buffer| buffer.place) {
                     Some(Place::File { offset, .. }) => a.handle = offset,
+                    Some(Place::Import { .. }) => a.handle = window(memory.root(id)),
                     _ => return Err(libc::EPERM),
                 }
                 Ok(())
@@ -134,8 +142,10 @@ pub unsafe fn ioctl(session: &'static Session, gpu: usize, request: u64, arg: u6
         },
         // SAFETY: see above.
         nr::GEM_VA => unsafe { with(request, arg, |a| map(session, gpu, a)) },
-        nr::GEM_METADATA | nr::GEM_WAIT_IDLE => {
-            // SAFETY: the answer of both is in the argument, which has that many bytes: nothing is set, nothing is busy.
+        // SAFETY: see above.
+        nr::GEM_METADATA => unsafe { with(request, arg, |a| metadata(session, gpu, a)) },
+        nr::GEM_WAIT_IDLE => {
+            // SAFETY: the answer is in the argument, which has that many bytes: nothing is busy.
             unsafe { (arg as *mut u8).write_bytes(0, ioc_size(request)) };
             Ok(())
         }
@@ -190,14 +200,14 @@ fn handle(session: &Session, gpu: usize, buffer: u64) -> u32 {
 }
 
 fn import(session: &Session, gpu: usize, a: &mut Prime) -> Answer {
-    let Some(Opened::DmaBuf(buffer)) = session::identify(a.fd) else { return Err(libc::EBADF) };
+    let buffer = session.import(a.fd)?;
     let existing = session.gem().iter().find(|((g, _), b)| *g == gpu && **b == buffer).map(|((_, h), _)| *h);
     a.handle = match existing {
-        Some(handle) => handle,
-        None => {
-            session.memory_mut().buffer_mut(buffer).ok_or(libc::ENOENT)?.uses += 1;
-            handle(session, gpu, buffer)
+        Some(handle) => {
+            session.release(buffer);
+            handle
         }
+        None => handle(session, gpu, buffer),
     };
     Ok(())
 }
@@ -207,7 +217,7 @@ fn create(session: &Session, gpu: usize, a: &mut GemCreate) -> Answer {
     let mut memory = session.memory_mut();
     let place = memory.take(gpu, a.size, vram).ok_or(libc::ENOMEM)?;
     let flags = if vram { flag::VRAM } else { flag::GTT };
-    let id = memory.add(Buffer { gpu, flags, va: 0, size: a.size, place, mapped: 0, uses: 1, parent: None });
+    let id = memory.add(Buffer::new(gpu, flags, 0, a.size, place));
     drop(memory);
     a.size = handle(session, gpu, id).into();
     Ok(())
@@ -226,6 +236,31 @@ fn map(session: &Session, gpu: usize, a: &mut GemVa) -> Answer {
         _ => return Err(libc::EINVAL),
     }
     Ok(())
+}
+
+/// `amdgpu_gem_metadata_ioctl`: what processes tell each other of a buffer.
+fn metadata(session: &Session, gpu: usize, a: &mut GemMetadata) -> Answer {
+    const SET: u32 = 1;
+    const GET: u32 = 2;
+    let id = named(session, gpu, a.handle)?;
+    match a.operation {
+        GET => {
+            let memory = session.memory();
+            let found = Metadata::read(memory.buffer(memory.root(id)).and_then(|buffer| buffer.metadata.as_deref()));
+            (a.flags, a.tiling, a.size) = (found.flags, found.tiling, found.size);
+            let words = found.data.chunks_exact(4).map(|word| word.try_into().map_or(0, u32::from_le_bytes));
+            a.data.as_flattened_mut().iter_mut().zip(words).for_each(|(to, word)| *to = word);
+            Ok(())
+        }
+        SET if a.size as usize > Metadata::BYTES => Err(libc::EINVAL),
+        SET => {
+            let mut data = [0; Metadata::BYTES];
+            data.copy_from_slice(&a.data.as_flattened().iter().flat_map(|word| word.to_le_bytes()).collect::<Vec<_>>());
+            let set = Metadata { flags: a.flags, tiling: a.tiling, size: a.size, data };
+            set.write(&*session.metadata(id)?).map_err(|_| libc::ENOMEM)
+        }
+        _ => Err(libc::EPERM),
+    }
 }
 
 /// Copies as much of an answer as the caller wants.
@@ -340,6 +375,7 @@ mod tests {
         assert_eq!(size_of::<Version>(), 64);
         assert_eq!(size_of::<GemCreate>(), 32);
         assert_eq!(size_of::<GemVa>(), 40);
+        assert_eq!(size_of::<GemMetadata>(), 288);
         assert_eq!(size_of::<Info>(), 32);
         assert_eq!(std::mem::offset_of!(DevInfo, engine_khz), 32);
         assert_eq!(std::mem::offset_of!(DevInfo, ids_flags), 136);

@@ -5,11 +5,12 @@
 
 use std::cell::Cell;
 use std::ffi::{CStr, c_char, c_int, c_long, c_uint, c_ulong, c_void};
+use std::os::fd::{AsRawFd, BorrowedFd};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use crate::session::{self, Opened};
 use crate::tree::{self, Device, Rewritten, Tree};
-use crate::{drm, kfd, log, uapi};
+use crate::{dmabuf, drm, kfd, log, memory, uapi};
 
 /// Sets errno as libc's functions do.
 fn fail(errno: i32) -> c_int {
@@ -142,6 +143,12 @@ forward! {
         }
         result
     };
+    mmap(at: *mut c_void, size: usize, protection: c_int, flags: c_int, fd: c_int, offset: i64) -> *mut c_void =
+        map_file(at, size, protection, flags, fd, offset);
+    mmap64(at: *mut c_void, size: usize, protection: c_int, flags: c_int, fd: c_int, offset: i64) -> *mut c_void =
+        map_file(at, size, protection, flags, fd, offset);
+    lseek(fd: c_int, offset: i64, from: c_int) -> i64 = seek(fd, offset, from);
+    lseek64(fd: c_int, offset: i64, from: c_int) -> i64 = seek(fd, offset, from);
     munmap(address: *mut c_void, size: usize) -> c_int = {
         release(address as u64, size as u64);
         let result = libc::syscall(libc::SYS_munmap, address, size) as c_int;
@@ -151,6 +158,43 @@ forward! {
         result
     };
     ioctl(fd: c_int, request: c_ulong, arg: *mut c_void) -> c_int = any_ioctl(fd, request, arg);
+}
+
+/// The end of a dma-buf tells its size (`dma_buf_llseek`), and no other descriptor that is refused has one.
+unsafe fn seek(fd: c_int, offset: i64, from: c_int) -> i64 {
+    // SAFETY: the caller keeps lseek's promises; after ESPIPE the descriptor is open.
+    unsafe {
+        let result = libc::syscall(libc::SYS_lseek, fd, offset, from);
+        if result < 0 && *libc::__errno_location() == libc::ESPIPE {
+            let size = session::current().and_then(|_| dmabuf::open(BorrowedFd::borrow_raw(fd)).ok());
+            return match (size, from, offset) {
+                (None, ..) => fail(libc::ESPIPE).into(),
+                (Some(opened), libc::SEEK_END, 0) => opened.label.size as i64,
+                (Some(_), libc::SEEK_SET, 0) => 0,
+                _ => fail(libc::EINVAL).into(),
+            };
+        }
+        result
+    }
+}
+
+/// What a render node shows of a buffer of another process lies in another file.
+unsafe fn map_file(
+    at: *mut c_void,
+    size: usize,
+    protection: c_int,
+    flags: c_int,
+    fd: c_int,
+    offset: i64,
+) -> *mut c_void {
+    let shown = match memory::window_of(offset as u64) {
+        Some((id, into)) => session::current().and_then(|session| session.shown(fd, id, into)),
+        None => None,
+    };
+    let (file, offset) =
+        shown.as_ref().map_or((fd, offset), |(import, offset)| (import.card.as_raw_fd(), *offset as i64));
+    // SAFETY: the caller keeps mmap's promises.
+    unsafe { libc::syscall(libc::SYS_mmap, at, size, protection, flags, file, offset) as *mut c_void }
 }
 
 /// libc's next definition of a function, found once.
@@ -248,7 +292,6 @@ unsafe fn device(dir: c_int, path: *const c_char, flags: c_int) -> Option<Device
         if !path.is_null() && *path == 0 && flags & libc::AT_EMPTY_PATH != 0 {
             return match session::identify(dir)? {
                 Opened::Node(_, device) | Opened::ParentsNode(device) => Some(device),
-                Opened::DmaBuf(..) => None,
             };
         }
         let (tree, name) = emulated(path)?;

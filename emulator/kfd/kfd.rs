@@ -104,7 +104,7 @@ pub unsafe fn ioctl(session: &'static Session, request: u64, arg: u64) -> Answer
         nr::MAP_MEMORY_TO_GPU => unsafe { with(request, arg, |a| buffers::map(session, a, true)) },
         // SAFETY: see above; the cards' ids are part of the argument.
         nr::UNMAP_MEMORY_FROM_GPU => unsafe { with(request, arg, |a| buffers::map(session, a, false)) },
-        // SAFETY: see above.
+        // SAFETY: see above; the room for metadata is part of the argument.
         nr::GET_DMABUF_INFO => unsafe { with(request, arg, |a| buffers::dmabuf_info(session, a)) },
         // SAFETY: see above.
         nr::IMPORT_DMABUF => unsafe { with(request, arg, |a| buffers::import_dmabuf(session, a)) },

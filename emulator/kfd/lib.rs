@@ -2,7 +2,7 @@
 //!
 //! - `hooks` interposes libc; `tree` and `topology` are the files that an `rmcp_machine::Machine` shows
 //! - `kfd` and `drm` answer ioctls, with `buffers` for memory and `queues`; `acquire` holds a new queue against what Linux asks of
-//!   it; `session` is what a process has open
+//!   it; `session` is what a process has open, and `dmabuf` what processes share
 //! - `engine` runs a thread for each `queue`, which is a `ring` of packets: `aql` and `sdma`; `transfer` moves bytes
 //! - `dispatch` runs kernels on the memory that `card` shows them, through the cache `gl2`; `pages` tells what memory the
 //!   process has
@@ -16,6 +16,7 @@ mod buffers;
 mod card;
 mod clock;
 mod dispatch;
+mod dmabuf;
 mod drm;
 mod engine;
 mod events;

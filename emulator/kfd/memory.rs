@@ -1,7 +1,10 @@
 //! Buffers, and what the cards see at an address.
 
 use std::collections::{BTreeMap, HashMap};
+use std::fs::File;
+use std::sync::Arc;
 
+use crate::dmabuf::{Import, Inode};
 use crate::range::Ranges;
 use crate::svm::Svm;
 
@@ -9,6 +12,20 @@ use crate::svm::Svm;
 pub const GTT_BYTES: u64 = 16 << 30;
 /// Where VRAM starts in a card's file: 0 would mean "no offset" to the callers of mmap.
 const VRAM_START: u64 = 2 << 20;
+
+/// Where a render node shows the buffers of other processes: beyond every card's file, each in a window of its own.
+const WINDOW_BITS: u32 = 40;
+
+/// The offset of a buffer's window.
+pub fn window(id: u64) -> u64 {
+    id << WINDOW_BITS
+}
+
+/// The buffer in whose window an offset lies, and how far in.
+pub fn window_of(offset: u64) -> Option<(u64, u64)> {
+    let id = offset >> WINDOW_BITS;
+    (id != 0).then_some((id, offset & ((1 << WINDOW_BITS) - 1)))
+}
 
 /// Bits of `KFD_IOC_ALLOC_MEM_FLAGS_*` (linux/kfd_ioctl.h) that say where memory is.
 pub mod flag {
@@ -38,6 +55,20 @@ pub enum Place {
     },
     /// At an address of this process.
     Host(u64),
+    /// In the file of another process's card, which is mapped here.
+    Import {
+        /// Where.
+        address: u64,
+        /// Whether it counts as VRAM.
+        vram: bool,
+    },
+}
+
+impl Place {
+    /// Whether the bytes are a card's own.
+    pub fn is_vram(self) -> bool {
+        matches!(self, Self::File { vram: true, .. } | Self::Import { vram: true, .. })
+    }
 }
 
 /// A buffer object.
@@ -59,12 +90,21 @@ pub struct Buffer {
     pub uses: u32,
     /// The buffer whose bytes an import shares, and which must outlive it.
     pub parent: Option<u64>,
+    /// The file of its metadata, once it has any.
+    pub metadata: Option<Arc<File>>,
+    /// What holds the bytes of [`Place::Import`].
+    pub import: Option<Arc<Import>>,
 }
 
 impl Buffer {
+    /// A buffer that one handle names.
+    pub fn new(gpu: usize, flags: u32, va: u64, size: u64, place: Place) -> Self {
+        Self { gpu, flags, va, size, place, mapped: 0, uses: 1, parent: None, metadata: None, import: None }
+    }
+
     fn kind(&self) -> Kind {
         match self.place {
-            Place::File { vram: true, .. } => Kind::Vram,
+            place if place.is_vram() => Kind::Vram,
             _ if self.flags & flag::ANY_COHERENT != 0 => Kind::Uncached,
             _ => Kind::Cached,
         }
@@ -179,6 +219,21 @@ impl Memory {
         self.buffers.get_mut(&id)
     }
 
+    /// The buffer whose bytes buffer `id` has: itself, where it is no import of another.
+    pub fn root(&self, mut id: u64) -> u64 {
+        while let Some(parent) = self.buffers.get(&id).and_then(|buffer| buffer.parent) {
+            id = parent;
+        }
+        id
+    }
+
+    /// What was imported of another process's buffer.
+    pub fn imported(&self, card: Inode, buffer: u64) -> Option<u64> {
+        let is_it = |import: &Import| (import.label.card, import.label.buffer) == (card, buffer);
+        let found = self.buffers.iter().find(|(_, b)| b.parent.is_none() && b.import.as_deref().is_some_and(is_it));
+        found.map(|(&id, _)| id)
+    }
+
     /// One use less; the last one unmaps the buffer. Returns the part of a card's file to empty.
     pub fn release(&mut self, id: u64) -> Option<(usize, u64, u64)> {
         let buffer = self.buffers.get_mut(&id)?;
@@ -193,7 +248,7 @@ impl Memory {
         }
         match buffer.place {
             Place::File { gpu, offset, .. } => Some((gpu, offset, buffer.size.next_multiple_of(4096))),
-            Place::Host(_) => None,
+            Place::Host(_) | Place::Import { .. } => None,
         }
     }
 
@@ -208,7 +263,7 @@ impl Memory {
     pub fn host(&self, place: Place) -> u64 {
         match place {
             Place::File { gpu, offset, .. } => self.cards[gpu].base as u64 + offset,
-            Place::Host(address) => address,
+            Place::Host(address) | Place::Import { address, .. } => address,
         }
     }
 
@@ -274,7 +329,7 @@ mod tests {
 
     fn add(memory: &mut Memory, va: u64, size: u64) -> u64 {
         let place = memory.take(0, size, true).unwrap();
-        memory.add(Buffer { gpu: 0, flags: flag::VRAM, va, size, place, mapped: 0, uses: 1, parent: None })
+        memory.add(Buffer::new(0, flag::VRAM, va, size, place))
     }
 
     #[test]

@@ -4,16 +4,19 @@
 //! afresh: the kernel refuses a KFD descriptor to any process but the one that opened it.
 
 use std::collections::HashMap;
+use std::fs::File;
 use std::ops::Range;
+use std::os::fd::{BorrowedFd, IntoRawFd};
 use std::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use gfx10::Gws;
 
+use crate::dmabuf::{self, Export, Import, Inode, Label};
 use crate::events::{Events, Fault};
 use crate::gl2::{self, Gl2};
 use crate::log;
-use crate::memory::{CardFile, Memory, Reach};
+use crate::memory::{Buffer, CardFile, Memory, Place, Reach, flag};
 use crate::queue::Queue;
 use crate::tree::{Device, Tree};
 use rmcp_machine::Gpu;
@@ -31,19 +34,21 @@ pub const fn doorbells(gpu: usize) -> u64 {
     (gpu as u64) << 32
 }
 
-/// Device and inode number of an open file.
-type Inode = (u64, u64);
-
 struct OpenFile {
     fd: i32,
     inode: Inode,
 }
 
-/// A dma-buf that was exported: its inode and the buffer it stands for.
-pub struct Export {
-    inode: Inode,
-    /// Buffer id.
-    pub buffer: u64,
+/// A part of a card's file: the card, the offset and the bytes.
+type Part = (usize, u64, u64);
+
+/// What of this process's buffers others may have.
+#[derive(Default)]
+struct Exports {
+    /// The exports of each buffer.
+    live: HashMap<u64, Vec<Export>>,
+    /// Those of buffers that are gone here, with the memory that they lie in.
+    left: Vec<(Part, Vec<Export>)>,
 }
 
 /// State of the process that opened a device node.
@@ -70,7 +75,7 @@ pub struct Session {
     pub queues: Mutex<HashMap<u32, Queue>>,
     /// GEM handles per card, and the buffers they name.
     pub gem: Mutex<HashMap<(usize, u32), u64>>,
-    exports: Mutex<Vec<Export>>,
+    exports: Mutex<Exports>,
     next: AtomicU64,
 }
 
@@ -87,8 +92,6 @@ pub enum Opened {
     Node(&'static Session, Device),
     /// A device node that a parent process opened.
     ParentsNode(Device),
-    /// A dma-buf of this process.
-    DmaBuf(u64),
 }
 
 /// The session of this process, if it has one.
@@ -107,14 +110,8 @@ fn any() -> Option<&'static Session> {
 pub fn identify(fd: i32) -> Option<Opened> {
     let session = any()?;
     let inode = inode(fd)?;
-    let device = session.device(inode);
-    if session.pid != pid() {
-        return device.map(Opened::ParentsNode);
-    }
-    match device {
-        Some(device) => Some(Opened::Node(session, device)),
-        None => session.exported(inode).map(Opened::DmaBuf),
-    }
+    let device = session.device(inode)?;
+    Some(if session.pid == pid() { Opened::Node(session, device) } else { Opened::ParentsNode(device) })
 }
 
 /// Opens a device node: a new descriptor, or the negated errno.
@@ -261,25 +258,105 @@ impl Session {
     pub fn release(&self, buffer: u64) {
         self.release_caches_of(buffer);
         let mut memory = self.memory_mut();
-        let Some((gpu, offset, size)) = memory.release(buffer) else { return };
-        let hole = libc::FALLOC_FL_PUNCH_HOLE | libc::FALLOC_FL_KEEP_SIZE;
-        // SAFETY: our own descriptor; the range belonged to the buffer alone.
-        unsafe { libc::fallocate(self.cards[gpu].fd, hole, offset as i64, size as i64) };
-        memory.give_back(gpu, offset, size, self.tree.machine.gpu[gpu].vram_bytes);
+        let root = memory.root(buffer);
+        if let Some(part) = memory.release(buffer) {
+            let mut exports = self.exports();
+            let held = exports.live.remove(&root).unwrap_or_default();
+            exports.left.push((part, held));
+        }
+        self.reclaim(&mut memory);
+    }
+
+    /// Empties and gives back the memory of released buffers that nobody has any more.
+    pub fn reclaim(&self, memory: &mut Memory) {
+        let mut exports = self.exports();
+        exports.left.retain_mut(|((gpu, offset, size), held)| {
+            held.retain(Export::is_held);
+            if held.is_empty() {
+                let hole = libc::FALLOC_FL_PUNCH_HOLE | libc::FALLOC_FL_KEEP_SIZE;
+                // SAFETY: our own descriptor; the range belonged to the buffer alone.
+                unsafe { libc::fallocate(self.cards[*gpu].fd, hole, *offset as i64, *size as i64) };
+                memory.give_back(*gpu, *offset, *size, self.tree.machine.gpu[*gpu].vram_bytes);
+            }
+            !held.is_empty()
+        });
+    }
+
+    fn exports(&self) -> MutexGuard<'_, Exports> {
+        self.exports.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A dma-buf descriptor for a buffer.
-    pub fn export(&self, buffer: u64) -> Result<i32, i32> {
-        // SAFETY: a terminated name.
-        let fd = check(unsafe { libc::memfd_create(c"rmcp-dmabuf".as_ptr(), libc::MFD_CLOEXEC) })?;
-        let Some(inode) = inode(fd) else { return Err(libc::EIO) };
-        self.exports.lock().unwrap_or_else(PoisonError::into_inner).push(Export { inode, buffer });
-        Ok(fd)
+    pub fn export(&self, id: u64, close_on_exec: bool) -> Result<i32, i32> {
+        let metadata = self.metadata(id)?;
+        let memory = self.memory();
+        let root = memory.root(id);
+        let buffer = memory.buffer(root).ok_or(libc::EINVAL)?;
+        if let Some(import) = &buffer.import {
+            return import.export(close_on_exec);
+        }
+        // Linux refuses registered memory of the process (`amdgpu_gem_prime_export`).
+        let Place::File { gpu, offset, .. } = buffer.place else { return Err(libc::EPERM) };
+        let card = &self.cards[gpu];
+        let (flags, gpu_id) = (buffer.flags, self.tree.machine.gpu[buffer.gpu].gpu_id());
+        let label = Label { card: card.inode, buffer: root, gpu_id, flags, offset, size: buffer.size };
+        // SAFETY: the card's file is open as long as the process, unless the program closes what it did not open.
+        let file = unsafe { BorrowedFd::borrow_raw(card.fd) };
+        let (shared, export) = dmabuf::export(&label, file, &metadata, close_on_exec)?;
+        let mut exports = self.exports();
+        let all = exports.live.entry(root).or_default();
+        all.retain(Export::is_held);
+        all.push(export);
+        Ok(shared.into_raw_fd())
     }
 
-    fn exported(&self, inode: Inode) -> Option<u64> {
-        let exports = self.exports.lock().unwrap_or_else(PoisonError::into_inner);
-        exports.iter().rev().find(|export| export.inode == inode).map(|export| export.buffer)
+    /// The buffer behind a dma-buf descriptor, in memory of this process or imported from another: EBADF where it is no
+    /// descriptor, EINVAL where it is no dma-buf of these cards. It has a use more, for the caller to release.
+    pub fn import(&self, fd: i32) -> Result<u64, i32> {
+        if inode(fd).is_none() {
+            return Err(libc::EBADF);
+        }
+        // SAFETY: an open descriptor, which the program does not close while it makes a call on it.
+        let fd = unsafe { BorrowedFd::borrow_raw(fd) };
+        let opened = dmabuf::open(fd)?;
+        let label = opened.label;
+        let (gpu, _) = self.gpu(label.gpu_id).ok_or(libc::EINVAL)?;
+        let mut memory = self.memory_mut();
+        if self.cards.iter().any(|card| card.inode == label.card) {
+            memory.buffer_mut(label.buffer).ok_or(libc::EINVAL)?.uses += 1;
+            return Ok(label.buffer);
+        }
+        if let Some(known) = memory.imported(label.card, label.buffer) {
+            memory.buffer_mut(known).ok_or(libc::EINVAL)?.uses += 1;
+            return Ok(known);
+        }
+        let (import, metadata) = opened.import(fd)?;
+        let place = Place::Import { address: import.address, vram: label.flags & flag::VRAM != 0 };
+        let (import, metadata) = (Some(Arc::new(import)), Some(metadata));
+        let buffer = Buffer::new(gpu, label.flags, 0, label.size, place);
+        Ok(memory.add(Buffer { import, metadata, ..buffer }))
+    }
+
+    /// What a render node shows at `into` the window of buffer `id`: whose file, and where in it.
+    pub fn shown(&self, fd: i32, id: u64, into: u64) -> Option<(Arc<Import>, u64)> {
+        let Device::Drm { .. } = self.device(inode(fd)?)? else { return None };
+        let memory = self.memory();
+        let import = memory.buffer(id)?.import.clone()?;
+        let offset = import.label.offset + into;
+        Some((import, offset))
+    }
+
+    /// The file of a buffer's metadata.
+    pub fn metadata(&self, id: u64) -> Result<Arc<File>, i32> {
+        let mut memory = self.memory_mut();
+        let root = memory.root(id);
+        let buffer = memory.buffer_mut(root).ok_or(libc::EINVAL)?;
+        if let Some(file) = &buffer.metadata {
+            return Ok(Arc::clone(file));
+        }
+        let file = dmabuf::metadata_file()?;
+        buffer.metadata = Some(Arc::clone(&file));
+        Ok(file)
     }
 
     fn device(&self, inode: Inode) -> Option<Device> {

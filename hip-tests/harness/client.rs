@@ -99,6 +99,11 @@ pub enum Client {
     },
     /// `rccl.cpp`: RCCL between the GPUs of one process.
     Rccl,
+    /// `ipc.cpp`: two processes that share device memory and events.
+    Ipc {
+        /// The card of the second, and what they wait by: `streams` or `events`.
+        args: [&'static str; 2],
+    },
     /// A program of the stack, or of Debian packages laid over it.
     Debian {
         /// The packages that bring it, beyond the stack.
@@ -257,6 +262,11 @@ impl Client {
             Client::Rccl => {
                 let stack = stack.clone().with_packages(&RCCL)?;
                 stack.command(program(&stack, "rccl.cpp", &["-lrccl"])?)
+            }
+            Client::Ipc { args } => {
+                let mut command = stack.clone().with_hiprtc()?.command(program(stack, "ipc.cpp", &[])?)?;
+                command.args(args);
+                Ok(command)
             }
             Client::Debian { packages, program, args } => {
                 let stack = match packages.as_slice() {

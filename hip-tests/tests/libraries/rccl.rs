@@ -1,9 +1,5 @@
 //! RCCL talks with running kernels through host memory, and asks for fine-grained device memory to learn how GPUs may talk.
 //!
-//! The emulated driver shares no device memory between processes (IPC), which RCCL 7.2.4 uses by itself. So two processes
-//! are tried on it through shared memory and over the network alone: **nothing here shows RCCL 7.2.4 between processes by
-//! P2P/IPC**, the way that it takes on two cards of one machine.
-//!
 //! Nothing leaves the machine: RCCL is told to use the loopback interface alone.
 
 use crate::{output_lines, passed_tests};
@@ -102,6 +98,16 @@ fn rccls_own_tests_pass_in_two_processes() {
     ] {
         assert_same_verdicts(&scene_in_processes(release, 2, variables), &unit_tests(release, filter), tests);
     }
+}
+
+/// RCCL 7.2.4 shares device memory between processes (P2P/IPC) by itself, as dma-bufs of the driver.
+#[test]
+fn rccls_own_tests_pass_in_two_processes_that_share_device_memory() {
+    let scene = scene_in_processes(Release::Rocm724, 2, DEFAULT_TRANSPORT).env("NCCL_DEBUG", "INFO");
+    let client = unit_tests(Release::Rocm724, "--gtest_filter=Broadcast.InPlace");
+    assert_same_verdicts(&scene, &client, 1);
+    let Some(run) = scene.with_rmcp().run(client) else { return };
+    assert!(run.stdout.contains(" via P2P/IPC"), "{}", run.stdout);
 }
 
 #[test]
