@@ -2,10 +2,10 @@
 
 use rmcp_hip_tests::{Client, Release, Run, Scene, machine};
 
-/// One card, or two of which each process has its own, and by which options RMCP acts.
+/// One card; two, of which each process has its own; and one where RMCP makes the memory non-coherent that both register.
 fn scenes(release: Release) -> [(Scene, &'static str); 3] {
     let two = machine(&["gfx1030", "gfx1030"], true);
-    let registered = Scene::new(release, "gfx1010").env("RMCP_OPTIONS", "register=coarse");
+    let registered = Scene::new(release, "gfx1010").env("AMD_OPT_FLUSH", "0").env("RMCP_REGISTER", "coarse");
     [(Scene::new(release, "gfx1010"), "0"), (Scene::new(release, &two), "1"), (registered, "0")]
 }
 
