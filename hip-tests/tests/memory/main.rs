@@ -12,6 +12,7 @@ mod bytes;
 mod callbacks;
 mod faults;
 mod fences;
+mod pinned_reuse;
 mod polled;
 mod queues;
 mod stream_words;
