@@ -40,15 +40,7 @@ impl EffectivePolicy {
     /// Reads it. `root` is the folder that has the machine's /sys and /dev, usually `/`.
     pub fn read(sources: &Sources, root: &Path) -> Self {
         let loaded = Options::load(sources);
-        let chosen = &loaded.options.topology;
-        let topology = if chosen == Path::new(DEFAULT_ROOT) {
-            Topology::read(&under_root(root, DEFAULT_ROOT)).map(|mut topology| {
-                topology.drop_without_render_node(&under_root(root, "/dev/dri"));
-                topology
-            })
-        } else {
-            Topology::read(chosen)
-        };
+        let topology = Topology::chosen(&loaded.options.topology, root);
         let disabled = sources.environment.iter().rev().find(|(name, _)| name == "RMCP_DISABLE");
         let disabled = options::is_disabled(disabled.map(|(_, value)| value.as_encoded_bytes()));
         Self { loaded, topology, masks: Masks::from_process(), disabled }

@@ -4,6 +4,7 @@
 //! are kept in a table of fixed size.
 
 use crate::copies::Copy;
+use crate::imports;
 use crate::isolation::isolated;
 use crate::machine::{self, RuleSet};
 use once_cell::race::{OnceBox, OnceRef};
@@ -121,7 +122,7 @@ fn known_caller(kind: CallerKind, path: &str, address: usize, copy: &'static Cop
         Library::Hsa => None,
     };
     let Some(machine) = machine::detect(kind == CallerKind::Program) else { return &UNKNOWN };
-    let rules = (kind != CallerKind::Rmcp).then(|| machine.rules_for(path, address, version));
+    let rules = (kind != CallerKind::Rmcp).then(|| machine.rules_for(path, || imports::linkage(address, version)));
     let mut new = Box::new(Caller { kind, rules });
     for place in &CALLERS {
         if place.get().is_none() {

@@ -8,6 +8,7 @@
 //! | [`gfx`] | what is a gfx target, and which family is it of |
 //! | [`topology`] | which GPUs does the KFD list, and which of them does HIP see |
 //! | [`options`] | what did the user set, where, and what is wrong with it |
+//! | [`machine`] | which calls can be changed in this process, and by which rules |
 //! | [`libraries`] | which libraries need coherent memory, and which are right without |
 //! | [`policy`] | what becomes of this call's flags |
 //! | [`release`] | which release of ROCm is a library of |
@@ -23,6 +24,7 @@
 pub mod bounded_read;
 pub mod gfx;
 pub mod libraries;
+pub mod machine;
 pub mod options;
 pub mod policy;
 pub mod release;

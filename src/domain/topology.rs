@@ -122,9 +122,23 @@ impl Topology {
         read::topology(root)
     }
 
+    /// Reads the topology that the option `topology` names. That of the machine lies under `root`, usually `/`, and lacks the
+    /// cards without a render node.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub fn chosen(option: &Path, root: &Path) -> Result<Self, TopologyError> {
+        if option != Path::new(DEFAULT_ROOT) {
+            return Self::read(option);
+        }
+        let mut topology = Self::read(&root.join(DEFAULT_ROOT.trim_start_matches('/')))?;
+        topology.drop_without_render_node(&root.join("dev/dri"));
+        Ok(topology)
+    }
+
     /// Moves to `skipped` what has no render node under `dev_dri` (/dev/dri): a container that was given some of the
     /// cards sees the others in the topology, but ROCr does not count them.
-    pub fn drop_without_render_node(&mut self, dev_dri: &Path) {
+    fn drop_without_render_node(&mut self, dev_dri: &Path) {
         let skipped = &mut self.skipped;
         self.gpus.retain(|gpu| {
             let Some(minor) = gpu.render_minor else { return true };
