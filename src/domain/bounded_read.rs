@@ -1,5 +1,6 @@
 //! Reading small files that may be anything: RMCP reads them inside other people's processes.
 
+use memchr::memmem;
 use rustix::fs::OFlags;
 use std::fs::{self, File, Metadata, OpenOptions};
 use std::io::{self, Read};
@@ -18,7 +19,29 @@ pub fn read_start(path: &Path, limit: usize) -> io::Result<Vec<u8>> {
     Ok(start)
 }
 
-/// The same of a file that nobody can have written but root and `user`, whom this process acts for. The error says
+/// At most `length` bytes that follow `mark` where it first occurs in a regular file, within its first `limit` bytes; None: it
+/// does not. No more is read or held than that takes: a library has megabytes, and its texts lie early.
+pub fn read_after(path: &Path, mark: &[u8], length: usize, limit: u64) -> io::Result<Option<Vec<u8>>> {
+    const STEP: u64 = 64 * 1024;
+    let mut file = open(path)?.take(limit);
+    let mut bytes = Vec::new();
+    loop {
+        let end = file.by_ref().take(STEP).read_to_end(&mut bytes)? == 0;
+        match memmem::find(&bytes, mark) {
+            Some(at) if end || bytes.len() - at >= mark.len() + length => {
+                return Ok(Some(bytes.into_iter().skip(at + mark.len()).take(length).collect()));
+            }
+            None if end => return Ok(None),
+            found => {
+                // A mark may begin in this step and end in the next.
+                let begin = found.unwrap_or_else(|| bytes.len().saturating_sub(mark.len() - 1));
+                bytes.drain(..begin);
+            }
+        }
+    }
+}
+
+/// The text of a file as by [`read_text`] that nobody can have written but root and `user`, whom this process acts for. The error says
 /// whose it is, and what to do.
 pub fn read_trusted_text(path: &Path, limit: u64, user: u32) -> io::Result<String> {
     // Before it is opened: that would wake the writer of a FIFO, and start some devices.
@@ -81,6 +104,22 @@ mod tests {
         std::fs::write(file.path(), "12345678").unwrap();
         assert_eq!(read_text(file.path(), 8).unwrap(), "12345678");
         assert_eq!(read_text(file.path(), 7).unwrap_err().kind(), io::ErrorKind::FileTooLarge);
+    }
+
+    #[test]
+    fn what_follows_a_mark_is_found_wherever_the_file_is_read_in_steps() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        for at in [0, 1, 65_530, 65_533, 65_536, 131_070, 200_000] {
+            let mut bytes = vec![b'm'; at];
+            bytes.extend(b"mark:0123456789 mark:other");
+            std::fs::write(file.path(), &bytes).unwrap();
+            let after = |length, limit| read_after(file.path(), b"mark:", length, limit).unwrap();
+            assert_eq!(after(10, u64::MAX).as_deref(), Some(&b"0123456789"[..]), "{at}");
+            assert_eq!(after(100, u64::MAX).as_deref(), Some(&b"0123456789 mark:other"[..]), "{at}");
+            assert_eq!(after(10, at as u64 + 7).as_deref(), Some(&b"01"[..]), "{at}");
+            assert_eq!(after(10, at as u64 + 4), None, "{at}");
+            assert_eq!(read_after(file.path(), b"mark;", 10, u64::MAX).unwrap(), None);
+        }
     }
 
     #[test]

@@ -1,7 +1,6 @@
 //! Releases of ROCm, and of Linux.
 
-use crate::bounded_read::{read_start, read_text};
-use memchr::memmem;
+use crate::bounded_read::{read_after, read_text};
 use std::fmt;
 use std::fs;
 use std::path::Path;
@@ -10,7 +9,7 @@ use std::str::FromStr;
 /// A version file has one line.
 const FILE_LIMIT: u64 = 4096;
 /// More than any libhsa-runtime64 has.
-const LIBRARY_LIMIT: usize = 256 << 20;
+const LIBRARY_LIMIT: u64 = 256 << 20;
 /// More than any folder of packages has.
 const ENTRY_LIMIT: usize = 100_000;
 
@@ -53,12 +52,10 @@ impl Release {
     /// What the library says of its build, as in `ROCR BUILD ID: "1.13.0-compute-rocm-rel-5.7-63-4eb8f1f"`. Its middle is
     /// ROCM_BUILD_ID where AMD builds, "local-build" elsewhere. (rocr-runtime cmake_modules/utils.cmake)
     fn of_build(file: &Path) -> Option<Self> {
-        let bytes = read_start(file, LIBRARY_LIMIT).ok()?;
-        let (head, release) = (b"ROCR BUILD ID: \"".as_slice(), b"rocm-rel-".as_slice());
-        let build = &bytes[memmem::find(&bytes, head)? + head.len()..];
-        let build = &build[..build.iter().take(200).position(|&byte| byte == b'"')?];
-        let release = &build[memmem::find(build, release)? + release.len()..];
-        std::str::from_utf8(release).ok()?.parse().ok().map(|release| Self { patch: None, ..release })
+        let build = read_after(file, b"ROCR BUILD ID: \"", 200, LIBRARY_LIMIT).ok()??;
+        let end = build.iter().position(|&byte| byte == b'"')?;
+        let (_, release) = std::str::from_utf8(&build[..end]).ok()?.split_once("rocm-rel-")?;
+        release.parse().ok().map(|release| Self { patch: None, ..release })
     }
 
     /// That of the wheel which put the folder among the packages. PyTorch's own version says it behind a plus.

@@ -1,18 +1,16 @@
 //! The C library.
 
 use crate::installs::{Machine, Program, Release};
-use rmcp_domain::bounded_read::read_start;
+use rmcp_domain::bounded_read::read_after;
 use std::path::Path;
 
 /// The release of the C library that a program loads, by what the library says of itself when it is run.
 pub fn glibc(program: &Path, machine: &Machine) -> Option<Release> {
     let program = Program::read(program, machine).ok()?;
     let library = program.libraries.iter().find(|library| library.name == "libc.so.6")?;
-    let bytes = read_start(library.path.as_deref()?, 16 << 20).ok()?;
-    let words = b"release version ";
-    let at = bytes.windows(words.len()).position(|window| window == words)? + words.len();
-    let end = bytes[at..].iter().position(|byte| !byte.is_ascii_digit() && *byte != b'.')?;
-    std::str::from_utf8(&bytes[at..at + end]).ok()?.trim_end_matches('.').parse().ok()
+    let release = read_after(library.path.as_deref()?, b"release version ", 16, 16 << 20).ok()??;
+    let end = release.iter().position(|byte| !byte.is_ascii_digit() && *byte != b'.')?;
+    std::str::from_utf8(&release[..end]).ok()?.trim_end_matches('.').parse().ok()
 }
 
 #[cfg(test)]
