@@ -16,7 +16,7 @@ mod symptom;
 #[cfg(test)]
 mod tests;
 
-pub use diagnosis::{Certainty, Finding, diagnose, unknown_facts};
+pub use diagnosis::{Certainty, Finding, detect, diagnose, unknown_facts};
 pub use facts::Facts;
 pub use log::LogMatches;
 pub use outcome::{Outcome, outcome, well};

@@ -14,6 +14,7 @@ use anyhow::Result;
 pub use environment::is_gpu_variable;
 pub use facts::MachineReport;
 use std::path::PathBuf;
+use std::sync::Arc;
 pub use survey::Survey;
 
 /// Shows the machine: cards, ROCm installations, permissions, and what RMCP would do.
@@ -33,5 +34,5 @@ pub struct Arguments {
 /// The subcommand.
 pub fn main(arguments: &Arguments) -> Result<()> {
     let machine = installs::Machine { root: arguments.root.clone(), ..installs::Machine::local() };
-    arguments.output.print(&MachineReport::new(&Survey::read(machine)))
+    arguments.output.print(&MachineReport::new(&Arc::new(Survey::read(machine))))
 }

@@ -14,7 +14,7 @@ use crate::installs;
 use crate::output::{self, BAD, FAINT, GOOD, OutputArguments, Report, STRONG, WARN, styled};
 use crate::recipes::Confidence;
 use anstyle::Style;
-use anyhow::{Context, Result, anyhow, bail};
+use anyhow::{Context, Result, bail};
 use indicatif::ProgressBar;
 use rmcp_domain::options;
 use schemars::JsonSchema;
@@ -120,14 +120,16 @@ pub fn explain(names: &[String], output: OutputArguments) -> Result<()> {
     if names.is_empty() {
         bail!("which problem? docs/reference/problems.md lists them, and rmcp doctor names those of this machine");
     }
-    let find = |name: &String| {
-        let known = problems().iter().find(|problem| problem.names().any(|known| known == name));
-        known.map(Diagnosed::of_words).ok_or_else(|| {
+    let find = |name: &String| -> Result<Vec<Diagnosed>> {
+        let known: Vec<&Problem> =
+            problems().iter().filter(|problem| problem.names().any(|known| known == name)).collect();
+        if known.is_empty() {
             let hint = options::did_you_mean(name, problems().iter().flat_map(Problem::names));
-            anyhow!("no known problem is called {name}{hint}")
-        })
+            bail!("no known problem is called {name}{hint}");
+        }
+        Ok(known.into_iter().map(Diagnosed::of_words).collect())
     };
-    let findings = names.iter().map(find).collect::<Result<_>>()?;
+    let findings = names.iter().map(find).collect::<Result<Vec<_>>>()?.concat();
     output.print(&Diagnosis::of_words(findings))
 }
 
@@ -166,7 +168,7 @@ pub struct Diagnosis {
 }
 
 /// A problem that shows.
-#[derive(Debug, Serialize, JsonSchema)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct Diagnosed {
     /// Its name, which stays the same.
     id: String,
@@ -203,6 +205,7 @@ pub struct Diagnosed {
 impl Diagnosed {
     fn new(finding: &Finding) -> Self {
         Self {
+            title: finding.title(),
             certainty: Some(finding.certainty),
             evidence: finding.evidence.clone(),
             undecided: finding.undecided.clone(),

@@ -18,6 +18,8 @@ pub struct Finding<'a> {
     pub evidence: Vec<Evidence>,
     /// The facts that would decide, where it is but possible.
     pub undecided: Vec<String>,
+    /// What the sign says.
+    text: Option<&'a String>,
     /// The facts of the machine.
     facts: &'a Facts,
     /// Those of the card that it is about, where it is about one.
@@ -31,6 +33,11 @@ impl Finding<'_> {
             Some(_) => self.card?.get(name).map(|fact| fact.values.clone()),
             None => self.facts.of_machine(name).map(|fact| fact.values),
         }
+    }
+
+    /// What is wrong, with the values that were seen.
+    pub fn title(&self) -> String {
+        self.fill(self.text.unwrap_or(&self.problem.title))
     }
 
     /// A text of the problem, with the facts that it names.
@@ -56,7 +63,17 @@ pub enum Certainty {
 
 /// The problems of which a sign was seen, the worst and the surest first, without those that another of them hides.
 pub fn diagnose<'a>(problems: &'a [Problem], facts: &'a Facts, log: Option<&LogMatches>) -> Vec<Finding<'a>> {
-    let mut found: Vec<Finding> = problems.iter().filter_map(|problem| finding(problem, facts, log)).collect();
+    findings(problems.iter().filter_map(|problem| finding(problem, facts, log)).collect())
+}
+
+/// The problems that `rmcp detect` has a name for, and that the machine shows: what it is like is part of that.
+pub fn detect<'a>(problems: &'a [Problem], facts: &'a Facts) -> Vec<Finding<'a>> {
+    let named = problems.iter().filter(|problem| problem.detect.is_some());
+    findings(named.filter_map(|problem| best(problem, &mut problem.signs.iter(), facts, None)).collect())
+}
+
+/// The worst and the surest first, without those that another of them hides.
+fn findings(mut found: Vec<Finding>) -> Vec<Finding> {
     let certain = found.iter().filter(|finding| finding.certainty == Certainty::Found);
     let hidden: BTreeSet<&String> = certain.flat_map(|finding| &finding.problem.hides).collect();
     found.retain(|finding| !hidden.contains(&finding.problem.id));
@@ -66,7 +83,7 @@ pub fn diagnose<'a>(problems: &'a [Problem], facts: &'a Facts, log: Option<&LogM
 
 /// The facts that are not known, and without which a sign of facts alone is not decided.
 pub fn unknown_facts(problems: &[Problem], facts: &Facts) -> BTreeSet<String> {
-    let signs = problems.iter().flat_map(|problem| &problem.signs).filter(|sign| sign.log.is_empty());
+    let signs = problems.iter().flat_map(Problem::doctor_signs).filter(|sign| sign.log.is_empty());
     let unknown = signs.filter_map(|sign| match test_facts(sign, facts).decided {
         Decided::Unknown(names) => Some(names),
         Decided::Yes | Decided::No => None,
@@ -75,7 +92,17 @@ pub fn unknown_facts(problems: &[Problem], facts: &Facts) -> BTreeSet<String> {
 }
 
 pub(super) fn finding<'a>(problem: &'a Problem, facts: &'a Facts, log: Option<&LogMatches>) -> Option<Finding<'a>> {
-    let seen = problem.signs.iter().filter_map(|sign| {
+    best(problem, &mut problem.doctor_signs(), facts, log)
+}
+
+/// The surest of what some signs of a problem show.
+fn best<'a>(
+    problem: &'a Problem,
+    signs: &mut dyn Iterator<Item = &'a Sign>,
+    facts: &'a Facts,
+    log: Option<&LogMatches>,
+) -> Option<Finding<'a>> {
+    let seen = signs.filter_map(|sign| {
         let mut evidence = log_evidence(sign, log)?;
         let tested = test_facts(sign, facts);
         evidence.extend(tested.evidence);
@@ -85,7 +112,7 @@ pub(super) fn finding<'a>(problem: &'a Problem, facts: &'a Facts, log: Option<&L
             Decided::Unknown(names) if !sign.log.is_empty() => (Certainty::Possible, names),
             _ => return None,
         };
-        Some(Finding { problem, certainty, evidence, undecided, facts, card: tested.card })
+        Some(Finding { problem, certainty, evidence, undecided, text: sign.text.as_ref(), facts, card: tested.card })
     });
     seen.min_by_key(|finding| finding.certainty)
 }

@@ -8,6 +8,7 @@ mod kernel;
 mod loader;
 mod machine;
 mod probe;
+mod runtimes;
 mod software;
 mod variables;
 
@@ -74,11 +75,15 @@ pub const FACTS: &[(&str, &str)] = &[
     ("user.in_kfd_group", "yes: this process is in that group; no"),
     ("kfd.group_mapped", "no: the group is one of outside this user namespace; yes"),
     ("kfd.topology", "ok: the KFD's topology can be read; otherwise why not"),
-    ("kfd.skipped", "nodes of the topology that no program can use"),
+    ("kfd.skipped", "how many nodes of the topology no program can use"),
+    ("kfd.skipped_nodes", "each of them, and why"),
     ("cards.count", "GPUs that the KFD lists"),
     ("cards.integrated", "those of them that are part of the processor"),
     ("cards.discrete", "the others"),
     ("cards.visible", "those that HIP sees with the masks of this environment"),
+    ("cards.visible_integrated", "the targets of the processor's own GPUs that HIP sees"),
+    ("cards.chosen", "a value of ROCR_VISIBLE_DEVICES that shows the other visible ones alone"),
+    ("cards.masks", "the variables that hide cards, with their values"),
     ("pci.cards", "AMD's display devices on the PCI bus, as far as this process sees it"),
     ("pci.nvidia", "yes: there is a display device of NVIDIA's; no"),
     ("pci.drivers", "their drivers; none where one has no driver"),
@@ -88,6 +93,9 @@ pub const FACTS: &[(&str, &str)] = &[
     ("card.vram_mib", "its memory in MiB"),
     ("card.waves_per_cu", "waves that the topology says a compute unit holds: simd_per_cu times max_waves_per_simd"),
     ("card.pcie_atomics", "no: the topology says that atomics do not pass its link; yes: it does not say so"),
+    ("card.visible", "yes: HIP sees it with the masks of this environment; no"),
+    ("card.render_node", "its device file in /dev/dri"),
+    ("card.render_group", "the group of that, or the number where it has no name"),
     ("card.render_open", "ok: this user may use its render node; otherwise the system's name of the error"),
     ("card.pci", "its place on the PCI bus"),
     ("card.link_width", "lanes of its PCIe link at present"),
@@ -112,11 +120,22 @@ pub const FACTS: &[(&str, &str)] = &[
     ("card.mes_firmware", "the same of its scheduler"),
     ("card.*_firmware", "the same of another part"),
     ("card.in_rocblas", "yes: the kernels of an installed rocBLAS have some for it; no"),
+    ("override.set", "the variables that give cards another name, with their values"),
     ("override.value", "HSA_OVERRIDE_GFX_VERSION of this process"),
     ("override.readable", "no: ROCr refuses to start with it; yes; absent: none is set"),
+    ("card.override", "the variable and value that holds for it; absent: none"),
+    ("card.override_target", "the target that it names"),
     ("card.override_is_own", "yes: the override names its own target; no"),
-    ("card.override_differs", "yes: the override names a target of another generation; no"),
+    ("card.override_differs", "yes: the override names a target of another major number; no"),
     ("rocm.release", "the releases of the installed ROCm"),
+    ("rocm.runtimes", "how many of them have a HIP runtime"),
+    ("rocm.copies", "every copy of the HIP runtime, those that frameworks bring too: its release and place"),
+    ("rocm.copies_count", "how many these are"),
+    (
+        "card.refused_runtimes",
+        "those that size the save area of its queues by other waves than Linux, so that no kernel starts",
+    ),
+    ("card.save_area_obstacle", "why RMCP does not mend that; absent: it does"),
     (
         "rocm.mixed_majors",
         "yes: the runtime of the installed PyTorch and an installed ROCm differ in their first number; no",
@@ -126,11 +145,17 @@ pub const FACTS: &[(&str, &str)] = &[
     ("torch.rocm", "the release of ROCm that it was built for"),
     ("torch.build", "rocm, or what else it was built for"),
     ("torch.runtime", "own: it brings the runtime that it loads; system; absent: there is none"),
+    ("framework.own_runtime", "frameworks that bring a runtime"),
+    ("framework.without_runtime", "frameworks that are built for ROCm where no runtime is there for them"),
+    ("framework.without_rocm", "frameworks that are built for something else"),
     ("library.executable_stack", "a library of PyTorch's runtime that wants an executable stack"),
     ("library.rdna1_links", "kernels of a rocBLAS that have an RDNA1 target's name and lead to an RDNA2 target's"),
     ("rmcp.missed_framework", "packages whose calls of HIP go past RMCP"),
+    ("rmcp.missed_reason", "why that is so"),
+    ("rmcp.mistakes", "what is wrong in RMCP's options"),
     ("rmcp.configuration", "valid, or invalid: what `rmcp config check` finds"),
     ("rmcp.library", "librmcp.so, where it can be loaded"),
+    ("rmcp.library_obstacle", "why it cannot be loaded"),
     ("glibc.release", "the release of the C library"),
     ("package.placeholder", "packages that hold a name in the public index and nothing else"),
     ("package.*", "the version of a Python package, by its name in small letters with underscores"),
@@ -141,6 +166,10 @@ pub const FACTS: &[(&str, &str)] = &[
         "no: one of them sets an override that ROCr refuses, whatever becomes of quotes; yes",
     ),
     ("preload.others", "libraries that are preloaded beside RMCP's"),
+    (
+        "loader.foreign_runtime",
+        "a runtime in a folder of LD_LIBRARY_PATH whose major release is not that of one that a framework brings",
+    ),
     ("loader.path_runtime", "the runtimes of HIP in folders of LD_LIBRARY_PATH"),
     ("loader.configured_runtime", "the same in folders of /etc/ld.so.conf"),
 ];
@@ -200,7 +229,7 @@ impl Fact {
 impl Facts {
     /// Reads what a look at the machine tells. What takes too long is not known.
     pub fn read(survey: &Arc<Survey>) -> Self {
-        const GROUPS: [(&str, Group); 8] = [
+        const GROUPS: [(&str, Group); 9] = [
             ("the kernel", Facts::add_kernel),
             ("the driver", Facts::add_driver),
             ("the machine", Facts::add_machine),
@@ -208,6 +237,7 @@ impl Facts {
             ("the loader", Facts::add_loader),
             ("the files that set variables", Facts::add_configured),
             ("what is installed", Facts::add_software),
+            ("the runtimes", Facts::add_runtimes),
             ("the cards", Facts::add_cards),
         ];
         let looks = GROUPS.map(|(_, read)| {

@@ -34,12 +34,12 @@ pub fn outcome(problem: &Problem, facts: &Facts, log: Option<&LogMatches>) -> (O
             Certainty::Possible => (Outcome::Possible, finding.undecided),
         };
     }
-    if problem.signs.is_empty() {
+    if problem.doctor_signs().next().is_none() {
         return (Outcome::WordsAlone, Vec::new());
     }
     let mut unknown = Vec::new();
     let mut wants_log = false;
-    for sign in &problem.signs {
+    for sign in problem.doctor_signs() {
         match diagnosis::test_facts(sign, facts).decided {
             Decided::No => {}
             Decided::Unknown(names) if sign.log.is_empty() => unknown.extend(names),

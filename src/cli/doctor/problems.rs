@@ -11,7 +11,7 @@ use super::facts;
 use crate::recipes::Confidence;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
 
 /// A known problem.
@@ -20,9 +20,12 @@ use std::sync::LazyLock;
 pub struct Problem {
     /// Dotted words that stay the same, as in override.unreadable.
     pub id: String,
-    /// Other names: the number in the list that it comes from, and what `rmcp detect` calls it.
+    /// Other names: the number in the list that it comes from, and the recipe that is about it.
     #[serde(default)]
     pub aliases: Vec<String>,
+    /// What `rmcp detect` calls it, which shows those alone that have such a name; problems may share one.
+    #[serde(default)]
+    pub detect: Option<String>,
     /// What is wrong, in a few words.
     pub title: String,
     /// How bad it is.
@@ -67,6 +70,12 @@ pub struct Sign {
     /// Tests of facts, all of which hold: those of `card.` for the same card.
     #[serde(default)]
     pub facts: BTreeMap<String, FactTest>,
+    /// What is said where it holds, in place of the title.
+    #[serde(default)]
+    pub text: Option<String>,
+    /// Only `rmcp detect` asks it, which tells what a machine is like: it holds on machines on which all is well, too.
+    #[serde(default)]
+    pub detect: bool,
 }
 
 /// How bad a problem is; the worst first.
@@ -140,7 +149,8 @@ pub fn parse(text: &str) -> Result<Table, String> {
     for problem in &table.problems {
         problem.check().map_err(|why| format!("problem {:?}: {why}", problem.id))?;
     }
-    let mut names: Vec<&str> = table.problems.iter().flat_map(Problem::names).collect();
+    let shared: BTreeSet<&str> = table.problems.iter().filter_map(|problem| problem.detect.as_deref()).collect();
+    let mut names: Vec<&str> = table.problems.iter().flat_map(Problem::own_names).chain(shared).collect();
     names.sort_unstable();
     if let Some(twice) = names.windows(2).find(|pair| pair[0] == pair[1]) {
         return Err(format!("{:?} is the name of two problems", twice[0]));
@@ -173,6 +183,16 @@ fn check_hidden(problems: &[Problem]) -> Result<(), String> {
 impl Problem {
     /// Its id and its other names.
     pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.own_names().chain(self.detect.as_deref())
+    }
+
+    /// The signs that `rmcp doctor` looks for.
+    pub fn doctor_signs(&self) -> impl Iterator<Item = &Sign> {
+        self.signs.iter().filter(|sign| !sign.detect)
+    }
+
+    /// Those that no other problem has.
+    fn own_names(&self) -> impl Iterator<Item = &str> {
         std::iter::once(self.id.as_str()).chain(self.aliases.iter().map(String::as_str))
     }
 
@@ -192,6 +212,10 @@ impl Problem {
         texts.try_for_each(|text| placeholder::check(text, true))?;
         self.changes.iter().flat_map(Change::texts).try_for_each(|text| placeholder::check(text, false))?;
         for sign in &self.signs {
+            sign.text.iter().try_for_each(|text| placeholder::check(text, false))?;
+            if sign.detect && self.detect.is_none() {
+                return Err("rmcp detect alone asks a sign of it, and has no name for it".into());
+            }
             if sign.log.is_empty() && sign.facts.is_empty() {
                 return Err("a sign needs a log, facts or both".into());
             }

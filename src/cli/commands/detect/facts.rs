@@ -12,6 +12,7 @@ use rmcp_domain::topology::{Gpu, IoLink, Masks};
 use schemars::JsonSchema;
 use serde::Serialize;
 use std::path::Path;
+use std::sync::Arc;
 
 /// The machine as a GPU program finds it.
 #[derive(Serialize, JsonSchema)]
@@ -240,7 +241,7 @@ pub struct Variable {
 
 impl MachineReport {
     /// What the survey found.
-    pub fn new(survey: &Survey) -> Self {
+    pub fn new(survey: &Arc<Survey>) -> Self {
         let machine = &survey.policy;
         let loaded = &machine.loaded;
         let options = TABLE.iter().map(|row| OptionValue::new(row, loaded)).filter(|option| option.origin != "default");

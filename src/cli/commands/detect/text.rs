@@ -201,7 +201,7 @@ impl Problem {
             Severity::Note => (FAINT, "Note"),
         };
         let mut facts = vec![("what to do", self.fix.clone())];
-        facts.extend(self.sources.iter().map(|source| ("see", (*source).to_owned())));
+        facts.extend(self.sources.iter().map(|source| ("see", source.clone())));
         writeln!(
             out,
             "{} {} {}",

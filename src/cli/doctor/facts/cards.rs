@@ -1,14 +1,14 @@
 //! What the topology tells of each card, and what the installed software has for it.
 
-use super::bus;
 use super::software::{rocblas_folder, torch};
 use super::{CARD, Fact, Facts};
+use super::{bus, runtimes};
 use crate::commands::detect::Survey;
 use crate::inspect::{CodeInventory, inspect_paths};
 use crate::installs::{Distribution, Python};
 use rmcp_domain::gfx::{Family, GfxTarget};
 use rmcp_domain::save_area;
-use rmcp_domain::topology::{DEFAULT_ROOT, Gpu, IoLink, Topology};
+use rmcp_domain::topology::{DEFAULT_ROOT, Gpu, IoLink};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
@@ -20,6 +20,9 @@ impl Facts {
         let Ok(topology) = &survey.policy.topology else { return };
         let integrated = topology.gpus.iter().filter(|gpu| is_integrated(gpu)).count();
         self.add("kfd.skipped", Fact::new(topology.skipped.len(), DEFAULT_ROOT));
+        let skipped = topology.skipped.iter().map(|skipped| format!("node {}: {}", skipped.node, skipped.reason));
+        self.add("kfd.skipped_nodes", Fact { values: skipped.collect(), from: DEFAULT_ROOT.into() });
+        self.add_masks(survey);
         self.add("cards.count", Fact::new(topology.gpus.len(), DEFAULT_ROOT));
         self.add("cards.integrated", Fact::new(integrated, DEFAULT_ROOT));
         self.add("cards.discrete", Fact::new(topology.gpus.len() - integrated, DEFAULT_ROOT));
@@ -30,7 +33,7 @@ impl Facts {
         let all = readable.into_iter().reduce(|one, other| one && other).map(|all| if all { "yes" } else { "no" });
         self.add("override.readable", Fact::of(all, "the environment"));
         let installed = Installed::read(survey);
-        self.cards = Some(topology.gpus.iter().map(|gpu| card(gpu, topology, survey, &installed)).collect());
+        self.cards = Some(topology.gpus.iter().map(|gpu| card(gpu, survey, &installed)).collect());
     }
 }
 
@@ -38,9 +41,10 @@ fn is_integrated(gpu: &Gpu) -> bool {
     gpu.apu || gpu.target.integrated()
 }
 
-fn card(gpu: &Gpu, topology: &Topology, survey: &Survey, installed: &Installed) -> BTreeMap<String, Fact> {
+fn card(gpu: &Gpu, survey: &Survey, installed: &Installed) -> BTreeMap<String, Fact> {
     let from = format!("{DEFAULT_ROOT}/nodes/{}", gpu.node);
     let mut facts = bus::card(survey, gpu);
+    facts.append(&mut runtimes::card(survey, gpu));
     let mut add = |name: &str, fact: Fact| _ = facts.insert(format!("{CARD}{name}"), fact);
     add("target", Fact::new(gpu.target, &from));
     let family = match gpu.target.family() {
@@ -73,13 +77,6 @@ fn card(gpu: &Gpu, topology: &Topology, survey: &Survey, installed: &Installed) 
     }
     if let Some((code, from)) = &installed.rocblas {
         add("in_rocblas", Fact::flag(code.targets().runs_on(gpu.target), from));
-    }
-    if let Some(set) = survey.overrides.of(gpu, topology) {
-        let differs = |named: GfxTarget| named.family() != gpu.target.family() || named.major != gpu.target.major;
-        if let Some(named) = set.target {
-            add("override_differs", Fact::flag(differs(named), &set.variable));
-            add("override_is_own", Fact::flag(named == gpu.target, &set.variable));
-        }
     }
     facts
 }

@@ -43,7 +43,8 @@ pub fn fill(text: &str, values: impl Fn(&str) -> Option<Vec<String>>) -> String 
         Piece::Text(text) => text.to_owned(),
         Piece::Fact { name, otherwise } => {
             let known = values(&fact(name)).filter(|values| !values.is_empty());
-            known.map_or_else(|| otherwise.unwrap_or("gfxNNNN").to_owned(), |values| values.join(", "))
+            let unknown = if name == TARGET { "gfxNNNN" } else { "unknown" };
+            known.map_or_else(|| otherwise.unwrap_or(unknown).to_owned(), |values| values.join(", "))
         }
     };
     pieces(text).into_iter().map(said).collect()

@@ -1,9 +1,9 @@
 //! Each known problem on a machine that has it, and on one that nearly has it.
 
 use super::found;
-use crate::doctor::diagnosis::Certainty;
+use crate::doctor::diagnosis::{Certainty, detect};
 use crate::doctor::facts::{CARD, Fact, Facts};
-use crate::doctor::problems::problems;
+use crate::doctor::problems::table;
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -38,6 +38,8 @@ struct Fixture {
     nearly: Nearly,
     #[serde(default)]
     also: Vec<String>,
+    #[serde(default)]
+    detect: bool,
 }
 
 #[derive(Deserialize)]
@@ -48,7 +50,16 @@ struct Nearly {
     log: Option<String>,
 }
 
-fn machines() -> BTreeMap<String, Machine> {
+/// The file machines.toml.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Machines {
+    /// What all cards have.
+    card: BTreeMap<String, Values>,
+    machine: BTreeMap<String, Machine>,
+}
+
+fn machines() -> Machines {
     toml::from_str(include_str!("machines.toml")).unwrap()
 }
 
@@ -62,13 +73,17 @@ fn fixtures() -> Vec<Fixture> {
 }
 
 /// A machine by its name.
-fn machine(machines: &BTreeMap<String, Machine>, name: &str) -> Facts {
-    let row = machines.get(name).unwrap_or_else(|| panic!("there is no machine {name}"));
+fn machine(machines: &Machines, name: &str) -> Facts {
+    let row = machines.machine.get(name).unwrap_or_else(|| panic!("there is no machine {name}"));
     let mut facts = row.like.as_ref().map_or_else(Facts::default, |like| machine(machines, like));
     if let Some(cards) = &row.cards {
         facts.cards = Some(vec![BTreeMap::new(); cards.len()]);
         for (number, card) in cards.iter().enumerate() {
-            card.iter().for_each(|(name, values)| set(&mut facts, &format!("card{}.{name}", number + 1), values));
+            machines
+                .card
+                .iter()
+                .chain(card)
+                .for_each(|(name, values)| set(&mut facts, &format!("card{}.{name}", number + 1), values));
         }
     }
     change(&mut facts, &row.facts);
@@ -128,8 +143,20 @@ fn set(facts: &mut Facts, name: &str, values: &Values) {
 
 /// What is certainly found.
 fn certain(facts: &Facts, log: &str) -> BTreeSet<String> {
-    let found = found(problems(), facts, (!log.is_empty()).then_some(log));
+    let found = found(&table().problems, facts, (!log.is_empty()).then_some(log));
     found.into_iter().filter(|(_, certainty)| *certainty == Certainty::Found).map(|(id, _)| id).collect()
+}
+
+impl Fixture {
+    /// What is found on its machine with these facts and this log.
+    fn found(&self, machines: &Machines, facts: &BTreeMap<String, Values>, log: &str) -> BTreeSet<String> {
+        let mut machine = machine(machines, &self.machine);
+        change(&mut machine, facts);
+        if !self.detect {
+            return certain(&machine, log);
+        }
+        detect(&table().problems, &machine).iter().map(|finding| finding.problem.id.clone()).collect()
+    }
 }
 
 #[test]
@@ -137,18 +164,14 @@ fn each_problem_is_found_where_it_is_with_nothing_else_and_not_where_it_nearly_i
     let machines = machines();
     let mut wrong = Vec::new();
     for fixture in fixtures() {
-        let mut facts = machine(&machines, &fixture.machine);
-        change(&mut facts, &fixture.facts);
         let expected: BTreeSet<String> = fixture.also.iter().chain([&fixture.problem]).cloned().collect();
-        let sick = certain(&facts, &fixture.log);
+        let sick = fixture.found(&machines, &fixture.facts, &fixture.log);
         if sick != expected {
             wrong.push(format!("{}: {sick:?} is found", fixture.problem));
         }
-        let mut nearly_facts = machine(&machines, &fixture.machine);
-        let mut changes = fixture.facts.clone();
-        changes.extend(fixture.nearly.facts.clone());
-        change(&mut nearly_facts, &changes);
-        let nearly = certain(&nearly_facts, fixture.nearly.log.as_ref().unwrap_or(&fixture.log));
+        let mut facts = fixture.facts.clone();
+        facts.extend(fixture.nearly.facts.clone());
+        let nearly = fixture.found(&machines, &facts, fixture.nearly.log.as_ref().unwrap_or(&fixture.log));
         if nearly.contains(&fixture.problem) {
             wrong.push(format!("{} is found where it is not", fixture.problem));
         }
@@ -159,10 +182,11 @@ fn each_problem_is_found_where_it_is_with_nothing_else_and_not_where_it_nearly_i
 #[test]
 fn each_problem_that_can_be_seen_has_a_fixture() {
     let with: BTreeSet<String> = fixtures().into_iter().map(|fixture| fixture.problem).collect();
-    let seen = problems().iter().filter(|problem| !problem.signs.is_empty());
+    let problems = &table().problems;
+    let seen = problems.iter().filter(|problem| !problem.signs.is_empty());
     let without: Vec<&String> = seen.map(|problem| &problem.id).filter(|id| !with.contains(*id)).collect();
     assert!(without.is_empty(), "{without:?}");
-    let words = problems().iter().filter(|problem| problem.signs.is_empty());
+    let words = problems.iter().filter(|problem| problem.signs.is_empty());
     let unheard: Vec<&String> = words.filter(|row| row.symptoms.is_empty()).map(|problem| &problem.id).collect();
     assert!(unheard.is_empty(), "neither seen nor found by words: {unheard:?}");
 }
@@ -170,8 +194,8 @@ fn each_problem_that_can_be_seen_has_a_fixture() {
 #[test]
 fn nothing_is_found_on_machines_on_which_all_is_well() {
     let machines = machines();
-    for name in machines.keys() {
-        let found = found(problems(), &machine(&machines, name), None);
+    for name in machines.machine.keys() {
+        let found = found(&table().problems, &machine(&machines, name), None);
         assert!(found.is_empty(), "{name}: {found:?}");
     }
 }
@@ -183,12 +207,9 @@ fn words_that_have_several_causes_have_the_one_that_the_machine_has() {
     let machines = machines();
     type Row<'a> = (&'a str, &'a str, &'a [(&'a str, &'a str)], &'a [&'a str]);
     let rows: &[Row] = &[
-        (RESOURCES, "rx5700xt", &[("kfd.open", "EACCES")], &["kfd.permission"]),
+        (RESOURCES, "rx5700xt", &[("kfd.open", "EACCES"), ("user.listed_in_kfd_group", "no")], &["kfd.permission"]),
         (RESOURCES, "container", &[("kfd.open", "EACCES")], &["container.group"]),
-        (RESOURCES, "rx5700xt", &[("rocm.release", "10.0.0")], &["rocm.save-area-rdna1"]),
-        (RESOURCES, "rx5700xt", &[("rocm.release", "7.14.0")], &["rocm.save-area-rdna1"]),
-        (RESOURCES, "rx5600xt", &[("rocm.release", "7.14.0")], &[]),
-        (RESOURCES, "rx6600", &[("rocm.release", "7.14.0")], &[]),
+        (RESOURCES, "rx5700xt", &[("card.refused_runtimes", "ROCm 10.0.0 in /opt/rocm")], &["rocm.save-area-rdna1"]),
         (
             RESOURCES,
             "rx5700xt",
@@ -198,14 +219,14 @@ fn words_that_have_several_causes_have_the_one_that_the_machine_has() {
         (
             RESOURCES,
             "rx5700xt",
-            &[("rocm.release", "7.14.0"), ("override.value", "gfx1010"), ("override.readable", "no")],
+            &[("override.value", "gfx1010"), ("override.readable", "no")],
             &["override.unreadable"],
         ),
         (RESOURCES, "rx5700xt", &[], &[]),
         (
             FAULT,
             "rx5700xt",
-            &[("override.value", "10.3.0"), ("override.readable", "yes")],
+            &[("card.override_target", "gfx1030"), ("override.readable", "yes")],
             &["override.rdna1-as-rdna2"],
         ),
         (FAULT, "rx5700xt", &[], &[]),
@@ -216,5 +237,36 @@ fn words_that_have_several_causes_have_the_one_that_the_machine_has() {
         let mut machine = machine(&machines, name);
         facts.iter().for_each(|(name, value)| set(&mut machine, name, &Values::One((*value).into())));
         assert_eq!(certain(&machine, log), expected.iter().map(ToString::to_string).collect(), "{name} {facts:?}");
+    }
+}
+
+#[test]
+fn an_override_is_judged_by_the_card_and_the_target_that_it_names() {
+    let machines = machines();
+    for (target, family, named, differs, expected) in [
+        ("gfx1010", "RDNA1", "gfx1030", "no", &["override.rdna1-as-rdna2"][..]),
+        ("gfx1012", "RDNA1", "gfx1030", "no", &["override.rdna1-as-rdna2"]),
+        ("gfx1012", "RDNA1", "gfx1010", "no", &[]),
+        ("gfx1031", "RDNA2", "gfx1030", "no", &[]),
+        ("gfx1032", "RDNA2", "gfx1030", "no", &[]),
+        ("gfx1034", "RDNA2", "gfx1030", "no", &[]),
+        ("gfx1035", "RDNA2", "gfx1030", "no", &[]),
+        ("gfx1030", "RDNA2", "gfx1030", "no", &["override.without-use"]),
+        ("gfx1030", "RDNA2", "gfx1100", "yes", &["override.other-generation"]),
+        ("gfx1010", "RDNA1", "gfx900", "yes", &["override.other-generation"]),
+    ] {
+        let mut machine = machine(&machines, "rx5700xt");
+        for (name, value) in [
+            ("card.target", target),
+            ("card.family", family),
+            ("card.override_target", named),
+            ("card.override_is_own", if named == target { "yes" } else { "no" }),
+            ("card.override_differs", differs),
+        ] {
+            set(&mut machine, name, &Values::One(value.into()));
+        }
+        let found = detect(&table().problems, &machine);
+        let ids: Vec<&str> = found.iter().map(|finding| finding.problem.id.as_str()).collect();
+        assert_eq!(ids, expected, "{target} as {named}");
     }
 }

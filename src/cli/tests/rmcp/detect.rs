@@ -200,7 +200,7 @@ fn rocm_missing_doubled_or_in_a_framework_alone_are_three_messages() {
 fn frameworks_without_rocm_say_so_and_what_to_do() {
     assert_eq!(problems(&mut sound().with_torch(None).detect()), ["framework-without-rocm"]);
     let without_runtime = Machine::with_cards(&[&NAVI10]).with_torch(Some("6.2.41133"));
-    assert_eq!(problems(&mut without_runtime.detect()), ["no-rocm", "framework-without-runtime"]);
+    assert_eq!(problems(&mut without_runtime.detect()), ["framework-without-runtime", "no-rocm"]);
 }
 
 #[test]
@@ -298,7 +298,7 @@ fn a_runtime_whose_queues_linux_refuses_is_told_with_kernel_release_and_numbers(
     {
         assert!(what.contains(part), "{part}: {what}");
     }
-    assert!(fix(&mut machine.detect(), "no-kernel-starts").starts_with("start programs with rmcp-run"));
+    assert!(fix(&mut machine.detect(), "no-kernel-starts").starts_with("Start programs with rmcp-run"));
     let off = fix(machine.detect().env("RMCP_SAVE_AREA", "off"), "no-kernel-starts");
     assert!(off.ends_with("RMCP does not mend it: save_area=off"), "{off}");
     let older = with(&NAVI10, "10.0.0").file("proc/sys/kernel/osrelease", "6.11.2\n");

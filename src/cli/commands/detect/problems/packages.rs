@@ -1,6 +1,6 @@
 //! What the recipes say of the Python packages of the machine, whatever program uses them.
 
-use super::{Problem, Severity, problem};
+use super::{Problem, Severity};
 use crate::commands::detect::survey::Survey;
 use crate::recipes::{PackageWarning, Situation, package_warnings};
 
@@ -21,9 +21,8 @@ pub fn warnings(survey: &Survey) -> Vec<Problem> {
             let whose = framework.map(|name| format!("{name} of {}, ", survey.display_path(&python.interpreter)));
             // A framework that refuses a card is of no use there.
             let severity = if recipe.version.is_some() { Severity::Error } else { Severity::Warning };
-            let sources = recipe.sources.iter().map(String::as_str).collect();
             let what = whose.unwrap_or_default() + &what;
-            problems.push(Problem { sources, ..problem(&recipe.id, severity, what, fix) });
+            problems.push(Problem { id: recipe.id.clone(), severity, what, fix, sources: recipe.sources.clone() });
         }
     }
     problems
