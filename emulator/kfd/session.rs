@@ -395,7 +395,7 @@ pub struct PageFault {
 /// expect small numbers, or close them all.
 fn memory_file(name: &std::ffi::CStr, bytes: u64) -> Result<(OpenFile, *mut u8), i32> {
     const OUT_OF_THE_WAY: i32 = 200;
-    // SAFETY: fresh descriptors and a fresh mapping; nothing else uses them.
+    // SAFETY: a fresh descriptor and mapping; nothing else uses them.
     unsafe {
         let low = check(libc::memfd_create(name.as_ptr(), libc::MFD_CLOEXEC))?;
         let high = libc::fcntl(low, libc::F_DUPFD_CLOEXEC, OUT_OF_THE_WAY);

@@ -1,8 +1,9 @@
 //! What the topology tells of each card, and what the installed software has for it.
 
+use super::bus;
+use super::runtimes::Runtimes;
 use super::software::{rocblas_folder, torch};
 use super::{CARD, Fact, Facts};
-use super::{bus, runtimes};
 use crate::commands::detect::Survey;
 use crate::inspect::{CodeInventory, inspect_paths};
 use crate::installs::{Distribution, Python};
@@ -32,8 +33,8 @@ impl Facts {
             topology.gpus.iter().filter_map(|gpu| Some(survey.overrides.of(gpu, topology)?.target.is_some())).collect();
         let all = readable.into_iter().reduce(|one, other| one && other).map(|all| if all { "yes" } else { "no" });
         self.add("override.readable", Fact::of(all, "the environment"));
-        let installed = Installed::read(survey);
-        self.cards = Some(topology.gpus.iter().map(|gpu| card(gpu, survey, &installed)).collect());
+        let (installed, runtimes) = (Installed::read(survey), Runtimes::read(survey));
+        self.cards = Some(topology.gpus.iter().map(|gpu| card(gpu, survey, &installed, &runtimes)).collect());
     }
 }
 
@@ -41,10 +42,10 @@ fn is_integrated(gpu: &Gpu) -> bool {
     gpu.apu || gpu.target.integrated()
 }
 
-fn card(gpu: &Gpu, survey: &Survey, installed: &Installed) -> BTreeMap<String, Fact> {
+fn card(gpu: &Gpu, survey: &Survey, installed: &Installed, runtimes: &Runtimes) -> BTreeMap<String, Fact> {
     let from = format!("{DEFAULT_ROOT}/nodes/{}", gpu.node);
     let mut facts = bus::card(survey, gpu);
-    facts.append(&mut runtimes::card(survey, gpu));
+    facts.append(&mut runtimes.card(survey, gpu));
     let mut add = |name: &str, fact: Fact| _ = facts.insert(format!("{CARD}{name}"), fact);
     add("target", Fact::new(gpu.target, &from));
     let family = match gpu.target.family() {

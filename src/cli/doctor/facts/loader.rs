@@ -18,13 +18,24 @@ impl Facts {
         self.add("preload.others", Fact { values: others, from: format!("LD_PRELOAD, {LIST}") });
         let path = machine.variable("LD_LIBRARY_PATH").map(|path| env::split_paths(path).collect::<Vec<_>>());
         let ahead = path.into_iter().flatten().map(|folder| machine.resolve(folder));
-        let runtimes = |folders: &mut dyn Iterator<Item = PathBuf>| -> Vec<String> {
-            let found = folders.filter_map(|folder| Runtime::in_folder(&folder));
-            found.map(|runtime| survey.display_path(&runtime.hip)).collect()
+        let runtimes = |folders: Vec<PathBuf>| -> Vec<Runtime> {
+            folders.iter().filter_map(|folder| Runtime::in_folder(folder)).collect()
         };
-        let values = runtimes(&mut ahead.into_iter());
-        self.add("loader.path_runtime", Fact { values, from: "LD_LIBRARY_PATH".into() });
-        let values = runtimes(&mut configured_folders(machine).into_iter());
+        let ahead = runtimes(ahead.collect());
+        self.add("loader.path_runtime", Fact { values: shown(&ahead, survey), from: "LD_LIBRARY_PATH".into() });
+        let foreign = ahead.first().filter(|first| {
+            let mut own = survey.frameworks.iter().filter_map(|(_, framework)| framework.runtime.as_ref());
+            own.any(|own| own.hip != first.hip && own.abi() != first.abi())
+        });
+        let foreign = foreign.map(|runtime| survey.display_path(&runtime.hip));
+        self.add("loader.foreign_runtime", Fact::of(foreign, "LD_LIBRARY_PATH"));
+        let configured = runtimes(configured_folders(machine));
+        let values = shown(&configured, survey);
         self.add("loader.configured_runtime", Fact { values, from: "/etc/ld.so.conf".into() });
     }
+}
+
+/// The libraries of runtimes, as they are shown.
+fn shown(runtimes: &[Runtime], survey: &Survey) -> Vec<String> {
+    runtimes.iter().map(|runtime| survey.display_path(&runtime.hip)).collect()
 }

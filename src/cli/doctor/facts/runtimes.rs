@@ -3,25 +3,25 @@
 use super::{CARD, Fact, Facts};
 use crate::commands::detect::Survey;
 use crate::installs::{Backend, Framework, Python, Runtime};
+use crate::save_area::Assessment;
 use rmcp_domain::topology::Gpu;
 use std::collections::BTreeMap;
-use std::env;
 use std::path::Path;
 
 /// Where the packages are looked for.
 const PACKAGES: &str = "the packages of the Pythons";
+
+/// Where copies of the runtime are looked for.
+const COPIES: &str = "the folders of ROCm, the packages of the Pythons";
 
 impl Facts {
     /// The copies of the HIP runtime, and frameworks with and without one.
     pub(super) fn add_runtimes(&mut self, survey: &Survey) {
         let installed = survey.rocm.iter().filter(|rocm| rocm.runtime.is_some()).count();
         self.add("rocm.runtimes", Fact::new(installed, "the folders of ROCm"));
-        let copies: Vec<String> = runtimes(survey).into_iter().map(|(place, runtime)| said(&place, runtime)).collect();
-        self.add("rocm.copies_count", Fact::new(copies.len(), "the folders of ROCm, the packages of the Pythons"));
-        self.add(
-            "rocm.copies",
-            Fact { values: copies, from: "the folders of ROCm, the packages of the Pythons".into() },
-        );
+        let copies: Vec<String> = copies(survey).into_iter().map(|(place, runtime)| said(&place, runtime)).collect();
+        self.add("rocm.copies_count", Fact::new(copies.len(), COPIES));
+        self.add("rocm.copies", Fact { values: copies, from: COPIES.into() });
         let names = |which: &dyn Fn(&Framework) -> bool| {
             let those = survey.frameworks.iter().filter(|(_, framework)| which(framework));
             those.map(|(python, framework)| named(python, framework, survey)).collect::<Vec<_>>()
@@ -35,7 +35,6 @@ impl Facts {
         packages("framework.without_runtime", names(&lacks));
         let missed = survey.frameworks.iter().find_map(|(_, framework)| survey.missed(framework));
         self.add("rmcp.missed_reason", Fact::of(missed.map(|(why, _)| why), "the option dispatch_table"));
-        self.add("loader.foreign_runtime", Fact::of(foreign_runtime(survey), "LD_LIBRARY_PATH"));
         let mistakes = survey.policy.loaded.complaints.iter().map(ToString::to_string).collect();
         self.add("rmcp.mistakes", Fact { values: mistakes, from: "the files of options".into() });
         self.add(
@@ -66,38 +65,58 @@ impl Facts {
     }
 }
 
-/// What a card's queues become with the installed runtimes, and by which name user space calls it.
-pub(super) fn card(survey: &Survey, gpu: &Gpu) -> BTreeMap<String, Fact> {
-    let mut facts = BTreeMap::new();
-    let mut add = |name: &str, fact: Fact| _ = facts.insert(format!("{CARD}{name}"), fact);
-    let visible = survey.policy.visible();
-    add("visible", Fact::flag(visible.iter().any(|other| other.node == gpu.node), "the environment"));
-    if let Some(node) = survey.render_node(gpu) {
-        let path = node.path.display().to_string();
-        let group = node.group.clone().or_else(|| node.gid.map(|gid| gid.to_string()));
-        add("render_group", Fact::of(group, &path));
-        add("render_node", Fact::new(&path, &path));
+/// What holds for every card: which are visible, the copies of the runtime, and what is known of queues.
+pub(super) struct Runtimes<'a> {
+    visible: Vec<&'a Gpu>,
+    copies: Vec<(String, &'a Runtime)>,
+    assessment: Assessment,
+}
+
+impl<'a> Runtimes<'a> {
+    pub(super) fn read(survey: &'a Survey) -> Self {
+        Self {
+            visible: survey.policy.visible(),
+            copies: copies(survey),
+            assessment: survey.policy.save_area(&survey.machine.root, survey.host.kernel.as_deref()),
+        }
     }
-    let set = survey.policy.topology.as_ref().ok().and_then(|topology| survey.overrides.of(gpu, topology));
-    let (text, target) = set.map_or((None, None), |set| (Some(format!("{}={}", set.variable, set.value)), set.target));
-    let flag = |is: bool| if is { "yes" } else { "no" };
-    add("override", Fact::of(text, "the environment"));
-    add("override_target", Fact::of(target, "the environment"));
-    add("override_is_own", Fact::of(target.map(|target| flag(target == gpu.target)), "the environment"));
-    add("override_differs", Fact::of(target.map(|target| flag(target.major != gpu.target.major)), "the environment"));
-    let assessment = survey.policy.save_area(&survey.machine.root, survey.host.kernel.as_deref());
-    let refused =
-        |(_, runtime): &(String, &Runtime)| runtime.release.is_some() && assessment.is_refused(gpu, runtime.release);
-    let refused: Vec<_> = runtimes(survey).into_iter().filter(refused).collect();
-    let obstacle = refused.iter().find_map(|(_, runtime)| assessment.shows(&visible, runtime.hsa.as_deref()).err());
-    add("save_area_obstacle", Fact::of(obstacle, "rmcp explain save_area"));
-    let values = refused.iter().map(|(place, runtime)| format!("ROCm {}", said(place, runtime))).collect();
-    add("refused_runtimes", Fact { values, from: "the folders of ROCm, the packages of the Pythons".into() });
-    facts
+
+    /// What a card's queues become with the installed runtimes, and by which name user space calls it.
+    pub(super) fn card(&self, survey: &Survey, gpu: &Gpu) -> BTreeMap<String, Fact> {
+        let mut facts = BTreeMap::new();
+        let mut add = |name: &str, fact: Fact| _ = facts.insert(format!("{CARD}{name}"), fact);
+        add("visible", Fact::flag(self.visible.iter().any(|other| other.node == gpu.node), "the environment"));
+        if let Some(node) = survey.render_node(gpu) {
+            let path = node.path.display().to_string();
+            let group = node.group.clone().or_else(|| node.gid.map(|gid| gid.to_string()));
+            add("render_group", Fact::of(group, &path));
+            add("render_node", Fact::new(&path, &path));
+        }
+        let set = survey.policy.topology.as_ref().ok().and_then(|topology| survey.overrides.of(gpu, topology));
+        let (text, target) =
+            set.map_or((None, None), |set| (Some(format!("{}={}", set.variable, set.value)), set.target));
+        let flag = |is: bool| if is { "yes" } else { "no" };
+        let mut of_override = |name: &str, is: Option<&str>| add(name, Fact::of(is, "the environment"));
+        of_override("override", text.as_deref());
+        of_override("override_is_own", target.map(|target| flag(target == gpu.target)));
+        of_override("override_differs", target.map(|target| flag(target.major != gpu.target.major)));
+        add("override_target", Fact::of(target, "the environment"));
+        let refused: Vec<_> = self
+            .copies
+            .iter()
+            .filter(|(_, runtime)| runtime.release.is_some() && self.assessment.is_refused(gpu, runtime.release))
+            .collect();
+        let shows = |runtime: &Runtime| self.assessment.shows(&self.visible, runtime.hsa.as_deref());
+        let obstacle = refused.iter().find_map(|(_, runtime)| shows(runtime).err());
+        add("save_area_obstacle", Fact::of(obstacle, "rmcp explain save_area"));
+        let values = refused.iter().map(|(place, runtime)| format!("ROCm {}", said(place, runtime))).collect();
+        add("refused_runtimes", Fact { values, from: COPIES.into() });
+        facts
+    }
 }
 
 /// Every copy of the HIP runtime, once, with whose it is.
-fn runtimes(survey: &Survey) -> Vec<(String, &Runtime)> {
+fn copies(survey: &Survey) -> Vec<(String, &Runtime)> {
     let place = |folder: &Path| survey.display_path(folder);
     let installed = survey.rocm.iter().filter_map(|rocm| Some((place(&rocm.prefix), rocm.runtime.as_ref()?)));
     let frameworks = survey.frameworks.iter().map(|(_, framework)| framework);
@@ -116,13 +135,4 @@ fn said(place: &str, runtime: &Runtime) -> String {
 fn named(python: &Python, framework: &Framework, survey: &Survey) -> String {
     let version = framework.version.as_deref().map(|version| format!(" {version}")).unwrap_or_default();
     format!("{}{version} of {}", framework.name, survey.display_path(&python.interpreter))
-}
-
-/// A runtime that LD_LIBRARY_PATH puts before a framework's own of another major release.
-fn foreign_runtime(survey: &Survey) -> Option<String> {
-    let path = survey.machine.variable("LD_LIBRARY_PATH")?;
-    let mut folders = env::split_paths(path).map(|folder| survey.machine.resolve(folder));
-    let ahead = folders.find_map(|folder| Runtime::in_folder(&folder))?;
-    let mut own = survey.frameworks.iter().filter_map(|(_, framework)| framework.runtime.as_ref());
-    own.any(|own| own.hip != ahead.hip && own.abi() != ahead.abi()).then(|| survey.display_path(&ahead.hip))
 }

@@ -5,7 +5,7 @@
 use super::{Fact, Facts};
 use crate::commands::detect::{Survey, is_gpu_variable};
 use crate::installs::{Machine, folder_entries};
-use crate::recipes::OVERRIDE;
+use crate::recipes::{OVERRIDE, pattern_matches};
 use rmcp_domain::topology::Override;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -87,13 +87,11 @@ impl Facts {
             .filter_map(|(name, fact)| Some((name.strip_prefix("configured.")?.to_owned(), fact.clone())))
             .collect();
         for (name, configured) in configured {
-            let facts = [format!("env.{name}"), "override.value".to_owned()];
-            for fact in facts.iter().take(if name == OVERRIDE { 2 } else { 1 }) {
-                if let Some(fact) = self
-                    .machine
-                    .get_mut(fact)
-                    .filter(|fact| fact.values.iter().any(|value| configured.values.contains(value)))
-                {
+            let named = format!("env.{name}");
+            let other = (name == OVERRIDE).then_some("override.value");
+            for fact in [Some(named.as_str()), other].into_iter().flatten() {
+                let Some(fact) = self.machine.get_mut(fact) else { continue };
+                if fact.values.iter().any(|value| configured.values.contains(value)) {
                     fact.from = format!("{}, as set in {}", fact.from, configured.from);
                 }
             }
@@ -114,15 +112,12 @@ fn files(pattern: &str, machine: &Machine, folder: &Path) -> Vec<PathBuf> {
     };
     let mut found = vec![start];
     for part in rest.split('/') {
-        found = match part.split_once('*') {
-            None => found.into_iter().map(|folder| folder.join(part)).collect(),
-            Some((start, end)) => {
-                let fits = |path: &PathBuf| {
-                    let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-                    name.starts_with(start) && name.ends_with(end)
-                };
-                found.iter().flat_map(|folder| folder_entries(folder)).filter(fits).collect()
-            }
+        found = if part.contains('*') {
+            let fits =
+                |path: &PathBuf| path.file_name().is_some_and(|name| pattern_matches(part, &name.to_string_lossy()));
+            found.iter().flat_map(|folder| folder_entries(folder)).filter(fits).collect()
+        } else {
+            found.into_iter().map(|folder| folder.join(part)).collect()
         };
     }
     found.retain(|file| file.is_file());
