@@ -4,6 +4,7 @@
 use crate::isolation::isolated;
 use crate::machine::Machine;
 use crate::{api, caller, copies, dispatch_table, hooks, machine, watch};
+use log::info;
 use rmcp_abi::find_object::module_of;
 use rmcp_abi::gate::{BindingScope, CallFrame, CoreBind, Gate};
 use rmcp_abi::resolve::{self, RealFunction};
@@ -11,7 +12,6 @@ use rmcp_abi::{Hook, Policy};
 use std::ffi::{CStr, c_char, c_void};
 use std::ptr::null_mut;
 use std::sync::atomic::{AtomicBool, Ordering};
-use tracing::info;
 
 /// What the gate calls. See [`CoreBind`].
 ///

@@ -10,6 +10,7 @@ use crate::hooks::Origin;
 use crate::machine::{self, RuleSet};
 use crate::runtime::Runtime;
 use crate::substitution::Substitution;
+use log::debug;
 use rmcp_abi::{Hook, Library, Policy};
 use rmcp_domain::options::Exception;
 use rmcp_domain::policy::{Decision, ManagedDecision, Rules};
@@ -17,7 +18,6 @@ use std::cell::Cell;
 use std::ffi::c_void;
 use std::mem::transmute_copy;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use tracing::debug;
 
 /// A decision about a call.
 pub trait CallDecision {

@@ -7,6 +7,7 @@ use crate::copies::Copy;
 use crate::imports;
 use crate::isolation::isolated;
 use crate::machine::{self, RuleSet};
+use log::info;
 use once_cell::race::{OnceBox, OnceRef};
 use rmcp_abi::call_instruction::called_function;
 use rmcp_abi::find_object::{identity, module_of};
@@ -18,7 +19,6 @@ use rmcp_abi::{Hook, Library};
 use std::ffi::{OsStr, c_void};
 use std::fmt::Display;
 use std::os::unix::ffi::OsStrExt;
-use tracing::info;
 
 /// Callers with the same rules.
 #[derive(PartialEq)]

@@ -8,6 +8,7 @@
 use crate::bind;
 use crate::copies::{self, Copy};
 use crate::{machine, trace, watch};
+use log::debug;
 use rmcp_abi::find_object::module_of;
 use rmcp_abi::link_map::LinkMap;
 use rmcp_abi::module::{Module, with_loader_lock};
@@ -15,7 +16,6 @@ use rmcp_abi::table_access::{Segments, table_access};
 use rmcp_abi::{Hook, Library};
 use std::ffi::c_void;
 use std::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
-use tracing::debug;
 
 /// The copies that have started while nobody knew the machine: a bit for each.
 static WAITING: AtomicUsize = AtomicUsize::new(0);

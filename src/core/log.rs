@@ -6,54 +6,49 @@
 mod sink;
 
 use crate::isolation::isolated;
+use humantime::format_rfc3339_micros;
+use log::{LevelFilter, Log, Metadata, Record};
 use rmcp_abi::process;
 use rmcp_domain::options::Level;
 use sink::Sink;
 use std::fmt::{self, Write as _};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use tracing::field::{Field, Visit};
-use tracing::level_filters::LevelFilter;
-use tracing::span::{Attributes, Id, Record};
-use tracing::{Event, Metadata, Subscriber};
-use tracing_subscriber::fmt::format::Writer;
-use tracing_subscriber::fmt::time::{FormatTime, SystemTime};
+use std::time::SystemTime;
 
 /// Sends what a panic says to the log: the program's standard error is not RMCP's.
 pub fn redirect_panics() {
-    std::panic::set_hook(Box::new(|panic| tracing::error!("a mistake in RMCP, the call is forwarded: {panic}")));
+    std::panic::set_hook(Box::new(|panic| log::error!("a mistake in RMCP, the call is forwarded: {panic}")));
 }
 
 /// Sends every event of `level` and above to `file`, or to stderr. A file that cannot be written: stderr, and why.
 pub fn start(level: Level, file: Option<&Path>) {
-    let level = match level {
-        Level::Off => return,
-        Level::Error => LevelFilter::ERROR,
-        Level::Warn => LevelFilter::WARN,
-        Level::Info => LevelFilter::INFO,
-        Level::Debug => LevelFilter::DEBUG,
-        Level::Trace => LevelFilter::TRACE,
-    };
+    // A second thread that detects would wait in the crate for the first, and a child forked between two steps of it for ever.
+    if level == Level::Off || BEGUN.swap(true, Ordering::Relaxed) {
+        return;
+    }
     let (sink, refused) = match file.map(Sink::file) {
         Some(Ok(sink)) => (sink, None),
         Some(Err(why)) => (Sink::stderr(), Some(why)),
         None => (Sink::stderr(), None),
     };
-    // An error here means that a logger is set already: two threads detected at once, and the first one's stays.
-    let _ = tracing::subscriber::set_global_default(Logger { level, sink });
+    // Refused only where one is set.
+    let _ = log::set_boxed_logger(Box::new(Logger(sink)));
+    // The option has the words that the crate has.
+    log::set_max_level(level.word().parse().unwrap_or(LevelFilter::Off));
     if let (Some(path), Some(why)) = (file, refused) {
-        tracing::warn!("cannot write the log file {}: {why}; logging to stderr instead", path.display());
+        log::warn!("cannot write the log file {}: {why}; logging to stderr instead", path.display());
     }
 }
 
-/// Writes each event as one line: `2026-01-31T12:00:00.000000Z rmcp[1234] debug: message`.
-///
-/// tracing-subscriber's own logger formats in a thread-local variable: a call from a thread that has destroyed its own
-/// would panic, and once more while that is logged, which ends the process.
-struct Logger {
-    level: LevelFilter,
-    sink: Sink,
-}
+/// Whether a thread has begun to set the logger.
+static BEGUN: AtomicBool = AtomicBool::new(false);
+
+/// The option's value of each level of the crate.
+const LEVELS: [Level; 6] = [Level::Off, Level::Error, Level::Warn, Level::Info, Level::Debug, Level::Trace];
+
+/// Writes each record as one line: `2026-01-31T12:00:00.000000Z rmcp[1234] debug: message`.
+struct Logger(Sink);
 
 /// The lines that this process could not write since the last that it could.
 static LOST_LINES: AtomicU64 = AtomicU64::new(0);
@@ -65,7 +60,7 @@ static LOST_BY: AtomicU64 = AtomicU64::new(0);
 static TORN_LINE: AtomicBool = AtomicBool::new(false);
 
 impl Logger {
-    fn write(&self, event: &Event<'_>) {
+    fn write(&self, record: &Record) {
         let process = process::fork_id();
         let mine = LOST_BY.swap(process, Ordering::Relaxed) == process;
         let lost = LOST_LINES.swap(0, Ordering::Relaxed) * u64::from(mine);
@@ -75,9 +70,9 @@ impl Logger {
             line.append(b"\n");
         }
         // A line has room or is cut; it refuses nothing.
-        let _ = format(&mut line, event, lost);
+        let _ = format(&mut line, record, lost);
         let line = line.end();
-        let written = self.sink.write(line);
+        let written = self.0.write(line);
         if written < line.len() {
             LOST_LINES.fetch_add(lost + 1, Ordering::Relaxed);
             TORN_LINE.store(torn || written > 0, Ordering::Relaxed);
@@ -85,22 +80,14 @@ impl Logger {
     }
 }
 
-/// Writes one line for the event, without its end.
-fn format(line: &mut Line, event: &Event<'_>, lost: u64) -> fmt::Result {
-    SystemTime.format_time(&mut Writer::new(line))?;
-    let level = match *event.metadata().level() {
-        tracing::Level::ERROR => "error",
-        tracing::Level::WARN => "warn",
-        tracing::Level::INFO => "info",
-        tracing::Level::DEBUG => "debug",
-        tracing::Level::TRACE => "trace",
-    };
-    write!(line, " rmcp[{}] {level}: ", std::process::id())?;
+/// Writes one line for the record, without its end.
+fn format(line: &mut Line, record: &Record, lost: u64) -> fmt::Result {
+    write!(line, "{} rmcp[{}] ", format_rfc3339_micros(SystemTime::now()), std::process::id())?;
+    write!(line, "{}: ", LEVELS[record.level() as usize].word())?;
     if lost > 0 {
         write!(line, "({lost} lines before this one could not be written) ")?;
     }
-    event.record(&mut Message(line));
-    Ok(())
+    line.write_fmt(*record.args())
 }
 
 /// A line, in memory that need not be asked for. So much goes into a pipe at once, whoever else writes.
@@ -147,36 +134,16 @@ impl fmt::Write for Line {
     }
 }
 
-impl Subscriber for Logger {
-    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-        *metadata.level() <= self.level
+impl Log for Logger {
+    fn enabled(&self, _: &Metadata) -> bool {
+        true
     }
 
-    fn max_level_hint(&self) -> Option<LevelFilter> {
-        Some(self.level)
+    fn log(&self, record: &Record) {
+        isolated(|| self.write(record));
     }
 
-    fn event(&self, event: &Event<'_>) {
-        isolated(|| self.write(event));
-    }
-
-    // RMCP opens no spans.
-    fn new_span(&self, _: &Attributes<'_>) -> Id {
-        Id::from_u64(1)
-    }
-    fn record(&self, _: &Id, _: &Record<'_>) {}
-    fn record_follows_from(&self, _: &Id, _: &Id) {}
-    fn enter(&self, _: &Id) {}
-    fn exit(&self, _: &Id) {}
-}
-
-/// Takes an event's message, its one field.
-struct Message<'a>(&'a mut Line);
-
-impl Visit for Message<'_> {
-    fn record_debug(&mut self, _: &Field, value: &dyn fmt::Debug) {
-        let _ = write!(self.0, "{value:?}");
-    }
+    fn flush(&self) {}
 }
 
 #[cfg(test)]

@@ -3,7 +3,8 @@
 //! No lock: threads that meet here each detect, and the first answer stays. A thread can therefore never wait for
 //! another one that a fork has left behind.
 
-use crate::{bind, log, probe};
+use crate::{bind, probe};
+use log::{info, warn};
 use once_cell::race::OnceBox;
 use rmcp_abi::find_object::first_gate;
 use rmcp_abi::gate::is_system_wide;
@@ -14,7 +15,6 @@ use rmcp_domain::policy::Rules;
 use rmcp_domain::release::Release;
 use rmcp_domain::topology::Masks;
 use std::sync::atomic::{AtomicBool, Ordering};
-use tracing::{info, warn};
 
 static MACHINE: OnceBox<Machine> = OnceBox::new();
 
@@ -40,7 +40,7 @@ pub fn detect(may_probe: bool) -> Option<&'static Machine> {
         Box::new(found)
     });
     if won {
-        log::redirect_panics();
+        crate::log::redirect_panics();
         log_summary(machine);
     }
     Some(machine)
@@ -117,7 +117,7 @@ fn from_options(may_probe: bool) -> Option<Machine> {
 /// Starts the log and writes what there is to say: one line on the machine, one for each thing wrong in the options.
 fn log_summary(machine: &Machine) {
     let Some(loaded) = &machine.loaded else { return };
-    log::start(loaded.options.log, loaded.options.log_file.as_deref());
+    crate::log::start(loaded.options.log, loaded.options.log_file.as_deref());
     for complaint in &loaded.complaints {
         warn!("{complaint}");
     }

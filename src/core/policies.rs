@@ -24,10 +24,10 @@ pub use stream::{graph_batch, stream_batch, stream_memory};
 
 use crate::call::{Call, guarded};
 use crate::substitution::Substitution;
+use log::debug;
 use rmcp_abi::HipError;
 use rmcp_domain::policy::Reason;
 use std::ffi::c_void;
-use tracing::debug;
 
 type Address = *mut *mut c_void;
 type WithFlags = unsafe extern "C-unwind" fn(Address, usize, u32) -> HipError;

@@ -14,6 +14,7 @@ use crate::copies::Copy;
 use crate::isolation::isolated;
 use crate::machine;
 use import::Imports;
+use log::{info, warn};
 use once_cell::race::OnceBox;
 use rmcp_abi::copies::MOST;
 use rmcp_abi::find_object::module_of;
@@ -25,7 +26,6 @@ use rmcp_domain::release::Release;
 use rmcp_domain::save_area::{KERNEL_WAVES, runtime};
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use tracing::{info, warn};
 
 /// What is known of a copy, and who is within its hsa_init.
 struct State {

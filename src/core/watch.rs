@@ -32,7 +32,7 @@ pub fn report<F: Copy, R: Argument + Copy>(call: &Call<F>, arguments: &[u64], ru
     if logs_calls() {
         let status = result.word() as u32 as i32;
         let module = || module_of(call.return_address());
-        isolated(|| tracing::trace!("{}", Line { hook: call.hook, caller: module(), arguments, status }));
+        isolated(|| log::trace!("{}", Line { hook: call.hook, caller: module(), arguments, status }));
     }
     result
 }

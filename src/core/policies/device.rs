@@ -3,10 +3,10 @@
 use super::{Address, WithFlags, rewrite_flags, with_flags};
 use crate::call::{Call, guarded};
 use crate::substitution::Substitution;
+use log::debug;
 use rmcp_abi::{HipError, flags};
 use rmcp_domain::policy::{self, Decision, Reason, Rules, Vram};
 use std::sync::atomic::{AtomicU64, Ordering};
-use tracing::debug;
 
 type GetInfo = unsafe extern "C-unwind" fn(*mut usize, *mut usize) -> HipError;
 

@@ -5,10 +5,10 @@ use crate::call::{Call, guarded};
 use crate::caller::CallerKind;
 use crate::pools;
 use crate::substitution::Substitution;
+use log::debug;
 use rmcp_abi::{HsaPool, HsaStatus};
 use rmcp_domain::policy::{self, Decision};
 use std::ffi::c_void;
-use tracing::debug;
 
 type PoolAllocate = unsafe extern "C-unwind" fn(HsaPool, usize, u32, Address) -> HsaStatus;
 type LockToPool = unsafe extern "C-unwind" fn(*mut c_void, usize, *mut u64, i32, HsaPool, u32, Address) -> HsaStatus;

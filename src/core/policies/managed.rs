@@ -4,10 +4,10 @@ use super::{Address, WithFlags, rewrite_flags, with_flags};
 use crate::call::{Call, guarded};
 use crate::requested_flags::MANAGED_RANGES;
 use crate::substitution::Substitution;
+use log::debug;
 use rmcp_abi::{HipError, flags};
 use rmcp_domain::policy::{self, ManagedDecision, Reason};
 use std::ffi::c_void;
-use tracing::debug;
 
 /// hipMallocManaged.
 #[inline]

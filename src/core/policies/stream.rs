@@ -7,9 +7,9 @@
 use crate::call::{Call, guarded};
 use crate::requested_flags::{HOST_FLAGS, MANAGED_RANGES};
 use crate::substitution::Substitution;
+use log::warn;
 use rmcp_abi::HipError;
 use std::ffi::c_void;
-use tracing::warn;
 
 type StreamBatch = unsafe extern "C-unwind" fn(*mut c_void, u32, *mut c_void, u32) -> HipError;
 

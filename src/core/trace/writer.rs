@@ -6,6 +6,7 @@
 //! lock is held, and a forked child begins files of its own.
 
 use crate::machine;
+use log::warn;
 use rmcp_abi::process;
 use rmcp_domain::trace::{
     self, AT_CLOCK, AT_FINGERPRINT, AT_INCOMPLETE, AT_LOST, AT_MAGIC, AT_PROCESS, AT_TEXT, AT_TIME, HEAD, HEAD_WORDS,
@@ -20,7 +21,6 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::ptr::null_mut;
 use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering};
-use tracing::warn;
 
 /// Bytes of the first file, and of the largest; each is twice as large as the one before.
 const FIRST: usize = 64 << 10;
