@@ -43,6 +43,7 @@ pub mod process;
 pub mod releases;
 pub mod resolve;
 pub mod sites;
+mod size;
 mod table;
 pub mod table_access;
 
@@ -88,6 +89,27 @@ impl<T> Argument for *mut T {
     fn word(self) -> u64 {
         self as usize as u64
     }
+}
+
+/// hipErrorInvalidValue.
+pub const INVALID_VALUE: HipError = 1;
+/// hipErrorOutOfMemory.
+pub const OUT_OF_MEMORY: HipError = 2;
+
+/// `hipPointerAttribute_t`; releases differ in what their kinds mean: 0 is host memory up to 5.7. (hip_runtime_api.h)
+#[derive(Clone, Copy, Debug, Default)]
+#[repr(C)]
+pub struct PointerAttributes {
+    /// `type`, before ROCm 6 `memoryType`.
+    pub kind: i32,
+    device: i32,
+    addresses: [usize; 2],
+    /// `isManaged`.
+    pub managed: i32,
+    /// `allocationFlags`: byte 28 in every release.
+    pub flags: u32,
+    /// More than any release writes.
+    rest: [u64; 4],
 }
 
 /// `hipExtent`, passed by value: too large for registers. (driver_types.h)

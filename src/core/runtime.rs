@@ -2,32 +2,13 @@
 
 use crate::symbols::Symbols;
 use rmcp_abi::flags::HOST_NON_COHERENT;
-use rmcp_abi::{HipError, Library};
+use rmcp_abi::{HipError, INVALID_VALUE, Library, OUT_OF_MEMORY, PointerAttributes};
 use rmcp_domain::policy::Vram;
 use std::ffi::{CStr, c_int, c_void};
 use std::ptr::null_mut;
 
 type GetInt = unsafe extern "C-unwind" fn(*mut c_int) -> HipError;
 type Advise = unsafe extern "C-unwind" fn(*const c_void, usize, c_int, c_int) -> HipError;
-
-/// hipErrorInvalidValue.
-const INVALID_VALUE: HipError = 1;
-/// hipErrorOutOfMemory.
-const OUT_OF_MEMORY: HipError = 2;
-
-/// hipPointerAttribute_t; releases differ in what their kinds mean: 0 is host memory up to 5.7. (hip_runtime_api.h)
-#[derive(Default)]
-#[repr(C)]
-pub struct PointerAttributes {
-    kind: i32,
-    device: i32,
-    addresses: [usize; 2],
-    managed: i32,
-    /// `allocationFlags`: byte 28 in every release.
-    pub flags: u32,
-    /// More than any release writes.
-    rest: [u64; 4],
-}
 
 /// One copy of libamdhip64.
 pub struct Runtime {

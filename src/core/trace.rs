@@ -3,7 +3,6 @@
 //! While the option `trace` is not set none of this is reached: see [`crate::watch`].
 //! What is recorded goes to files that are mapped, so it outlives whatever ends the process; [`writer`] says how.
 
-mod size;
 mod writer;
 
 use crate::call::Call;
@@ -62,7 +61,7 @@ fn begin<F: Copy>(call: &Call<F>, device: Option<i32>, effect: &Effect, argument
         device: device.and_then(|device| u8::try_from(device).ok()),
         thread: writer::thread(),
         address: if let Address::Parameter(at) = effect.address { arguments[at] } else { 0 },
-        size: size::before(effect, arguments),
+        size: effect.size.before(arguments),
         requested,
         passed: requested,
         status: 0,
@@ -90,7 +89,7 @@ fn completed<F: Copy>(mut record: Record, call: &Call<F>, effect: &Effect, argum
             record.address = unsafe { *(arguments[at] as *const u64) };
         }
         // SAFETY: these are the arguments of a call of this effect that returned success.
-        record.size = unsafe { size::after(effect, arguments) };
+        record.size = unsafe { effect.size.after(arguments) };
         // Only the program's calls: the runtime may hold locks of its own, and allocates before it can be asked.
         if effect.location == Location::Pool && !record.by_runtime {
             let known = |handle| {

@@ -41,6 +41,41 @@ pub const AT_INCOMPLETE: usize = 7;
 /// `rmcptrc1`.
 pub const MAGIC: u64 = u64::from_le_bytes(*b"rmcptrc1");
 
+/// The head of a process that has lost no call and misses none.
+#[derive(Clone, Copy, Debug)]
+pub struct Head {
+    /// The process.
+    pub process: u32,
+    /// Its parent.
+    pub parent: u32,
+    /// See [`AT_CLOCK`].
+    pub clock: u64,
+    /// See [`AT_TIME`].
+    pub time: u64,
+}
+
+impl Head {
+    /// The bytes of the file, whose end may be left out where it is zero. `text`: the parts that [`AT_TEXT`] names.
+    pub fn pack<T: AsRef<[u8]>>(self, text: impl IntoIterator<Item = T>) -> Vec<u8> {
+        let mut parts = Vec::new();
+        for part in text {
+            parts.extend_from_slice(part.as_ref());
+            parts.push(0);
+        }
+        parts.truncate(HEAD - HEAD_WORDS * 8);
+        let mut words = [0; HEAD_WORDS];
+        words[AT_MAGIC] = MAGIC;
+        words[AT_FINGERPRINT] = fingerprint();
+        words[AT_PROCESS] = u64::from(self.process) | u64::from(self.parent) << 32;
+        words[AT_CLOCK] = self.clock;
+        words[AT_TIME] = self.time;
+        words[AT_TEXT] = parts.len() as u64;
+        let mut bytes: Vec<u8> = words.into_iter().flat_map(u64::to_le_bytes).collect();
+        bytes.append(&mut parts);
+        bytes
+    }
+}
+
 /// Stands for the device of a call that has none.
 pub const NO_DEVICE: u8 = u8::MAX;
 

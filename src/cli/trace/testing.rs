@@ -22,25 +22,12 @@ impl Folder {
         self.process_with(pid, began, calls, |_| {});
     }
 
-    /// The same, and what else its head says.
-    pub fn process_with(
-        &self,
-        pid: u32,
-        began: u64,
-        calls: &[Record],
-        head_words: impl FnOnce(&mut [u64; HEAD_WORDS]),
-    ) {
-        let text = b"\0gfx1010\0/bin/program\0program\0--fast\0";
-        let mut head = [0; HEAD_WORDS];
-        head[AT_MAGIC] = MAGIC;
-        head[AT_FINGERPRINT] = rmcp_domain::trace::fingerprint();
-        head[AT_PROCESS] = u64::from(pid) | 1 << 32;
-        head[AT_CLOCK] = began;
-        head[AT_TEXT] = text.len() as u64;
-        head_words(&mut head);
-        let mut bytes: Vec<u8> = head.iter().flat_map(|word| word.to_le_bytes()).collect();
-        bytes.extend(text);
+    /// The same, with a head that is changed.
+    pub fn process_with(&self, pid: u32, began: u64, calls: &[Record], change: impl FnOnce(&mut [u8])) {
+        let head = Head { process: pid, parent: 1, clock: began, time: 0 };
+        let mut bytes = head.pack(["", "gfx1010", "/bin/program", "program", "--fast"]);
         bytes.resize(HEAD, 0);
+        change(&mut bytes);
         fs::write(self.path().join(format!("{pid}.0.head")), bytes).unwrap();
         for (number, calls) in calls.chunks(2000).enumerate() {
             let mut bytes: Vec<u8> = calls.iter().flat_map(|call| call.pack()).flat_map(u64::to_le_bytes).collect();

@@ -4,7 +4,7 @@ use super::Address;
 use crate::call::{Call, guarded};
 use crate::caller;
 use crate::requested_flags::HOST_FLAGS;
-use crate::runtime::PointerAttributes;
+use rmcp_abi::PointerAttributes;
 use rmcp_abi::flags::{HOST_NON_COHERENT, MANAGED_CAPABILITIES};
 use rmcp_abi::{HipError, Hook, PropertiesR0000, PropertiesR0600};
 use rmcp_domain::policy;

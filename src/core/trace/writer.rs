@@ -8,16 +8,20 @@
 use crate::machine;
 use log::warn;
 use rmcp_abi::process;
-use rmcp_domain::trace::{
-    self, AT_CLOCK, AT_FINGERPRINT, AT_INCOMPLETE, AT_LOST, AT_MAGIC, AT_PROCESS, AT_TEXT, AT_TIME, HEAD, HEAD_WORDS,
-    MAGIC, RECORD, Record, WORDS,
-};
+use rmcp_domain::trace::{AT_INCOMPLETE, AT_LOST, HEAD, HEAD_WORDS, Head, RECORD, Record, WORDS};
+use rustix::fs::{FallocateFlags, fallocate};
+use rustix::io::Errno;
+use rustix::mm::{Advice, MapFlags, ProtFlags, madvise, mmap, munmap};
+use rustix::process::{Resource, getrlimit};
+use rustix::thread::gettid;
+use std::ffi::{OsString, c_void};
 use std::fmt::Display;
 use std::fs::OpenOptions;
 use std::io::{self, Read, Seek, Write};
 use std::os::fd::AsRawFd;
-use std::os::unix::ffi::OsStrExt;
+use std::os::unix::ffi::OsStringExt;
 use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::process::parent_id;
 use std::path::{Path, PathBuf};
 use std::ptr::null_mut;
 use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering};
@@ -88,6 +92,7 @@ pub fn now() -> u64 {
     clock(libc::CLOCK_MONOTONIC)
 }
 
+/// Not by rustix, which asks the loader where the kernel's own code for it is.
 fn clock(clock: libc::clockid_t) -> u64 {
     let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
     // SAFETY: writes one timespec; both clocks exist on every Linux.
@@ -97,13 +102,7 @@ fn clock(clock: libc::clockid_t) -> u64 {
 
 /// The calling thread, as the kernel numbers it.
 pub fn thread() -> u32 {
-    // SAFETY: takes nothing and cannot fail. glibc has a function for it from 2.30 on.
-    unsafe { libc::syscall(libc::SYS_gettid) as u32 }
-}
-
-fn pid() -> i32 {
-    // SAFETY: takes nothing and cannot fail.
-    unsafe { libc::getpid() }
+    gettid().as_raw_nonzero().get() as u32
 }
 
 impl Slot {
@@ -124,7 +123,7 @@ impl Slot {
         self.words[1].store(words[1], Ordering::Release);
         if self.file.ended.fetch_add(1, Ordering::AcqRel) + 1 == self.file.places {
             // SAFETY: every place was taken and has ended, so nobody comes back to one of them.
-            unsafe { libc::munmap(self.file.first.cast_mut().cast(), self.file.places * RECORD) };
+            let _ = unsafe { munmap(self.file.first.cast_mut().cast(), self.file.places * RECORD) };
         }
     }
 }
@@ -212,10 +211,10 @@ impl Writer {
         let file = Box::into_raw(Box::new(file));
         if self.file.compare_exchange(full, file, Ordering::AcqRel, Ordering::Acquire).is_err() {
             // SAFETY: nobody else has seen the box and the mapping.
-            unsafe {
+            let _ = unsafe {
                 drop(Box::from_raw(file));
-                libc::munmap(map, bytes);
-            }
+                munmap(map, bytes)
+            };
             let _ = std::fs::remove_file(path);
         }
         Ok(())
@@ -234,10 +233,7 @@ impl File {
 
 /// RLIMIT_FSIZE: a larger file would end the process by SIGXFSZ.
 fn largest_allowed() -> usize {
-    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
-    // SAFETY: writes one rlimit.
-    unsafe { libc::getrlimit(libc::RLIMIT_FSIZE, &mut limit) };
-    usize::try_from(limit.rlim_cur).unwrap_or(usize::MAX)
+    getrlimit(Resource::Fsize).current.and_then(|limit| usize::try_from(limit).ok()).unwrap_or(usize::MAX)
 }
 
 const HEAD_NAME: &str = "head";
@@ -252,7 +248,7 @@ fn named(stem: &Path, name: impl Display) -> PathBuf {
 fn write_head(folder: &Path) -> io::Result<(&'static [AtomicU64], PathBuf)> {
     let content = head();
     for number in 0.. {
-        let stem = folder.join(format!("{}.{number}", pid()));
+        let stem = folder.join(format!("{}.{number}", std::process::id()));
         match map_new(&named(&stem, HEAD_NAME), HEAD, &content) {
             // SAFETY: a mapping of HEAD bytes, aligned to a page; everybody writes to it by atomics.
             Ok(map) => return Ok((unsafe { std::slice::from_raw_parts(map.cast(), HEAD_WORDS) }, stem)),
@@ -267,32 +263,15 @@ fn head() -> Vec<u8> {
     let machine = machine::detected();
     let inactive = machine.and_then(|machine| machine.inactive_reason.clone()).unwrap_or_default();
     let targets = machine.map(machine::Machine::targets).unwrap_or_default();
-    let exe = std::env::current_exe().unwrap_or_default();
-    let mut text = Vec::new();
-    let arguments: Vec<_> = std::env::args_os().collect();
-    let parts = [inactive.as_bytes(), targets.as_bytes(), exe.as_os_str().as_bytes()];
-    for part in parts.into_iter().chain(arguments.iter().map(|argument| argument.as_bytes())) {
-        text.extend_from_slice(part);
-        text.push(0);
-    }
-    text.truncate(HEAD - HEAD_WORDS * 8);
-    // SAFETY: takes nothing and cannot fail.
-    let parent = unsafe { libc::getppid() };
-    let mut words = [0; HEAD_WORDS];
-    words[AT_MAGIC] = MAGIC;
-    words[AT_FINGERPRINT] = trace::fingerprint();
-    words[AT_PROCESS] = u64::from(pid() as u32) | u64::from(parent as u32) << 32;
-    words[AT_CLOCK] = now();
-    words[AT_TIME] = clock(libc::CLOCK_REALTIME);
-    words[AT_LOST] = 0;
-    words[AT_TEXT] = text.len() as u64;
-    let mut head: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).collect();
-    head.append(&mut text);
-    head
+    let executable = std::env::current_exe().unwrap_or_default().into();
+    let text = [inactive.into(), targets.into(), executable].into_iter().chain(std::env::args_os());
+    let time = clock(libc::CLOCK_REALTIME);
+    let head = Head { process: std::process::id(), parent: parent_id(), clock: now(), time };
+    head.pack(text.map(OsString::into_vec))
 }
 
 /// A new file of so many bytes that begins with `content`, mapped. Nothing is left behind of one that fails.
-fn map_new(path: &Path, bytes: usize, content: &[u8]) -> io::Result<*mut libc::c_void> {
+fn map_new(path: &Path, bytes: usize, content: &[u8]) -> io::Result<*mut c_void> {
     if bytes == 0 || bytes > largest_allowed() {
         return Err(io::Error::other("the process may not write files of this size (ulimit -f)"));
     }
@@ -304,15 +283,10 @@ fn map_new(path: &Path, bytes: usize, content: &[u8]) -> io::Result<*mut libc::c
     let map = reserve(&mut file, bytes).and_then(|()| {
         file.write_all(content)?;
         // SAFETY: any address will do; the file is as long as that.
-        let map = unsafe {
-            libc::mmap(null_mut(), bytes, libc::PROT_READ | libc::PROT_WRITE, libc::MAP_SHARED, file.as_raw_fd(), 0)
-        };
-        if map == libc::MAP_FAILED {
-            return Err(io::Error::last_os_error());
-        }
+        let map = unsafe { mmap(null_mut(), bytes, ProtFlags::READ | ProtFlags::WRITE, MapFlags::SHARED, &file, 0)? };
         // So that the file is closed when this process ends, and not when its children do: `rmcp trace` waits for that.
         // SAFETY: the mapping just made.
-        unsafe { libc::madvise(map, bytes, libc::MADV_DONTFORK) };
+        let _ = unsafe { madvise(map, bytes, Advice::LinuxDontFork) };
         Ok(map)
     });
     if map.is_err() {
@@ -323,14 +297,11 @@ fn map_new(path: &Path, bytes: usize, content: &[u8]) -> io::Result<*mut libc::c
 
 /// Gives the file its blocks: all zero.
 fn reserve(file: &mut std::fs::File, bytes: usize) -> io::Result<()> {
-    // SAFETY: an open file.
-    if unsafe { libc::fallocate(file.as_raw_fd(), 0, 0, bytes as libc::off_t) } == 0 {
-        return Ok(());
+    match fallocate(&mut *file, FallocateFlags::empty(), 0, bytes as u64) {
+        Err(Errno::OPNOTSUPP) => {
+            io::copy(&mut io::repeat(0).take(bytes as u64), file)?;
+            file.rewind()
+        }
+        reserved => Ok(reserved?),
     }
-    let error = io::Error::last_os_error();
-    if error.raw_os_error() != Some(libc::EOPNOTSUPP) {
-        return Err(error);
-    }
-    io::copy(&mut io::repeat(0).take(bytes as u64), file)?;
-    file.rewind()
 }

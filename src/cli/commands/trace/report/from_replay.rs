@@ -277,7 +277,7 @@ mod tests {
         let complete = report(&folder);
         assert!(!complete.incomplete && !text(&complete).contains("ncomplete"), "{}", text(&complete));
 
-        folder.process_with(8, 2, &[call(Hook::hipMalloc, 10, 11)], |head| head[AT_INCOMPLETE] = 1);
+        folder.process_with(8, 2, &[call(Hook::hipMalloc, 10, 11)], |head| head[AT_INCOMPLETE * 8] = 1);
         let incomplete = report(&folder);
         assert!(incomplete.incomplete);
         let processes = incomplete.processes.iter().map(|process| (process.pid, process.incomplete));

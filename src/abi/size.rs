@@ -1,6 +1,6 @@
-//! How many bytes a call is about.
+//! How many bytes a call is about, read from its arguments.
 
-use rmcp_abi::effect::{Effect, Size};
+use crate::effect::Size;
 
 /// `hipChannelFormatDesc`: the bits of four channels, and their kind. (driver_types.h)
 type Channels = [i32; 4];
@@ -12,31 +12,33 @@ struct Elements {
     channels: u32,
 }
 
-/// What the arguments say by themselves; 0 where they do not.
-pub fn before(effect: &Effect, arguments: &[u64]) -> u64 {
-    match effect.size {
-        Size::Parameter(at) => arguments[at],
-        _ => 0,
+impl Size {
+    /// What the arguments say by themselves; 0 where they do not.
+    pub fn before(self, arguments: &[u64]) -> u64 {
+        match self {
+            Self::Parameter(at) => arguments[at],
+            _ => 0,
+        }
     }
-}
 
-/// What is known once the call has returned.
-///
-/// # Safety
-/// The arguments are those of a call with this effect, which returned success.
-pub unsafe fn after(effect: &Effect, arguments: &[u64]) -> u64 {
-    // SAFETY: the runtime has read or written what these parameters point to.
-    unsafe {
-        match effect.size {
-            Size::Unknown | Size::Parameter(_) => before(effect, arguments),
-            Size::Pitched(pitch, rows) => (*(arguments[pitch] as *const u64)).saturating_mul(arguments[rows]),
-            Size::Texels(channels, texels, rows) => {
-                let bits: i32 = (*(arguments[channels] as *const Channels)).iter().sum();
-                let rows = rows.map_or(1, |rows| arguments[rows].max(1));
-                arguments[texels].saturating_mul(rows).saturating_mul(bits as u64 / 8)
+    /// What is known once the call has returned.
+    ///
+    /// # Safety
+    /// The arguments are those of a call of this size, which returned success.
+    pub unsafe fn after(self, arguments: &[u64]) -> u64 {
+        // SAFETY: the runtime has read or written what these parameters point to.
+        unsafe {
+            match self {
+                Self::Unknown | Self::Parameter(_) => self.before(arguments),
+                Self::Pitched(pitch, rows) => (*(arguments[pitch] as *const u64)).saturating_mul(arguments[rows]),
+                Self::Texels(channels, texels, rows) => {
+                    let bits: i32 = (*(arguments[channels] as *const Channels)).iter().sum();
+                    let rows = rows.map_or(1, |rows| arguments[rows].max(1));
+                    arguments[texels].saturating_mul(rows).saturating_mul(bits as u64 / 8)
+                }
+                Self::Array2D(at) => array::<2>(arguments[at]),
+                Self::Array3D(at) => array::<3>(arguments[at]),
             }
-            Size::Array2D(at) => array::<2>(arguments[at]),
-            Size::Array3D(at) => array::<3>(arguments[at]),
         }
     }
 }
@@ -61,11 +63,11 @@ unsafe fn array<const SIDES: usize>(descriptor: u64) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use rmcp_abi::Hook;
+    use crate::Hook;
 
     fn size(hook: Hook, arguments: &[u64]) -> u64 {
         // SAFETY: the tests pass what such a call would.
-        unsafe { after(&hook.effect().unwrap(), arguments) }
+        unsafe { hook.effect().unwrap().size.after(arguments) }
     }
 
     #[test]
