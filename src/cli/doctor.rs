@@ -15,6 +15,7 @@ pub mod scrub;
 mod symptom;
 #[cfg(test)]
 mod tests;
+pub mod trial;
 
 pub use diagnosis::{Certainty, Finding, detect, diagnose, unknown_facts};
 pub use facts::Facts;

@@ -44,7 +44,7 @@ pub fn everything(build: Build) -> Result<PathBuf> {
     ] {
         install(&from, &dist.join(to))?;
     }
-    for client in ["demo", "atomics", "selftest"] {
+    for client in ["demo", "atomics", "selftest", "trial"] {
         tools.client(client, &dist.join(format!("lib/rmcp/rmcp-{client}-client")))?;
     }
     manual::write(&dist.join("share"))?;
@@ -128,7 +128,7 @@ impl Tools {
         Ok(vec![format!("-Clink-arg={}", path.display())])
     }
 
-    /// A program behind `rmcp demo` or `rmcp selftest`. It is bound to whichever runtime it finds when it runs, so one
+    /// A program behind `rmcp demo`, `rmcp selftest` or `rmcp doctor --try`. It is bound to whichever runtime it finds when it runs, so one
     /// build serves all. Linked by a step of its own, because zig would first compile a C++ library that none needs.
     fn client(&self, name: &str, to: &Path) -> Result<()> {
         let object = self.folder().join(format!("{name}.o"));

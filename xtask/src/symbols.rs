@@ -31,7 +31,7 @@ const LIBRARY_NEEDS: &[&str] =
     &["libc.so.6", "ld-linux-x86-64.so.2", "libdl.so.2", "libgcc_s.so.1", "libm.so.6", "libpthread.so.0"];
 const CLIENT_NEEDS: &[&str] = &["libc.so.6", "libdl.so.2", "libpthread.so.0"];
 
-const ARTEFACTS: [Artefact; 9] = [
+const ARTEFACTS: [Artefact; 10] = [
     Artefact { path: "bin/rmcp", glibc: Some(GLIBC), needs: PROGRAM_NEEDS, lazy: false },
     Artefact { path: "bin/rmcp-run", glibc: Some(GLIBC), needs: PROGRAM_NEEDS, lazy: false },
     Artefact { path: "lib/rmcp/librmcp.so", glibc: Some(GATE_GLIBC), needs: GATE_NEEDS, lazy: false },
@@ -42,6 +42,7 @@ const ARTEFACTS: [Artefact; 9] = [
     Artefact { path: "lib/rmcp/rmcp-atomics-client", glibc: Some(GLIBC), needs: CLIENT_NEEDS, lazy: true },
     Artefact { path: "lib/rmcp/rmcp-demo-client", glibc: Some(GLIBC), needs: CLIENT_NEEDS, lazy: true },
     Artefact { path: "lib/rmcp/rmcp-selftest-client", glibc: Some(GLIBC), needs: CLIENT_NEEDS, lazy: true },
+    Artefact { path: "lib/rmcp/rmcp-trial-client", glibc: Some(GLIBC), needs: CLIENT_NEEDS, lazy: true },
 ];
 
 /// The newest versions that libgcc_s had in the GCC 4.8 of CentOS 7, the oldest system with glibc 2.17.

@@ -8,13 +8,15 @@ use crate::doctor::{
     facts::Evidence,
     problems::{Apply, Change, Severity, fill},
     scrub::Scrubber,
+    trial::{self, Trial},
 };
 use crate::exit_status;
 use crate::installs;
 use crate::output::{self, BAD, FAINT, GOOD, OutputArguments, Report, STRONG, WARN, styled};
+use crate::preload;
 use crate::recipes::Confidence;
 use anstyle::Style;
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use indicatif::ProgressBar;
 use rmcp_domain::options;
 use schemars::JsonSchema;
@@ -25,10 +27,11 @@ use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Says which known problems this machine, and a program's log, show: what was seen, why it matters, what to type.
 ///
-/// Reads files alone: no GPU is started and nothing is changed. A log is matched in the light of what the machine is: the
+/// Reads files alone: without --try no GPU is started, and nothing is changed. A log is matched in the light of what the machine is: the
 /// same words can have several causes.
 #[derive(clap::Args)]
 #[command(after_help = exit_status::help(exit_status::DOCTOR))]
@@ -49,6 +52,15 @@ pub struct Arguments {
     /// Shows the known problems that fit these words best, whatever the machine is.
     #[arg(long, value_name = "WORDS", conflicts_with = "log")]
     symptom: Option<String>,
+
+    /// Also starts a kernel on every card that programs see, through every ROCm that is found, each in a process of its own,
+    /// and says at which step it ended.
+    #[arg(long, conflicts_with_all = ["from", "symptom", "root"])]
+    r#try: bool,
+
+    /// So many seconds a kernel's start may take.
+    #[arg(long, value_name = "SECONDS", default_value_t = 60, requires = "try")]
+    try_limit: u64,
 
     /// Shows every fact that was looked at, with its value and where it was read.
     #[arg(short, long)]
@@ -77,7 +89,7 @@ pub fn main(arguments: &Arguments) -> Result<ExitCode> {
         arguments.output.print(&Diagnosis::of_words(findings))?;
         return Ok(ExitCode::SUCCESS);
     }
-    let (facts, log) = match look(arguments) {
+    let (facts, log, trials) = match look(arguments) {
         Ok(seen) => seen,
         Err(error) => {
             output::print_error("rmcp doctor", format_args!("{error:#}"));
@@ -90,6 +102,7 @@ pub fn main(arguments: &Arguments) -> Result<ExitCode> {
         known: problems().len(),
         unknown_facts: doctor::unknown_facts(problems(), &facts),
         well: doctor::well(&facts),
+        trials,
         facts: if arguments.verbose { checked::seen(&facts) } else { Vec::new() },
         problems: if arguments.all { checked::decided(&facts, log.as_ref()) } else { Vec::new() },
     };
@@ -97,22 +110,37 @@ pub fn main(arguments: &Arguments) -> Result<ExitCode> {
     Ok(ExitCode::from(report.status()))
 }
 
-/// What this machine and the logs show, or another machine's report.
-fn look(arguments: &Arguments) -> Result<(Facts, Option<LogMatches>)> {
+/// What this machine, the logs and trials show, or another machine's report.
+fn look(arguments: &Arguments) -> Result<(Facts, Option<LogMatches>, Vec<Trial>)> {
     if let Some(path) = &arguments.from {
         let report = doctor::Report::read(path).with_context(|| format!("cannot read {}", path.display()))?;
         let log = report.log(problems())?;
-        return Ok((report.facts, log));
+        return Ok((report.facts, log, Vec::new()));
     }
     let machine = installs::Machine { root: arguments.root.clone(), ..installs::Machine::local() };
     let survey = Arc::new(Survey::read(machine));
-    let facts = Facts::read(&survey);
-    let log = read_logs(&arguments.log)?;
+    let mut facts = Facts::read(&survey);
+    let trials = if arguments.r#try { start_kernels(&survey, arguments.try_limit)? } else { Vec::new() };
+    facts.add_trials(&trials);
+    let log = read_logs(&arguments.log, &trials)?;
     if let Some(path) = &arguments.report {
         let report = doctor::Report::new(&facts, log.as_ref(), problems(), &Scrubber::new(&survey));
         report.write(path).with_context(|| format!("cannot write the report {}", path.display()))?;
     }
-    Ok((facts, log))
+    Ok((facts, log, trials))
+}
+
+/// Starts a kernel on each card. Where there is nothing to try, that is said, and the rest is still worth reading.
+fn start_kernels(survey: &Survey, limit: u64) -> Result<Vec<Trial>> {
+    let program = preload::find_gate()?.with_file_name(trial::PROGRAM);
+    ensure!(program.is_file(), "{} is missing; build RMCP with `cargo xtask build`", program.display());
+    let runtimes = trial::runtimes(survey);
+    let trials = trial::run(&program, survey, &runtimes, Duration::from_secs(limit));
+    if trials.is_empty() {
+        let lacks = if runtimes.is_empty() { "no ROCm is found" } else { "programs see no card" };
+        output::print_error("rmcp doctor", format_args!("no kernel was started: {lacks}"));
+    }
+    Ok(trials)
 }
 
 /// `rmcp explain problem`: problems by their names.
@@ -133,7 +161,8 @@ pub fn explain(names: &[String], output: OutputArguments) -> Result<()> {
     output.print(&Diagnosis::of_words(findings))
 }
 
-fn read_logs(paths: &[PathBuf]) -> Result<Option<LogMatches>> {
+/// The logs, and what runtimes said in trials.
+fn read_logs(paths: &[PathBuf], trials: &[Trial]) -> Result<Option<LogMatches>> {
     let open = |path: &PathBuf| -> Result<Box<dyn Read>> {
         if path == Path::new("-") {
             return Ok(Box::new(io::stdin()));
@@ -143,7 +172,9 @@ fn read_logs(paths: &[PathBuf]) -> Result<Option<LogMatches>> {
         let bar = ProgressBar::new(file.metadata().map_or(0, |metadata| metadata.len()));
         Ok(Box::new(bar.wrap_read(file)))
     };
-    let logs: Vec<Box<dyn Read>> = paths.iter().map(open).collect::<Result<_>>()?;
+    let mut logs: Vec<Box<dyn Read>> = paths.iter().map(open).collect::<Result<_>>()?;
+    let said = trials.iter().map(|trial| trial.output.clone()).filter(|output| !output.is_empty());
+    logs.extend(said.map(|output| Box::new(io::Cursor::new(output)) as Box<dyn Read>));
     let Some(all) = logs.into_iter().reduce(|one, other| Box::new(one.chain(&b"\n"[..]).chain(other))) else {
         return Ok(None);
     };
@@ -161,6 +192,8 @@ pub struct Diagnosis {
     unknown_facts: BTreeSet<String>,
     /// What was found well, a few words each.
     well: Vec<String>,
+    /// With --try how a kernel's start went, on each card with each ROCm.
+    trials: Vec<Trial>,
     /// With --verbose every fact.
     facts: Vec<checked::Seen>,
     /// With --all what became of every known problem.
@@ -280,6 +313,7 @@ impl Diagnosis {
             known: problems().len(),
             unknown_facts: BTreeSet::new(),
             well: Vec::new(),
+            trials: Vec::new(),
             facts: Vec::new(),
             problems: Vec::new(),
         }
@@ -304,6 +338,14 @@ impl Report for Diagnosis {
         }
         if !self.problems.is_empty() {
             checked::write_decided(&self.problems, out)?;
+        }
+        for trial in &self.trials {
+            let (style, how) = match &trial.why {
+                None => (GOOD, "a kernel ran, and its result is right".to_owned()),
+                Some(why) => (BAD, format!("ended at the step {}: {why}", trial.step)),
+            };
+            let text = format!("{} at {} with {}: {how}", trial.target, trial.pci, trial.runtime);
+            writeln!(out, "{} {}", styled(style, "Tried"), output::escape_line(text))?;
         }
         for finding in &self.findings {
             finding.write(out)?;

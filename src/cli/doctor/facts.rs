@@ -120,6 +120,12 @@ pub const FACTS: &[(&str, &str)] = &[
     ("card.mes_firmware", "the same of its scheduler"),
     ("card.*_firmware", "the same of another part"),
     ("card.in_rocblas", "yes: the kernels of an installed rocBLAS have some for it; no"),
+    (
+        "card.trial",
+        "by --try, for each runtime: the step at which the start of a kernel on it ended: start, load, open, agent, queue, memory, code-object, kernel or result; passed: it ran, and right",
+    ),
+    ("card.trial_failed", "those of them that are not passed"),
+    ("card.trial_why", "what came in their place, and with which runtime"),
     ("override.set", "the variables that give cards another name, with their values"),
     ("override.value", "HSA_OVERRIDE_GFX_VERSION of this process"),
     ("override.readable", "no: ROCr refuses to start with it; yes; absent: none is set"),
