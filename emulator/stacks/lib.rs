@@ -17,6 +17,7 @@
 #![forbid(unsafe_code)]
 
 mod apt;
+mod jax;
 mod mirror;
 mod moved;
 mod prefix;
@@ -25,6 +26,7 @@ mod python;
 mod release;
 mod stack;
 
+pub use jax::Jax;
 pub use mirror::{Mirror, NoMirror};
 pub use moved::moved;
 pub use prefix::{Package, Stamp};

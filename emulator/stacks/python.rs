@@ -33,13 +33,14 @@ impl Python {
         Ok(Python { prefix })
     }
 
-    /// A command that runs it by `stack`'s loader, with the libraries of the stack first; `packages` are folders in which
-    /// it looks for modules.
+    /// A command that runs it by `stack`'s loader, with the libraries of the stack first and those in the folders `libraries`
+    /// last; `packages` are folders in which it looks for modules.
     ///
     /// # Errors
     /// As [`Stack::command`].
-    pub fn command(&self, stack: &Stack, packages: &[PathBuf]) -> Result<Command> {
-        let mut command = stack.command_with(self.prefix.join("usr/bin/python3.11"), &self.library_dirs())?;
+    pub fn command(&self, stack: &Stack, libraries: &[PathBuf], packages: &[PathBuf]) -> Result<Command> {
+        let libraries = [&self.library_dirs(), libraries].concat();
+        let mut command = stack.command_with(self.prefix.join("usr/bin/python3.11"), &libraries)?;
         self.configure(&mut command);
         command.env("PYTHONPATH", std::env::join_paths(packages).context("a folder with a colon in its name")?);
         Ok(command)
