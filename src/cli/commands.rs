@@ -14,6 +14,7 @@ pub mod selftest;
 pub mod stage;
 pub mod system;
 pub mod trace;
+pub mod update_problems;
 
 use crate::{exit_status, output};
 use anyhow::Result;
@@ -36,6 +37,7 @@ struct Arguments {
 enum Command {
     Detect(detect::Arguments),
     Doctor(doctor::Arguments),
+    UpdateProblems(update_problems::Arguments),
     Explain(explain::Arguments),
     Inspect(inspect::Arguments),
     Trace(trace::Arguments),
@@ -66,6 +68,7 @@ pub fn main() -> ExitCode {
     let result = match arguments.command {
         Command::Detect(arguments) => finish(detect::main(&arguments)),
         Command::Doctor(arguments) => finish(doctor::main(&arguments)),
+        Command::UpdateProblems(arguments) => finish(update_problems::main(&arguments)),
         Command::Explain(arguments) => finish(explain::main(&arguments)),
         Command::Inspect(arguments) => finish(inspect::main(&arguments)),
         Command::Trace(arguments) => finish(trace::main(&arguments)),

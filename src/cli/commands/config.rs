@@ -6,7 +6,7 @@ use crate::effective_policy::{self, OptionValue};
 use crate::output::{self, BAD, FAINT, GOOD, OutputArguments, Report, styled};
 use crate::preparation;
 use anyhow::{Context, Result, bail};
-pub use init::InitReport;
+pub use init::{InitReport, write_file};
 use rmcp_domain::options::{self, Complaint, Options, Place, Sources, TABLE};
 use schemars::JsonSchema;
 use serde::Serialize;

@@ -83,6 +83,9 @@ const MOST_LIKELY: usize = 5;
 
 /// The subcommand. [`exit_status::DOCTOR`] says what it returns.
 pub fn main(arguments: &Arguments) -> Result<ExitCode> {
+    for refused in &doctor::problems::in_use().refused {
+        output::print_error("rmcp doctor", refused);
+    }
     if let Some(words) = &arguments.symptom {
         let fitting = doctor::by_symptom(words, problems());
         let findings = fitting.into_iter().take(MOST_LIKELY).map(Diagnosed::of_words).collect();

@@ -1,6 +1,6 @@
 //! The JSON of every command, described: docs/schema/ and docs/reference/json.md come from it.
 
-use super::{config, demo, detect, doctor, explain, inspect, run, selftest, system, trace};
+use super::{config, demo, detect, doctor, explain, inspect, run, selftest, system, trace, update_problems};
 use crate::output::Report;
 use schemars::generate::SchemaSettings;
 use serde_json::{Value, json};
@@ -18,6 +18,7 @@ pub fn all() -> Vec<ReportSchema> {
     vec![
         report_schema::<detect::MachineReport>(),
         report_schema::<doctor::Diagnosis>(),
+        report_schema::<update_problems::ProblemsTable>(),
         report_schema::<explain::Explanation>(),
         report_schema::<explain::HookList>(),
         report_schema::<explain::SaveAreas>(),

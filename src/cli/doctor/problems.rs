@@ -1,9 +1,11 @@
 //! The table of known problems: `config/problems.toml`.
 
 mod change;
+mod in_use;
 mod placeholder;
 
 pub use change::Change;
+pub use in_use::{FORCED, InUse, SYSTEM_FILE, read, user_file};
 pub use placeholder::fill;
 
 use super::fact_test::FactTest;
@@ -126,11 +128,28 @@ pub struct Table {
     pub problems: Vec<Problem>,
 }
 
+/// The text of the table that this command was built with.
+const OWN: &str = include_str!("../../../config/problems.toml");
+
 /// The table that this command was built with.
+pub fn own_table() -> Table {
+    parse(OWN).expect("a test reads the table")
+}
+
+/// The table in use, read anew.
+pub fn read_in_use() -> InUse {
+    InUse::choose(OWN, own_table(), [SYSTEM_FILE.into()].into_iter().chain(user_file()))
+}
+
+/// The table in use.
+pub fn in_use() -> &'static InUse {
+    static IN_USE: LazyLock<InUse> = LazyLock::new(read_in_use);
+    &IN_USE
+}
+
+/// Its content.
 pub fn table() -> &'static Table {
-    static TABLE: LazyLock<Table> =
-        LazyLock::new(|| parse(include_str!("../../../config/problems.toml")).expect("a test reads the table"));
-    &TABLE
+    &in_use().table
 }
 
 /// Its problems.
@@ -147,7 +166,9 @@ pub fn parse(text: &str) -> Result<Table, String> {
         return Err(format!("version {:?} is no day such as 2026-11-30", table.version));
     }
     for problem in &table.problems {
-        problem.check().map_err(|why| format!("problem {:?}: {why}", problem.id))?;
+        problem
+            .check()
+            .map_err(|why| format!("line {}, problem {:?}: {why}", line_of(text, &problem.id), problem.id))?;
     }
     let shared: BTreeSet<&str> = table.problems.iter().filter_map(|problem| problem.detect.as_deref()).collect();
     let mut names: Vec<&str> = table.problems.iter().flat_map(Problem::own_names).chain(shared).collect();
@@ -157,6 +178,15 @@ pub fn parse(text: &str) -> Result<Table, String> {
     }
     check_hidden(&table.problems)?;
     Ok(table)
+}
+
+/// The line of a problem's id, from 1.
+fn line_of(text: &str, id: &str) -> usize {
+    let is_it = |line: &str| {
+        line.split_once('=')
+            .is_some_and(|(key, value)| key.trim() == "id" && value.trim().trim_matches(['"', '\'']) == id)
+    };
+    text.lines().position(is_it).map_or(1, |at| at + 1)
 }
 
 /// Whether what problems hide exists, and no problem is hidden by one that it hides itself, however indirectly.

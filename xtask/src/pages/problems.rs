@@ -2,16 +2,17 @@
 
 use super::sources;
 use generated_text::table;
-use rmcp_cli::doctor::problems::Sign;
-use rmcp_cli::doctor::{Problem, facts::FACTS, problems};
+use rmcp_cli::doctor::problems::{Sign, own_table};
+use rmcp_cli::doctor::{Problem, facts::FACTS};
 
 pub fn text() -> String {
     let row = |problem: &Problem| {
         let link = format!("[{}](#{})", problem.id, problem.id.replace('.', ""));
         [link, problem.title.clone(), problem.severity.word().to_owned()]
     };
-    let overview = table(["problem", "what is wrong", "severity"], problems().iter().map(row));
-    let page = problems().iter().fold(overview, |page, problem| page + &section(problem));
+    let problems = own_table().problems;
+    let overview = table(["problem", "what is wrong", "severity"], problems.iter().map(row));
+    let page = problems.iter().fold(overview, |page, problem| page + &section(problem));
     let fact = |(name, values): &(&str, &str)| [format!("`{name}`"), (*values).to_owned()];
     page + "\n## The facts\n\n" + &table(["fact", "its values"], FACTS.iter().map(fact))
 }

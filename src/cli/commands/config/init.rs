@@ -59,7 +59,7 @@ impl Arguments {
             (true, true) if !path.is_file() => bail!("{} is no file, and nothing is put in its place", path.display()),
             (true, true) => Some(back_up(&path)?),
         };
-        write_default_file(&path)?;
+        write_file(&path, &options::config_file())?;
         let text = |path: &Path| path.display().to_string();
         self.output.print(&InitReport { path: text(&path), backup: backup.as_deref().map(text) })
     }
@@ -79,15 +79,15 @@ fn back_up(path: &Path) -> Result<PathBuf> {
 }
 
 /// Writes beside and renames, so that a program never reads half of it.
-fn write_default_file(path: &Path) -> Result<()> {
+pub fn write_file(path: &Path, text: &str) -> Result<()> {
     let failed = || {
-        let root = if path.starts_with("/etc") { "; run it as root" } else { "" };
+        let root = if path.starts_with("/etc") || path.starts_with("/var") { "; run it as root" } else { "" };
         format!("cannot write {}{root}", path.display())
     };
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     fs::create_dir_all(folder).with_context(failed)?;
     let mut file = tempfile::NamedTempFile::new_in(folder).with_context(failed)?;
-    file.write_all(options::config_file().as_bytes()).with_context(failed)?;
+    file.write_all(text.as_bytes()).with_context(failed)?;
     // Every program reads it, whoever runs that.
     file.as_file().set_permissions(Permissions::from_mode(0o644)).with_context(failed)?;
     file.as_file().sync_all().with_context(failed)?;

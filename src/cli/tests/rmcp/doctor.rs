@@ -211,3 +211,75 @@ fn a_report_is_diagnosed_elsewhere_as_here_and_holds_no_names_and_secrets() {
     let message = failure(rmcp(["doctor", "--from"]).arg(machine.path("log")), 3);
     assert!(message.contains("cannot read") && message.contains("log"), "{message}");
 }
+
+/// A table of one problem that a machine with a log line has.
+fn one_problem(version: &str) -> String {
+    format!(
+        "version = \"{version}\"\n[[problem]]\nid = \"app.strange\"\ntitle = \"Strange\"\nseverity = \"error\"\ncause = \"c\"\nfix = \"f\"\n\
+         apply = \"advice\"\nconfidence = \"C\"\nsources = [\"s\"]\n[[problem.sign]]\nlog = [\"strange words\"]\n"
+    )
+}
+
+#[test]
+fn a_newer_table_is_used_until_it_is_taken_away_and_an_older_one_only_by_force() {
+    let machine = sound();
+    let data = tempfile::tempdir().unwrap();
+    let table = machine.path("table");
+    let update = |arguments: &[&str]| {
+        let mut command = rmcp(["update-problems"]);
+        command.args(arguments).args(["--user", "--json"]).env("XDG_DATA_HOME", data.path());
+        command
+    };
+    let found = || {
+        fs::write(machine.path("log"), "strange words\n").unwrap();
+        let mut doctor = machine.doctor(&[]);
+        names(doctor.arg("--log").arg(machine.path("log")).env("XDG_DATA_HOME", data.path()))
+    };
+    let file = table.to_str().unwrap();
+    let own = parsed(&update(&["--check"]).output().unwrap());
+    assert_eq!((own["done"].as_str(), &own["file"]), (Some("shown"), &Value::Null));
+
+    fs::write(&table, one_problem("9999-01-01")).unwrap();
+    assert_eq!(parsed(&update(&["--check", file]).output().unwrap())["done"], "checked");
+    assert!(found().is_empty());
+    let installed = parsed(&update(&[file]).output().unwrap());
+    assert_eq!((installed["done"].as_str(), installed["version"].as_str()), (Some("installed"), Some("9999-01-01")));
+    assert_eq!(found(), ["app.strange"]);
+
+    fs::write(&table, one_problem("2000-01-01")).unwrap();
+    assert!(
+        failure(&mut update(&[file]), 1).contains("2000-01-01, older than the table in use, of 9999-01-01; --force")
+    );
+    assert_eq!(parsed(&update(&[file, "--force"]).output().unwrap())["before"], "9999-01-01");
+    assert_eq!(found(), ["app.strange"]);
+    let again = parsed(&update(&["--reset"]).output().unwrap());
+    assert_eq!((&again["version"], &again["sha256"]), (&own["version"], &own["sha256"]));
+    assert!(found().is_empty());
+}
+
+#[test]
+fn a_table_that_does_not_fit_is_refused_with_its_line() {
+    let machine = sound();
+    let data = tempfile::tempdir().unwrap();
+    let table = machine.path("table");
+    let good = one_problem("9999-01-01");
+    for (bad, why) in [
+        (good.replace("title", "titel"), "line 4"),
+        (good.replace("[\"s\"]", "[]"), "line 3, problem \"app.strange\": title, cause, fix and sources"),
+        (good.replace("9999-01-01", "soon"), "is no day"),
+        ("\u{0}".into(), "line 1"),
+    ] {
+        fs::write(&table, bad).unwrap();
+        let mut command = rmcp(["update-problems", "--user"]);
+        command.arg(&table).env("XDG_DATA_HOME", data.path());
+        let said = failure(&mut command, 1);
+        assert!(said.contains(why) && said.contains("is no table of known problems"), "{said}");
+    }
+    assert!(!data.path().join("rmcp").exists());
+    // One that somebody broke afterwards is said, and the command's own is used.
+    fs::create_dir(data.path().join("rmcp")).unwrap();
+    fs::write(data.path().join("rmcp/problems.toml"), "nonsense").unwrap();
+    let output = machine.doctor(&[]).env("XDG_DATA_HOME", data.path()).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(said.contains("rmcp/problems.toml is not used: "), "{said}");
+}
