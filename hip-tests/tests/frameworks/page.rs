@@ -24,6 +24,5 @@ fn word(outcome: Outcome) -> String {
     match outcome {
         Outcome::Works => "works".into(),
         Outcome::Fails(text) => format!("fails: `{text}`"),
-        Outcome::NotRun => "-".into(),
     }
 }
