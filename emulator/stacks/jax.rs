@@ -6,6 +6,7 @@ use crate::stack::{Stack, cache_dir};
 use anyhow::{Context, Result};
 use std::ffi::OsStr;
 use std::fs::{self, File, Permissions};
+use std::io;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -90,22 +91,25 @@ fn rocm_package(stack: &Stack, llvm: &str, stand_in: &Path) -> Result<PathBuf> {
     let lock = File::create(root.join("lock")).context("create a lock")?;
     lock.lock().context("lock the cache")?;
     let new = root.join("new");
-    let replace = |link: PathBuf, to: &Path| -> Result<()> {
-        if fs::read_link(&link).is_ok_and(|old| old == to) {
+    // In one step: another process may be loading it. One that was ended in between has left `new`.
+    let replace = |path: &Path, write: &dyn Fn() -> io::Result<()>| -> Result<()> {
+        let _ = fs::remove_file(&new);
+        write().and_then(|()| fs::rename(&new, path)).with_context(|| format!("create {}", path.display()))
+    };
+    let link = |path: PathBuf, to: &Path| -> Result<()> {
+        if fs::read_link(&path).is_ok_and(|old| old == to) {
             return Ok(());
         }
-        // In one step: another process may be loading it. One that was ended in between has left it.
-        let _ = fs::remove_file(&new);
-        symlink(to, &new).and_then(|()| fs::rename(&new, &link)).with_context(|| format!("create {}", link.display()))
+        replace(&path, &|| symlink(to, &new))
     };
     for name in STAND_INS {
-        replace(lib.join(name), stand_in)?;
+        link(lib.join(name), stand_in)?;
     }
     let folder = format!("usr/lib/llvm-{llvm}");
     let bitcode = stack.file(&format!("{folder}/lib/clang/{llvm}/amdgcn/bitcode"))?;
     for file in bitcode.read_dir().with_context(|| format!("list {}", bitcode.display()))? {
         let file = file?.path();
-        replace(tools.join(file.file_name().context("a file without a name")?), &file)?;
+        link(tools.join(file.file_name().context("a file without a name")?), &file)?;
     }
     // XLA starts it with the machine's libraries.
     let linker = stack.command(stack.file(&format!("{folder}/bin/lld"))?)?;
@@ -115,10 +119,10 @@ fn rocm_package(stack: &Stack, llvm: &str, stand_in: &Path) -> Result<PathBuf> {
     let text = format!("#!/bin/sh\nexec '{loader}' --argv0 ld.lld{line} \"$@\"\n");
     let path = tools.join("ld.lld");
     if !fs::read_to_string(&path).is_ok_and(|old| old == text) {
-        let _ = fs::remove_file(&new);
-        fs::write(&new, text)?;
-        fs::set_permissions(&new, Permissions::from_mode(0o755))?;
-        fs::rename(&new, &path).with_context(|| format!("create {}", path.display()))?;
+        replace(&path, &|| {
+            fs::write(&new, &text)?;
+            fs::set_permissions(&new, Permissions::from_mode(0o755))
+        })?;
     }
     Ok(root)
 }
