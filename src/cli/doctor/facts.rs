@@ -12,6 +12,8 @@ mod runtimes;
 mod software;
 mod variables;
 
+pub use loader::library_path;
+
 use crate::commands::detect::Survey;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

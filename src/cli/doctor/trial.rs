@@ -1,12 +1,11 @@
 //! Starting a kernel on each card, in a process of its own that has so long and no longer.
 
-use super::facts::{CARD, Fact, Facts};
+use super::facts::{CARD, Fact, Facts, library_path};
 use crate::commands::detect::Survey;
 use crate::installs::{Runtime, configured_folders};
 use rmcp_domain::topology::Gpu;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use std::env;
 use std::io::Read;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::Path;
@@ -81,8 +80,7 @@ pub fn run(program: &Path, survey: &Survey, runtimes: &[Runtime], limit: Duratio
 /// Every copy of the runtime that a program of this environment could load, once.
 pub fn runtimes(survey: &Survey) -> Vec<Runtime> {
     let machine = &survey.machine;
-    let path = machine.variable("LD_LIBRARY_PATH").map(|path| env::split_paths(path).collect::<Vec<_>>());
-    let folders = path.into_iter().flatten().map(|folder| machine.resolve(folder)).chain(configured_folders(machine));
+    let folders = library_path(machine).into_iter().chain(configured_folders(machine));
     let installed = survey.rocm.iter().filter_map(|rocm| rocm.runtime.clone());
     let own = survey.frameworks.iter().filter_map(|(_, framework)| framework.runtime.clone());
     let mut found: Vec<Runtime> = Vec::new();

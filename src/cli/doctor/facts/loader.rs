@@ -2,7 +2,7 @@
 
 use super::{Fact, Facts};
 use crate::commands::detect::Survey;
-use crate::installs::{Runtime, configured_folders};
+use crate::installs::{Machine, Runtime, configured_folders};
 use rmcp_system::{LIST, list};
 use std::env;
 use std::path::PathBuf;
@@ -16,12 +16,10 @@ impl Facts {
         let here = here.split([' ', ':']).filter(|entry| !entry.is_empty()).map(str::to_owned);
         let others = everywhere.into_iter().chain(here).filter(|entry| !list::is_rmcp(entry)).collect();
         self.add("preload.others", Fact { values: others, from: format!("LD_PRELOAD, {LIST}") });
-        let path = machine.variable("LD_LIBRARY_PATH").map(|path| env::split_paths(path).collect::<Vec<_>>());
-        let ahead = path.into_iter().flatten().map(|folder| machine.resolve(folder));
         let runtimes = |folders: Vec<PathBuf>| -> Vec<Runtime> {
             folders.iter().filter_map(|folder| Runtime::in_folder(folder)).collect()
         };
-        let ahead = runtimes(ahead.collect());
+        let ahead = runtimes(library_path(machine));
         self.add("loader.path_runtime", Fact { values: shown(&ahead, survey), from: "LD_LIBRARY_PATH".into() });
         let foreign = ahead.first().filter(|first| {
             let mut own = survey.frameworks.iter().filter_map(|(_, framework)| framework.runtime.as_ref());
@@ -33,6 +31,12 @@ impl Facts {
         let values = shown(&configured, survey);
         self.add("loader.configured_runtime", Fact { values, from: "/etc/ld.so.conf".into() });
     }
+}
+
+/// The folders of LD_LIBRARY_PATH. An empty entry is the current one. (ld.so(8))
+pub fn library_path(machine: &Machine) -> Vec<PathBuf> {
+    let Some(path) = machine.variable("LD_LIBRARY_PATH") else { return Vec::new() };
+    env::split_paths(path).map(|folder| machine.resolve(folder)).collect()
 }
 
 /// The libraries of runtimes, as they are shown.
