@@ -21,7 +21,7 @@ pub use docs::{config_file, usage};
 pub use load::Loaded;
 pub use sources::{
     COHERENCE_VARIABLES, CoherenceVariable, Program, SYSTEM_FENCES, SYSTEM_FILE, Sources, VARIABLES, is_disabled,
-    user_file,
+    user_file, user_folder,
 };
 pub use table::{Options, Row, Scope, TABLE, row};
 pub use values::{

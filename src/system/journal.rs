@@ -8,7 +8,7 @@ mod record;
 #[cfg(test)]
 mod tests;
 
-pub use record::{Change, Command, Conflict, Effect, FileRecord, Record, RolledBack, Side, State, Step};
+pub use record::{Change, Command, Conflict, Effect, FileRecord, Record, RolledBack, Side, State, Step, sha256};
 
 use super::replace::{Content, remove_staged};
 use super::{Lock, System, SystemError, crash_point, create_folder, io_error, sync_folder, write_synced};

@@ -4,9 +4,9 @@ use super::config::write_file;
 use crate::doctor::problems::{self, FORCED, InUse, SYSTEM_FILE};
 use crate::output::{GOOD, OutputArguments, Report, styled};
 use anyhow::{Context, Result, bail, ensure};
+use rmcp_system::journal::sha256;
 use schemars::JsonSchema;
 use serde::Serialize;
-use sha2::{Digest, Sha256};
 use std::fs::{self, File};
 use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
@@ -141,10 +141,6 @@ fn of(done: Done, table: &InUse, before: Option<String>) -> ProblemsTable {
         sha256: sha256(&table.text),
         before,
     }
-}
-
-fn sha256(text: &str) -> String {
-    Sha256::digest(text).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 impl Report for ProblemsTable {

@@ -145,10 +145,18 @@ pub(super) fn files(var: impl Fn(&'static str) -> Option<OsString>) -> Vec<PathB
 
 /// The user's file, given the environment. None without a home.
 pub fn user_file(var: impl Fn(&'static str) -> Option<OsString>) -> Option<PathBuf> {
-    // The XDG specification has a relative XDG_CONFIG_HOME ignored.
+    user_folder(var, "XDG_CONFIG_HOME", ".config").map(|folder| folder.join("rmcp/config.toml"))
+}
+
+/// The folder that the variable `xdg` names, by default this one of the home. None without a home. (XDG Base Directory
+/// Specification: a relative path is ignored)
+pub fn user_folder(
+    var: impl Fn(&'static str) -> Option<OsString>,
+    xdg: &'static str,
+    by_default: &str,
+) -> Option<PathBuf> {
     let absolute = |name| var(name).map(PathBuf::from).filter(|path| path.is_absolute());
-    let config = absolute("XDG_CONFIG_HOME").or_else(|| absolute("HOME").map(|home| home.join(".config")));
-    config.map(|dir| dir.join("rmcp/config.toml"))
+    absolute(xdg).or_else(|| absolute("HOME").map(|home| home.join(by_default)))
 }
 
 /// Whether the value of RMCP_DISABLE switches RMCP off: anything but unset, empty and 0.

@@ -76,14 +76,16 @@ pub enum State {
     },
 }
 
+/// The SHA-256 of a content, in hexadecimal.
+pub fn sha256(bytes: impl AsRef<[u8]>) -> String {
+    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
 impl State {
     pub(super) fn of(content: &Content) -> Self {
         match content {
             Content::Absent => Self::Absent,
-            Content::File { bytes, attributes } => {
-                let sha256 = Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect();
-                Self::File { sha256, attributes: attributes.clone() }
-            }
+            Content::File { bytes, attributes } => Self::File { sha256: sha256(bytes), attributes: attributes.clone() },
             Content::Link { target } => Self::Link { target: target.clone() },
         }
     }

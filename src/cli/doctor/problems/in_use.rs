@@ -1,6 +1,8 @@
 //! Which table is in use: the command's own, or a newer one that `rmcp update-problems` has put beside it.
 
 use super::{Table, parse};
+use rmcp_domain::options::user_folder;
+use std::env;
 use std::fs::File;
 use std::io::{self, Read};
 use std::os::unix::fs::MetadataExt;
@@ -17,10 +19,7 @@ const LARGEST: u64 = 16 << 20;
 
 /// The table of one user. None: neither XDG_DATA_HOME nor HOME is set.
 pub fn user_file() -> Option<PathBuf> {
-    // The XDG specification has a relative path ignored.
-    let folder = |name| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
-    let data = folder("XDG_DATA_HOME").or_else(|| folder("HOME").map(|home| home.join(".local/share")))?;
-    Some(data.join("rmcp/problems.toml"))
+    user_folder(env::var_os, "XDG_DATA_HOME", ".local/share").map(|folder| folder.join("rmcp/problems.toml"))
 }
 
 /// The table in use.
