@@ -128,8 +128,8 @@ impl Tools {
         Ok(vec![format!("-Clink-arg={}", path.display())])
     }
 
-    /// A program behind `rmcp demo`, `rmcp selftest` or `rmcp doctor --try`. It is bound to whichever runtime it finds when it runs, so one
-    /// build serves all. Linked by a step of its own, because zig would first compile a C++ library that none needs.
+    /// A program behind `rmcp demo`, `rmcp selftest` or `rmcp doctor --try`. It is bound to whichever runtime it finds when it
+    /// runs, so one build serves all. Linked by a step of its own, because zig would first compile a C++ library that none needs.
     fn client(&self, name: &str, to: &Path) -> Result<()> {
         let object = self.folder().join(format!("{name}.o"));
         let (compiler, linker) = match &self.0 {

@@ -18,8 +18,8 @@ fn scene(release: Release, variables: &[(&str, &str)]) -> Scene {
     variables.iter().fold(scene, |scene, (name, value)| scene.env(name, value))
 }
 
-/// Whether this machine's processor is AMD's: beside the Intel one that was tried RCCL 7.2.4 takes SHM between two GPUs, also with
-/// NCCL_P2P_LEVEL=SYS.
+/// Whether this machine's processor is AMD's: beside the Intel one that was tried RCCL 7.2.4 takes SHM between two GPUs, also
+/// with NCCL_P2P_LEVEL=SYS.
 fn has_amd_processor() -> bool {
     std::fs::read_to_string("/proc/cpuinfo").unwrap().contains("AuthenticAMD")
 }

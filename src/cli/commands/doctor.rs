@@ -31,8 +31,8 @@ use std::time::Duration;
 
 /// Says which known problems this machine, and a program's log, show: what was seen, why it matters, what to type.
 ///
-/// Reads files alone: without --try no GPU is started, and nothing is changed. A log is matched in the light of what the machine is: the
-/// same words can have several causes.
+/// Reads files alone: without --try no GPU is started, and nothing is changed. A log is matched in the light of what the
+/// machine is: the same words can have several causes.
 #[derive(clap::Args)]
 #[command(after_help = exit_status::help(exit_status::DOCTOR))]
 pub struct Arguments {
